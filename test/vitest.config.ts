@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+/** One project per level of test; each test file's time limit says how long a person should have to wait for it. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 5_000 } },
+      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], testTimeout: 15_000 } },
+      { test: { name: "layer", include: ["test/layer/**/*.test.ts"], testTimeout: 30_000 } },
+      { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 120_000, fileParallelism: false } },
+    ],
+  },
+});
