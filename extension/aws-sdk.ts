@@ -1,0 +1,58 @@
+/**
+ * All that we use of the AWS SDK. It is bundled into a file of its own, which is loaded after registration: the
+ * function's runtime waits for that. Every option is given here, so that the SDK asks neither the function's
+ * environment nor `~/.aws` for any.
+ */
+
+import {
+  GetSecretValueCommand,
+  type GetSecretValueCommandInput,
+  SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
+import { AssumeRoleCommand, type AssumeRoleCommandInput, STSClient } from "@aws-sdk/client-sts";
+
+export interface ClientOptions {
+  readonly region: string;
+  readonly credentials: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+  readonly endpoint: string | undefined;
+  readonly useFipsEndpoint: boolean;
+  readonly useDualstackEndpoint: boolean;
+  /** Appended to the SDK's own, as `cross-account-secrets/<version>`. */
+  readonly version: string;
+}
+
+/** AssumeRole, over a connection of its own, ended at the latest when `signal` fires. */
+export function assumeRole(input: AssumeRoleCommandInput, options: ClientOptions, signal: AbortSignal) {
+  const client = new STSClient(toClientConfig(options));
+  return client.send(new AssumeRoleCommand(input), { abortSignal: signal }).finally(() => client.destroy());
+}
+
+/** GetSecretValue, over a connection of its own, ended at the latest when `signal` fires. */
+export function getSecretValue(input: GetSecretValueCommandInput, options: ClientOptions, signal: AbortSignal) {
+  const client = new SecretsManagerClient(toClientConfig(options));
+  return client.send(new GetSecretValueCommand(input), { abortSignal: signal }).finally(() => client.destroy());
+}
+
+/**
+ * One client a call, and no connection kept: two calls an hour need no pool, and a pooled socket cannot be trusted after
+ * a freeze, nor can credentials that a client remembers.
+ */
+function toClientConfig({ endpoint, version, ...given }: ClientOptions) {
+  return {
+    ...given,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    // The caller's signal bounds the whole call; the SDK's own time-outs are off or only warn, and stay out of the way.
+    requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
+    maxAttempts: 3,
+    retryMode: "standard",
+    defaultsMode: "standard" as const,
+    authSchemePreference: ["aws.auth#sigv4"],
+    sigv4aSigningRegionSet: [given.region],
+    userAgentAppId: async () => undefined,
+    customUserAgent: [["cross-account-secrets", version]] as [string, string][],
+  };
+}

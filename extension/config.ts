@@ -1,0 +1,177 @@
+/**
+ * The environment, parsed into a Config, or into every problem at once. Pure but for the token's file, which it is
+ * handed a way to read. An empty value is an unset one, since templates produce them.
+ */
+import { isSecretId } from "./secret-id.ts";
+import { PREFIX, ROLE_ARN, type Setting, type SettingValues, settings } from "./settings.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface AwsCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** What of the function's own AWS variables reaches the SDK; nothing else does. */
+export interface AwsEnvironment {
+  readonly region: string;
+  readonly credentials: AwsCredentials | undefined;
+  readonly endpoints: { readonly sts: string | undefined; readonly secretsManager: string | undefined };
+  readonly useFipsEndpoint: boolean;
+  readonly useDualstackEndpoint: boolean;
+}
+
+export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "allow" | "cacheEnabled" | "token"> {
+  readonly roleArn: string;
+  /** The account that the target role, and with it the secrets, belong to. */
+  readonly targetAccountId: string;
+  /** Fetched in init; also what a caller may ask for, where `allow` is `configured`. */
+  readonly secretIds: readonly string[];
+  readonly allow: "configured" | "any";
+  readonly token: string;
+  readonly functionName: string;
+  readonly aws: AwsEnvironment;
+}
+
+/** One mistake: which variable, what was expected, and what was got, save for what may be secret. */
+interface Problem {
+  readonly name: string;
+  readonly rule: string;
+  readonly got: string | undefined;
+}
+
+export interface ParsedConfig {
+  readonly config: Config | undefined;
+  /** Why there is no config, a sentence for each mistake; empty when there is one. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  /** Known even when the rest is broken, so that the problems can be logged. */
+  readonly logLevel: SettingValues["logLevel"];
+}
+
+function toSentence({ name, rule, got }: Problem): string {
+  return `${name} must be ${rule}; got ${got === undefined ? "nothing" : JSON.stringify(got.slice(0, 200))}`;
+}
+
+export function parseConfig(environment: Environment, readFile: (path: string) => string): ParsedConfig {
+  const problems: Problem[] = [];
+  const { unknown, typos } = findStrangers(environment);
+  problems.push(...typos);
+
+  const values = Object.fromEntries(
+    Object.entries(settings).map(([key, setting]) => [key, readSetting(setting, environment, problems)]),
+  ) as unknown as SettingValues;
+
+  const region = environment.AWS_REGION ?? "";
+  if (region === "") problems.push({ name: "AWS_REGION", rule: "set, as Lambda does", got: undefined });
+  if (values.roleArn === undefined && !problems.some(({ name }) => name.endsWith("ROLE_ARN"))) {
+    problems.push({ name: `${PREFIX}ROLE_ARN`, rule: settings.roleArn.rule, got: undefined });
+  }
+  const token = readToken(values.token, readFile, problems);
+
+  // A function's own SECRET_NAME is one more secret to fetch; it never narrows what may be asked for, nor is it ours to judge.
+  const ownSecretName = environment.SECRET_NAME ?? "";
+  const secretIds = values.secretIds ?? (isSecretId(ownSecretName) ? [ownSecretName] : []);
+  const allow = values.allow ?? (values.secretIds ? "configured" : "any");
+  if (allow === "configured" && secretIds.length === 0) {
+    problems.push({ name: `${PREFIX}SECRET_IDS`, rule: "set where ALLOW is configured", got: undefined });
+  }
+
+  const warnings = unknown.map((name) => `${name} is not a setting of this version and is ignored`);
+  const { logLevel } = values;
+  if (problems.length > 0 || values.roleArn === undefined || token === undefined) {
+    return { config: undefined, problems: problems.map(toSentence), warnings, logLevel: logLevel ?? "info" };
+  }
+  const { cacheEnabled, ...rest } = values;
+  const config: Config = {
+    ...rest,
+    roleArn: values.roleArn,
+    targetAccountId: ROLE_ARN.exec(values.roleArn)?.[1] ?? "",
+    secretIds,
+    allow,
+    token,
+    functionName: environment.AWS_LAMBDA_FUNCTION_NAME || "cross-account-secrets",
+    cacheSize: cacheEnabled === "true" ? values.cacheSize : 0,
+    aws: toAwsEnvironment(environment, region),
+  };
+  return { config, problems: [], warnings, logLevel };
+}
+
+function readSetting(setting: Setting<unknown>, environment: Environment, problems: Problem[]): unknown {
+  for (const name of [PREFIX + setting.name, ...(setting.alsoRead ?? [])]) {
+    const text = environment[name]?.trim() ?? "";
+    // 0 is AWS's default of SECRETS_MANAGER_TIMEOUT_MILLIS, "no time-out", and CDK always writes it: not a wish.
+    if (text === "" || (name === "SECRETS_MANAGER_TIMEOUT_MILLIS" && text === "0")) continue;
+    const value = setting.parse(text);
+    if (value === undefined) {
+      problems.push({ name, rule: setting.rule, got: setting.name === "TOKEN" ? "a value that is not shown" : text });
+    }
+    return value;
+  }
+  return setting.default === undefined ? undefined : setting.parse(setting.default);
+}
+
+function readToken(text: string | undefined, readFile: (path: string) => string, problems: Problem[]) {
+  const name = `${PREFIX}TOKEN`;
+  if (text === undefined) {
+    if (!problems.some((problem) => problem.rule === settings.token.rule)) {
+      const rule = `${settings.token.rule}, since there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none)`;
+      problems.push({ name, rule, got: undefined });
+    }
+    return undefined;
+  }
+  if (!text.startsWith("file://")) return text;
+  try {
+    const token = settings.token.parse(readFile(decodeURIComponent(text.slice("file://".length))).trim());
+    if (token !== undefined) return token;
+  } catch {
+    // Falls through: an unreadable file and an unusable one are the same mistake, and the cause may quote its text.
+  }
+  problems.push({ name, rule: "the path of a readable file with one token in it", got: text });
+  return undefined;
+}
+
+/** Names with our prefix that are no setting: a typo, when within two edits of one; else something for a later version. */
+function findStrangers(environment: Environment): { unknown: string[]; typos: Problem[] } {
+  const known = Object.values(settings).map(({ name }) => PREFIX + name);
+  const unknown: string[] = [];
+  const typos: Problem[] = [];
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith(PREFIX) || known.includes(name)) continue;
+    const meant = known.find((candidate) => editDistance(name, candidate) <= 2);
+    if (meant) typos.push({ name, rule: `spelled ${meant}`, got: name });
+    else unknown.push(name);
+  }
+  return { unknown, typos };
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function toAwsEnvironment(environment: Environment, region: string): AwsEnvironment {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
+  const sessionToken = environment.AWS_SESSION_TOKEN;
+  const endpoint = (service: string) =>
+    environment[`AWS_ENDPOINT_URL_${service}`] || environment.AWS_ENDPOINT_URL || undefined;
+  return {
+    region,
+    credentials:
+      accessKeyId && secretAccessKey
+        ? { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
+        : undefined,
+    endpoints: { sts: endpoint("STS"), secretsManager: endpoint("SECRETS_MANAGER") },
+    useFipsEndpoint: environment.AWS_USE_FIPS_ENDPOINT?.toLowerCase() === "true",
+    useDualstackEndpoint: environment.AWS_USE_DUALSTACK_ENDPOINT?.toLowerCase() === "true",
+  };
+}

@@ -1,0 +1,55 @@
+import type { Failure, FailureCode } from "./errors.ts";
+import { type Reply, toJsonReply } from "./reply.ts";
+
+/** Whose fault a failure is, which decides what may be done about it. */
+export type FailureKind = "caller" | "absent" | "denied" | "credentials" | "unavailable" | "ours";
+
+interface Row {
+  readonly kind: FailureKind;
+  readonly status: number;
+  /** The `__type` of the reply: AWS's own name for it where AWS has one. */
+  readonly type: string;
+}
+
+/** The one table from cause to reply. `satisfies` makes a code without a row a type error. */
+export const errorTable = {
+  "bad-token": { kind: "caller", status: 403, type: "BadToken" },
+  "not-allowed": { kind: "caller", status: 403, type: "AccessDeniedException" },
+  forwarded: { kind: "caller", status: 400, type: "ValidationException" },
+  "foreign-host": { kind: "caller", status: 400, type: "ValidationException" },
+  "invalid-request": { kind: "caller", status: 400, type: "ValidationException" },
+  "unknown-path": { kind: "caller", status: 404, type: "UnknownOperationException" },
+  "method-not-allowed": { kind: "caller", status: 405, type: "MethodNotAllowedException" },
+  "request-too-slow": { kind: "caller", status: 408, type: "RequestTimeoutException" },
+  "headers-too-large": { kind: "caller", status: 431, type: "HeadersTooLargeException" },
+  "key-not-found": { kind: "caller", status: 404, type: "ResourceNotFoundException" },
+
+  "secret-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
+  "secret-deleted": { kind: "absent", status: 400, type: "InvalidRequestException" },
+  "secret-id-rejected": { kind: "absent", status: 400, type: "InvalidParameterException" },
+
+  "assume-role-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "assume-role-rejected": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "get-secret-value-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "kms-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
+
+  "credentials-missing": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
+  "credentials-expired": { kind: "credentials", status: 502, type: "ExpiredTokenException" },
+  "credentials-invalid": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
+  "signature-invalid": { kind: "credentials", status: 502, type: "InvalidSignatureException" },
+
+  throttled: { kind: "unavailable", status: 429, type: "ThrottlingException" },
+  "aws-error": { kind: "unavailable", status: 502, type: "InternalServiceError" },
+  "aws-response-invalid": { kind: "unavailable", status: 502, type: "ConnectionError" },
+  unreachable: { kind: "unavailable", status: 503, type: "ConnectionError" },
+  timeout: { kind: "unavailable", status: 504, type: "TimeoutError" },
+
+  internal: { kind: "ours", status: 500, type: "InternalFailure" },
+} as const satisfies Record<FailureCode, Row>;
+
+/** The answer that a failure becomes: `{"__type","message"[,"remedy"][,"requestId"]}`. */
+export function toErrorReply({ code, message, details: { remedy, requestId } }: Failure): Reply {
+  const { status, type } = errorTable[code];
+  const allow: Record<string, string> = code === "method-not-allowed" ? { Allow: "GET" } : {};
+  return toJsonReply(status, { __type: type, message, remedy, requestId }, allow);
+}

@@ -1,0 +1,67 @@
+/**
+ * Why a request can fail. One class with a stable code for each cause: `error-reply.ts` has the one table from code to
+ * status, and the type checker sees to it that every code is in it.
+ *
+ * A message is worded by us, from fields known to be public. The error that led here is not kept: an SDK error holds
+ * AWS's whole response, and with it the session token.
+ */
+export type FailureCode =
+  // caller: the request itself is at fault
+  | "bad-token"
+  | "not-allowed"
+  | "forwarded"
+  | "foreign-host"
+  | "invalid-request"
+  | "unknown-path"
+  | "method-not-allowed"
+  | "request-too-slow"
+  | "headers-too-large"
+  | "key-not-found"
+  // absent: AWS says that it is not there
+  | "secret-not-found"
+  | "secret-deleted"
+  | "secret-id-rejected"
+  // denied: one of the policies in the two accounts forbids it
+  | "assume-role-denied"
+  | "assume-role-rejected"
+  | "get-secret-value-denied"
+  | "kms-denied"
+  // credentials: AWS does not accept who we say we are
+  | "credentials-missing"
+  | "credentials-expired"
+  | "credentials-invalid"
+  | "signature-invalid"
+  // unavailable: AWS cannot be reached, or not now
+  | "throttled"
+  | "aws-error"
+  | "aws-response-invalid"
+  | "unreachable"
+  | "timeout"
+  // ours: a bug
+  | "internal";
+
+export interface FailureDetails {
+  /** What to change so that it works, where we know. */
+  readonly remedy?: string | undefined;
+  /** AWS's own id of the refused request, to be found in CloudTrail. */
+  readonly requestId?: string | undefined;
+  /** AWS's own error code, such as `AccessDenied`. */
+  readonly awsCode?: string | undefined;
+}
+
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly code: FailureCode;
+  readonly details: FailureDetails;
+
+  constructor(code: FailureCode, message: string, details: FailureDetails = {}) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** Anything thrown, as a Failure. What is not ours is a bug of ours, and its text may quote a secret: it is dropped. */
+export function toFailure(thrown: unknown): Failure {
+  return thrown instanceof Failure ? thrown : new Failure("internal", "the extension failed at this request");
+}

@@ -1,0 +1,136 @@
+/**
+ * One local request, from the guards to the answer. Guards stand in a column, cheapest first; each throws the Failure
+ * that its refusal becomes.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Config } from "./config.ts";
+import type { Counters } from "./counters.ts";
+import { toErrorReply } from "./error-reply.ts";
+import { Failure, toFailure } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+import { type Reply, toReply } from "./reply.ts";
+import type { SecretCache } from "./secret-cache.ts";
+import { isCalled, mayBeSameSecret } from "./secret-id.ts";
+import { toBareReply, toExtensionReply } from "./secret-reply.ts";
+import {
+  expectOnly,
+  parsePathRequest,
+  parseQueryRequest,
+  parseTarget,
+  type SecretRequest,
+  type Target,
+} from "./secret-request.ts";
+import type { SecretValue } from "./secrets-manager.ts";
+
+export interface LocalRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** Never rejects: what goes wrong is an answer. */
+export type HttpHandler = (request: LocalRequest) => Promise<Reply>;
+
+/** AWS's extension knows the first, AWS's agent both. */
+const TOKEN_HEADERS = ["x-aws-parameters-secrets-token", "x-vault-token"];
+
+export function createHttpHandler(parts: {
+  readonly config: Config;
+  readonly cache: SecretCache;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly now: () => number;
+}): HttpHandler {
+  const { config, cache, counters, logger, now } = parts;
+  const hosts = [`127.0.0.1:${config.httpPort}`, `localhost:${config.httpPort}`];
+  if (config.httpPort === 80) hosts.push("127.0.0.1", "localhost");
+  const tokenHash = toHash(config.token);
+  const home = { region: config.region ?? config.aws.region, accountId: config.targetAccountId };
+
+  async function answer({ method, target, headers }: LocalRequest): Promise<Reply> {
+    if (headers["x-forwarded-for"] !== undefined) throw forwarded();
+    if (!hosts.includes(headers.host?.toLowerCase() ?? "")) throw foreignHost(hosts);
+    const isPing = /^\/ping(\?|$)/.test(target);
+    if (!isPing && !TOKEN_HEADERS.some((name) => isToken(headers[name]))) throw badToken();
+    if (method !== "GET") throw new Failure("method-not-allowed", "only GET is known here");
+    const parsed = parseTarget(target);
+    if (isPing) return ping(parsed);
+    const { parse, toSecretReply } = findRoute(parsed.path);
+    const request = parse(parsed);
+    if (request.roleArn !== undefined && request.roleArn !== config.roleArn) throw roleNotAllowed();
+    if (!mayAskFor(request.query.secretId)) throw secretNotAllowed();
+    const secret = await cache.get(request.query, {
+      deadlineEpochMs: now() + config.timeoutMs,
+      refreshNow: request.refreshNow,
+    });
+    if (!mayHave(secret.value)) throw secretNotAllowed();
+    return toSecretReply(secret, request.key);
+  }
+
+  /** One side of a comparison that takes as long whatever the caller guessed, and however long. */
+  function isToken(header: string | string[] | undefined): boolean {
+    return typeof header === "string" && timingSafeEqual(toHash(header), tokenHash);
+  }
+
+  const mayAskFor = (secretId: string) =>
+    config.allow === "any" || config.secretIds.some((configured) => mayBeSameSecret(secretId, configured, home));
+
+  /** Two spellings that may be one secret may be two; what AWS answered settles it. */
+  const mayHave = (value: SecretValue) =>
+    config.allow === "any" || config.secretIds.some((configured) => isCalled(value, configured));
+
+  return async (request) => {
+    counters.requests += 1;
+    try {
+      return await answer(request);
+    } catch (thrown) {
+      const failure = toFailure(thrown);
+      if (failure.code === "internal") logger.error("request-failed", { type: toTypeName(thrown) });
+      return toErrorReply(failure);
+    }
+  };
+}
+
+interface Route {
+  readonly parse: (target: Target) => SecretRequest;
+  readonly toSecretReply: typeof toBareReply;
+}
+
+const SECRETS = "/secrets/";
+
+function findRoute(path: string): Route {
+  if (path === "/secretsmanager/get") return { parse: parseQueryRequest, toSecretReply: toExtensionReply };
+  if (path.startsWith(SECRETS)) {
+    return { parse: (target) => parsePathRequest(target, SECRETS), toSecretReply: toBareReply };
+  }
+  throw new Failure("unknown-path", "known paths are /secretsmanager/get, /secrets/<secretId> and /ping");
+}
+
+function ping({ parameters }: Target): Reply {
+  expectOnly(parameters, []);
+  return toReply(200, "text/plain; charset=utf-8", "healthy");
+}
+
+const toHash = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** The class of what was thrown; its message may quote a secret. */
+const toTypeName = (thrown: unknown): string => (thrown instanceof Error ? thrown.constructor.name : typeof thrown);
+
+const forwarded = () => new Failure("forwarded", "a request with X-Forwarded-For is not from this function");
+
+const foreignHost = (hosts: readonly string[]) =>
+  new Failure("foreign-host", `the Host header must be ${hosts.join(" or ")}`);
+
+const badToken = () =>
+  new Failure("bad-token", "the token is missing or wrong", {
+    remedy:
+      "send the header X-Aws-Parameters-Secrets-Token with the value of AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set",
+  });
+
+const roleNotAllowed = () => new Failure("not-allowed", "roleArn is not the configured target role");
+
+const secretNotAllowed = () =>
+  new Failure("not-allowed", "the secret is not among the configured ones", {
+    remedy: "add it to CROSS_ACCOUNT_SECRETS_SECRET_IDS, or set CROSS_ACCOUNT_SECRETS_ALLOW to any",
+  });

@@ -1,0 +1,104 @@
+/** Sockets, limits and bytes: between the kernel and the handler. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Config } from "./config.ts";
+import { toErrorReply } from "./error-reply.ts";
+import { Failure, type FailureCode } from "./errors.ts";
+import type { HttpHandler } from "./http-handler.ts";
+import type { Inheritance } from "./inheritance.ts";
+import type { Reply } from "./reply.ts";
+
+export interface HttpServer {
+  /** Accepts requests from here on; fails with an error that names the port when it stays taken for a second. */
+  listen(): Promise<void>;
+  /** Stops accepting, and waits for what is under way, but not longer than `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Loopback only, and IPv4 only, as AWS's own extension and agent. */
+const HOST = "127.0.0.1";
+/** A process that was told to leave may hold the port for a moment after a reset. */
+const PORT_RETRY_FOR_MS = 1_000;
+const PORT_RETRY_EVERY_MS = 50;
+
+export function createHttpServer(parts: {
+  readonly handler: HttpHandler;
+  readonly config: Config;
+  /** Its listening socket, if there is one; then the port is not bound again. */
+  readonly inherited: Inheritance;
+}): HttpServer {
+  const server = createServer({ keepAlive: true, requireHostHeader: false }, (request, response) => {
+    void respond(request, response, parts.handler);
+  });
+  // Node's 5 s would reset a pooled client's idle connection at the thaw: the timer is overdue, and fires first.
+  server.keepAliveTimeout = 0;
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket));
+
+  return {
+    async listen() {
+      const port = parts.config.httpPort;
+      const fd = parts.inherited.descriptor;
+      const where = fd === undefined ? { host: HOST, port } : { fd };
+      for (let leftMs = PORT_RETRY_FOR_MS; ; leftMs -= PORT_RETRY_EVERY_MS) {
+        try {
+          return await listenOnce(where);
+        } catch (error) {
+          const { code } = error as NodeJS.ErrnoException;
+          if (code !== "EADDRINUSE" || leftMs <= 0) throw new Error(toPortMessage(port, code));
+          await new Promise((resolve) => setTimeout(resolve, PORT_RETRY_EVERY_MS));
+        }
+      }
+    },
+    async close(graceMs) {
+      let timer: NodeJS.Timeout | undefined;
+      const grace = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, graceMs);
+      });
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await Promise.race([closed, grace]);
+      clearTimeout(timer);
+      server.closeAllConnections();
+    },
+  };
+
+  function listenOnce(where: { host: string; port: number } | { fd: number }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(where, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+}
+
+async function respond(request: IncomingMessage, response: ServerResponse, handler: HttpHandler): Promise<void> {
+  const { method = "", url: target = "", headers } = request;
+  const { status, headers: replyHeaders, body } = await handler({ method, target, headers });
+  response.writeHead(status, { ...replyHeaders, "Content-Length": Buffer.byteLength(body) }).end(body);
+}
+
+/** What Node's parser refuses never becomes a request, so that its answer is written by hand. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const codes: Record<string, FailureCode> = {
+    HPE_HEADER_OVERFLOW: "headers-too-large",
+    ERR_HTTP_REQUEST_TIMEOUT: "request-too-slow",
+  };
+  const code = codes[error.code ?? ""] ?? "invalid-request";
+  socket.end(toBytes(toErrorReply(new Failure(code, "the request is not acceptable HTTP/1.1"))));
+}
+
+function toBytes({ status, headers, body }: Reply): string {
+  const lines = Object.entries({ ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" });
+  return `HTTP/1.1 ${status} \r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
+}
+
+function toPortMessage(port: number, code: string | undefined): string {
+  if (code !== "EADDRINUSE") return `cannot listen on ${HOST}:${port} (${code})`;
+  return `port ${port} on ${HOST} is taken; most often by AWS's own Parameters and Secrets extension, which has the same default: remove that layer, or set CROSS_ACCOUNT_SECRETS_HTTP_PORT`;
+}

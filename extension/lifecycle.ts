@@ -1,0 +1,102 @@
+/** The life of an execution environment, in order: listen, register, fetch, say that init is over, serve, leave. */
+import type { Config } from "./config.ts";
+import type { Counters } from "./counters.ts";
+import { toFailure } from "./errors.ts";
+import type { ExtensionsApi } from "./extensions-api.ts";
+import type { HttpServer } from "./http-server.ts";
+import type { Logger } from "./logger.ts";
+import type { RoleCredentials } from "./role-credentials.ts";
+import type { SecretCache } from "./secret-cache.ts";
+
+export type ExitCode = 0 | 1;
+
+/** Lambda gives extensions some 1.7 s after SHUTDOWN; the runtime, whose requests these are, is gone by then. */
+const SHUTDOWN_GRACE_MS = 300;
+
+export interface Life {
+  readonly config: Config;
+  readonly api: ExtensionsApi;
+  readonly server: HttpServer;
+  readonly credentials: RoleCredentials;
+  readonly cache: SecretCache;
+  /** False when Lambda runs init again inside an invocation, on the invocation's clock. */
+  readonly isFirstInit: () => boolean;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly version: string;
+}
+
+/** Lives it; the returned code is what the process has to exit with. */
+export async function live(life: Life): Promise<ExitCode> {
+  const { config, api, server, isFirstInit, counters, logger } = life;
+  logger.info("starting", {
+    version: life.version,
+    roleArn: config.roleArn,
+    region: config.region ?? config.aws.region,
+    ttlSeconds: config.ttlMs / 1_000,
+    port: config.httpPort,
+  });
+  try {
+    await server.listen();
+  } catch (error) {
+    return await refuseInit(api, logger, "Extension.PortUnavailable", [(error as Error).message]);
+  }
+  // Lambda starts the function's runtime as soon as this is done: nothing slow may stand before it.
+  await api.register();
+  logger.debug("registered");
+
+  const mustSucceed = config.initError === "fail";
+  const holdMs = isFirstInit() || mustSucceed ? config.prefetchTimeoutMs : 0;
+  const outcome = await settledWithin(prefetch(life), holdMs);
+  if (mustSucceed && outcome !== "fetched") {
+    return await refuseInit(api, logger, "Extension.PrefetchFailed", [toPrefetchMessage(outcome, holdMs)]);
+  }
+  logger.debug("init-over", { prefetch: outcome instanceof Error ? "failed" : outcome });
+
+  const { reason } = await api.untilShutdown();
+  await server.close(SHUTDOWN_GRACE_MS);
+  logger.info("shutdown", { reason, ...counters });
+  return 0;
+}
+
+/** Says why there is no going on: to Lambda, and line by line to the log, because Lambda shows nobody what it is told. */
+export async function refuseInit(
+  api: ExtensionsApi,
+  logger: Logger,
+  errorType: string,
+  messages: readonly string[],
+): Promise<ExitCode> {
+  for (const message of messages) logger.error("init-error", { errorType, message });
+  await api.register();
+  await api.initError(errorType, messages.join("\n"));
+  return 1;
+}
+
+/** Fails when any of it fails. Requests that come meanwhile wait for the same flights. */
+async function prefetch({ config, credentials, cache, now }: Life): Promise<void> {
+  const deadlineEpochMs = now() + config.timeoutMs;
+  await Promise.all([
+    credentials.get(deadlineEpochMs),
+    ...config.secretIds.map((secretId) => cache.get({ secretId }, { deadlineEpochMs })),
+  ]);
+}
+
+/** While init lasts, the function has init's full processor, and no freeze can cut a call short. */
+async function settledWithin(work: Promise<unknown>, holdMs: number): Promise<"fetched" | "still under way" | Error> {
+  const settled = work.then(
+    () => "fetched" as const,
+    (error: unknown) => toFailure(error),
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const held = new Promise<"still under way">((resolve) => {
+    timer = setTimeout(() => resolve("still under way"), holdMs);
+  });
+  const outcome = await Promise.race([settled, held]);
+  clearTimeout(timer);
+  return outcome;
+}
+
+function toPrefetchMessage(outcome: "still under way" | Error, holdMs: number): string {
+  return outcome instanceof Error ? outcome.message : `the configured secrets were not fetched within ${holdMs} ms`;
+}

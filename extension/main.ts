@@ -1,0 +1,60 @@
+/**
+ * Wires the parts, and is the only file that touches `process`. The map:
+ *
+ *   function ── HTTP ──► http-server ─► http-handler ─► secret-cache ─► secrets-manager ─► role-credentials
+ *                                                                             │                  │
+ *   Lambda ◄── extensions-api ◄── lifecycle                          Secrets Manager            STS
+ */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { version } from "../package.json";
+import { type Config, parseConfig } from "./config.ts";
+import { createCounters } from "./counters.ts";
+import { createExtensionsApi } from "./extensions-api.ts";
+import { createHttpHandler } from "./http-handler.ts";
+import { createHttpServer } from "./http-server.ts";
+import { parseInheritance } from "./inheritance.ts";
+import { createInitMarker } from "./init-marker.ts";
+import { type ExitCode, live, refuseInit } from "./lifecycle.ts";
+import { createLogger } from "./logger.ts";
+import { createRoleCredentials } from "./role-credentials.ts";
+import { createSecretCache } from "./secret-cache.ts";
+import { createSecretsManager } from "./secrets-manager.ts";
+
+const environment = { ...process.env };
+// The SDK would read some forty AWS_… variables by itself; it is told everything, and sees none.
+for (const name of Object.keys(environment)) if (name.startsWith("AWS_")) delete process.env[name];
+
+const now = Date.now;
+const parsed = parseConfig(environment, (path) => readFileSync(path, "utf8"));
+const logger = createLogger({ level: parsed.logLevel, now, write: (line) => process.stdout.write(line) });
+const inherited = parseInheritance(environment, process.pid);
+const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API, inherited, logger });
+
+function serve(config: Config): Promise<ExitCode> {
+  const counters = createCounters();
+  const loadAwsSdk = () => import("./aws-sdk.ts");
+  const shared = { config, loadAwsSdk, version, counters, logger, now };
+  const credentials = createRoleCredentials({ ...shared, randomHex: () => randomBytes(4).toString("hex") });
+  const secretsManager = createSecretsManager({ ...shared, credentials });
+  const cache = createSecretCache({ ...shared, fetch: secretsManager.getSecretValue });
+  const handler = createHttpHandler({ ...shared, cache });
+  const server = createHttpServer({ ...shared, handler, inherited });
+  const isFirstInit = createInitMarker(environment.TMPDIR || "/tmp");
+  return live({ ...shared, api, server, cache, credentials, isFirstInit });
+}
+
+async function main(): Promise<ExitCode> {
+  const { config, problems, warnings } = parsed;
+  for (const warning of warnings) logger.warn("setting-ignored", { message: warning });
+  try {
+    return await (config ? serve(config) : refuseInit(api, logger, "Extension.ConfigInvalid", problems));
+  } catch (error) {
+    logger.error("stopped", { message: (error as Error).message });
+    return 1;
+  }
+}
+
+// Leaving would crash the function, and a stack or a message may quote a secret.
+process.on("uncaughtException", (error) => logger.error("bug", { type: error?.constructor?.name }));
+void main().then((exitCode) => process.exit(exitCode));

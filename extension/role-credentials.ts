@@ -1,0 +1,101 @@
+import type * as AwsSdk from "./aws-sdk.ts";
+import type { AwsCredentials, Config } from "./config.ts";
+import type { Counters } from "./counters.ts";
+import { type DeadlineEpochMs, within } from "./deadline.ts";
+import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
+import { Failure } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+
+export interface RoleCredentials {
+  /** Credentials of a session of the target role: those at hand while they live, else new ones, asked for once however many wait. */
+  get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
+}
+
+interface Session {
+  readonly credentials: AwsCredentials;
+  readonly renewAtEpochMs: number;
+}
+
+/** The last part of a session's life in which a new one is asked for; 6 minutes of an hour. */
+const RENEWAL_WINDOW = 0.1;
+
+export function createRoleCredentials(parts: {
+  readonly config: Config;
+  readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
+  readonly version: string;
+  /** Eight characters that tell this execution environment from another. */
+  readonly randomHex: () => string;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly now: () => number;
+}): RoleCredentials {
+  const { config, counters, logger, now } = parts;
+  const call: AwsCall = { operation: "AssumeRole", roleArn: config.roleArn, region: config.aws.region };
+  // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
+  const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${parts.randomHex()}`;
+  let session: Session | undefined;
+  let flight: Promise<Session> | undefined;
+
+  async function assumeRole(deadlineEpochMs: DeadlineEpochMs): Promise<Session> {
+    const { credentials } = config.aws;
+    if (credentials === undefined) throw noCredentials();
+    const awsSdk = await parts.loadAwsSdk();
+    counters.assumeRoleCalls += 1;
+    const startedAtEpochMs = now();
+    const answer = await within({
+      deadlineEpochMs,
+      now,
+      late: () => toTimeout(call),
+      start: (signal) =>
+        awsSdk.assumeRole(
+          {
+            RoleArn: config.roleArn,
+            RoleSessionName: roleSessionName,
+            DurationSeconds: config.durationSeconds,
+            ...(config.externalId === undefined ? {} : { ExternalId: config.externalId }),
+          },
+          {
+            region: config.aws.region,
+            credentials,
+            endpoint: config.aws.endpoints.sts,
+            useFipsEndpoint: config.aws.useFipsEndpoint,
+            useDualstackEndpoint: config.aws.useDualstackEndpoint,
+            version: parts.version,
+          },
+          signal,
+        ),
+    }).catch((thrown: unknown) => {
+      throw diagnose(thrown, call);
+    });
+    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
+    if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) throw diagnose(undefined, call);
+    logger.debug("role-assumed", {
+      roleArn: config.roleArn,
+      requestId: answer.$metadata.requestId,
+      ms: now() - startedAtEpochMs,
+    });
+    const lifeMs = Expiration.getTime() - now();
+    return {
+      credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
+      renewAtEpochMs: now() + lifeMs * (1 - RENEWAL_WINDOW),
+    };
+  }
+
+  return {
+    async get(deadlineEpochMs) {
+      if (session !== undefined && now() < session.renewAtEpochMs) return session.credentials;
+      flight ??= assumeRole(deadlineEpochMs).finally(() => {
+        flight = undefined;
+      });
+      session = await flight;
+      return session.credentials;
+    },
+  };
+}
+
+function noCredentials(): Failure {
+  return new Failure("credentials-missing", "there are no AWS credentials to assume the role with", {
+    remedy:
+      "Lambda gives a function the credentials of its execution role as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; elsewhere, set them",
+  });
+}

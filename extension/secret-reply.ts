@@ -1,0 +1,83 @@
+/** From a secret to the answer that holds it, in each of the forms that callers know. Pure. */
+import { Failure } from "./errors.ts";
+import { type Reply, toJsonReply, toReply } from "./reply.ts";
+import type { CachedSecret } from "./secret-cache.ts";
+import type { SecretValue } from "./secrets-manager.ts";
+
+/** The body of AWS's own Parameters and Secrets Lambda extension: every key is always there, in its order. */
+export function toExtensionReply(secret: CachedSecret): Reply {
+  const { value } = secret;
+  const body = {
+    ARN: value.arn,
+    CreatedDate: value.createdDate.toISOString(),
+    Name: value.name,
+    SecretBinary: value.secretBinary === undefined ? null : Buffer.from(value.secretBinary).toString("base64"),
+    SecretString: value.secretString ?? null,
+    VersionId: value.versionId,
+    VersionStages: value.versionStages,
+    ResultMetadata: {},
+  };
+  return toJsonReply(200, body, toHeaders(secret));
+}
+
+/** The bare value as stored, or one field of it. */
+export function toBareReply(secret: CachedSecret, key: string | undefined): Reply {
+  const headers = toHeaders(secret);
+  const { secretString, secretBinary } = secret.value;
+  if (key !== undefined) {
+    const field = pick(secret.value, key);
+    const text = typeof field === "string" ? field : JSON.stringify(field);
+    return toReply(200, toTextType(field), text, headers);
+  }
+  if (secretBinary !== undefined) return toReply(200, "application/octet-stream", secretBinary, headers);
+  const text = secretString ?? "";
+  return toReply(200, toTextType(parseJson(text)), text, headers);
+}
+
+/**
+ * `Age` and `ETag` are HTTP's own (RFC 9110, 9111); `Cache-Status` is RFC 9211. All in whole seconds.
+ */
+function toHeaders({ value, isHit, ageMs, ttlMs }: CachedSecret): Record<string, string> {
+  return {
+    ETag: `"${value.versionId}"`,
+    Age: String(Math.floor(ageMs / 1_000)),
+    "Cache-Status": `cross-account-secrets; ${isHit ? `hit; ttl=${Math.floor(ttlMs / 1_000)}` : "fwd=miss"}`,
+  };
+}
+
+const toTextType = (content: unknown): string =>
+  typeof content === "object" && content !== null ? "application/json" : "text/plain; charset=utf-8";
+
+function pick({ name, secretString }: SecretValue, key: string): unknown {
+  const content = secretString === undefined ? undefined : parseJson(secretString);
+  if (typeof content !== "object" || content === null) {
+    throw new Failure("invalid-request", `key needs a secret that is a JSON object or array, which ${name} is not`);
+  }
+  let field: unknown = content;
+  for (const step of toSteps(key)) {
+    // Own properties only: "constructor" is a field of no secret that does not say so.
+    if (typeof field !== "object" || field === null || !Object.hasOwn(field, step)) {
+      throw new Failure("key-not-found", `${name} has no field ${JSON.stringify(key.slice(0, 64))}`);
+    }
+    field = (field as Record<string, unknown>)[step];
+  }
+  return field;
+}
+
+/** A JSON Pointer's steps (https://www.rfc-editor.org/rfc/rfc6901#section-4), or the one name. */
+function toSteps(key: string): readonly string[] {
+  if (!key.startsWith("/")) return [key];
+  return key
+    .slice(1)
+    .split("/")
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+/** Undefined for what is not JSON; V8's own message would quote the secret. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,96 @@
+import type * as AwsSdk from "./aws-sdk.ts";
+import type { Config } from "./config.ts";
+import type { Counters } from "./counters.ts";
+import { type DeadlineEpochMs, within } from "./deadline.ts";
+import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
+import type { Logger } from "./logger.ts";
+import type { RoleCredentials } from "./role-credentials.ts";
+import { toRegion } from "./secret-id.ts";
+
+/** Which value is asked for. Without version and stage it is AWSCURRENT's. */
+export interface SecretQuery {
+  readonly secretId: string;
+  readonly versionId?: string;
+  readonly versionStage?: string;
+}
+
+/** One version of a secret; exactly one of string and binary is there. */
+export interface SecretValue {
+  readonly arn: string;
+  readonly name: string;
+  readonly versionId: string;
+  readonly versionStages: readonly string[];
+  readonly createdDate: Date;
+  readonly secretString: string | undefined;
+  readonly secretBinary: Uint8Array | undefined;
+}
+
+export interface SecretsManager {
+  /** GetSecretValue as the target role. Fails with a `Failure` only, and at the deadline at the latest. */
+  getSecretValue(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<SecretValue>;
+}
+
+export function createSecretsManager(parts: {
+  readonly config: Config;
+  readonly credentials: RoleCredentials;
+  readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
+  readonly version: string;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly now: () => number;
+}): SecretsManager {
+  const { config, counters, logger, now } = parts;
+  return {
+    async getSecretValue(query, deadlineEpochMs) {
+      const { secretId, versionId, versionStage } = query;
+      const region = config.region ?? toRegion(secretId) ?? config.aws.region;
+      const call: AwsCall = { operation: "GetSecretValue", roleArn: config.roleArn, region, secretId };
+      const credentials = await parts.credentials.get(deadlineEpochMs);
+      const awsSdk = await parts.loadAwsSdk();
+      counters.getSecretValueCalls += 1;
+      const startedAtEpochMs = now();
+      const answer = await within({
+        deadlineEpochMs,
+        now,
+        late: () => toTimeout(call),
+        start: (signal) =>
+          awsSdk.getSecretValue(
+            {
+              SecretId: secretId,
+              ...(versionId === undefined ? {} : { VersionId: versionId }),
+              ...(versionStage === undefined ? {} : { VersionStage: versionStage }),
+            },
+            {
+              region,
+              credentials,
+              endpoint: config.aws.endpoints.secretsManager,
+              useFipsEndpoint: config.aws.useFipsEndpoint,
+              useDualstackEndpoint: config.aws.useDualstackEndpoint,
+              version: parts.version,
+            },
+            signal,
+          ),
+      }).catch((thrown: unknown) => {
+        throw diagnose(thrown, call);
+      });
+      const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
+      const hasOneValue = (SecretString === undefined) !== (SecretBinary === undefined);
+      if (!ARN || !Name || !VersionId || !CreatedDate || !hasOneValue) throw diagnose(undefined, call);
+      logger.debug("secret-fetched", {
+        secretId,
+        versionId: VersionId,
+        requestId: answer.$metadata.requestId,
+        ms: now() - startedAtEpochMs,
+      });
+      return {
+        arn: ARN,
+        name: Name,
+        versionId: VersionId,
+        versionStages: VersionStages ?? [],
+        createdDate: CreatedDate,
+        secretString: SecretString,
+        secretBinary: SecretBinary,
+      };
+    },
+  };
+}
