@@ -40,6 +40,7 @@ export function createRoleCredentials(parts: {
     const { credentials } = config.aws;
     if (credentials === undefined) throw noCredentials();
     const awsSdk = await parts.loadAwsSdk();
+    if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
     counters.assumeRoleCalls += 1;
     const startedAtEpochMs = now();
     const answer = await within({

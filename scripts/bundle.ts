@@ -18,6 +18,8 @@ export async function bundleExtension(root: string): Promise<Bundle> {
     absWorkingDir: root,
     entryPoints: ["extension/main.ts", "extension/aws-sdk.ts"],
     outdir: "out",
+    // Not .js, which a package.json further up could turn into ES modules.
+    outExtension: { ".js": ".cjs" },
     write: false,
     bundle: true,
     metafile: true,
@@ -35,7 +37,7 @@ export async function bundleExtension(root: string): Promise<Bundle> {
         name: "aws-sdk-apart",
         setup: ({ onResolve }) =>
           onResolve({ filter: /\/aws-sdk\.ts$/ }, ({ kind }) =>
-            kind === "dynamic-import" ? { path: "./aws-sdk.js", external: true } : undefined,
+            kind === "dynamic-import" ? { path: "./aws-sdk.cjs", external: true } : undefined,
           ),
       },
     ],

@@ -1,0 +1,68 @@
+/**
+ * `npm test`: formats, types, builds the layers, and runs every test that this machine can run; `npm test -- e2e` runs the
+ * named projects alone. Says in one line each what is left out. The last line counts the tests.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { argv, execPath } from "node:process";
+import { fileURLToPath } from "node:url";
+import { unavailable as e2eUnavailable } from "../test/e2e/support/availability.ts";
+import { build, type LayerName } from "./build.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const REPORT = ".cache/tests.json";
+const ALL = ["unit", "integration", "layer", "e2e"];
+
+const asked = argv.slice(2);
+const projects = asked.length > 0 ? asked : ALL;
+const unknown = projects.find((project) => !ALL.includes(project));
+if (unknown !== undefined) {
+  console.error(`no tests are called ${JSON.stringify(unknown)}; expected ${ALL.join(", ")}`);
+  process.exit(2);
+}
+
+const leftOut: string[] = [];
+const can = projects.filter((project) => {
+  if (project !== "e2e" || e2eUnavailable === undefined) return true;
+  leftOut.push(`end-to-end tests: ${e2eUnavailable}`);
+  return false;
+});
+const layers: LayerName[] = ["nodejs"];
+if (process.platform === "linux" && process.arch === "x64") layers.push("x86_64");
+else leftOut.push(`tests of the x86_64 layer: this machine is ${process.platform} on ${process.arch}`);
+
+let isGood = true;
+if (asked.length === 0) isGood = run("@biomejs/biome/bin/biome", ["check", "."]) && run("typescript/bin/tsc", []);
+if (can.some((project) => project === "layer" || project === "e2e")) await build(layers, console.log);
+mkdirSync(`${root}/.cache`, { recursive: true });
+const selection = can.flatMap((project) => ["--project", project]);
+const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${REPORT}`];
+if (can.length > 0)
+  isGood =
+    run("vitest/vitest.mjs", ["run", "--config", "test/vitest.config.ts", "--root", ".", ...selection, ...reporters]) &&
+    isGood;
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numFailedTestSuites: number;
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+const none: Report = { numPassedTests: 0, numFailedTests: 0, numFailedTestSuites: 0, testResults: [] };
+const report: Report = can.length > 0 ? JSON.parse(readFileSync(`${root}/${REPORT}`, "utf8")) : none;
+const results = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+leftOut.push(...results.filter(({ status }) => /pending|skipped/.test(status)).map(({ fullName }) => fullName));
+// A file that cannot even be loaded has no test that could fail; nor has a formatter.
+const unloaded = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+const failed = Math.max(report.numFailedTests + unloaded.length, isGood ? 0 : 1);
+console.log();
+for (const line of leftOut) console.log(`left out: ${line}`);
+console.log(`${report.numPassedTests} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
+
+function run(bin: string, args: readonly string[]): boolean {
+  return spawnSync(execPath, [`node_modules/${bin}`, ...args], { cwd: root, stdio: "inherit" }).status === 0;
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from "node:crypto";
+import { type FakeAws, type SessionCredentials, startFakeAws } from "../fakes/aws.ts";
+
+/** The guide's own names: Account A owns the secret, Account B has the function. */
+export const SECRET_NAME = "my-shared-secret";
+export const TARGET_ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
+export const FUNCTION_ROLE_ARN = "arn:aws:iam::222222222222:role/my-lambda-role";
+export const REGION = "eu-west-1";
+
+export interface TwoAccounts {
+  readonly aws: FakeAws;
+  readonly secretArn: string;
+  /** What no output may hold: the secret's values. */
+  readonly canaries: readonly string[];
+  /** The function's variables, as Lambda and its owner would set them. */
+  readonly environment: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/** A fake AWS as the guide sets it up: a role in Account A that trusts Account B's and may read one secret. */
+export async function startTwoAccounts(): Promise<TwoAccounts> {
+  const aws = await startFakeAws();
+  const canaries = [createCanary(), createCanary()];
+  const [username = "", password = ""] = canaries;
+  aws.createRole({ arn: FUNCTION_ROLE_ARN, assumableRoles: [TARGET_ROLE_ARN] });
+  aws.createRole({ arn: TARGET_ROLE_ARN, trusts: [FUNCTION_ROLE_ARN], readableSecrets: [SECRET_NAME] });
+  const { arn } = aws.createSecret({
+    account: "111111111111",
+    region: REGION,
+    name: SECRET_NAME,
+    secretString: JSON.stringify({ username, password }),
+  });
+  const session = aws.issueSession({ roleArn: FUNCTION_ROLE_ARN, sessionName: "my-function" });
+  return {
+    aws,
+    secretArn: arn,
+    canaries,
+    environment: toFunctionEnvironment(session, aws.url),
+    close: () => aws.close(),
+  };
+}
+
+/** What a function of Account B has in its environment, when AWS is at `url`. */
+export function toFunctionEnvironment(session: SessionCredentials, url: string): Record<string, string> {
+  return {
+    AWS_REGION: REGION,
+    AWS_DEFAULT_REGION: REGION,
+    AWS_ACCESS_KEY_ID: session.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
+    AWS_SESSION_TOKEN: session.sessionToken,
+    AWS_ENDPOINT_URL_STS: url,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
+    SECRET_NAME,
+    CROSS_ACCOUNT_SECRETS_ROLE_ARN: TARGET_ROLE_ARN,
+    CROSS_ACCOUNT_SECRETS_SECRET_IDS: SECRET_NAME,
+    CROSS_ACCOUNT_SECRETS_LOG_LEVEL: "debug",
+  };
+}
+
+/** A value that can be told from anything else, wherever it turns up. */
+export function createCanary(): string {
+  return `CANARY-${randomBytes(15).toString("base64url")}`;
+}
