@@ -25,16 +25,24 @@ export interface ClientOptions {
   readonly version: string;
 }
 
-/** AssumeRole, over a connection of its own, ended at the latest when `signal` fires. */
+/** AssumeRole: one try, over a connection of its own, ended at the latest when `signal` fires. */
 export function assumeRole(input: AssumeRoleCommandInput, options: ClientOptions, signal: AbortSignal) {
   const client = new STSClient(toClientConfig(options));
-  return client.send(new AssumeRoleCommand(input), { abortSignal: signal }).finally(() => client.destroy());
+  return client.send(new AssumeRoleCommand(input), { abortSignal: signal }).finally(() => leave(client));
 }
 
-/** GetSecretValue, over a connection of its own, ended at the latest when `signal` fires. */
+/** GetSecretValue: one try, over a connection of its own, ended at the latest when `signal` fires. */
 export function getSecretValue(input: GetSecretValueCommandInput, options: ClientOptions, signal: AbortSignal) {
   const client = new SecretsManagerClient(toClientConfig(options));
-  return client.send(new GetSecretValueCommand(input), { abortSignal: signal }).finally(() => client.destroy());
+  return client.send(new GetSecretValueCommand(input), { abortSignal: signal }).finally(() => leave(client));
+}
+
+/** How far AWS's clock is ahead of ours, in milliseconds: clients learn it from the `Date` of every answer. */
+let systemClockOffset = 0;
+
+function leave(client: STSClient | SecretsManagerClient): void {
+  systemClockOffset = client.config.systemClockOffset;
+  client.destroy();
 }
 
 /**
@@ -47,8 +55,10 @@ function toClientConfig({ endpoint, version, ...given }: ClientOptions) {
     ...(endpoint === undefined ? {} : { endpoint }),
     // The caller's signal bounds the whole call; the SDK's own time-outs are off or only warn, and stay out of the way.
     requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
-    maxAttempts: 3,
+    // Tries are counted where the deadline is known.
+    maxAttempts: 1,
     retryMode: "standard",
+    systemClockOffset,
     defaultsMode: "standard" as const,
     authSchemePreference: ["aws.auth#sigv4"],
     sigv4aSigningRegionSet: [given.region],

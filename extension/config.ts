@@ -18,8 +18,7 @@ export interface AwsEnvironment {
   readonly region: string;
   readonly credentials: AwsCredentials | undefined;
   readonly endpoints: { readonly sts: string | undefined; readonly secretsManager: string | undefined };
-  readonly useFipsEndpoint: boolean;
-  readonly useDualstackEndpoint: boolean;
+  readonly clientOptions: { readonly useFipsEndpoint: boolean; readonly useDualstackEndpoint: boolean };
 }
 
 export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "allow" | "cacheEnabled" | "token"> {
@@ -31,6 +30,8 @@ export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "a
   readonly allow: "configured" | "any";
   readonly token: string;
   readonly functionName: string;
+  /** Variables with our prefix that this version does not know. */
+  readonly unknownSettings: readonly string[];
   readonly aws: AwsEnvironment;
 }
 
@@ -45,7 +46,6 @@ export interface ParsedConfig {
   readonly config: Config | undefined;
   /** Why there is no config, a sentence for each mistake; empty when there is one. */
   readonly problems: readonly string[];
-  readonly warnings: readonly string[];
   /** Known even when the rest is broken, so that the problems can be logged. */
   readonly logLevel: SettingValues["logLevel"];
 }
@@ -78,10 +78,9 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     problems.push({ name: `${PREFIX}SECRET_IDS`, rule: "set where ALLOW is configured", got: undefined });
   }
 
-  const warnings = unknown.map((name) => `${name} is not a setting of this version and is ignored`);
   const { logLevel } = values;
   if (problems.length > 0 || values.roleArn === undefined || token === undefined) {
-    return { config: undefined, problems: problems.map(toSentence), warnings, logLevel: logLevel ?? "info" };
+    return { config: undefined, problems: problems.map(toSentence), logLevel: logLevel ?? "info" };
   }
   const { cacheEnabled, ...rest } = values;
   const config: Config = {
@@ -92,10 +91,11 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     allow,
     token,
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME || "cross-account-secrets",
+    unknownSettings: unknown,
     cacheSize: cacheEnabled === "true" ? values.cacheSize : 0,
     aws: toAwsEnvironment(environment, region),
   };
-  return { config, problems: [], warnings, logLevel };
+  return { config, problems: [], logLevel };
 }
 
 function readSetting(setting: Setting<unknown>, environment: Environment, problems: Problem[]): unknown {
@@ -171,7 +171,9 @@ function toAwsEnvironment(environment: Environment, region: string): AwsEnvironm
         ? { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
         : undefined,
     endpoints: { sts: endpoint("STS"), secretsManager: endpoint("SECRETS_MANAGER") },
-    useFipsEndpoint: environment.AWS_USE_FIPS_ENDPOINT?.toLowerCase() === "true",
-    useDualstackEndpoint: environment.AWS_USE_DUALSTACK_ENDPOINT?.toLowerCase() === "true",
+    clientOptions: {
+      useFipsEndpoint: environment.AWS_USE_FIPS_ENDPOINT?.toLowerCase() === "true",
+      useDualstackEndpoint: environment.AWS_USE_DUALSTACK_ENDPOINT?.toLowerCase() === "true",
+    },
   };
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
  *
  * The file is empty. Where it cannot be made (no space, read-only), every init counts as the first.
  */
-export function createInitMarker(folder: string): () => boolean {
+export function createInitMarker(folder = "/tmp"): () => boolean {
   return () => {
     try {
       closeSync(openSync(join(folder, ".cross-account-secrets-init"), "wx", 0o600));

@@ -37,6 +37,7 @@ export async function live(life: Life): Promise<ExitCode> {
     ttlSeconds: config.ttlMs / 1_000,
     port: config.httpPort,
   });
+  for (const name of config.unknownSettings) logger.warn("setting-ignored", { name });
   try {
     await server.listen();
   } catch (error) {

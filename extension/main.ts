@@ -5,9 +5,10 @@
  *                                                                             │                  │
  *   Lambda ◄── extensions-api ◄── lifecycle                          Secrets Manager            STS
  */
-import { randomBytes } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { version } from "../package.json";
+import { createAwsCaller } from "./aws-call.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createExtensionsApi } from "./extensions-api.ts";
@@ -32,21 +33,20 @@ const inherited = parseInheritance(environment, process.pid);
 const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API, inherited, logger });
 
 function serve(config: Config): Promise<ExitCode> {
-  const counters = createCounters();
+  // Of crypto, since the state of Math.random is part of a SnapStart snapshot.
+  const random = () => randomInt(2 ** 32) / 2 ** 32;
+  const callAws = createAwsCaller({ logger, now, random });
   const loadAwsSdk = () => import("./aws-sdk.ts");
-  const shared = { config, loadAwsSdk, version, counters, logger, now };
-  const credentials = createRoleCredentials({ ...shared, randomHex: () => randomBytes(4).toString("hex") });
+  const shared = { config, callAws, loadAwsSdk, version, counters: createCounters(), logger, now, random };
+  const credentials = createRoleCredentials(shared);
   const secretsManager = createSecretsManager({ ...shared, credentials });
   const cache = createSecretCache({ ...shared, fetch: secretsManager.getSecretValue });
-  const handler = createHttpHandler({ ...shared, cache });
-  const server = createHttpServer({ ...shared, handler, inherited });
-  const isFirstInit = createInitMarker(environment.TMPDIR || "/tmp");
-  return live({ ...shared, api, server, cache, credentials, isFirstInit });
+  const server = createHttpServer({ ...shared, inherited, handler: createHttpHandler({ ...shared, cache }) });
+  return live({ ...shared, api, server, cache, credentials, isFirstInit: createInitMarker(environment.TMPDIR) });
 }
 
 async function main(): Promise<ExitCode> {
-  const { config, problems, warnings } = parsed;
-  for (const warning of warnings) logger.warn("setting-ignored", { message: warning });
+  const { config, problems } = parsed;
   try {
     return await (config ? serve(config) : refuseInit(api, logger, "Extension.ConfigInvalid", problems));
   } catch (error) {

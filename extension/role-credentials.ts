@@ -1,8 +1,9 @@
+import type { AwsCaller } from "./aws-call.ts";
 import type * as AwsSdk from "./aws-sdk.ts";
 import type { AwsCredentials, Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
-import { type DeadlineEpochMs, within } from "./deadline.ts";
-import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
+import type { DeadlineEpochMs } from "./deadline.ts";
+import { type AwsCall, diagnose } from "./diagnosis.ts";
 import { Failure } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
@@ -23,8 +24,9 @@ export function createRoleCredentials(parts: {
   readonly config: Config;
   readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
   readonly version: string;
-  /** Eight characters that tell this execution environment from another. */
-  readonly randomHex: () => string;
+  readonly callAws: AwsCaller;
+  /** From 0 to 1, without 1. */
+  readonly random: () => number;
   readonly counters: Counters;
   readonly logger: Logger;
   readonly now: () => number;
@@ -32,7 +34,7 @@ export function createRoleCredentials(parts: {
   const { config, counters, logger, now } = parts;
   const call: AwsCall = { operation: "AssumeRole", roleArn: config.roleArn, region: config.aws.region };
   // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
-  const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${parts.randomHex()}`;
+  const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toHex(parts.random())}`;
   let session: Session | undefined;
   let flight: Promise<Session> | undefined;
 
@@ -41,32 +43,20 @@ export function createRoleCredentials(parts: {
     if (credentials === undefined) throw noCredentials();
     const awsSdk = await parts.loadAwsSdk();
     if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
-    counters.assumeRoleCalls += 1;
     const startedAtEpochMs = now();
-    const answer = await within({
-      deadlineEpochMs,
-      now,
-      late: () => toTimeout(call),
-      start: (signal) =>
-        awsSdk.assumeRole(
-          {
-            RoleArn: config.roleArn,
-            RoleSessionName: roleSessionName,
-            DurationSeconds: config.durationSeconds,
-            ...(config.externalId === undefined ? {} : { ExternalId: config.externalId }),
-          },
-          {
-            region: config.aws.region,
-            credentials,
-            endpoint: config.aws.endpoints.sts,
-            useFipsEndpoint: config.aws.useFipsEndpoint,
-            useDualstackEndpoint: config.aws.useDualstackEndpoint,
-            version: parts.version,
-          },
-          signal,
-        ),
-    }).catch((thrown: unknown) => {
-      throw diagnose(thrown, call);
+    const answer = await parts.callAws(call, deadlineEpochMs, (signal) => {
+      counters.assumeRoleCalls += 1;
+      const { region, endpoints, clientOptions } = config.aws;
+      return awsSdk.assumeRole(
+        {
+          RoleArn: config.roleArn,
+          RoleSessionName: roleSessionName,
+          DurationSeconds: config.durationSeconds,
+          ...(config.externalId === undefined ? {} : { ExternalId: config.externalId }),
+        },
+        { ...clientOptions, region, credentials, endpoint: endpoints.sts, version: parts.version },
+        signal,
+      );
     });
     const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
     if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) throw diagnose(undefined, call);
@@ -93,6 +83,12 @@ export function createRoleCredentials(parts: {
     },
   };
 }
+
+/** Eight characters that tell this execution environment from another. */
+const toHex = (fraction: number) =>
+  Math.floor(fraction * 2 ** 32)
+    .toString(16)
+    .padStart(8, "0");
 
 function noCredentials(): Failure {
   return new Failure("credentials-missing", "there are no AWS credentials to assume the role with", {

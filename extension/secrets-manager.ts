@@ -1,8 +1,9 @@
+import type { AwsCaller } from "./aws-call.ts";
 import type * as AwsSdk from "./aws-sdk.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
-import { type DeadlineEpochMs, within } from "./deadline.ts";
-import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
+import type { DeadlineEpochMs } from "./deadline.ts";
+import { type AwsCall, diagnose } from "./diagnosis.ts";
 import type { Logger } from "./logger.ts";
 import type { RoleCredentials } from "./role-credentials.ts";
 import { toRegion } from "./secret-id.ts";
@@ -34,6 +35,7 @@ export function createSecretsManager(parts: {
   readonly config: Config;
   readonly credentials: RoleCredentials;
   readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
+  readonly callAws: AwsCaller;
   readonly version: string;
   readonly counters: Counters;
   readonly logger: Logger;
@@ -47,31 +49,19 @@ export function createSecretsManager(parts: {
       const call: AwsCall = { operation: "GetSecretValue", roleArn: config.roleArn, region, secretId };
       const credentials = await parts.credentials.get(deadlineEpochMs);
       const awsSdk = await parts.loadAwsSdk();
-      counters.getSecretValueCalls += 1;
+      const { endpoints, clientOptions } = config.aws;
       const startedAtEpochMs = now();
-      const answer = await within({
-        deadlineEpochMs,
-        now,
-        late: () => toTimeout(call),
-        start: (signal) =>
-          awsSdk.getSecretValue(
-            {
-              SecretId: secretId,
-              ...(versionId === undefined ? {} : { VersionId: versionId }),
-              ...(versionStage === undefined ? {} : { VersionStage: versionStage }),
-            },
-            {
-              region,
-              credentials,
-              endpoint: config.aws.endpoints.secretsManager,
-              useFipsEndpoint: config.aws.useFipsEndpoint,
-              useDualstackEndpoint: config.aws.useDualstackEndpoint,
-              version: parts.version,
-            },
-            signal,
-          ),
-      }).catch((thrown: unknown) => {
-        throw diagnose(thrown, call);
+      const answer = await parts.callAws(call, deadlineEpochMs, (signal) => {
+        counters.getSecretValueCalls += 1;
+        return awsSdk.getSecretValue(
+          {
+            SecretId: secretId,
+            ...(versionId === undefined ? {} : { VersionId: versionId }),
+            ...(versionStage === undefined ? {} : { VersionStage: versionStage }),
+          },
+          { ...clientOptions, region, credentials, endpoint: endpoints.secretsManager, version: parts.version },
+          signal,
+        );
       });
       const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
       const hasOneValue = (SecretString === undefined) !== (SecretBinary === undefined);

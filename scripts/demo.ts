@@ -2,13 +2,11 @@
  * `npm run demo`: a cold start and a few invocations, in each language found here, of a function that reads a secret of
  * another account through the built layer. Lambda and AWS are fakes on this machine; the layer is the real one.
  */
-import { spawnSync } from "node:child_process";
-import { env, execPath, version as nodeVersion, stdout } from "node:process";
-import { fileURLToPath } from "node:url";
+import { env, stdout } from "node:process";
 import { styleText } from "node:util";
-import type { RuntimeCommand } from "../test/fakes/lambda.ts";
 import { startFakeLambda } from "../test/fakes/lambda.ts";
 import { findFreePort } from "../test/support/free-port.ts";
+import { type ExampleFunction, exampleFunctions } from "../test/support/functions.ts";
 import { parseLogLine } from "../test/support/log-lines.ts";
 import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../test/support/two-accounts.ts";
 import { build, readVersion, toOpt } from "./build.ts";
@@ -19,49 +17,8 @@ type Style = Parameters<typeof styleText>[0];
 const isPlain = !stdout.isTTY || Boolean(env.NO_COLOR);
 const paint = (style: Style, text: string) => (isPlain ? text : styleText(style, text));
 const say = (line = "") => console.log(line);
-const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
-interface Language {
-  readonly name: string;
-  /** Undefined where the machine lacks it. */
-  readonly version: string | undefined;
-  readonly runtime: RuntimeCommand;
-}
-
-const languages: readonly Language[] = [
-  {
-    name: "Node.js",
-    version: nodeVersion.slice(1),
-    runtime: {
-      command: execPath,
-      arguments: [path("test/fakes/runtimes/node.mjs")],
-      cwd: path("examples/nodejs"),
-      handler: "index.handler",
-    },
-  },
-  {
-    name: "Python",
-    version: findVersion("python3", ["--version"]),
-    runtime: {
-      command: "python3",
-      arguments: [path("test/fakes/runtimes/python.py")],
-      cwd: path("examples/python"),
-      handler: "app.handler",
-    },
-  },
-  {
-    name: "sh and curl",
-    version: findVersion("curl", ["--version"]),
-    runtime: { command: path("examples/bash/bootstrap"), arguments: [], cwd: path("examples/bash") },
-  },
-];
-
-function findVersion(command: string, args: readonly string[]): string | undefined {
-  const { status, stdout: text } = spawnSync(command, args, { encoding: "utf8" });
-  return status === 0 ? (/\d+(\.\d+)+/.exec(text)?.[0] ?? "") : undefined;
-}
-
-async function show({ name, version, runtime }: Language): Promise<void> {
+async function show({ language, version, runtime }: ExampleFunction): Promise<void> {
   const accounts = await startTwoAccounts();
   const port = String(await findFreePort());
   const environment = { ...accounts.environment, CROSS_ACCOUNT_SECRETS_HTTP_PORT: port };
@@ -102,7 +59,7 @@ async function show({ name, version, runtime }: Language): Promise<void> {
       },
     ];
 
-    say(paint("bold", `${name} ${version}`));
+    say(paint("bold", `${language} ${version}`));
     say();
     for (const line of drawTimeline(spans, (bar) => paint("cyan", bar))) say(`  ${line}`);
     say();
@@ -139,7 +96,7 @@ say("The layer is the one that `npm run build` makes; Lambda and AWS are fakes o
 say();
 await build(["nodejs"], (line) => say(`  built ${line}`));
 say();
-for (const language of languages) {
-  if (language.version === undefined) say(`${language.name}: not found here, left out\n`);
-  else await show(language);
+for (const example of exampleFunctions) {
+  if (example.version === undefined) say(`${example.language}: not found here, left out\n`);
+  else await show(example);
 }

@@ -1,0 +1,66 @@
+import type { AwsRequest } from "./aws-operation.ts";
+
+/** One request that reached the fake. */
+export interface AwsCall {
+  /** As the client named it, so perhaps one that the fake does not know. */
+  readonly operation: string;
+  /** By the fake's clock, in milliseconds since 1970. */
+  readonly atMs: number;
+  /** The region that it was signed for. */
+  readonly region: string;
+  readonly userAgent: string;
+  /** The ARN of the role session that signed it. Absent until that is proved. */
+  caller?: string;
+  /** `pending`, then `ok`, the code of AWS's refusal, or the kind of fault: `hang`, `reset`, `reset-mid-body`, `malformed`. */
+  outcome: string;
+  readonly roleArn?: string;
+  readonly roleSessionName?: string;
+  readonly externalId?: string;
+  readonly durationSeconds?: number;
+  /** The session policy, as JSON. */
+  readonly policy?: string;
+  readonly sourceIdentity?: string;
+  /** Session tags. */
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly secretId?: string;
+  readonly versionId?: string;
+  readonly versionStage?: string;
+}
+
+const TEXTS = {
+  RoleArn: "roleArn",
+  RoleSessionName: "roleSessionName",
+  ExternalId: "externalId",
+  Policy: "policy",
+  SourceIdentity: "sourceIdentity",
+  SecretId: "secretId",
+  VersionId: "versionId",
+  VersionStage: "versionStage",
+} as const;
+
+/** The entry of a request that has just come. */
+export function toCall(
+  { operation, parameters }: AwsRequest,
+  when: { readonly atMs: number; readonly region: string; readonly userAgent: string },
+): AwsCall {
+  const texts = Object.entries(TEXTS).flatMap(([parameter, name]) => {
+    const value = parameters.get(parameter);
+    return value === undefined ? [] : [[name, value]];
+  });
+  const durationSeconds = parameters.get("DurationSeconds");
+  const tags = parseTags(parameters);
+  return {
+    operation,
+    ...when,
+    ...Object.fromEntries(texts),
+    ...(durationSeconds !== undefined && { durationSeconds: Number(durationSeconds) }),
+    ...(Object.keys(tags).length > 0 && { tags }),
+    outcome: "pending",
+  };
+}
+
+/** `Tags.member.1.Key=team&Tags.member.1.Value=payments` */
+function parseTags(parameters: ReadonlyMap<string, string>): Record<string, string> {
+  const keys = [...parameters].filter(([name]) => /^Tags\.member\.\d+\.Key$/.test(name));
+  return Object.fromEntries(keys.map(([name, key]) => [key, parameters.get(name.replace(/Key$/, "Value")) ?? ""]));
+}

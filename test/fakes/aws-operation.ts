@@ -1,0 +1,53 @@
+import type { Iam } from "./aws-iam.ts";
+import type { Caller } from "./aws-permissions.ts";
+import type { SecretStore } from "./aws-secrets.ts";
+import type { ReceivedRequest } from "./aws-signature.ts";
+import type { AwsService } from "./aws-wire.ts";
+
+/** What a request asks for, before anybody has checked whether it may. */
+export interface AwsRequest {
+  readonly service: AwsService;
+  /** As the client names it; empty if it names none. */
+  readonly operation: string;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** All that an operation may look at. */
+export interface OperationContext {
+  readonly caller: Caller;
+  readonly request: AwsRequest;
+  /** The region that the request was signed for. */
+  readonly region: string;
+  readonly requestId: string;
+  readonly iam: Iam;
+  readonly secrets: SecretStore;
+}
+
+const TARGET = "secretsmanager.";
+
+/**
+ * Both services share one URL here, so the protocol tells which of them is meant: JSON 1.1 names its operation in a header, the
+ * query protocol in a form. Whether the signature names the same service is checked later.
+ */
+export function parseAwsRequest({ target, headers, body }: ReceivedRequest): AwsRequest {
+  const jsonTarget = headers["x-amz-target"];
+  if (jsonTarget !== undefined) {
+    const operation = jsonTarget.startsWith(TARGET) ? jsonTarget.slice(TARGET.length) : jsonTarget;
+    return { service: "secretsmanager", operation, parameters: parseJsonParameters(body.toString()) };
+  }
+  const parameters = new Map([
+    ...new URLSearchParams(target.split("?", 2)[1]),
+    ...new URLSearchParams(body.toString()),
+  ]);
+  return { service: "sts", operation: parameters.get("Action") ?? "", parameters };
+}
+
+/** Those that are text, as all that the fake knows are. */
+function parseJsonParameters(json: string): Map<string, string> {
+  try {
+    const entries = Object.entries(JSON.parse(json) as object);
+    return new Map(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  } catch {
+    return new Map();
+  }
+}

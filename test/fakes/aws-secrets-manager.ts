@@ -1,0 +1,81 @@
+import type { OperationContext } from "./aws-operation.ts";
+import { denialOfGetSecretValue } from "./aws-permissions.ts";
+import type { Secret, SecretVersion } from "./aws-secrets.ts";
+import { type Answer, isRefusal, type Refusal, refuse } from "./aws-wire.ts";
+
+/** Secrets Manager: GetSecretValue. */
+export function answerSecretsManager(context: OperationContext): Answer {
+  const { operation } = context.request;
+  if (operation === "GetSecretValue") return getSecretValue(context);
+  // Not verified.
+  return refuse("secretsmanager", "unknown operation", `Unknown operation: ${operation}`);
+}
+
+/** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html */
+function getSecretValue({ caller, request: { parameters }, region, secrets }: OperationContext): Answer {
+  const secretId = parameters.get("SecretId");
+  // Recorded in localstack's tests/aws/services/secretsmanager/test_secretsmanager.snapshot.json, but for a missing one.
+  if (secretId === undefined || !/^[\w/+=.@!:-]+$/.test(secretId)) {
+    const rule = "Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!";
+    return badRequest("ValidationException", `Invalid name. ${rule}`);
+  }
+  // An ARN of another region is looked for in this one, in vain: https://github.com/newrelic/newrelic-lambda-extension/issues/210
+  const secret = secrets.find(secretId, caller.session.account, region);
+  // Permission comes before existence: https://github.com/jenkinsci/aws-secrets-manager-credentials-provider-plugin/pull/65
+  const denial = denialOfGetSecretValue(caller, secret?.arn ?? secretId);
+  if (denial !== undefined) return refuse("secretsmanager", "denied", denial);
+  if (secret === undefined) {
+    return badRequest("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+  }
+  if (secret.markedForDeletion) {
+    const message = "You can't perform this operation on the secret because it was marked for deletion.";
+    return badRequest("InvalidRequestException", message);
+  }
+  const version = findVersion(secret, parameters.get("VersionId"), parameters.get("VersionStage"));
+  if (isRefusal(version)) return version;
+  const { usableKeys } = caller.role;
+  if (secret.kmsKey !== undefined && usableKeys !== "any" && !usableKeys.includes(secret.kmsKey)) {
+    // https://github.com/external-secrets/kubernetes-external-secrets/issues/838
+    return refuse("secretsmanager", "denied", "Access to KMS is not allowed");
+  }
+  return { body: toBody(secret, version) };
+}
+
+/** Messages recorded in localstack's snapshot of AWS, but for the one about a version ID, which is not verified. */
+function findVersion(
+  { versions }: Secret,
+  versionId: string | undefined,
+  versionStage: string | undefined,
+): SecretVersion | Refusal {
+  if (versionId !== undefined) {
+    const version = versions.find(({ id }) => id === versionId);
+    if (version === undefined) return noVersion(`VersionId: ${versionId}`);
+    if (versionStage === undefined || version.stages.includes(versionStage)) return version;
+    const message = "You provided a VersionStage that is not associated to the provided VersionId.";
+    return badRequest("InvalidRequestException", message);
+  }
+  const stage = versionStage ?? "AWSCURRENT";
+  return versions.find(({ stages }) => stages.includes(stage)) ?? noVersion(`staging label: ${stage}`);
+}
+
+function noVersion(which: string): Refusal {
+  const message = `Secrets Manager can't find the specified secret value for ${which}`;
+  return badRequest("ResourceNotFoundException", message);
+}
+
+function toBody(secret: Secret, { id, createdAtMs, stages, value }: SecretVersion): string {
+  return JSON.stringify({
+    ARN: secret.arn,
+    CreatedDate: createdAtMs / 1000,
+    Name: secret.name,
+    ...("secretString" in value
+      ? { SecretString: value.secretString }
+      : { SecretBinary: Buffer.from(value.secretBinary).toString("base64") }),
+    VersionId: id,
+    ...(stages.length > 0 && { VersionStages: stages }),
+  });
+}
+
+function badRequest(code: string, message: string): Refusal {
+  return { status: 400, code, message };
+}

@@ -1,0 +1,841 @@
+/**
+ * The fake AWS, seen through the real SDK. What is said of AWS here was read in recordings of it (links in test/fakes/aws-*.ts);
+ * the comment "not verified" marks what was not.
+ */
+import { createHash } from "node:crypto";
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import {
+  AssumeRoleCommand,
+  type AssumeRoleCommandInput,
+  type AssumeRoleCommandOutput,
+  GetCallerIdentityCommand,
+  STSClient,
+} from "@aws-sdk/client-sts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type FakeAws, type FakeAwsOptions, type SessionCredentials, startFakeAws } from "../fakes/aws.ts";
+
+const ACCOUNT_A = "111111111111";
+const ACCOUNT_B = "222222222222";
+const REGION = "eu-west-1";
+const TARGET_ROLE = `arn:aws:iam::${ACCOUNT_A}:role/readers/SecretReader`;
+const EXECUTION_ROLE = `arn:aws:iam::${ACCOUNT_B}:role/service-role/my-function`;
+const SECRET_NAME = "app/database";
+const CANARY = "CANARY-5f1c9f2e-<&>\"'-ü";
+
+describe("a function in Account B", () => {
+  test("assumes a role of Account A and reads its secret", async () => {
+    const { aws, execution, assume, read, secretArn } = await startAccounts();
+
+    const { Credentials, AssumedRoleUser, $metadata } = await assume(execution, { RoleSessionName: "my-function-x1" });
+    expect(AssumedRoleUser?.Arn).toBe(`arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/my-function-x1`);
+    expect(AssumedRoleUser?.AssumedRoleId).toMatch(/^AROA[A-Z2-7]{17}:my-function-x1$/);
+    expect($metadata).toMatchObject({ httpStatusCode: 200, requestId: expect.stringMatching(UUID) });
+    expect(secondsUntil(Credentials?.Expiration)).toBeGreaterThan(3590);
+
+    const secret = await read(toCredentials(Credentials));
+    expect(secret).toMatchObject({
+      ARN: secretArn,
+      Name: SECRET_NAME,
+      SecretString: CANARY,
+      VersionStages: ["AWSCURRENT"],
+      VersionId: expect.stringMatching(UUID),
+      $metadata: { httpStatusCode: 200, requestId: expect.stringMatching(UUID) },
+    });
+    expect(secret.SecretBinary).toBeUndefined();
+    expect(secondsUntil(secret.CreatedDate)).toBeGreaterThan(-10);
+    expect(aws.calls.map(({ operation, outcome }) => [operation, outcome])).toEqual([
+      ["AssumeRole", "ok"],
+      ["GetSecretValue", "ok"],
+    ]);
+  });
+
+  test("is told who it is, and who it became", async () => {
+    const { aws, execution, target } = await startAccounts();
+    expect(await callSts(aws, execution).send(new GetCallerIdentityCommand())).toMatchObject({
+      Account: ACCOUNT_B,
+      Arn: `arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function`,
+      UserId: expect.stringMatching(/^AROA[A-Z2-7]{17}:function$/),
+    });
+    const { Arn } = await callSts(aws, await target()).send(new GetCallerIdentityCommand());
+    expect(Arn).toBe(`arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/test`);
+  });
+
+  test("cannot read the secret as itself", async () => {
+    const { execution, read, secretArn } = await startAccounts();
+    expect(await refusal(read(execution, { SecretId: secretArn }))).toMatchObject({
+      name: "AccessDeniedException",
+      message: `User: arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function is not authorized to perform: secretsmanager:GetSecretValue on resource: ${secretArn} because no resource-based policy allows the secretsmanager:GetSecretValue action`,
+    });
+  });
+
+  test("gets other keys at every AssumeRole, and in every AWS", async () => {
+    const one = await startAccounts();
+    const other = await startAccounts();
+    const sessions = [await one.target(), await one.target(), await other.target(), one.execution, other.execution];
+    for (const part of ["accessKeyId", "secretAccessKey", "sessionToken"] as const) {
+      expect(new Set(sessions.map((session) => session[part])).size).toBe(sessions.length);
+    }
+  });
+});
+
+describe("a secret", () => {
+  test("is found by its name, its ARN, and its ARN without the six characters", async () => {
+    const { target, read, secretArn } = await startAccounts();
+    expect(secretArn).toMatch(
+      new RegExp(`^arn:aws:secretsmanager:${REGION}:${ACCOUNT_A}:secret:${SECRET_NAME}-[A-Za-z0-9]{6}$`),
+    );
+    const credentials = await target();
+    for (const SecretId of [SECRET_NAME, secretArn, secretArn.slice(0, -7)]) {
+      expect((await read(credentials, { SecretId })).ARN).toBe(secretArn);
+    }
+  });
+
+  test("whose name itself ends like an ARN is not found by an incomplete ARN", async () => {
+    const { aws, target, read } = await startAccounts();
+    const { arn } = aws.createSecret({ account: ACCOUNT_A, region: REGION, name: "app-secret", secretString: "x" });
+    aws.changeRole(TARGET_ROLE, { readableSecrets: "any" });
+    const credentials = await target();
+    expect((await read(credentials, { SecretId: "app-secret" })).ARN).toBe(arn);
+    expect((await refusal(read(credentials, { SecretId: arn.slice(0, -7) }))).name).toBe("ResourceNotFoundException");
+  });
+
+  test("of bytes comes as bytes", async () => {
+    const { aws, target, read } = await startAccounts();
+    const secretBinary = Uint8Array.from({ length: 256 }, (_, index) => index);
+    aws.createSecret({ account: ACCOUNT_A, region: REGION, name: "app/key", secretBinary });
+    aws.changeRole(TARGET_ROLE, { readableSecrets: ["app/key"] });
+    const secret = await read(await target(), { SecretId: "app/key" });
+    expect(secret.SecretBinary).toEqual(secretBinary);
+    expect(secret.SecretString).toBeUndefined();
+  });
+
+  test("is one of its account and region", async () => {
+    const { aws, target, read, secretArn } = await startAccounts();
+    const place = { name: SECRET_NAME, secretString: "another one" };
+    const abroad = aws.createSecret({ ...place, account: ACCOUNT_A, region: "us-east-1" });
+    aws.createSecret({ ...place, account: ACCOUNT_B, region: REGION });
+    const credentials = await target();
+    expect((await read(credentials)).ARN).toBe(secretArn);
+    expect((await read(credentials, {}, { region: "us-east-1" })).ARN).toBe(abroad.arn);
+    expect(await refusal(read(credentials, { SecretId: secretArn }, { region: "us-east-1" }))).toMatchObject({
+      name: "ResourceNotFoundException",
+    });
+  });
+
+  test("that does not exist is not found by whom may read any", async () => {
+    const { aws, target, read } = await startAccounts();
+    aws.changeRole(TARGET_ROLE, { readableSecrets: "any" });
+    expect(await refusal(read(await target(), { SecretId: "app/missing" }))).toEqual({
+      name: "ResourceNotFoundException",
+      status: 400,
+      message: "Secrets Manager can't find the specified secret.",
+    });
+  });
+
+  test("that does not exist is denied to whom may read others, as one that does", async () => {
+    const { aws, target, read } = await startAccounts();
+    const { arn } = aws.createSecret({ account: ACCOUNT_A, region: REGION, name: "app/other", secretString: "x" });
+    const credentials = await target();
+    const denied = (resource: string) => ({
+      name: "AccessDeniedException",
+      status: 400,
+      message: `User: arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/test is not authorized to perform: secretsmanager:GetSecretValue on resource: ${resource} because no identity-based policy allows the secretsmanager:GetSecretValue action`,
+    });
+    expect(await refusal(read(credentials, { SecretId: "app/missing" }))).toEqual(denied("app/missing"));
+    expect(await refusal(read(credentials, { SecretId: "app/other" }))).toEqual(denied(arn));
+    // A permission to read `app/database` is none to read `app/database-2` or `app/data`.
+    for (const name of [`${SECRET_NAME}-2`, "app/data"]) {
+      aws.createSecret({ account: ACCOUNT_A, region: REGION, name, secretString: "x" });
+      expect((await refusal(read(credentials, { SecretId: name }))).name).toBe("AccessDeniedException");
+    }
+  });
+
+  test("marked for deletion is an invalid request; deleted, it is not found, and its name is free", async () => {
+    const { aws, target, read, secretArn } = await startAccounts();
+    const credentials = await target();
+    aws.markForDeletion(secretArn);
+    expect(await refusal(read(credentials))).toEqual({
+      name: "InvalidRequestException",
+      status: 400,
+      message: "You can't perform this operation on the secret because it was marked for deletion.",
+    });
+    aws.deleteSecret(secretArn);
+    expect((await refusal(read(credentials, { SecretId: secretArn }))).name).toBe("ResourceNotFoundException");
+    const { arn } = aws.createSecret({ account: ACCOUNT_A, region: REGION, name: SECRET_NAME, secretString: "again" });
+    expect(arn).not.toBe(secretArn);
+    expect((await read(credentials)).ARN).toBe(arn);
+  });
+
+  test("under a key that the role may not use is denied", async () => {
+    const { aws, target, read } = await startAccounts();
+    const kmsKey = `arn:aws:kms:${REGION}:${ACCOUNT_A}:key/0f1e`;
+    aws.createSecret({ account: ACCOUNT_A, region: REGION, name: "app/encrypted", secretString: "x", kmsKey });
+    aws.changeRole(TARGET_ROLE, { readableSecrets: ["app/encrypted"], usableKeys: [] });
+    const credentials = await target();
+    expect(await refusal(read(credentials, { SecretId: "app/encrypted" }))).toEqual({
+      name: "AccessDeniedException",
+      status: 400,
+      message: "Access to KMS is not allowed",
+    });
+    aws.changeRole(TARGET_ROLE, { usableKeys: [kmsKey] });
+    expect((await read(credentials, { SecretId: "app/encrypted" })).SecretString).toBe("x");
+  });
+
+  test("with a name that cannot be one is refused", async () => {
+    const { target, read } = await startAccounts();
+    expect(await refusal(read(await target(), { SecretId: "app database" }))).toMatchObject({
+      name: "ValidationException",
+    });
+  });
+});
+
+describe("a rotation", () => {
+  test("moves AWSCURRENT to the new version and AWSPREVIOUS to the one before", async () => {
+    const { aws, target, read, secretArn, versionId } = await startAccounts();
+    const credentials = await target();
+    const second = aws.putSecretValue(secretArn, { secretString: "second" });
+    const third = aws.putSecretValue(secretArn, { secretString: "third" });
+
+    expect(await read(credentials)).toMatchObject({ SecretString: "third", VersionId: third.versionId });
+    expect(await read(credentials, { VersionStage: "AWSPREVIOUS" })).toMatchObject({
+      SecretString: "second",
+      VersionId: second.versionId,
+      VersionStages: ["AWSPREVIOUS"],
+    });
+    const first = await read(credentials, { VersionId: versionId });
+    expect(first.SecretString).toBe(CANARY);
+    expect(first.VersionStages).toBeUndefined();
+  });
+
+  test("under way shows as AWSPENDING, and changes nothing for others", async () => {
+    const { aws, target, read, secretArn } = await startAccounts();
+    const credentials = await target();
+    aws.putSecretValue(secretArn, { secretString: "next" }, ["AWSPENDING"]);
+    expect(await read(credentials, { VersionStage: "AWSPENDING" })).toMatchObject({ SecretString: "next" });
+    expect(await read(credentials)).toMatchObject({ SecretString: CANARY, VersionStages: ["AWSCURRENT"] });
+  });
+
+  test("leaves versions and stages that are not there unfound", async () => {
+    const { aws, target, read, secretArn, versionId } = await startAccounts();
+    const credentials = await target();
+    const unknown = "00000000-0000-4000-8000-000000000000";
+    const of = (which: string) => `Secrets Manager can't find the specified secret value for ${which}`;
+    expect(await refusal(read(credentials, { VersionStage: "AWSPREVIOUS" }))).toEqual({
+      name: "ResourceNotFoundException",
+      status: 400,
+      message: of("staging label: AWSPREVIOUS"),
+    });
+    // Message not verified.
+    expect(await refusal(read(credentials, { VersionId: unknown }))).toMatchObject({
+      name: "ResourceNotFoundException",
+      message: of(`VersionId: ${unknown}`),
+    });
+    aws.putSecretValue(secretArn, { secretString: "second" });
+    expect(await refusal(read(credentials, { VersionId: versionId, VersionStage: "AWSCURRENT" }))).toEqual({
+      name: "InvalidRequestException",
+      status: 400,
+      message: "You provided a VersionStage that is not associated to the provided VersionId.",
+    });
+  });
+});
+
+describe("AssumeRole", () => {
+  const denied = {
+    name: "AccessDenied",
+    status: 403,
+    message: `User: arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function is not authorized to perform: sts:AssumeRole on resource: ${TARGET_ROLE}`,
+  };
+
+  test.each([
+    ["the role trusts somebody else", { trusts: [`arn:aws:iam::${ACCOUNT_B}:role/other`] }],
+    ["the role trusts nobody", { trusts: [] }],
+    ["the role asks for an external ID and gets none", { externalId: "ticket-4711" }],
+  ])("is denied if %s", async (_, changes) => {
+    const { aws, execution, assume } = await startAccounts();
+    aws.changeRole(TARGET_ROLE, changes);
+    expect(await refusal(assume(execution))).toEqual(denied);
+  });
+
+  test("is denied, in the same words, for a wrong external ID and a missing permission of the caller", async () => {
+    const { aws, execution, assume } = await startAccounts();
+    aws.changeRole(TARGET_ROLE, { externalId: "ticket-4711" });
+    expect(await refusal(assume(execution, { ExternalId: "ticket-4712" }))).toEqual(denied);
+    await assume(execution, { ExternalId: "ticket-4711" });
+    aws.changeRole(EXECUTION_ROLE, { assumableRoles: [] });
+    expect(await refusal(assume(execution, { ExternalId: "ticket-4711" }))).toEqual(denied);
+  });
+
+  test("is denied, in the same words, for a role that does not exist", async () => {
+    const { execution, assume } = await startAccounts();
+    const RoleArn = `arn:aws:iam::${ACCOUNT_A}:role/missing`;
+    expect(await refusal(assume(execution, { RoleArn }))).toEqual({
+      ...denied,
+      message: denied.message.replace(TARGET_ROLE, RoleArn),
+    });
+  });
+
+  test.each([
+    ["the account", `arn:aws:iam::${ACCOUNT_B}:root`],
+    ["the role session", `arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function`],
+  ])("is allowed if the role trusts %s of the caller", async (_, principal) => {
+    const { aws, execution, assume } = await startAccounts();
+    aws.changeRole(TARGET_ROLE, { trusts: [principal] });
+    await assume(execution, { ExternalId: "not-asked-for" });
+  });
+
+  test("lasts as long as asked, an hour by default and at most", async () => {
+    const { aws, execution, assume } = await startAccounts();
+    const { Credentials } = await assume(execution, { DurationSeconds: 900 });
+    expect(secondsUntil(Credentials?.Expiration)).toBeLessThanOrEqual(900);
+    expect(secondsUntil(Credentials?.Expiration)).toBeGreaterThan(890);
+    expect(await refusal(assume(execution, { DurationSeconds: 3601 }))).toEqual({
+      name: "ValidationError",
+      status: 400,
+      message: "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+    });
+    aws.changeRole(TARGET_ROLE, { sessionLifeSeconds: 2 });
+    expect(secondsUntil((await assume(execution)).Credentials?.Expiration)).toBeLessThanOrEqual(2);
+  });
+
+  test.each<[Partial<AssumeRoleCommandInput>, string]>([
+    [{ RoleArn: "nothing-valid-in-here" }, "nothing-valid-in-here is invalid"],
+    [
+      { RoleSessionName: "Session1:2" },
+      "1 validation error detected: Value 'Session1:2' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*",
+    ],
+    [
+      { RoleSessionName: "s".repeat(65) },
+      `1 validation error detected: Value '${"s".repeat(65)}' at 'roleSessionName' failed to satisfy constraint: Member must have length less than or equal to 64`,
+    ],
+    // Message not verified.
+    [
+      { DurationSeconds: 899 },
+      "1 validation error detected: Value '899' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900",
+    ],
+  ])("finds fault with %j", async (input, message) => {
+    const { execution, assume } = await startAccounts();
+    expect(await refusal(assume(execution, input))).toEqual({ name: "ValidationError", status: 400, message });
+  });
+});
+
+describe("a session", () => {
+  test("that has expired is refused by both services", async () => {
+    let nowMs = Date.now();
+    const { aws, execution, target, assume, read } = await startAccounts({ now: () => nowMs });
+    const credentials = await target();
+    aws.changeRole(EXECUTION_ROLE, { sessionLifeSeconds: 60 });
+    const shortLived = aws.issueSession({ roleArn: EXECUTION_ROLE });
+    nowMs += 61_000;
+    const message = "The security token included in the request is expired";
+    expect(await refusal(assume(shortLived))).toEqual({ name: "ExpiredToken", status: 403, message });
+    await assume(execution);
+    await read(credentials);
+    nowMs += 3_600_000;
+    // The SDK's clock is an hour behind by now; it learns AWS's from the refusal, and then hears about the expiry.
+    expect(await refusal(read(credentials, {}, { maxAttempts: 2 }))).toEqual({
+      name: "ExpiredTokenException",
+      status: 400,
+      message,
+    });
+  });
+
+  test("that is revoked is denied everything, and a new one is not", async () => {
+    const { aws, execution, target, assume, read, secretArn } = await startAccounts();
+    const credentials = await target();
+    aws.revokeSessions(TARGET_ROLE);
+    const revoked = await refusal(read(credentials));
+    expect(revoked.name).toBe("AccessDeniedException");
+    expect(revoked.message).toContain(`on resource: ${secretArn} with an explicit deny in an identity-based policy`);
+    await read(await target());
+
+    aws.revokeSessions(EXECUTION_ROLE);
+    expect((await refusal(assume(execution))).name).toBe("AccessDenied");
+    await assume(aws.issueSession({ roleArn: EXECUTION_ROLE }));
+  });
+
+  // Not verified: which refusal AWS has for it.
+  test("of a role that was deleted is unknown, also when the role is there again", async () => {
+    const { aws, target, read } = await startAccounts();
+    const credentials = await target();
+    aws.deleteRole(TARGET_ROLE);
+    aws.createRole({ arn: TARGET_ROLE, trusts: [EXECUTION_ROLE], readableSecrets: [SECRET_NAME] });
+    expect((await refusal(read(credentials))).name).toBe("UnrecognizedClientException");
+    await read(await target());
+  });
+});
+
+describe("a signature", () => {
+  const mismatch =
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
+
+  test("by another key is refused by both services", async () => {
+    const { execution, assume, read } = await startAccounts();
+    const forged = { ...execution, secretAccessKey: `${execution.secretAccessKey.slice(0, -1)}!` };
+    expect(await refusal(assume(forged))).toEqual({ name: "SignatureDoesNotMatch", status: 403, message: mismatch });
+    expect(await refusal(read(forged))).toEqual({ name: "InvalidSignatureException", status: 400, message: mismatch });
+  });
+
+  test("by a key that AWS does not know is refused by both services, and so is a wrong or missing token", async () => {
+    const { execution, assume, read } = await startAccounts();
+    const { sessionToken: _, ...withoutToken } = execution;
+    const message = "The security token included in the request is invalid.";
+    for (const forged of [
+      { ...execution, accessKeyId: "ASIAQQQQQQQQQQQQQQQQ" },
+      { ...execution, sessionToken: execution.sessionToken.toLowerCase() },
+      withoutToken,
+    ]) {
+      expect(await refusal(assume(forged))).toEqual({ name: "InvalidClientTokenId", status: 403, message });
+      expect(await refusal(read(forged))).toEqual({ name: "UnrecognizedClientException", status: 400, message });
+    }
+  });
+
+  const json = Buffer.from('{"SecretId":"app/other"}');
+  test.each<[string, (request: TamperedRequest) => unknown]>([
+    ["the body", (request) => Object.assign(request, { body: json })],
+    ["the path", (request) => Object.assign(request, { path: "/other" })],
+    ["the query", (request) => Object.assign(request, { query: { a: "b" } })],
+    ["a signed header", (request) => Object.assign(request.headers, { "content-type": "application/x-amz-json-1.0" })],
+    ["the region", (request) => retouch(request, `/${REGION}/`, "/us-east-1/")],
+    ["the day", (request) => retouch(request, /\/\d{8}\//, "/20200101/")],
+    ["the list of signed headers", (request) => retouch(request, "content-type;", "")],
+    [
+      "the body, with its hash,",
+      (request) => {
+        Object.assign(request, { body: json });
+        Object.assign(request.headers, { "x-amz-content-sha256": createHash("sha256").update(json).digest("hex") });
+      },
+    ],
+  ])("holds no more when %s is changed on the way", async (_, tamper) => {
+    const { aws, target } = await startAccounts();
+    const client = callSecretsManager(aws, await target());
+    tamperWith(client, tamper);
+    expect(await refusal(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toEqual({
+      name: "InvalidSignatureException",
+      status: 400,
+      message: mismatch,
+    });
+  });
+
+  test("for a region that AWS does not have is refused by both services", async () => {
+    const { execution, assume, read } = await startAccounts({ regions: [REGION] });
+    const message = "Credential should be scoped to a valid region. ";
+    const elsewhere = { region: "eu-central-1" };
+    expect(await refusal(assume(execution, {}, elsewhere))).toMatchObject({ name: "SignatureDoesNotMatch", message });
+    expect(await refusal(read(execution, {}, elsewhere))).toMatchObject({ name: "InvalidSignatureException", message });
+  });
+
+  test("of a body that was not sent is refused, whatever hash the client claims", async () => {
+    const { aws, target } = await startAccounts();
+    const client = callSecretsManager(aws, await target());
+    client.middlewareStack.add(
+      (next) => (args) => {
+        const { headers } = args.request as TamperedRequest;
+        headers["x-amz-content-sha256"] = createHash("sha256").update(json).digest("hex");
+        return next(args);
+      },
+      { step: "build" },
+    );
+    expect(await refusal(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
+      name: "InvalidSignatureException",
+      message: mismatch,
+    });
+  });
+
+  test("that leaves out the host is refused", async () => {
+    const { aws, target } = await startAccounts();
+    const client = callSecretsManager(aws, await target());
+    tamperWith(client, (request) => retouch(request, "host;", ""));
+    expect(await refusal(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
+      name: "InvalidSignatureException",
+      message: "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
+    });
+  });
+
+  // Message not verified.
+  test("for another service is refused", async () => {
+    const { aws, target } = await startAccounts();
+    const client = callSecretsManager(aws, await target());
+    tamperWith(client, (request) => retouch(request, "/secretsmanager/", "/sts/"));
+    expect(await refusal(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
+      name: "InvalidSignatureException",
+      message: expect.stringContaining("correct service: 'secretsmanager'"),
+    });
+  });
+
+  test("is demanded", async () => {
+    const { aws } = await startAccounts();
+    const sts = await fetch(aws.url, { method: "POST", body: new URLSearchParams({ Action: "GetCallerIdentity" }) });
+    expect([sts.status, sts.headers.get("content-type")]).toEqual([403, "text/xml"]);
+    expect(await sts.text()).toContain("<Code>MissingAuthenticationToken</Code>");
+    const headers = { "x-amz-target": "secretsmanager.GetSecretValue" };
+    const secretsManager = await fetch(aws.url, { method: "POST", headers, body: "{}" });
+    // Not verified for Secrets Manager.
+    expect(await secretsManager.json()).toMatchObject({ __type: "MissingAuthenticationTokenException" });
+  });
+});
+
+describe("a clock that goes wrong", () => {
+  test("by more than 5 minutes is noticed by Secrets Manager, by more than 15 by STS", async () => {
+    let aheadMs = 0;
+    const { execution, target, assume, read } = await startAccounts({ now: () => Date.now() + aheadMs });
+    const credentials = await target();
+    const outcomes = async () => [await nameOf(read(credentials)), await nameOf(assume(execution))];
+
+    aheadMs = 4 * 60_000;
+    expect(await outcomes()).toEqual(["ok", "ok"]);
+    aheadMs = 6 * 60_000;
+    expect(await outcomes()).toEqual(["InvalidSignatureException", "ok"]);
+    aheadMs = -14 * 60_000;
+    expect(await outcomes()).toEqual(["InvalidSignatureException", "ok"]);
+    aheadMs = 16 * 60_000;
+    expect(await outcomes()).toEqual(["InvalidSignatureException", "SignatureDoesNotMatch"]);
+  });
+
+  test("is told so in AWS's words", async () => {
+    const now = () => Date.parse("2026-11-23T20:00:00Z") + offsetMs;
+    let offsetMs = Date.now() - Date.parse("2026-11-23T20:00:00Z");
+    const { execution, target, assume, read } = await startAccounts({ now });
+    const credentials = await target();
+    offsetMs += 20 * 60_000;
+    const time = String.raw`\d{8}T\d{6}Z`;
+    expect((await refusal(read(credentials))).message).toMatch(
+      new RegExp(`^Signature expired: ${time} is now earlier than ${time} \\(${time} - 5 min\\.\\)$`),
+    );
+    offsetMs -= 40 * 60_000;
+    expect((await refusal(assume(execution))).message).toMatch(
+      new RegExp(`^Signature not yet current: ${time} is still later than ${time} \\(${time} \\+ 15 min\\.\\)$`),
+    );
+  });
+
+  test("is put right by the SDK, from the date of the refusal", async () => {
+    const { aws, read } = await startAccounts({ now: () => Date.now() + 3_600_000 });
+    // The execution role was not asked yet, so nothing has corrected the clock.
+    aws.changeRole(EXECUTION_ROLE, { readableSecrets: "any" });
+    aws.createSecret({ account: ACCOUNT_B, region: REGION, name: "own", secretString: "x" });
+    const session = aws.issueSession({ roleArn: EXECUTION_ROLE });
+    expect((await read(session, { SecretId: "own" }, { maxAttempts: 2 })).SecretString).toBe("x");
+    expect(aws.calls.map(({ outcome }) => outcome)).toEqual(["InvalidSignatureException", "ok"]);
+  });
+});
+
+describe("a fault", () => {
+  const everyOperation = ["AssumeRole", "GetSecretValue"] as const;
+
+  test("slow brings the answer late, and as it was when the request came", async () => {
+    const { aws, target, read, secretArn } = await startAccounts();
+    const credentials = await target();
+    aws.fault("GetSecretValue", { kind: "slow", delayMs: 150 }, { times: 1 });
+    const startedMs = performance.now();
+    const late = read(credentials);
+    await called(aws, "GetSecretValue");
+    aws.putSecretValue(secretArn, { secretString: "second" });
+    expect((await read(credentials)).SecretString).toBe("second");
+    expect((await late).SecretString).toBe(CANARY);
+    expect(performance.now() - startedMs).toBeGreaterThan(140);
+  });
+
+  test.each(everyOperation)("hang leaves %s without an answer", async (operation) => {
+    const { aws, invoke } = await startAccounts();
+    const call = await invoke(operation, { requestTimeoutMs: 250 });
+    aws.fault(operation, { kind: "hang" });
+    const unanswered = failure(call());
+    await called(aws, operation);
+    expect((await unanswered).name).toBe("TimeoutError");
+    expect(aws.calls.at(-1)?.outcome).toBe("hang");
+  });
+
+  test.each(everyOperation)("reset breaks the connection of %s", async (operation) => {
+    const { aws, invoke } = await startAccounts();
+    const call = await invoke(operation);
+    aws.fault(operation, { kind: "reset" });
+    expect(await failure(call())).toMatchObject({ code: "ECONNRESET" });
+    expect(aws.calls.at(-1)?.outcome).toBe("reset");
+  });
+
+  test.each(everyOperation)("reset-mid-body breaks the answer of %s", async (operation) => {
+    const { aws, invoke } = await startAccounts();
+    const call = await invoke(operation);
+    aws.fault(operation, { kind: "reset-mid-body" });
+    expect(await failure(call())).toMatchObject({ code: "ECONNRESET" });
+    expect(aws.calls.at(-1)?.outcome).toBe("reset-mid-body");
+  });
+
+  test.each([
+    ["AssumeRole", /XML parse error/],
+    // V8's own message quotes the secret, ten characters of it.
+    ["GetSecretValue", /Unexpected token .*CANARY-5.* is not valid JSON/],
+  ] as const)("malformed spoils the body of %s", async (operation, message) => {
+    const { aws, invoke } = await startAccounts();
+    const call = await invoke(operation);
+    aws.fault(operation, { kind: "malformed" });
+    expect((await failure(call())).message).toMatch(message);
+    expect(aws.calls.at(-1)?.outcome).toBe("malformed");
+  });
+
+  test("throttle is answered as each service does", async () => {
+    const { aws, invoke } = await startAccounts();
+    const [assume, read] = [await invoke("AssumeRole"), await invoke("GetSecretValue")];
+    aws.fault("AssumeRole", { kind: "throttle" });
+    aws.fault("GetSecretValue", { kind: "throttle" });
+    expect(await refusal(assume())).toEqual({ name: "Throttling", status: 400, message: "Rate exceeded" });
+    expect(await refusal(read())).toEqual({ name: "ThrottlingException", status: 400, message: "Rate exceeded" });
+  });
+
+  test("deny is answered as each service does, and not before the signature is believed", async () => {
+    const { aws, execution, invoke, assume } = await startAccounts();
+    const [call, read] = [await invoke("AssumeRole"), await invoke("GetSecretValue")];
+    aws.fault("AssumeRole", { kind: "deny" });
+    aws.fault("GetSecretValue", { kind: "deny" });
+    expect(await refusal(call())).toMatchObject({ name: "AccessDenied", status: 403 });
+    expect(await refusal(read())).toMatchObject({
+      name: "AccessDeniedException",
+      status: 400,
+      message: expect.stringContaining(`on resource: ${SECRET_NAME} because no identity-based policy allows`),
+    });
+    expect((await refusal(assume({ ...execution, secretAccessKey: "wrong" }))).name).toBe("SignatureDoesNotMatch");
+  });
+
+  test.each([
+    ["AssumeRole", 500, "InternalFailure"],
+    ["AssumeRole", 503, "ServiceUnavailable"],
+    ["AssumeRole", 400, "PackedPolicyTooLarge"],
+    ["AssumeRole", 403, "RegionDisabledException"],
+    ["GetSecretValue", 500, "InternalServiceError"],
+    ["GetSecretValue", 503, "ServiceUnavailable"],
+    ["GetSecretValue", 400, "DecryptionFailure"],
+  ] as const)("error makes %s answer %i %s", async (operation, status, code) => {
+    const { aws, invoke } = await startAccounts();
+    const call = await invoke(operation);
+    aws.fault(operation, { kind: "error", status, code, message: "because <we> say so &amp; &lt;more" });
+    // The SDK gives this one its class's name.
+    const name = code === "PackedPolicyTooLarge" ? "PackedPolicyTooLargeException" : code;
+    expect(await refusal(call())).toEqual({ name, status, message: "because <we> say so &amp; &lt;more" });
+    expect(aws.calls.at(-1)?.outcome).toBe(code);
+  });
+
+  test("ends after its times, or when healed, and the next takes its turn", async () => {
+    const { aws, invoke } = await startAccounts();
+    const call = await invoke("GetSecretValue");
+    aws.fault("GetSecretValue", { kind: "error", status: 500, code: "InternalServiceError" }, { times: 2 });
+    aws.fault("GetSecretValue", { kind: "throttle" });
+    const outcomes = [await nameOf(call()), await nameOf(call()), await nameOf(call())];
+    expect(outcomes).toEqual(["InternalServiceError", "InternalServiceError", "ThrottlingException"]);
+    aws.heal("AssumeRole");
+    expect(await nameOf(call())).toBe("ThrottlingException");
+    aws.heal();
+    expect(await nameOf(call())).toBe("ok");
+  });
+
+  test("may be of one region or one secret", async () => {
+    const { aws, target, read, secretArn } = await startAccounts();
+    const credentials = await target();
+    aws.fault("GetSecretValue", { kind: "throttle" }, { region: "us-east-1" });
+    aws.fault("GetSecretValue", { kind: "deny" }, { secretId: secretArn });
+    expect(await nameOf(read(credentials))).toBe("ok");
+    expect(await nameOf(read(credentials, { SecretId: secretArn }))).toBe("AccessDeniedException");
+    expect(await nameOf(read(credentials, {}, { region: "us-east-1" }))).toBe("ThrottlingException");
+  });
+
+  test("that hangs does not keep the fake from closing", async () => {
+    const { aws, invoke } = await startAccounts();
+    const call = await invoke("GetSecretValue");
+    aws.fault("GetSecretValue", { kind: "hang" });
+    const hanging = failure(call());
+    await called(aws, "GetSecretValue");
+    await aws.close();
+    expect(await hanging).toMatchObject({ code: "ECONNRESET" });
+  });
+});
+
+describe("the journal", () => {
+  test("tells what was asked, by whom, and what came of it", async () => {
+    const nowMs = Date.now();
+    const { aws, execution, assume, read } = await startAccounts({ now: () => nowMs });
+    const { Credentials } = await assume(execution, {
+      RoleSessionName: "my-function-x1",
+      ExternalId: "ticket-4711",
+      DurationSeconds: 900,
+      Policy: '{"Version":"2012-10-17"}',
+      SourceIdentity: "team-a",
+      Tags: [{ Key: "team", Value: "payments & co" }],
+    });
+    await refusal(read(toCredentials(Credentials), { SecretId: "app/missing", VersionStage: "AWSPREVIOUS" }));
+    await refusal(read({ ...execution, accessKeyId: "ASIAQQQQQQQQQQQQQQQQ" }));
+
+    const common = { atMs: nowMs, region: REGION, userAgent: expect.stringContaining("aws-sdk-js/3") };
+    expect(aws.calls).toEqual([
+      {
+        ...common,
+        operation: "AssumeRole",
+        caller: `arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function`,
+        roleArn: TARGET_ROLE,
+        roleSessionName: "my-function-x1",
+        externalId: "ticket-4711",
+        durationSeconds: 900,
+        policy: '{"Version":"2012-10-17"}',
+        sourceIdentity: "team-a",
+        tags: { team: "payments & co" },
+        outcome: "ok",
+      },
+      {
+        ...common,
+        operation: "GetSecretValue",
+        caller: `arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/my-function-x1`,
+        secretId: "app/missing",
+        versionStage: "AWSPREVIOUS",
+        outcome: "AccessDeniedException",
+      },
+      { ...common, operation: "GetSecretValue", secretId: SECRET_NAME, outcome: "UnrecognizedClientException" },
+    ]);
+    expect(aws.count("GetSecretValue")).toBe(2);
+  });
+
+  test("holds no secret, no key and no token", async () => {
+    const { aws, execution, target, read } = await startAccounts();
+    const credentials = await target();
+    await read(credentials);
+    const journal = JSON.stringify(aws.calls);
+    for (const { accessKeyId, secretAccessKey, sessionToken } of [execution, credentials]) {
+      for (const part of [accessKeyId, secretAccessKey, sessionToken]) expect(journal).not.toContain(part.slice(0, 8));
+    }
+    expect(journal).not.toContain(CANARY.slice(0, 8));
+  });
+
+  test("tells of calls that the fake does not know, which it refuses", async () => {
+    const { aws, execution } = await startAccounts();
+    const { DescribeSecretCommand } = await import("@aws-sdk/client-secrets-manager");
+    const { GetSessionTokenCommand } = await import("@aws-sdk/client-sts");
+    const describeSecret = callSecretsManager(aws, execution).send(new DescribeSecretCommand({ SecretId: "x" }));
+    expect((await refusal(describeSecret)).name).toBe("UnknownOperationException");
+    const getSessionToken = callSts(aws, execution).send(new GetSessionTokenCommand());
+    expect((await refusal(getSessionToken)).name).toBe("InvalidAction");
+    expect(aws.calls.map(({ operation }) => operation)).toEqual(["DescribeSecret", "GetSessionToken"]);
+  });
+});
+
+test("the fake complains about roles and secrets that it was not told of", async () => {
+  const { aws } = await startAccounts();
+  expect(() => aws.issueSession({ roleArn: "arn:aws:iam::1:role/x" })).toThrow("there is no role");
+  expect(() => aws.changeRole("arn:aws:iam::1:role/x", {})).toThrow("there is no role");
+  expect(() => aws.createRole({ arn: "x" })).toThrow("is no ARN of a role");
+  expect(() => aws.createRole({ arn: TARGET_ROLE })).toThrow("already");
+  expect(() => aws.putSecretValue("x", { secretString: "x" })).toThrow("there is no secret");
+});
+
+// ---------------------------------------------------------------------------------------------------------------------------
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+interface ClientOptions {
+  readonly region?: string;
+  readonly maxAttempts?: number;
+  readonly requestTimeoutMs?: number;
+}
+type Credentials = Omit<SessionCredentials, "sessionToken"> & { readonly sessionToken?: string };
+
+/** Two accounts, a role in each, one secret, and the calls that a function would make. */
+async function startAccounts(options: FakeAwsOptions = {}) {
+  const aws = await startFakeAws(options);
+  onTestFinished(() => aws.close());
+  aws.createRole({ arn: EXECUTION_ROLE });
+  aws.createRole({ arn: TARGET_ROLE, trusts: [EXECUTION_ROLE], readableSecrets: [SECRET_NAME] });
+  const secret = { account: ACCOUNT_A, region: REGION, name: SECRET_NAME, secretString: CANARY };
+  const { arn: secretArn, versionId } = aws.createSecret(secret);
+  const execution = aws.issueSession({ roleArn: EXECUTION_ROLE });
+
+  const assume = (credentials: Credentials, input: Partial<AssumeRoleCommandInput> = {}, client: ClientOptions = {}) =>
+    callSts(aws, credentials, client).send(
+      new AssumeRoleCommand({ RoleArn: TARGET_ROLE, RoleSessionName: "test", ...input }),
+    );
+  const read = (
+    credentials: Credentials,
+    input: { SecretId?: string; VersionId?: string; VersionStage?: string } = {},
+    client: ClientOptions = {},
+  ) =>
+    callSecretsManager(aws, credentials, client).send(new GetSecretValueCommand({ SecretId: SECRET_NAME, ...input }));
+  const target = async () => toCredentials((await assume(execution)).Credentials);
+  /** A call that is right but for the faults. */
+  const invoke = async (operation: "AssumeRole" | "GetSecretValue", client: ClientOptions = {}) => {
+    if (operation === "AssumeRole") return () => assume(execution, {}, client);
+    const credentials = await target();
+    return () => read(credentials, {}, client);
+  };
+  return { aws, execution, target, assume, read, invoke, secretArn, versionId };
+}
+
+function callSts(aws: FakeAws, credentials: Credentials, options: ClientOptions = {}): STSClient {
+  const client = new STSClient(toClientConfig(aws, credentials, options));
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+function callSecretsManager(aws: FakeAws, credentials: Credentials, options: ClientOptions = {}): SecretsManagerClient {
+  const client = new SecretsManagerClient(toClientConfig(aws, credentials, options));
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+function toClientConfig(aws: FakeAws, credentials: Credentials, options: ClientOptions) {
+  const { region = REGION, maxAttempts = 1, requestTimeoutMs = 5_000 } = options;
+  const requestHandler = { requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true };
+  return { endpoint: aws.url, region, credentials, maxAttempts, requestHandler };
+}
+
+function toCredentials(answer: AssumeRoleCommandOutput["Credentials"]): SessionCredentials {
+  const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = answer ?? {};
+  return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
+}
+
+async function failure(call: Promise<unknown>): Promise<Error> {
+  const outcome = await call.then(
+    () => new Error("the call succeeded"),
+    (error: unknown) => error,
+  );
+  if (outcome instanceof Error) return outcome;
+  throw new Error("what was thrown is no error");
+}
+
+/** AWS's refusal as the SDK understands it; each has a request ID. */
+async function refusal(call: Promise<unknown>): Promise<{ name: string; status: unknown; message: string }> {
+  const error = await failure(call);
+  const { httpStatusCode, requestId } = (error as { $metadata?: Record<string, unknown> }).$metadata ?? {};
+  expect(requestId, String(error)).toMatch(UUID);
+  return { name: error.name, status: httpStatusCode, message: error.message };
+}
+
+async function nameOf(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => "ok",
+    (error: Error) => error.name,
+  );
+}
+
+async function called(aws: FakeAws, operation: "AssumeRole" | "GetSecretValue"): Promise<void> {
+  await expect.poll(() => aws.count(operation), { interval: 2 }).toBeGreaterThan(0);
+}
+
+function secondsUntil(date: Date | undefined): number {
+  return ((date?.getTime() ?? Number.NaN) - Date.now()) / 1000;
+}
+
+/** A request after it was signed. */
+interface TamperedRequest {
+  headers: Record<string, string>;
+}
+
+function tamperWith(client: SecretsManagerClient, tamper: (request: TamperedRequest) => unknown): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as TamperedRequest & { body: Uint8Array };
+      tamper(request);
+      request.headers["content-length"] = String(request.body.byteLength);
+      return next(args);
+    },
+    // The last step before the request is sent.
+    { step: "finalizeRequest", priority: "low" },
+  );
+}
+
+function retouch(request: TamperedRequest, from: string | RegExp, to: string): void {
+  request.headers.authorization = (request.headers.authorization ?? "").replace(from, to);
+}

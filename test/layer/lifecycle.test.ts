@@ -1,0 +1,257 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { toOpt } from "../../scripts/build.ts";
+import { LambdaFailure } from "../fakes/lambda.ts";
+import { type Bench, startBench } from "../support/bench.ts";
+import { SECRET_NAME } from "../support/two-accounts.ts";
+
+const EXTENSION = "cross-account-secrets";
+
+const findCall = ({ lambda }: Bench, from: string, call: string) => {
+  const entry = lambda.journal.find((candidate) => candidate.from === from && candidate.call === call);
+  if (entry === undefined) throw new Error(`${from} never called ${call}`);
+  return entry;
+};
+
+describe("init", () => {
+  it("registers for SHUTDOWN and nothing else", async () => {
+    const bench = await startBench();
+    await bench.lambda.init();
+    expect(findCall(bench, EXTENSION, "register").detail.events).toEqual(["SHUTDOWN"]);
+  });
+
+  it("loads the AWS SDK only after Lambda has accepted the registration", async () => {
+    const opt = mkdtempSync(join(tmpdir(), "opt-"));
+    onTestFinished(() => rmSync(opt, { recursive: true }));
+    cpSync(toOpt("nodejs"), opt, { recursive: true });
+    const awsSdk = join(opt, EXTENSION, "aws-sdk.cjs");
+    writeFileSync(awsSdk, `console.log("the SDK is loaded");${readFileSync(awsSdk, "utf8")}`);
+    const isLoaded = ({ lambda }: Bench) => lambda.logs.some(({ line }) => line === "the SDK is loaded");
+    let wasLoadedAtRegistration: boolean | undefined;
+    const bench: Bench = await startBench({
+      opt,
+      // While Lambda does not answer, the extension has all the time in the world to load what it should not.
+      intercept: async ({ call }) => {
+        if (call !== "register") return undefined;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        wasLoadedAtRegistration = isLoaded(bench);
+        return undefined;
+      },
+    });
+    await bench.lambda.init();
+    expect(wasLoadedAtRegistration).toBe(false);
+    expect(isLoaded(bench)).toBe(true);
+  });
+
+  it("answers the function's static code, which waits for the fetch under way", async () => {
+    let status: number | undefined;
+    const bench: Bench = await startBench({
+      prepare: ({ aws }) => aws.fault("AssumeRole", { kind: "slow", delayMs: 200 }),
+      runtime: {
+        onInit: async () => {
+          status = (await bench.askForSecret()).status;
+        },
+      },
+    });
+    await bench.lambda.init();
+    expect(status).toBe(200);
+    expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual([1, 1]);
+  });
+
+  const faults = [
+    {
+      name: "STS denies",
+      operation: "AssumeRole",
+      fault: { kind: "deny" },
+      status: 403,
+      type: "AccessDeniedException",
+    },
+    { name: "STS hangs", operation: "AssumeRole", fault: { kind: "hang" }, status: 504, type: "TimeoutError" },
+    {
+      name: "STS throttles",
+      operation: "AssumeRole",
+      fault: { kind: "throttle" },
+      status: 429,
+      type: "ThrottlingException",
+    },
+    {
+      name: "STS resets the connection",
+      operation: "AssumeRole",
+      fault: { kind: "reset" },
+      status: 503,
+      type: "ConnectionError",
+    },
+    {
+      name: "STS talks nonsense",
+      operation: "AssumeRole",
+      fault: { kind: "malformed" },
+      status: 502,
+      type: "ConnectionError",
+    },
+    {
+      name: "Secrets Manager answers 500",
+      operation: "GetSecretValue",
+      fault: { kind: "error", status: 500, code: "InternalServiceError" },
+      status: 502,
+      type: "InternalServiceError",
+    },
+    {
+      name: "Secrets Manager denies",
+      operation: "GetSecretValue",
+      fault: { kind: "deny" },
+      status: 403,
+      type: "AccessDeniedException",
+    },
+    {
+      name: "Secrets Manager talks nonsense",
+      operation: "GetSecretValue",
+      fault: { kind: "malformed" },
+      status: 502,
+      type: "ConnectionError",
+    },
+    {
+      name: "Secrets Manager hangs",
+      operation: "GetSecretValue",
+      fault: { kind: "hang" },
+      status: 504,
+      type: "TimeoutError",
+    },
+  ] as const;
+
+  it.each(faults)("goes on when $name: the function is invoked, the endpoint answers $status", async (row) => {
+    const [timeoutMs, prefetchTimeoutMs] = [1_500, 700];
+    const bench = await startBench({
+      prepare: ({ aws }) => aws.fault(row.operation, row.fault),
+      runtime: { onInvoke: () => "invoked" },
+      environment: {
+        CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: String(timeoutMs),
+        CROSS_ACCOUNT_SECRETS_PREFETCH_TIMEOUT_MS: String(prefetchTimeoutMs),
+      },
+    });
+    await bench.lambda.init();
+    const registeredMs = findCall(bench, EXTENSION, "register").atMs;
+    expect(findCall(bench, EXTENSION, "next").atMs - registeredMs).toBeLessThan(prefetchTimeoutMs + 200);
+    expect(await bench.lambda.invoke()).toMatchObject({ payload: "invoked" });
+    const answer = await bench.askForSecret();
+    expect(answer).toMatchObject({ status: row.status, headers: { "content-type": "application/json" } });
+    expect(JSON.parse(answer.body)).toMatchObject({ __type: row.type, message: expect.any(String) });
+    expect(answer.ms).toBeLessThan(timeoutMs + 200);
+    expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
+  });
+
+  it("fails, and says why, when a failed fetch is to fail it", async () => {
+    const bench = await startBench({
+      prepare: ({ aws }) => aws.fault("AssumeRole", { kind: "deny" }),
+      environment: { CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" },
+    });
+    const failure = await bench.lambda.init().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(LambdaFailure);
+    expect(failure).toMatchObject({
+      errorType: "Extension.InitError",
+      reported: { errorType: "Extension.PrefetchFailed" },
+    });
+  });
+
+  it("fails, and names the port and the usual cause, when the port stays taken", async () => {
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void squatter.close());
+    const { port } = squatter.address() as { port: number };
+    const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port) } });
+    const failure = await bench.lambda.init().catch((error: unknown) => error);
+    expect(failure).toMatchObject({ reported: { errorType: "Extension.PortUnavailable" } });
+    const [message] = bench.events("init-error").map((line) => line.message);
+    expect(message).toMatch(new RegExp(`port ${port} .* taken.*AWS's own`));
+  });
+
+  it("inside an invocation fetches, but holds nothing", async () => {
+    const bench = await startBench({ runtime: { onInvoke: () => "invoked" } });
+    await bench.lambda.init();
+    await bench.lambda.reset("timeout");
+    bench.aws.fault("AssumeRole", { kind: "hang" });
+    const { durationMs, initInside, ...outcome } = await bench.lambda.invoke();
+    expect({ initInside, ...outcome }).toMatchObject({ initInside: true, payload: "invoked" });
+    expect(durationMs).toBeLessThan(900); // PREFETCH_TIMEOUT_MS is 1000
+    await bench.lambda.waitForJournal(({ call }, index) => call === "next" && index > 0);
+  });
+});
+
+describe("invocations", () => {
+  it("are served from memory, after a rotation too, until refreshNow asks for more", async () => {
+    const bench = await startBench();
+    await bench.lambda.init();
+    const before = await bench.askForSecret();
+    const value = JSON.stringify({ username: "u", password: "p" });
+    const { versionId } = bench.aws.putSecretValue(bench.secretArn, { secretString: value });
+    expect((await bench.askForSecret()).body).toBe(before.body);
+    const fresh = await bench.ask(`/secretsmanager/get?secretId=${SECRET_NAME}&refreshNow=true`);
+    expect(JSON.parse(fresh.body)).toMatchObject({ VersionId: versionId, SecretString: value });
+    expect((await bench.askForSecret()).body).toBe(fresh.body);
+    expect(bench.aws.count("AssumeRole")).toBe(1);
+  });
+
+  it("that come a thousand at once cost one GetSecretValue and one AssumeRole", async () => {
+    const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_PREFETCH_TIMEOUT_MS: "0" } });
+    const [, ...answers] = await Promise.all([
+      bench.lambda.init(),
+      bench.lambda
+        .waitForJournal(({ call }) => call === "register")
+        .then(() => Promise.all(Array.from({ length: 1_000 }, () => bench.askForSecret()))),
+    ]);
+    expect(new Set(answers.flat().map(({ status }) => status))).toEqual(new Set([200]));
+    expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual([1, 1]);
+  });
+
+  it("get one field of a secret, as text, and its whole value as JSON", async () => {
+    const bench = await startBench();
+    await bench.lambda.init();
+    expect(await bench.ask(`/secrets/${SECRET_NAME}?key=password`)).toMatchObject({
+      status: 200,
+      body: bench.canaries[1],
+      headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+    });
+    expect(await bench.ask(`/secrets/${SECRET_NAME}`)).toMatchObject({
+      headers: { "content-type": "application/json" },
+    });
+  });
+
+  it("without the token get nothing but /ping", async () => {
+    const bench = await startBench();
+    await bench.lambda.init();
+    const headers = { "X-Aws-Parameters-Secrets-Token": "" };
+    expect(await bench.ask(`/secrets/${SECRET_NAME}`, { headers })).toMatchObject({ status: 403 });
+    expect(await bench.ask("/ping", { headers })).toMatchObject({ status: 200, body: "healthy" });
+  });
+});
+
+describe("shutdown", () => {
+  it("ends with code 0 well inside 2 s, with requests in flight and an AWS call hanging", async () => {
+    const bench = await startBench();
+    await bench.lambda.init();
+    bench.aws.fault("GetSecretValue", { kind: "hang" });
+    const asked = bench.ask(`/secrets/${SECRET_NAME}?refreshNow=true`).catch((error: Error) => error);
+    await waitUntil(() => bench.aws.count("GetSecretValue") === 2);
+    const { exitCode, ms } = await bench.lambda.shutdown();
+    expect(exitCode).toBe(0);
+    expect(ms).toBeLessThan(1_000);
+    await asked;
+  });
+
+  it("prints one line that sums up", async () => {
+    const bench = await startBench();
+    await bench.lambda.init();
+    await bench.askForSecret();
+    await bench.lambda.shutdown();
+    expect(bench.events("shutdown")).toMatchObject([
+      { reason: "spindown", requests: 1, hits: 1, misses: 1, assumeRoleCalls: 1, getSecretValueCalls: 1 },
+    ]);
+  });
+});
+
+/** Looks again after every turn of the event loop. */
+async function waitUntil(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}

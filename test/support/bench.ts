@@ -1,0 +1,96 @@
+import { request } from "node:http";
+import { text } from "node:stream/consumers";
+import { expect, onTestFinished } from "vitest";
+import { type LayerName, toOpt } from "../../scripts/build.ts";
+import { type FakeLambda, type FakeLambdaOptions, startFakeLambda } from "../fakes/lambda.ts";
+import { findLeaks, readFolder } from "./canary.ts";
+import { findFreePort } from "./free-port.ts";
+import { parseLogLine } from "./log-lines.ts";
+import { SECRET_NAME, startTwoAccounts, type TwoAccounts } from "./two-accounts.ts";
+
+/** The answer of the extension to a local request. */
+export interface LocalAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+  readonly ms: number;
+}
+
+/** The built layer between a fake Lambda and a fake AWS. Ends with the test, which fails if a secret got out anywhere. */
+export interface Bench extends TwoAccounts {
+  readonly lambda: FakeLambda;
+  readonly port: number;
+  /** Asks the extension, as the function would: with the token, unless `headers` say otherwise. */
+  ask(path: string, options?: { method?: string; headers?: Record<string, string> }): Promise<LocalAnswer>;
+  /** Asks for the one secret. */
+  askForSecret(): Promise<LocalAnswer>;
+  /** The extension's own log lines of this event. */
+  events(event: string): readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface BenchOptions extends Omit<FakeLambdaOptions, "opt" | "environment"> {
+  readonly layer?: LayerName;
+  /** Instead of a built layer. */
+  readonly opt?: string;
+  /** Further variables of the function; undefined removes one. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Prepares AWS, before Lambda is there. */
+  readonly prepare?: (accounts: TwoAccounts) => void;
+}
+
+export async function startBench(options: BenchOptions = {}): Promise<Bench> {
+  const { layer = "nodejs", opt = toOpt(layer), prepare, ...lambdaOptions } = options;
+  const accounts = await startTwoAccounts();
+  onTestFinished(() => accounts.close());
+  prepare?.(accounts);
+  const port = await findFreePort();
+  const variables = { ...accounts.environment, CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port), ...options.environment };
+  const environment = Object.fromEntries(
+    Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+  const lambda = await startFakeLambda({ ...lambdaOptions, opt, environment });
+  const refusals: string[] = [];
+  onTestFinished(async () => {
+    const outputs = readFolder(lambda.tempFolder);
+    lambda.logs.forEach(({ source, line }, index) => void outputs.set(`log line ${index} of the ${source}`, line));
+    lambda.journal.forEach((entry, index) => void outputs.set(`call ${index} of ${entry.from}`, JSON.stringify(entry)));
+    refusals.forEach((body, index) => void outputs.set(`refusal ${index}`, body));
+    await lambda.close();
+    const keys = accounts.aws.listCredentials().flatMap((session) => [session.secretAccessKey, session.sessionToken]);
+    expect(findLeaks(outputs, [...accounts.canaries, ...keys])).toEqual([]);
+  });
+
+  const token = environment.CROSS_ACCOUNT_SECRETS_TOKEN || environment.AWS_SESSION_TOKEN || "";
+  async function ask(path: string, { method = "GET", headers = {} }: { method?: string; headers?: object } = {}) {
+    const answer = await send(port, path, method, { "X-Aws-Parameters-Secrets-Token": token, ...headers });
+    if (answer.status !== 200) refusals.push(JSON.stringify(answer));
+    return answer;
+  }
+  return {
+    ...accounts,
+    lambda,
+    port,
+    ask,
+    askForSecret: () => ask(`/secretsmanager/get?secretId=${SECRET_NAME}`),
+    events: (event) =>
+      lambda.logs.flatMap((log) => {
+        const line = parseLogLine(log.line);
+        return line?.event === event ? [line] : [];
+      }),
+  };
+}
+
+function send(port: number, path: string, method: string, headers: Record<string, string>): Promise<LocalAnswer> {
+  const startedMs = performance.now();
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host: "127.0.0.1", port, path, method, headers, agent: false }, async (response) => {
+      const { statusCode: status = 0, headers: answered } = response;
+      try {
+        resolve({ status, headers: answered, body: await text(response), ms: performance.now() - startedMs });
+      } catch (error) {
+        reject(error);
+      }
+    });
+    outgoing.on("error", reject).end();
+  });
+}
