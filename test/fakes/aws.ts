@@ -13,21 +13,21 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { authenticate } from "./aws-authentication.ts";
-import { createFaultPlan, type Fault, type FaultScope, refusalOfFault, toMalformed } from "./aws-faults.ts";
-import { createIam, type RoleChanges, type RoleOptions, type SessionCredentials } from "./aws-iam.ts";
-import { type AwsCall, toCall } from "./aws-journal.ts";
-import { parseAwsRequest } from "./aws-operation.ts";
-import { createSecretStore, type NewSecret, type SecretValue } from "./aws-secrets.ts";
-import { answerSecretsManager } from "./aws-secrets-manager.ts";
-import { parseAuthorization, type ReceivedRequest } from "./aws-signature.ts";
-import { answerSts } from "./aws-sts.ts";
-import { isRefusal, WIRES } from "./aws-wire.ts";
+import { authenticate } from "./aws/authentication.ts";
+import { createFaultPlan, type Fault, type FaultScope, refusalOfFault, toMalformed } from "./aws/faults.ts";
+import { createIam, type RoleChanges, type RoleOptions, type SessionCredentials } from "./aws/iam.ts";
+import { type AwsCall, toCall } from "./aws/journal.ts";
+import { parseAwsRequest } from "./aws/operation.ts";
+import { createSecretStore, type NewSecret, type SecretValue } from "./aws/secrets.ts";
+import { answerSecretsManager } from "./aws/secrets-manager.ts";
+import { parseAuthorization, type ReceivedRequest } from "./aws/signature.ts";
+import { answerSts } from "./aws/sts.ts";
+import { isRefusal, WIRES } from "./aws/wire.ts";
 
-export type { Fault, FaultScope } from "./aws-faults.ts";
-export type { RoleChanges, RoleOptions, SessionCredentials } from "./aws-iam.ts";
-export type { AwsCall } from "./aws-journal.ts";
-export type { NewSecret, SecretValue } from "./aws-secrets.ts";
+export type { Fault, FaultScope } from "./aws/faults.ts";
+export type { RoleChanges, RoleOptions, SessionCredentials } from "./aws/iam.ts";
+export type { AwsCall } from "./aws/journal.ts";
+export type { NewSecret, SecretValue } from "./aws/secrets.ts";
 
 /** The operations that the fake knows. */
 export type AwsOperation = "AssumeRole" | "GetCallerIdentity" | "GetSecretValue";

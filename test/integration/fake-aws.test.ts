@@ -1,5 +1,5 @@
 /**
- * The fake AWS, seen through the real SDK. What is said of AWS here was read in recordings of it (links in test/fakes/aws-*.ts);
+ * The fake AWS, seen through the real SDK. What is said of AWS here was read in recordings of it (links in test/fakes/aws/);
  * the comment "not verified" marks what was not.
  */
 import { createHash } from "node:crypto";

@@ -1,8 +1,8 @@
-import type { Iam } from "./aws-iam.ts";
-import type { Caller } from "./aws-permissions.ts";
-import type { SecretStore } from "./aws-secrets.ts";
-import type { ReceivedRequest } from "./aws-signature.ts";
-import type { AwsService } from "./aws-wire.ts";
+import type { Iam } from "./iam.ts";
+import type { Caller } from "./permissions.ts";
+import type { SecretStore } from "./secrets.ts";
+import type { ReceivedRequest } from "./signature.ts";
+import type { AwsService } from "./wire.ts";
 
 /** What a request asks for, before anybody has checked whether it may. */
 export interface AwsRequest {

@@ -1,7 +1,7 @@
-import type { OperationContext } from "./aws-operation.ts";
-import { denialOfGetSecretValue } from "./aws-permissions.ts";
-import type { Secret, SecretVersion } from "./aws-secrets.ts";
-import { type Answer, isRefusal, type Refusal, refuse } from "./aws-wire.ts";
+import type { OperationContext } from "./operation.ts";
+import { denialOfGetSecretValue } from "./permissions.ts";
+import type { Secret, SecretVersion } from "./secrets.ts";
+import { type Answer, isRefusal, type Refusal, refuse } from "./wire.ts";
 
 /** Secrets Manager: GetSecretValue. */
 export function answerSecretsManager(context: OperationContext): Answer {

@@ -3,8 +3,8 @@
  *
  * Roles carry lists in place of policies (`RoleOptions`); evaluating whole policies would be done here, and nowhere else.
  */
-import type { Role, Session } from "./aws-iam.ts";
-import type { AwsRequest } from "./aws-operation.ts";
+import type { Role, Session } from "./iam.ts";
+import type { AwsRequest } from "./operation.ts";
 
 /** A caller who has proved who it is, with its role as it is now. */
 export interface Caller {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { randomText } from "./aws-iam.ts";
+import { randomText } from "./iam.ts";
 
 /** A value is text or bytes, never both. */
 export type SecretValue = { readonly secretString: string } | { readonly secretBinary: Uint8Array };

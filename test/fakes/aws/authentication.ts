@@ -1,7 +1,7 @@
-import type { Iam } from "./aws-iam.ts";
-import type { Caller } from "./aws-permissions.ts";
-import { type Authorization, isSignedWith, parseAmzDate, type ReceivedRequest, toAmzDate } from "./aws-signature.ts";
-import { type AwsService, type Refusal, refuse, WIRES } from "./aws-wire.ts";
+import type { Iam } from "./iam.ts";
+import type { Caller } from "./permissions.ts";
+import { type Authorization, isSignedWith, parseAmzDate, type ReceivedRequest, toAmzDate } from "./signature.ts";
+import { type AwsService, type Refusal, refuse, WIRES } from "./wire.ts";
 
 interface Authentication {
   readonly request: ReceivedRequest;

@@ -1,6 +1,6 @@
-import type { AwsRequest } from "./aws-operation.ts";
-import { type Caller, toGroundlessDenial } from "./aws-permissions.ts";
-import { type Refusal, refuse } from "./aws-wire.ts";
+import type { AwsRequest } from "./operation.ts";
+import { type Caller, toGroundlessDenial } from "./permissions.ts";
+import { type Refusal, refuse } from "./wire.ts";
 
 /** What can go wrong with an operation. */
 export type Fault =

@@ -1,6 +1,6 @@
-import type { OperationContext } from "./aws-operation.ts";
-import { denialOfAssumeRole } from "./aws-permissions.ts";
-import { type Answer, type Refusal, refuse, toStsBody } from "./aws-wire.ts";
+import type { OperationContext } from "./operation.ts";
+import { denialOfAssumeRole } from "./permissions.ts";
+import { type Answer, type Refusal, refuse, toStsBody } from "./wire.ts";
 
 /** STS: AssumeRole and GetCallerIdentity. */
 export function answerSts(context: OperationContext): Answer {

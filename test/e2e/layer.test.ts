@@ -1,0 +1,256 @@
+/** The built layer on the code that Lambda itself runs, with Lambda's own runtime client, against moto and against the fake AWS. */
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { type LayerName, toOpt } from "../../scripts/build.ts";
+import { findLeaks, readFolder } from "../support/canary.ts";
+import { findFreePort } from "../support/free-port.ts";
+import { expectHappyPath, KEYS } from "../support/happy-path.ts";
+import { parseLogLine } from "../support/log-lines.ts";
+import { createCanary, SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../support/two-accounts.ts";
+import { unavailable } from "./support/availability.ts";
+import { FORBIDDEN_ROLE_ARN, type Moto, startMoto } from "./support/moto.ts";
+import { provided, python, type Runtime, withNode } from "./support/runtimes.ts";
+import { type Sandbox, startRie } from "./support/sandbox.ts";
+
+const toFolder = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+
+interface Function {
+  readonly task: string;
+  readonly runtime: () => Runtime;
+}
+/** The functions of `examples/`, and one that runs whatever shell command it is sent. */
+const functions = {
+  Python: { task: toFolder("examples/python"), runtime: () => python("app.handler") },
+  "sh and curl": { task: toFolder("examples/bash"), runtime: () => provided },
+  shell: { task: toFolder("test/fixtures/bench/python"), runtime: () => python("app.handler") },
+} as const satisfies Record<string, Function>;
+
+interface Options {
+  readonly layer?: LayerName;
+  readonly function?: keyof typeof functions;
+  readonly environment: Readonly<Record<string, string>>;
+  /** What no line and no file may hold. */
+  readonly secrets: () => readonly string[];
+}
+
+/** An execution environment with the layer. Ends with the test, which fails if a secret got out anywhere. */
+async function startEnvironment(
+  options: Options,
+): Promise<Sandbox & { events(event: string): Record<string, unknown>[] }> {
+  const { layer = "x86_64", environment } = options;
+  const { task, runtime } = functions[options.function ?? "Python"];
+  const onNode = layer === "nodejs" ? withNode(runtime()) : runtime();
+  const sandbox = await startRie({ opt: toOpt(layer), task, runtime: onNode, environment });
+  onTestFinished(async () => {
+    const outputs = readFolder(sandbox.tmp);
+    sandbox.logs.forEach(({ text }, index) => void outputs.set(`log line ${index}`, text));
+    await sandbox.close();
+    expect(findLeaks(outputs, options.secrets())).toEqual([]);
+  });
+  const events = (event: string) =>
+    sandbox.logs.flatMap(({ text }) => {
+      const line = parseLogLine(text);
+      return line?.event === event ? [line] : [];
+    });
+  return Object.assign(sandbox, { events });
+}
+
+/** A fake AWS of its own, and a port of its own. */
+async function startFakeAccounts(): Promise<TwoAccounts & { secrets(): readonly string[] }> {
+  const accounts = await startTwoAccounts();
+  onTestFinished(() => accounts.close());
+  const port = String(await findFreePort());
+  return {
+    ...accounts,
+    environment: { ...accounts.environment, CROSS_ACCOUNT_SECRETS_HTTP_PORT: port },
+    secrets: () => [...accounts.canaries, ...toKeys(accounts.aws.listCredentials())],
+  };
+}
+
+const toKeys = (sessions: readonly { secretAccessKey: string; sessionToken: string }[]) =>
+  sessions.flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]);
+
+const toSubject = (sandbox: Sandbox, aws: { count(operation: string): number }) => ({
+  invoke: async () => JSON.parse((await sandbox.invoke()).body),
+  shutdown: async () => {
+    const { exitCode, ms } = await sandbox.shutdown();
+    expect(exitCode).toBe(0);
+    expect(ms).toBeLessThan(1_500);
+    expect(sandbox.logs.filter(({ text }) => text.includes("Killing it"))).toEqual([]);
+  },
+  count: (operation: "AssumeRole" | "GetSecretValue") => aws.count(operation),
+});
+
+/** Long-term keys have no session token, and a template's unset variables are empty strings. */
+const SAM_LOCAL = { AWS_SESSION_TOKEN: "", AWS_SAM_LOCAL: "true", CROSS_ACCOUNT_SECRETS_EXTERNAL_ID: "" };
+
+const layers: readonly LayerName[] = ["x86_64", "nodejs"];
+const languages = ["Python", "sh and curl"] as const;
+
+describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
+  describe("with moto as AWS", () => {
+    const canaries = [createCanary(), createCanary()];
+    let moto: Moto;
+    beforeAll(async () => {
+      const [username, password] = canaries;
+      moto = await startMoto({ secrets: { [SECRET_NAME]: JSON.stringify({ username, password }) } });
+    });
+    afterAll(() => moto.close());
+    const secrets = () => [...canaries, ...moto.userKeys.secretAccessKey, ...toKeys(moto.listCredentials())];
+
+    for (const layer of layers) {
+      it.each(languages)(
+        `the ${layer} layer gives a function in %s the secret, on the default port`,
+        async (language) => {
+          moto.calls.length = 0;
+          const sandbox = await startEnvironment({ layer, function: language, environment: moto.environment, secrets });
+          await expectHappyPath(toSubject(sandbox, moto));
+          expect(sandbox.events("shutdown")).toMatchObject([{ reason: "SandboxTerminated" }]);
+        },
+      );
+    }
+
+    it("works with the long-term keys of sam local, and a token of one's own", async () => {
+      moto.calls.length = 0;
+      const environment = {
+        ...moto.environment,
+        AWS_ACCESS_KEY_ID: moto.userKeys.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: moto.userKeys.secretAccessKey,
+        ...SAM_LOCAL,
+        CROSS_ACCOUNT_SECRETS_TOKEN: "a-token-for-local-tests",
+      };
+      const sandbox = await startEnvironment({ environment, secrets });
+      await expectHappyPath(toSubject(sandbox, moto));
+    });
+
+    it("the init ends, and the function answers, when the function's role may not assume the target role", async () => {
+      const environment = {
+        ...moto.environment,
+        CROSS_ACCOUNT_SECRETS_ROLE_ARN: FORBIDDEN_ROLE_ARN,
+      };
+      const sandbox = await startEnvironment({ environment, secrets });
+      const { init, handler } = JSON.parse((await sandbox.invoke()).body);
+      expect(init.error).toMatch(/^403 AccessDeniedException: AssumeRole of .*Forbidden/);
+      expect(handler.error).toMatch(/^403 AccessDeniedException: AssumeRole of .*Forbidden/);
+    });
+  });
+
+  describe("with the fake AWS", () => {
+    it.each(languages)("gives a function in %s the secret", async (language) => {
+      const accounts = await startFakeAccounts();
+      const sandbox = await startEnvironment({ function: language, ...accounts });
+      await expectHappyPath(toSubject(sandbox, accounts.aws));
+    });
+
+    it.each([
+      ["denies", { kind: "deny" }, /^403 AccessDeniedException/],
+      ["hangs", { kind: "hang" }, /^504 TimeoutError/],
+      ["resets connections", { kind: "reset" }, /^503 ConnectionError/],
+    ] as const)("the function runs, and is told why, when STS %s", async (_, fault, expected) => {
+      const accounts = await startFakeAccounts();
+      accounts.aws.fault("AssumeRole", fault);
+      const environment = { ...accounts.environment, CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "1000" };
+      const sandbox = await startEnvironment({ ...accounts, environment });
+      const { status, body, ms } = await sandbox.invoke();
+      expect(status).toBe(200);
+      expect(JSON.parse(body)).toMatchObject({
+        init: { error: expect.stringMatching(expected) },
+        handler: { error: expect.stringMatching(expected) },
+      });
+      // Static code and handler each wait TIMEOUT_MS at most, beside a cold start.
+      expect(ms).toBeLessThan(5_000);
+    });
+
+    it("fails the init, where asked to, and does it again at the next invocation", async () => {
+      const accounts = await startFakeAccounts();
+      accounts.aws.fault("AssumeRole", { kind: "deny" }, { times: 1 });
+      const environment = { ...accounts.environment, CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" };
+      const sandbox = await startEnvironment({ ...accounts, environment });
+      expect((await sandbox.invoke()).status).toBe(502);
+      await sandbox.waitForLog(/Extension\.PrefetchFailed/);
+      // The emulator loses one invocation more than Lambda: it does the second init before it has cleaned up the first.
+      const answers = [await sandbox.invoke(), await sandbox.invoke()].map(({ body }) => body);
+      expect(answers.map((body) => body && JSON.parse(body))).toContainEqual({ init: KEYS, handler: KEYS });
+    });
+
+    it("a function that timed out while STS was black-holed is invoked again, and again", async () => {
+      const accounts = await startFakeAccounts();
+      accounts.aws.fault("AssumeRole", { kind: "hang" });
+      const environment = { ...accounts.environment, AWS_LAMBDA_FUNCTION_TIMEOUT: "3" };
+      const sandbox = await startEnvironment({ ...accounts, function: "shell", environment });
+      expect((await sandbox.invoke({ command: "sleep 10" })).body).toMatch(/timed out after 3\.00 seconds/);
+      for (let invocation = 1; invocation <= 3; invocation += 1) {
+        const { status, body } = await sandbox.invoke({ command: "echo well" });
+        expect([status, JSON.parse(body).output]).toEqual([200, "well"]);
+      }
+    });
+
+    it("a crash of the function starts a new extension process, which serves the next invocation", async () => {
+      const accounts = await startFakeAccounts();
+      const sandbox = await startEnvironment({ ...accounts, function: "shell" });
+      await sandbox.invoke({ command: "true" });
+      const [before] = sandbox.extensionPids();
+      expect((await sandbox.invoke({ command: "kill -9 $PPID" })).status).toBe(502);
+      const answer = await sandbox.invoke({ command: askWithCurl(accounts) });
+      expect(JSON.parse(answer.body).output).toBe("200");
+      expect(sandbox.extensionPids()).not.toContain(before);
+    });
+
+    it("the function's own settings for Node, the loader and the SDK change nothing", async () => {
+      const accounts = await startFakeAccounts();
+      const environment = {
+        ...accounts.environment,
+        NODE_OPTIONS: "--require=/nope.js",
+        NODE_DEBUG: "net,tls,http",
+        LD_LIBRARY_PATH: "/var/task/lib",
+        HOME: "/tmp",
+        AWS_PROFILE: "nope",
+        AWS_CONFIG_FILE: "/nope",
+        AWS_DEFAULTS_MODE: "x",
+      };
+      const sandbox = await startEnvironment({ ...accounts, environment });
+      await expectHappyPath(toSubject(sandbox, accounts.aws));
+    });
+
+    it("a taken port fails the init, with the port and the usual cause in the log", async () => {
+      const accounts = await startFakeAccounts();
+      const squatter = createServer();
+      const port = Number(accounts.environment.CROSS_ACCOUNT_SECRETS_HTTP_PORT);
+      await new Promise<void>((resolve) => squatter.listen(port, "127.0.0.1", resolve));
+      onTestFinished(() => void squatter.close());
+      const sandbox = await startEnvironment(accounts);
+      expect((await sandbox.invoke()).status).toBe(502);
+      await sandbox.waitForLog(new RegExp(`"port ${port} on 127\\.0\\.0\\.1 is taken; most often by AWS's own`));
+    });
+
+    it("four mistakes in the configuration are four lines in the log", async () => {
+      const accounts = await startFakeAccounts();
+      const environment = {
+        ...accounts.environment,
+        CROSS_ACCOUNT_SECRETS_ROLE_ARN: "SecretReader",
+        CROSS_ACCOUNT_SECRETS_SECRET_IDS: "my-shared-secret-*",
+        CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "5m",
+        CROSS_ACCOUNT_SECRETS_TIMEOUT_M: "2500",
+      };
+      const sandbox = await startEnvironment({ ...accounts, environment });
+      expect((await sandbox.invoke()).status).toBe(502);
+      for (const name of ["ROLE_ARN", "SECRET_IDS", "TTL_SECONDS", "TIMEOUT_M"]) {
+        await sandbox.waitForLog(new RegExp(`CROSS_ACCOUNT_SECRETS_${name} must be .*; got `));
+      }
+    });
+
+    it("without a session token, as in sam local, the log says what to set", async () => {
+      const accounts = await startFakeAccounts();
+      const sandbox = await startEnvironment({ ...accounts, environment: { ...accounts.environment, ...SAM_LOCAL } });
+      expect((await sandbox.invoke()).status).toBe(502);
+      await sandbox.waitForLog(/CROSS_ACCOUNT_SECRETS_TOKEN must be .*sam local/);
+    });
+  });
+});
+
+/** A shell command that asks for the secret and prints the status alone; the token comes from the environment. */
+function askWithCurl({ environment }: TwoAccounts): string {
+  const url = `http://127.0.0.1:${environment.CROSS_ACCOUNT_SECRETS_HTTP_PORT}/secrets/${SECRET_NAME}`;
+  return `curl -s -o /dev/null -w '%{http_code}' -H "X-Aws-Parameters-Secrets-Token: $AWS_SESSION_TOKEN" ${url}`;
+}

@@ -1,0 +1,30 @@
+import { spawnSync } from "node:child_process";
+import { getuid, platform } from "node:process";
+import { findCounterparts } from "../../../scripts/e2e-setup.ts";
+
+/**
+ * Why the end-to-end tests cannot run here, in one sentence, or `undefined` where they can:
+ *
+ *     describe.skipIf(unavailable)(…)
+ *
+ * `npm test` sees to it that on a CI machine nothing is skipped.
+ */
+export const unavailable: string | undefined = findMachineObstacle() ?? findSetUpObstacle();
+
+/** What no set-up can mend. */
+export function findMachineObstacle(): string | undefined {
+  if (platform !== "linux") return `they need Linux's namespaces, and this is ${platform}`;
+  if (getuid?.() !== 0) return "they need root, to make namespaces and mounts";
+  for (const command of ["unshare", "setpriv", "chroot", "mount"]) {
+    if (spawnSync(command, ["--version"]).error) return `they need ${command} (from util-linux and coreutils)`;
+  }
+  if (spawnSync("unshare", ["--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]).status !== 0) {
+    return "this machine does not let root make namespaces and mounts, as in a container without --privileged";
+  }
+  return undefined;
+}
+
+function findSetUpObstacle(): string | undefined {
+  if (findCounterparts() !== undefined) return undefined;
+  return "the emulators are not there, or not the pinned ones: run npx tsx scripts/e2e-setup.ts";
+}

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Becomes process 1 of an execution environment: a root file system with nothing of this machine but /usr, read-only as on
+# Lambda, then the command in it, as Lambda's user and with an environment of its own.
+#
+#   unshare --mount --pid --fork sandbox.sh <folder> [<file here> <path inside>]… -- [<name>=<value>]… <command>…
+#
+# <folder>/root is where it is mounted, for these processes only; <folder>/tmp is its /tmp.
+set -eu
+folder=$1
+root=$folder/root
+shift
+
+bind() {
+  if [ -d "$1" ]; then
+    mkdir -p "$2"
+  elif [ -e "$1" ]; then
+    mkdir -p "${2%/*}"
+    : >>"$2"
+  else
+    echo "sandbox: there is no $1"
+    exit 1
+  fi
+  mount --bind "$1" "$2"
+}
+
+bind_read_only() {
+  bind "$1" "$2"
+  mount -o remount,bind,ro "$2"
+}
+
+mount -t tmpfs -o mode=755 sandbox "$root"
+cd "$root"
+mkdir -p dev etc opt proc run tmp var/task var/lang var/runtime
+bind_read_only /usr "$root/usr"
+for name in bin sbin lib lib32 lib64; do # links into /usr, but on old distributions
+  if [ -h "/$name" ]; then cp -P "/$name" "$name"; elif [ -d "/$name" ]; then bind_read_only "/$name" "$root/$name"; fi
+done
+
+# No entry for Lambda's user, as in many container images.
+echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
+echo '127.0.0.1 localhost' >etc/hosts
+for name in alternatives ld.so.cache; do
+  if [ -e "/etc/$name" ]; then cp -a "/etc/$name" "etc/$name"; fi
+done
+for name in null zero full random urandom; do bind "/dev/$name" "$root/dev/$name"; done
+ln -s /proc/self/fd dev/fd
+mount -t proc proc proc
+
+# A Node.js in /usr is this machine's: Lambda has one in /var/lang, and only in the nodejs runtimes. /dev/null cannot be executed.
+for name in /usr/bin/node /usr/local/bin/node; do
+  if [ -e "$name" ]; then
+    node=$(readlink -f "$name")
+    case $node in /usr/*) mount --bind /dev/null "$root$node" ;; esac
+  fi
+done
+
+while [ "$1" != -- ]; do
+  bind_read_only "$1" "$root$2"
+  shift 2
+done
+shift
+bind "$folder/tmp" "$root/tmp" # after the others, some of which may come from below /tmp
+mount -o remount,ro "$root"
+
+# Not `exec`: the kernel forgets that a process is to die with its parent when the process changes its user, and all
+# processes here end with number 1. https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+chroot --userspec=993:990 --groups= "$root" /usr/bin/env -i --chdir=/var/task "$@"
+exit $?

@@ -1,0 +1,17 @@
+/** A promise whose levers are outside it: `Promise.withResolvers` came with Node 22, and the tests run on Node 20 too. */
+export interface Deferred<Value> {
+  readonly promise: Promise<Value>;
+  resolve(value: Value): void;
+  reject(reason: Error): void;
+}
+
+/** Makes a pending promise. Only the first `resolve` or `reject` counts. */
+export function createDeferred<Value>(): Deferred<Value> {
+  let resolve: (value: Value) => void = () => {};
+  let reject: (reason: Error) => void = () => {};
+  const promise = new Promise<Value>((resolvePromise, rejectPromise) => {
+    resolve = resolvePromise;
+    reject = rejectPromise;
+  });
+  return { promise, resolve, reject };
+}

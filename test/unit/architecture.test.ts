@@ -1,0 +1,65 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+
+const EXTENSION = new URL("../../extension/", import.meta.url);
+/** What comes later is handed to what comes earlier by main.ts, and by nobody else. */
+const PATH = ["http-server.ts", "http-handler.ts", "secret-cache.ts", "secrets-manager.ts", "role-credentials.ts"];
+const NO_IMPORTS = ["errors.ts", "logger.ts"];
+
+const files = readdirSync(EXTENSION);
+const textOf = (file: string) => readFileSync(new URL(file, EXTENSION), "utf8");
+const codeOf = (file: string) => textOf(file).replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*/g, "");
+
+/** What is imported, with "./x.ts" as "x.ts". */
+const find = (file: string, pattern: RegExp) =>
+  [...codeOf(file).matchAll(pattern)].map((match) => (match.at(-1) ?? "").replace(/^\.\//, ""));
+const valueImports = (file: string) => find(file, /^(?:import|export)\b(?! type\b)(?:[^;"]*?\bfrom)? "([^"]+)";/gm);
+const typeImports = (file: string) => find(file, /^(?:import|export) type\b[^;"]*? from "([^"]+)";/gm);
+const dynamicImports = (file: string) => find(file, /\bimport\(\s*"([^"]+)"\s*\)/g);
+const allImports = (file: string) => [...valueImports(file), ...typeImports(file), ...dynamicImports(file)];
+const importersOf = (wanted: string, importsOf: (file: string) => string[]) =>
+  files.filter((file) => importsOf(file).some((name) => name === wanted || name.startsWith(`${wanted}/`)));
+
+describe("the shape of the code", () => {
+  it.each(PATH)("%s is handed to its neighbour by main.ts, which alone imports it", (part) => {
+    expect(importersOf(part, valueImports)).toEqual(["main.ts"]);
+    expect(importersOf(part, dynamicImports)).toEqual([]);
+  });
+
+  it.each(NO_IMPORTS)("%s imports nothing of ours", (file) => {
+    expect(allImports(file).filter((name) => files.includes(name))).toEqual([]);
+  });
+
+  it("has no import cycle, and nobody imports main.ts", () => {
+    const walk = (file: string, route: readonly string[]): void => {
+      expect(route, `cycle: ${[...route, file].join(" → ")}`).not.toContain(file);
+      for (const next of valueImports(file).filter((name) => files.includes(name))) walk(next, [...route, file]);
+    };
+    for (const file of files) walk(file, []);
+    expect(importersOf("main.ts", allImports)).toEqual([]);
+  });
+
+  it("touches `process` in main.ts alone", () => {
+    const isToucher = (file: string) => /\bprocess\b/.test(codeOf(file).replace(/"[^"\n]*"/g, '""'));
+    expect(files.filter(isToucher)).toEqual(["main.ts"]);
+    expect([...importersOf("process", allImports), ...importersOf("node:process", allImports)]).toEqual([]);
+  });
+
+  it("has the AWS SDK in aws-sdk.ts alone, which main.ts loads when it is needed", () => {
+    expect(importersOf("@aws-sdk", valueImports)).toEqual(["aws-sdk.ts"]);
+    expect(["secrets-manager.ts", "role-credentials.ts"]).toEqual(
+      expect.arrayContaining(importersOf("@aws-sdk", typeImports)),
+    );
+    expect(importersOf("aws-sdk.ts", valueImports)).toEqual([]);
+    expect(importersOf("aws-sdk.ts", dynamicImports)).toEqual(["main.ts"]);
+  });
+
+  it.each(files)("%s is short", (file) => {
+    expect(textOf(file).split("\n").length - 1).toBeLessThanOrEqual(file === "main.ts" ? 60 : 200);
+  });
+
+  // The tests of the layer run main.ts, as a process.
+  it.each(files.filter((file) => file !== "main.ts"))("%s has a unit test of its own", (file) => {
+    expect(existsSync(new URL(file.replace(".ts", ".test.ts"), import.meta.url))).toBe(true);
+  });
+});

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createAwsCaller } from "../../extension/aws-call.ts";
+import type { AwsCall } from "../../extension/diagnosis.ts";
+import { createLogger } from "../../extension/logger.ts";
+
+const call: AwsCall = {
+  operation: "AssumeRole",
+  roleArn: "arn:aws:iam::111111111111:role/SecretReader",
+  region: "eu-west-1",
+};
+const throttled = {
+  name: "Throttling",
+  message: "Rate exceeded",
+  $fault: "client",
+  $metadata: { httpStatusCode: 400 },
+};
+const denied = { name: "AccessDenied", message: "no", $fault: "client", $metadata: { httpStatusCode: 403 } };
+
+beforeEach(() => void vi.useFakeTimers({ now: 0 }));
+afterEach(() => void vi.useRealTimers());
+
+function createBench(random = 0.5) {
+  const lines: string[] = [];
+  const logger = createLogger({ level: "debug", now: Date.now, write: (line) => lines.push(line) });
+  return { lines, callAws: createAwsCaller({ logger, now: Date.now, random: () => random }) };
+}
+
+/** Runs all timers, and gives what the promise came to, and when. */
+async function settle<T>(promise: Promise<T>): Promise<{ value?: T; code?: unknown; atMs: number }> {
+  const settled = promise.then(
+    (value) => ({ value, atMs: Date.now() }),
+    (error: { code?: unknown }) => ({ code: error.code, atMs: Date.now() }),
+  );
+  await vi.runAllTimersAsync();
+  return settled;
+}
+
+describe("a call to AWS", () => {
+  it("that succeeds is made once", async () => {
+    const send = vi.fn(async () => "answer");
+    expect(await settle(createBench().callAws(call, 1_000, send))).toEqual({ value: "answer", atMs: 0 });
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  it("that AWS denies is made once", async () => {
+    const send = vi.fn(() => Promise.reject(denied));
+    expect(await settle(createBench().callAws(call, 1_000, send))).toEqual({ code: "assume-role-denied", atMs: 0 });
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ["throttled", throttled, 0.5 * 500 + 0.5 * 1_000],
+    ["aws-error", { ...throttled, name: "InternalFailure", $metadata: { httpStatusCode: 500 } }, 0.5 * 100 + 0.5 * 200],
+    ["unreachable", { code: "ECONNRESET" }, 0.5 * 100 + 0.5 * 200],
+    ["aws-response-invalid", { name: "SyntaxError", $metadata: { httpStatusCode: 200 } }, 0.5 * 100 + 0.5 * 200],
+    ["signature-invalid", { ...denied, name: "SignatureDoesNotMatch" }, 0],
+  ])("that fails with %s is made three times, with jittered pauses", async (code, error, atMs) => {
+    const send = vi.fn(() => Promise.reject(error));
+    expect(await settle(createBench().callAws(call, 10_000, send))).toEqual({ code, atMs });
+    expect(send).toHaveBeenCalledTimes(3);
+  });
+
+  it("succeeds at the second try, and says nothing above debug", async () => {
+    const { callAws, lines } = createBench();
+    const send = vi.fn().mockRejectedValueOnce(throttled).mockResolvedValueOnce("answer");
+    expect(await settle(callAws(call, 1_000, send))).toEqual({ value: "answer", atMs: 250 });
+    expect(lines.map((line) => JSON.parse(line).level)).toEqual(["debug"]);
+  });
+
+  it("does not pause past its deadline, and then names what it knows instead of the deadline", async () => {
+    const send = vi.fn(() => Promise.reject(throttled));
+    expect(await settle(createBench(0.99).callAws(call, 400, send))).toEqual({ code: "throttled", atMs: 0 });
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  it("that hangs is ended at the deadline, by its signal, and is not tried again", async () => {
+    const signals: AbortSignal[] = [];
+    const send = vi.fn((signal: AbortSignal) => {
+      signals.push(signal);
+      return new Promise(() => {});
+    });
+    expect(await settle(createBench().callAws(call, 700, send))).toEqual({ code: "timeout", atMs: 700 });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+  });
+
+  it("that fails for good is logged once, with AWS's code and request id, and without AWS's text", async () => {
+    const { callAws, lines } = createBench();
+    const error = { ...denied, message: "CANARY", $metadata: { httpStatusCode: 403, requestId: "r-1" } };
+    await settle(callAws(call, 1_000, () => Promise.reject(error)));
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { level: "warn", event: "aws-call-failed", operation: "AssumeRole", awsCode: "AccessDenied", requestId: "r-1" },
+    ]);
+    expect(lines.join()).not.toContain("CANARY");
+  });
+});

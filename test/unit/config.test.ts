@@ -1,0 +1,466 @@
+import { describe, expect, it } from "vitest";
+import { type Config, type Environment, type ParsedConfig, parseConfig } from "../../extension/config.ts";
+import { PREFIX, settings } from "../../extension/settings.ts";
+
+const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
+const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
+const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
+const TOKEN = "CANARY-token-8b1f";
+
+/** What Lambda sets, as far as it matters here. */
+const LAMBDA: Environment = {
+  AWS_REGION: "eu-west-1",
+  AWS_LAMBDA_FUNCTION_NAME: "my-function",
+  AWS_ACCESS_KEY_ID: "ASIAEXAMPLE",
+  AWS_SECRET_ACCESS_KEY: "CANARY-key-5c2d",
+  AWS_SESSION_TOKEN: TOKEN,
+};
+
+const noFile = (path: string): string => {
+  throw new Error(`${path} was not expected to be read`);
+};
+
+/** Parses what Lambda sets and `own`, in which a name that begins with an underscore has our prefix. */
+function parse(own: Environment, readFile = noFile): ParsedConfig {
+  const named = Object.entries(own).map(([name, text]) => [name.replace(/^_/, PREFIX), text]);
+  return parseConfig(Object.fromEntries([...Object.entries(LAMBDA), ...named]), readFile);
+}
+
+/** The same, with the one setting that has to be there, and with no problem. */
+function configure(own: Environment = {}, readFile = noFile): Config {
+  const { config, problems } = parse({ _ROLE_ARN: ROLE, ...own }, readFile);
+  expect(problems).toEqual([]);
+  if (config === undefined) throw new Error("there is no config, and no problem either");
+  return config;
+}
+
+const problemsOf = (own: Environment, readFile = noFile) => parse({ _ROLE_ARN: ROLE, ...own }, readFile).problems;
+
+describe("a config", () => {
+  it("needs the target role alone", () => {
+    expect(parse({ _ROLE_ARN: ROLE })).toEqual({
+      config: {
+        roleArn: ROLE,
+        targetAccountId: "111111111111",
+        secretIds: [],
+        allow: "any",
+        externalId: undefined,
+        roleSessionName: undefined,
+        durationSeconds: 3_600,
+        region: undefined,
+        ttlMs: 300_000,
+        timeoutMs: 2_500,
+        prefetchTimeoutMs: 1_000,
+        cacheSize: 1_000,
+        httpPort: 2_773,
+        token: TOKEN,
+        logLevel: "info",
+        initError: "serve",
+        functionName: "my-function",
+        unknownSettings: [],
+        aws: {
+          region: "eu-west-1",
+          credentials: {
+            accessKeyId: "ASIAEXAMPLE",
+            secretAccessKey: "CANARY-key-5c2d",
+            sessionToken: TOKEN,
+          },
+          endpoints: { sts: undefined, secretsManager: undefined },
+          clientOptions: { useFipsEndpoint: false, useDualstackEndpoint: false },
+        },
+      },
+      problems: [],
+      logLevel: "info",
+    });
+  });
+
+  it("takes every setting", () => {
+    const config = configure({
+      _SECRET_IDS: `app/database ${ARN}`,
+      _EXTERNAL_ID: "external",
+      _ROLE_SESSION_NAME: "session",
+      _DURATION_SECONDS: "900",
+      _REGION: "eu-central-1",
+      _TTL_SECONDS: "60",
+      _TIMEOUT_MS: "100",
+      _PREFETCH_TIMEOUT_MS: "0",
+      _CACHE_SIZE: "10",
+      _CACHE_ENABLED: "true",
+      _ALLOW: "any",
+      _HTTP_PORT: "8080",
+      _TOKEN: "mine",
+      _LOG_LEVEL: "debug",
+      _INIT_ERROR: "fail",
+    });
+    expect(config).toMatchObject({
+      secretIds: ["app/database", ARN],
+      externalId: "external",
+      roleSessionName: "session",
+      durationSeconds: 900,
+      region: "eu-central-1",
+      ttlMs: 60_000,
+      timeoutMs: 100,
+      prefetchTimeoutMs: 0,
+      cacheSize: 10,
+      allow: "any",
+      httpPort: 8_080,
+      token: "mine",
+      logLevel: "debug",
+      initError: "fail",
+    });
+  });
+
+  it.each(["", " ", "\t\r\n"])("takes %j for unset, in every setting", (blank) => {
+    const blanks = Object.values(settings).flatMap((setting) => [
+      [`_${setting.name}`, blank],
+      ...("alsoRead" in setting ? setting.alsoRead : []).map((name) => [name, blank]),
+    ]);
+    const own = { ...Object.fromEntries(blanks), SECRET_NAME: blank, _ROLE_ARN: ROLE, AWS_SESSION_TOKEN: TOKEN };
+    expect(configure(own)).toMatchObject({ ...configure(), aws: { region: "eu-west-1" } });
+  });
+
+  it("takes no notice of space around a value", () => {
+    const own = { _ROLE_ARN: ` ${ROLE}\n`, _TTL_SECONDS: " 60 ", _TOKEN: " mine\r\n", _ALLOW: "\tany" };
+    expect(configure(own)).toMatchObject({ roleArn: ROLE, ttlMs: 60_000, token: "mine", allow: "any" });
+  });
+
+  it("says which account the target role is in", () => {
+    expect(configure({ _ROLE_ARN: "arn:aws-cn:iam::012345678901:role/r" }).targetAccountId).toBe("012345678901");
+  });
+
+  it("has nothing for a cache to keep where the cache is off", () => {
+    expect(configure({ _CACHE_ENABLED: "FALSE" }).cacheSize).toBe(0);
+    expect(configure({ _CACHE_ENABLED: "false", _CACHE_SIZE: "10" }).cacheSize).toBe(0);
+    expect(configure({ _CACHE_ENABLED: "TRUE", _CACHE_SIZE: "10" }).cacheSize).toBe(10);
+  });
+
+  it.each([undefined, ""])("has our own name where the function's is %j", (name) => {
+    expect(configure({ AWS_LAMBDA_FUNCTION_NAME: name }).functionName).toBe("cross-account-secrets");
+  });
+});
+
+describe("a variable of AWS's own", () => {
+  it.each<[string, string, keyof Config, unknown]>([
+    ["ROLE_ARN", OTHER_ROLE, "roleArn", OTHER_ROLE],
+    ["SECRETS_MANAGER_TTL", "0", "ttlMs", 0],
+    ["SECRETS_MANAGER_TTL", "120", "ttlMs", 120_000],
+    ["SECRETS_MANAGER_TIMEOUT_MILLIS", "1500", "timeoutMs", 1_500],
+    ["SECRETS_MANAGER_TIMEOUT_MILLIS", "0", "timeoutMs", 2_500],
+    ["PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", "0", "cacheSize", 0],
+    ["PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", "5", "cacheSize", 5],
+    ["PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED", "TRUE", "cacheSize", 1_000],
+    ["PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED", "FALSE", "cacheSize", 0],
+    ["PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2774", "httpPort", 2_774],
+    ["PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "INFO", "logLevel", "info"],
+    ["PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "NONE", "logLevel", "none"],
+  ])("%s=%s is read where ours is unset", (name, text, key, value) => {
+    expect(configure({ _ROLE_ARN: undefined, ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
+    expect(configure({ _ROLE_ARN: "", ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
+  });
+
+  it("is not read where ours is set, not even to be judged", () => {
+    const own = {
+      ROLE_ARN: "the function's own",
+      _TTL_SECONDS: "60",
+      SECRETS_MANAGER_TTL: "five minutes",
+      _TIMEOUT_MS: "200",
+      SECRETS_MANAGER_TIMEOUT_MILLIS: "-1",
+      _CACHE_SIZE: "7",
+      PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE: "9999",
+      _CACHE_ENABLED: "true",
+      PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED: "maybe",
+      _HTTP_PORT: "8080",
+      PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "0",
+      _LOG_LEVEL: "warn",
+      PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL: "loud",
+    };
+    expect(configure(own)).toMatchObject({
+      roleArn: ROLE,
+      ttlMs: 60_000,
+      timeoutMs: 200,
+      cacheSize: 7,
+      httpPort: 8_080,
+      logLevel: "warn",
+    });
+  });
+
+  it("is named in the problem that it causes", () => {
+    expect(problemsOf({ SECRETS_MANAGER_TTL: "86401", PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "0" })).toEqual([
+      'SECRETS_MANAGER_TTL must be a whole number of seconds, 0 to 86400; got "86401"',
+      'PARAMETERS_SECRETS_EXTENSION_HTTP_PORT must be a port, 1 to 65535; got "0"',
+    ]);
+  });
+
+  it("has a 0 that means no wish, and ours has none", () => {
+    expect(problemsOf({ _TIMEOUT_MS: "0" })).toEqual([
+      `${PREFIX}TIMEOUT_MS must be a whole number of milliseconds, 100 to 60000; got "0"`,
+    ]);
+  });
+
+  it("that we do not read is nothing to us", () => {
+    const own = {
+      PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS: "-3",
+      SSM_PARAMETER_STORE_TTL: "x",
+      AWS_PROFILE: "p",
+      AWS_DEFAULTS_MODE: "oops",
+    };
+    expect(parse({ _ROLE_ARN: ROLE, ...own })).toEqual(parse({ _ROLE_ARN: ROLE }));
+  });
+});
+
+describe("what a caller may ask for", () => {
+  it.each<[string, Environment, Partial<Config>]>([
+    ["anything, where nothing is configured", {}, { allow: "any", secretIds: [] }],
+    ["what is configured, where something is", { _SECRET_IDS: "a,b" }, { allow: "configured", secretIds: ["a", "b"] }],
+    ["anything, where that is asked for", { _SECRET_IDS: "a", _ALLOW: "ANY" }, { allow: "any", secretIds: ["a"] }],
+    ["anything, with a secret of the function's own", { SECRET_NAME: "a" }, { allow: "any", secretIds: ["a"] }],
+    [
+      "what is configured, whatever the function's own secret is called",
+      { _SECRET_IDS: "a", SECRET_NAME: "b" },
+      { allow: "configured", secretIds: ["a"] },
+    ],
+  ])("is %s", (_, own, expected) => {
+    expect(configure(own)).toMatchObject(expected);
+  });
+
+  it.each(["my secret", "app/*", "arn:aws:ssm:eu-west-1:111111111111:parameter/p", "é", "s".repeat(2_049), "", " "])(
+    "is not changed by a SECRET_NAME that names no secret, such as %j",
+    (SECRET_NAME) => {
+      expect(configure({ SECRET_NAME })).toEqual(configure());
+    },
+  );
+
+  it("cannot be the configured ones where none is", () => {
+    expect(problemsOf({ _ALLOW: "configured" })).toEqual([
+      `${PREFIX}SECRET_IDS must be set where ALLOW is configured; got nothing`,
+    ]);
+  });
+
+  it("is never anything, where a list was given and is empty", () => {
+    expect(problemsOf({ _SECRET_IDS: " , ,, " })).toHaveLength(1);
+  });
+});
+
+describe("the token", () => {
+  const TOKENS = ["_TOKEN", "AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"] as const;
+
+  it.each(TOKENS.map((name, index) => [name, TOKENS.slice(index + 1), TOKENS.slice(0, index)] as const))(
+    "in %s is taken before those in %j, where %j are empty",
+    (name, later, earlier) => {
+      const own = Object.fromEntries([
+        [name, `in-${name}`],
+        ...later.map((other) => [other, `in-${other}`]),
+        ...earlier.map((other) => [other, ""]),
+      ]);
+      expect(configure(own).token).toBe(`in-${name}`);
+    },
+  );
+
+  it("is never a constant: where there is none, the problem says what to set", () => {
+    const { config, problems } = parse({ _ROLE_ARN: ROLE, AWS_SESSION_TOKEN: undefined });
+    expect(config).toBeUndefined();
+    expect(problems).toEqual([
+      `${PREFIX}TOKEN must be ${settings.token.rule}, since there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none); got nothing`,
+    ]);
+  });
+
+  it.each([
+    ["file:///run/token", "/run/token"],
+    ["file:///a%20b/100%25", "/a b/100%"],
+  ])("at %s is in the file %s, without the space around it", (text, expectedPath) => {
+    const readFile = (path: string) => (path === expectedPath ? `\n  ${TOKEN}-in-file\r\n` : noFile(path));
+    expect(configure({ _TOKEN: text }, readFile).token).toBe(`${TOKEN}-in-file`);
+    expect(configure({ AWS_SESSION_TOKEN: text }, readFile).token).toBe(`${TOKEN}-in-file`);
+  });
+
+  it("in a file is not followed to another file", () => {
+    expect(configure({ _TOKEN: "file:///a" }, () => "file:///b").token).toBe("file:///b");
+  });
+
+  it.each([
+    ["is empty", "file:///a", () => ""],
+    ["is blank", "file:///a", () => " \n"],
+    ["holds two", "file:///a", () => `${TOKEN}\n${TOKEN}`],
+    ["holds a letter beyond ASCII", "file:///a", () => `${TOKEN}é`],
+    ["cannot be read", "file:///a", () => {
+      throw new Error(`ENOENT: ${TOKEN}`);
+    }], // biome-ignore format: one row
+    ["has a path that is not percent-encoded", "file:///100%", () => TOKEN],
+  ])("in a file that %s is a problem, which names the path and nothing else", (_, text, readFile) => {
+    expect(problemsOf({ _TOKEN: text }, readFile)).toEqual([
+      `${PREFIX}TOKEN must be the path of a readable file with one token in it; got "${text}"`,
+    ]);
+  });
+
+  it.each(TOKENS)("in %s is not shown where it breaks the rule", (name) => {
+    const earlier = Object.fromEntries(TOKENS.slice(0, TOKENS.indexOf(name)).map((other) => [other, ""]));
+    const parsed = parse({ _ROLE_ARN: ROLE, ...earlier, [name]: `${TOKEN} with a space` });
+    expect(parsed.problems).toEqual([
+      `${name.replace(/^_/, PREFIX)} must be ${settings.token.rule}; got "a value that is not shown"`,
+    ]);
+    expect(JSON.stringify(parsed)).not.toContain("CANARY");
+  });
+});
+
+describe("problems", () => {
+  it("are reported all at once, each with its name, its rule and what was got", () => {
+    const { config, problems } = parse({
+      AWS_REGION: "",
+      AWS_SESSION_TOKEN: "",
+      _ROLE_ARN: "SecretReader",
+      _SECRET_IDS: "app/*",
+      _EXTERNAL_ID: "x",
+      _ROLE_SESSION_NAME: "a b",
+      _DURATION_SECONDS: "7200",
+      _REGION: "Ireland",
+      _TTL_SECONDS: "5m",
+      _TIMEOUT_MS: "99",
+      _PREFETCH_TIMEOUT_MS: "9001",
+      _CACHE_SIZE: "1001",
+      _CACHE_ENABLED: "yes",
+      _ALLOW: "some",
+      _HTTP_PORT: "0",
+      _TOKEN: `${TOKEN} x`,
+      _LOG_LEVEL: "loud",
+      _INIT_ERROR: "ignore",
+    });
+    expect(config).toBeUndefined();
+    const bySetting = Object.values(settings).map(({ name }) =>
+      problems.filter((text) => text.startsWith(PREFIX + name)),
+    );
+    expect(bySetting.map(({ length }) => length)).toEqual(bySetting.map(() => 1));
+    expect(problems).toContain(`${PREFIX}DURATION_SECONDS must be a whole number of seconds, 900 to 3600; got "7200"`);
+    expect(problems).toContain(`${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got "SecretReader"`);
+    expect(problems).toContain("AWS_REGION must be set, as Lambda does; got nothing");
+    expect(problems).toHaveLength(bySetting.length + 1);
+    expect(problems.join()).not.toContain("CANARY");
+  });
+
+  it.each([undefined, "", " "])("say that the target role is needed, where it is %j", (role) => {
+    expect(parse({ _ROLE_ARN: role, ROLE_ARN: role }).problems).toEqual([
+      `${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got nothing`,
+    ]);
+  });
+
+  it("say of the unprefixed role that it is the wrong one", () => {
+    expect(parse({ ROLE_ARN: "mine" }).problems).toEqual([`ROLE_ARN must be ${settings.roleArn.rule}; got "mine"`]);
+  });
+
+  it("quote what was got escaped, and cut to 200 characters", () => {
+    expect(problemsOf({ _ALLOW: `"\n${"x".repeat(5_000)}` })).toEqual([
+      `${PREFIX}ALLOW must be configured or any; got "\\"\\n${"x".repeat(198)}"`,
+    ]);
+  });
+
+  it("leave the log level known, so that they can be logged", () => {
+    expect(parse({ _LOG_LEVEL: "ERROR" })).toMatchObject({ config: undefined, logLevel: "error" });
+    expect(parse({ _LOG_LEVEL: "loud" })).toMatchObject({ config: undefined, logLevel: "info" });
+  });
+});
+
+describe("a name with our prefix that is no setting", () => {
+  it.each([
+    ["ROLEARN", "ROLE_ARN"],
+    ["ROLE_ARM", "ROLE_ARN"],
+    ["ROLE_ARNS_", "ROLE_ARN"],
+    ["SECRET_ID", "SECRET_IDS"],
+    ["SECRETS_IDS", "SECRET_IDS"],
+    ["TTL_SECOND", "TTL_SECONDS"],
+    ["TTL_SCEONDS", "TTL_SECONDS"],
+    ["TOKENS", "TOKEN"],
+    ["LOGLEVEL", "LOG_LEVEL"],
+    ["ALLOWED", "ALLOW"],
+    ["REGION_", "REGION"],
+  ])("is a mistake where it is within two edits: %s for %s", (typo, meant) => {
+    const { config, problems } = parse({ _ROLE_ARN: ROLE, [`_${typo}`]: "CANARY-value" });
+    expect(config).toBeUndefined();
+    expect(problems).toEqual([`${PREFIX + typo} must be spelled ${PREFIX + meant}; got "${PREFIX + typo}"`]);
+  });
+
+  it.each(["TTL_SECS", "ROLE", "TOKEN_123", "A_SETTING_OF_TOMORROW", ""])(
+    "is only remarked upon where it is further away, and does not stop us: %j",
+    (name) => {
+      const config = configure({ [`_${name}`]: "CANARY-value" });
+      expect(config).toEqual({ ...configure(), unknownSettings: [PREFIX + name] });
+    },
+  );
+
+  it("may be one of many", () => {
+    const own = { _TOMORROW: "1", _DAY_AFTER: "2", _YESTERDAY: "" };
+    expect(configure(own).unknownSettings).toEqual(expect.arrayContaining([`${PREFIX}TOMORROW`, `${PREFIX}DAY_AFTER`]));
+    expect(parse({ _TOKENN: "1", _ALLOWS: "2", _ROLE_ARN: ROLE }).problems).toHaveLength(2);
+  });
+
+  it("is told of together with the other problems", () => {
+    const { problems } = parse({ _TOMORROW: "1", _ALLOW: "some", _TOKENN: "x" });
+    expect(problems.map((problem) => problem.split(" ")[0])).toEqual([
+      `${PREFIX}TOKENN`,
+      `${PREFIX}ALLOW`,
+      `${PREFIX}ROLE_ARN`,
+    ]);
+  });
+
+  it("is nothing to us without the prefix", () => {
+    const own = { ROLE_ARM: "x", TTL_SECONDS: "x", TOKEN: "x", SECRET_IDS: "*", LOG_LEVEL: "x", REGION: "x" };
+    expect(configure(own)).toEqual(configure());
+  });
+});
+
+describe("what reaches the SDK", () => {
+  it("is long-term credentials without a session token too", () => {
+    const { aws } = configure({ AWS_SESSION_TOKEN: "", _TOKEN: "mine" });
+    expect(aws.credentials).toEqual({ accessKeyId: "ASIAEXAMPLE", secretAccessKey: "CANARY-key-5c2d" });
+  });
+
+  it.each(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])("is no half of credentials: %s is missing", (name) => {
+    expect(configure({ [name]: "" }).aws.credentials).toBeUndefined();
+    expect(configure({ [name]: undefined }).aws.credentials).toBeUndefined();
+  });
+
+  it("is our own token never", () => {
+    expect(configure({ _TOKEN: "mine" }).aws.credentials?.sessionToken).toBe(TOKEN);
+  });
+
+  it.each<[Environment, Config["aws"]["endpoints"]]>([
+    [{}, { sts: undefined, secretsManager: undefined }],
+    [{ AWS_ENDPOINT_URL: "http://a" }, { sts: "http://a", secretsManager: "http://a" }],
+    [{ AWS_ENDPOINT_URL_STS: "http://s" }, { sts: "http://s", secretsManager: undefined }],
+    [{ AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m" }, { sts: undefined, secretsManager: "http://m" }],
+    [
+      { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_STS: "http://s", AWS_ENDPOINT_URL_SECRETS_MANAGER: "" },
+      { sts: "http://s", secretsManager: "http://a" },
+    ],
+  ])("are the endpoints that %j gives, a service's own before the common one", (own, endpoints) => {
+    expect(configure(own).aws.endpoints).toEqual(endpoints);
+  });
+
+  it.each([
+    ["true", true],
+    ["TRUE", true],
+    ["false", false],
+    ["", false],
+    [undefined, false],
+    ["1", false],
+  ])("is FIPS and dual-stack where they are %j: %s", (text, expected) => {
+    const optionsOf = (own: Environment) => configure(own).aws.clientOptions;
+    expect(optionsOf({ AWS_USE_FIPS_ENDPOINT: text })).toEqual({
+      useFipsEndpoint: expected,
+      useDualstackEndpoint: false,
+    });
+    expect(optionsOf({ AWS_USE_DUALSTACK_ENDPOINT: text })).toEqual({
+      useFipsEndpoint: false,
+      useDualstackEndpoint: expected,
+    });
+  });
+
+  it("is the function's region, and the secrets' own beside it", () => {
+    const config = configure({ _REGION: "us-east-1" });
+    expect([config.region, config.aws.region]).toEqual(["us-east-1", "eu-west-1"]);
+  });
+
+  it("is not AWS_DEFAULT_REGION, which Lambda's users may set to anything", () => {
+    expect(problemsOf({ AWS_REGION: undefined, AWS_DEFAULT_REGION: "eu-west-1" })).toEqual([
+      "AWS_REGION must be set, as Lambda does; got nothing",
+    ]);
+  });
+});

@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { Failure, toFailure } from "../../extension/errors.ts";
+
+const CANARY = "CANARY-9d2b";
+
+/** What `work` throws. */
+function catchFrom(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("a failure", () => {
+  it("is an error with a code, our words, and details", () => {
+    const details = { remedy: "do it", requestId: "r-1", awsCode: "AccessDenied" };
+    const failure = new Failure("kms-denied", "may not", details);
+    expect(failure).toBeInstanceOf(Error);
+    expect(failure).toMatchObject({ name: "Failure", code: "kms-denied", message: "may not", details });
+  });
+
+  it("needs no details", () => {
+    expect(new Failure("timeout", "too late").details).toEqual({});
+  });
+
+  it("stays itself when it is thrown", () => {
+    const failure = new Failure("timeout", "too late");
+    expect(toFailure(failure)).toBe(failure);
+  });
+
+  it.each<[string, unknown]>([
+    ["an error", new Error(CANARY)],
+    ["an error with a cause", new Error("outer", { cause: new Error(CANARY) })],
+    ["a parse error, in which V8 quotes the text", catchFrom(() => JSON.parse(CANARY))],
+    ["a look-alike", { name: "Failure", code: "timeout", message: CANARY, details: { remedy: CANARY } }],
+    ["a text", CANARY],
+    ["an object", { secret: CANARY }],
+    ["null", null],
+    ["nothing", undefined],
+  ])("made of %s is a bug of ours, and keeps nothing of it", (_, thrown) => {
+    const failure = toFailure(thrown);
+    expect(failure).toMatchObject({ code: "internal", message: "the extension failed at this request", details: {} });
+    expect(failure.cause).toBeUndefined();
+    expect(`${failure.stack}${JSON.stringify(failure)}`).not.toContain(CANARY);
+  });
+});

@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { createLogger, type LogLevel, logLevels } from "../../extension/logger.ts";
+
+const NOW_EPOCH_MS = Date.UTC(2026, 1, 3, 4, 5, 6, 7);
+
+function collect(level: LogLevel) {
+  const written: string[] = [];
+  const logger = createLogger({ level, now: () => NOW_EPOCH_MS, write: (line) => written.push(line) });
+  return { logger, written };
+}
+
+describe("a log line", () => {
+  it("is one JSON object, with its time, level, source and event first, and a line feed", () => {
+    const { logger, written } = collect("info");
+    logger.info("starting", { version: "1.2.3", port: 2773, isFirst: true, secretIds: ["a", "b"] });
+    expect(written).toEqual([
+      '{"time":"2026-02-03T04:05:06.007Z","level":"info","extension":"cross-account-secrets","event":"starting",' +
+        '"version":"1.2.3","port":2773,"isFirst":true,"secretIds":["a","b"]}\n',
+    ]);
+  });
+
+  it("needs no fields", () => {
+    const { logger, written } = collect("debug");
+    logger.debug("registered");
+    expect(JSON.parse(written[0] ?? "")).toEqual({
+      time: "2026-02-03T04:05:06.007Z",
+      level: "debug",
+      extension: "cross-account-secrets",
+      event: "registered",
+    });
+  });
+
+  it("leaves an undefined field out", () => {
+    const { logger, written } = collect("info");
+    logger.warn("poll-lost", { code: undefined });
+    expect(written[0]).not.toContain("code");
+  });
+
+  it("stays one line whatever a field holds", () => {
+    const { logger, written } = collect("info");
+    logger.error("init-error", { message: 'a "quoted"\r\nsecond line' });
+    expect(written).toHaveLength(1);
+    expect(written[0]?.trimEnd()).not.toMatch(/[\r\n]/);
+    expect(JSON.parse(written[0] ?? "")).toMatchObject({ message: 'a "quoted"\r\nsecond line' });
+  });
+
+  it("carries the time at which it was written", () => {
+    let nowEpochMs = 0;
+    const written: string[] = [];
+    const logger = createLogger({ level: "info", now: () => nowEpochMs, write: (line) => written.push(line) });
+    for (nowEpochMs of [0, 1_000]) logger.info("tick");
+    expect(written.map((line) => JSON.parse(line).time)).toEqual([
+      "1970-01-01T00:00:00.000Z",
+      "1970-01-01T00:00:01.000Z",
+    ]);
+  });
+});
+
+describe("the log level", () => {
+  it.each<[LogLevel, string[]]>([
+    ["debug", ["debug", "info", "warn", "error"]],
+    ["info", ["info", "warn", "error"]],
+    ["warn", ["warn", "error"]],
+    ["error", ["error"]],
+    ["none", []],
+  ])("%s lets through %j", (level, expected) => {
+    const { logger, written } = collect(level);
+    logger.debug("event");
+    logger.info("event");
+    logger.warn("event");
+    logger.error("event");
+    expect(written.map((line) => JSON.parse(line).level)).toEqual(expected);
+  });
+
+  it("is one of five, from most to least said", () => {
+    expect(logLevels).toEqual(["debug", "info", "warn", "error", "none"]);
+  });
+});

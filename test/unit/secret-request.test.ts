@@ -1,0 +1,286 @@
+import { describe, expect, it } from "vitest";
+import {
+  expectOnly,
+  parsePathRequest,
+  parseQueryRequest,
+  parseTarget,
+  type SecretRequest,
+} from "../../extension/secret-request.ts";
+
+const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
+const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
+
+const parseQuery = (target: string): SecretRequest => parseQueryRequest(parseTarget(target));
+const parsePath = (target: string): SecretRequest => parsePathRequest(parseTarget(target), "/secrets/");
+const parseId = (text: string): string => parseQuery(`/secretsmanager/get?secretId=${text}`).query.secretId;
+
+const invalid = (message: string | RegExp = /./) =>
+  expect.objectContaining({ code: "invalid-request", message: expect.stringMatching(message) });
+
+describe("a request target", () => {
+  it.each<[string, string, [string, string][]]>([
+    ["/ping", "/ping", []],
+    ["/ping?", "/ping", []],
+    ["/a?b=c", "/a", [["b", "c"]]],
+    ["/a?&b=c&&d=e&", "/a", [["b", "c"], ["d", "e"]]], // biome-ignore format: one row
+    ["/a?b=c?d", "/a", [["b", "c?d"]]],
+    ["/a?b=c=d==", "/a", [["b", "c=d=="]]],
+    ["/a?b", "/a", [["b", ""]]],
+    ["/a?b=", "/a", [["b", ""]]],
+    ["/a?=b", "/a", [["", "b"]]],
+    ["/a?b=c+d%2Be", "/a", [["b", "c d+e"]]],
+    ["/a?b%2Dc=d%26e%3Df", "/a", [["b-c", "d&e=f"]]],
+    ["/a?b=%252F", "/a", [["b", "%2F"]]],
+    ["/a?b=%E2%82%AC%F0%9F%94%91", "/a", [["b", "€🔑"]]],
+    ["/a?__proto__=b&constructor=c", "/a", [["__proto__", "b"], ["constructor", "c"]]], // biome-ignore format: one row
+    ["/a%2Fb", "/a%2Fb", []],
+    ["/a/../b/./c//d", "/a/../b/./c//d", []],
+  ])("%s is the path %s with parameters", (target, path, parameters) => {
+    const parsed = parseTarget(target);
+    expect(parsed.path).toBe(path);
+    expect([...parsed.parameters]).toEqual(parameters);
+  });
+
+  it.each(["", "*", "ping", "?secretId=a", "http://127.0.0.1:2773/ping", "HTTPS://127.0.0.1/ping", "127.0.0.1:2773"])(
+    "%j is refused, being no path",
+    (target) => {
+      expect(() => parseTarget(target)).toThrow(invalid("must be a path"));
+    },
+  );
+
+  it.each(["b=c&b=d", "b=c&b=c", "b&b=", "b=c&%62=d", "b+c=1&b%20c=1"])("%s is refused, being repeated", (query) => {
+    expect(() => parseTarget(`/a?${query}`)).toThrow(invalid("given more than once"));
+  });
+
+  it.each(["%", "b=%", "b=%zz", "b=%ff", "b=%C3", "b=%C0%AF", "%E2%82=b"])(
+    "%s is refused, being no percent-encoded UTF-8",
+    (query) => {
+      expect(() => parseTarget(`/a?${query}`)).toThrow(invalid("percent-encoded"));
+    },
+  );
+
+  it("is quoted in a refusal escaped, and cut to a length that a log line can bear", () => {
+    const name = `${"n".repeat(63)}"${"x".repeat(5_000)}`;
+    expect(() => parseTarget(`/a?${name}=1&${name}=2`)).toThrow(
+      invalid(/^parameter "n{63}\\"" is given more than once$/),
+    );
+  });
+});
+
+describe("parameters", () => {
+  it("may be left out", () => {
+    expect(() => expectOnly(new Map(), ["a"])).not.toThrow();
+  });
+
+  it.each(["b", "A", "", "__proto__", "toString"])("are refused where %j is not known", (name) => {
+    expect(() => expectOnly(new Map([[name, "1"]]), ["a", "c"])).toThrow(
+      invalid(`unknown parameter ${JSON.stringify(name)}; known are a, c`),
+    );
+  });
+
+  it("are refused where none is known", () => {
+    expect(() => expectOnly(new Map([["a", "1"]]), [])).toThrow(invalid('unknown parameter "a"; none is known here'));
+  });
+
+  it("keep their value to themselves in a refusal", () => {
+    const parameters = new Map([["password", "CANARY-1f"]]);
+    expect(() => expectOnly(parameters, [])).toThrow(invalid(/^((?!CANARY).)*$/));
+  });
+});
+
+describe("a secret asked for as AWS's extension is", () => {
+  it("needs its id alone", () => {
+    expect(parseQuery("/secretsmanager/get?secretId=app/database")).toEqual({
+      query: { secretId: "app/database" },
+      refreshNow: false,
+      roleArn: undefined,
+      key: undefined,
+    });
+  });
+
+  it("may be asked for with everything, in any order", () => {
+    const target = `/secretsmanager/get?refreshNow=1&roleArn=${encodeURIComponent(ROLE)}&versionStage=AWSPREVIOUS&versionId=v-1&secretId=${encodeURIComponent(ARN)}`;
+    expect(parseQuery(target)).toEqual({
+      query: { secretId: ARN, versionId: "v-1", versionStage: "AWSPREVIOUS" },
+      refreshNow: true,
+      roleArn: ROLE,
+      key: undefined,
+    });
+  });
+
+  it.each(["secretid", "SecretId", "key", "name", "withDecryption", "versionID", "constructor"])(
+    "knows no parameter %s",
+    (name) => {
+      expect(() => parseQuery(`/secretsmanager/get?secretId=a&${name}=b`)).toThrow(
+        invalid(`unknown parameter "${name}"; known are secretId, versionId, versionStage, refreshNow, roleArn`),
+      );
+    },
+  );
+
+  it.each(["", "?", "?secretId", "?secretId=", "?versionId=v"])("has no id in %j", (query) => {
+    expect(() => parseQuery(`/secretsmanager/get${query}`)).toThrow(invalid("the secret's id is missing"));
+  });
+
+  it.each([
+    ["app/database", "app/database"],
+    ["app%2Fdatabase", "app/database"],
+    ["app%2fdatabase", "app/database"],
+    ["a%2Bb", "a+b"],
+    ["%61pp", "app"],
+    ["a=b", "a=b"],
+    ["user@host", "user@host"],
+    ["rds!cluster-0a1b2c3d", "rds!cluster-0a1b2c3d"],
+    ["rds%21cluster-0a1b2c3d", "rds!cluster-0a1b2c3d"],
+    [ARN, ARN],
+    [encodeURIComponent(ARN), ARN],
+    [
+      "arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:db",
+      "arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:db",
+    ],
+    ["../ping", "../ping"],
+    ["s".repeat(2_048), "s".repeat(2_048)],
+  ])("takes the id %s once decoded", (text, secretId) => {
+    expect(parseId(text)).toBe(secretId);
+  });
+
+  it.each(["a+b", "a%20b", "+", "a%09b", "a%0Ab", "a%C2%A0b", "%E2%80%A8"])(
+    "says of %s that a plus must be sent as %%2B",
+    (text) => {
+      expect(() => parseId(text)).toThrow(invalid("holds no space; a plus in it must be sent as %2B"));
+    },
+  );
+
+  it.each(["a%252Fb", "caf%C3%A9", "%F0%9F%94%91", "a%00", "a*", "a?b", "a:b", "a#b", "s".repeat(2_049)])(
+    "refuses the id %s",
+    (text) => {
+      expect(() => parseId(text)).toThrow(invalid(/^the secret's id must be a secret's name/));
+    },
+  );
+
+  it.each([
+    ["v", "v"],
+    ["5767290c-d089-49ed-b97c-17086f8c9d79", "5767290c-d089-49ed-b97c-17086f8c9d79"],
+    ["my%2Bstage%2F1", "my+stage/1"],
+    ["~!%22", '~!"'],
+    ["v".repeat(256), "v".repeat(256)],
+  ])("takes the version and the stage %s", (text, version) => {
+    const { query } = parseQuery(`/secretsmanager/get?secretId=a&versionId=${text}&versionStage=${text}`);
+    expect(query).toEqual({ secretId: "a", versionId: version, versionStage: version });
+  });
+
+  it.each(["versionId", "versionStage"])("refuses a %s that is empty, long, or holds a space", (name) => {
+    for (const text of ["", "v".repeat(257), "a+b", "a%20b", "%C3%A9", "a%0A", "%7F"]) {
+      expect(() => parseQuery(`/secretsmanager/get?secretId=a&${name}=${text}`)).toThrow(
+        invalid(`${name} must be 1 to 256 printable ASCII characters without a space`),
+      );
+    }
+  });
+
+  it.each([
+    ["true", true],
+    ["TRUE", true],
+    ["True", true],
+    ["1", true],
+    ["false", false],
+    ["FALSE", false],
+    ["0", false],
+  ])("takes refreshNow=%s as %s", (text, refreshNow) => {
+    expect(parseQuery(`/secretsmanager/get?secretId=a&refreshNow=${text}`).refreshNow).toBe(refreshNow);
+  });
+
+  it.each(["", "yes", "2", "01", "true+", "truefalse", "%00"])("refuses refreshNow=%s", (text) => {
+    expect(() => parseQuery(`/secretsmanager/get?secretId=a&refreshNow=${text}`)).toThrow(
+      invalid("refreshNow must be true, false, 1 or 0"),
+    );
+  });
+
+  it.each([
+    ROLE,
+    "arn:aws-cn:iam::111111111111:role/r",
+    "arn:aws-us-gov:iam::111111111111:role/a/b/c",
+    "arn:aws:iam::111111111111:role/a_=,.@-b",
+  ])("takes the role %s", (roleArn) => {
+    expect(parseQuery(`/secretsmanager/get?secretId=a&roleArn=${roleArn}`).roleArn).toBe(roleArn);
+  });
+
+  it.each([
+    "",
+    "SecretReader",
+    "arn:aws:iam::111111111111:user/u",
+    "arn:aws:iam::111111111111:role/",
+    "arn:aws:iam::11111111111:role/r",
+    "arn:aws:iam::١١١١١١١١١١١١:role/r",
+    "arn:aws:sts::111111111111:assumed-role/r/s",
+    "arn:gcp:iam::111111111111:role/r",
+    "arn:aws:iam::111111111111:role/r%0A",
+    "arn:aws:iam::111111111111:role/a+b",
+  ])("refuses the role %j", (roleArn) => {
+    expect(() => parseQuery(`/secretsmanager/get?secretId=a&roleArn=${roleArn}`)).toThrow(
+      invalid("roleArn must be arn:<partition>:iam::<12 digits>:role/<path/name>"),
+    );
+  });
+});
+
+describe("a secret asked for by its path", () => {
+  it.each([
+    ["/secrets/database", "database"],
+    ["/secrets/app/database", "app/database"],
+    ["/secrets/app%2Fdatabase", "app/database"],
+    ["/secrets//app", "/app"],
+    ["/secrets/a+b", "a+b"],
+    ["/secrets/a%2Bb", "a+b"],
+    ["/secrets/rds!cluster-1", "rds!cluster-1"],
+    ["/secrets/a=b", "a=b"],
+    ["/secrets/../ping", "../ping"],
+    ["/secrets/./a/%2E%2E/b", "./a/../b"],
+    [`/secrets/${ARN}`, ARN],
+    [`/secrets/${encodeURIComponent(ARN)}?`, ARN],
+  ])("%s is %s: a plus stays a plus, and dots stay dots", (target, secretId) => {
+    expect(parsePath(target)).toEqual({
+      query: { secretId },
+      refreshNow: false,
+      roleArn: undefined,
+      key: undefined,
+    });
+  });
+
+  it("knows every parameter but secretId, and the key besides", () => {
+    const target = `/secrets/a?versionId=v&versionStage=S&refreshNow=true&roleArn=${ROLE}&key=%2Fdatabase%2Fpass+word`;
+    expect(parsePath(target)).toEqual({
+      query: { secretId: "a", versionId: "v", versionStage: "S" },
+      refreshNow: true,
+      roleArn: ROLE,
+      key: "/database/pass word",
+    });
+    expect(() => parsePath("/secrets/a?secretId=b")).toThrow(
+      invalid('unknown parameter "secretId"; known are versionId, versionStage, refreshNow, roleArn, key'),
+    );
+  });
+
+  it.each(["/secrets/", "/secrets/?versionId=v"])("has no id in %s", (target) => {
+    expect(() => parsePath(target)).toThrow(invalid("the secret's id is missing"));
+  });
+
+  it.each(["/secrets/a%20b", "/secrets/%0A"])("says of %s that an id holds no space", (target) => {
+    expect(() => parsePath(target)).toThrow(invalid("holds no space"));
+  });
+
+  it.each(["/secrets/a%252Fb", "/secrets/caf%C3%A9", "/secrets/a;b", "/secrets/a#b", `/secrets/${"s".repeat(2_049)}`])(
+    "refuses %s",
+    (target) => {
+      expect(() => parsePath(target)).toThrow(invalid(/^the secret's id must be/));
+    },
+  );
+
+  it.each(["/secrets/%", "/secrets/%ff", "/secrets/a%2"])("refuses %s, being no percent-encoded UTF-8", (target) => {
+    expect(() => parsePath(target)).toThrow(invalid("percent-encoded"));
+  });
+
+  it("refuses an empty key", () => {
+    expect(() => parsePath("/secrets/a?key=")).toThrow(invalid("key must name a field, or be a JSON Pointer"));
+  });
+
+  it.each(["password", "/", "a/b", "__proto__", "naïve 🔑"])("takes the key %s as it is", (key) => {
+    expect(parsePath(`/secrets/a?key=${encodeURIComponent(key)}`).key).toBe(key);
+  });
+});
