@@ -2,31 +2,20 @@
  * The environment, parsed into a Config, or into every problem at once. Pure but for the token's file, which it is
  * handed a way to read. An empty value is an unset one, since templates produce them.
  */
+import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
 import { isSecretId } from "./secret-id.ts";
 import { PREFIX, ROLE_ARN, type Setting, type SettingValues, settings } from "./settings.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export interface AwsCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-}
-
-/** What of the function's own AWS variables reaches the SDK; nothing else does. */
-export interface AwsEnvironment {
-  readonly region: string;
-  readonly credentials: AwsCredentials | undefined;
-  readonly endpoints: { readonly sts: string | undefined; readonly secretsManager: string | undefined };
-  readonly clientOptions: { readonly useFipsEndpoint: boolean; readonly useDualstackEndpoint: boolean };
-}
-
 export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "allow" | "cacheEnabled" | "token"> {
   readonly roleArn: string;
   /** The account that the target role, and with it the secrets, belong to. */
   readonly targetAccountId: string;
-  /** Fetched in init; also what a caller may ask for, where `allow` is `configured`. */
+  /** What a caller may ask for, where `allow` is `configured`. */
   readonly secretIds: readonly string[];
+  /** What is fetched in init. */
+  readonly prefetchIds: readonly string[];
   readonly allow: "configured" | "any";
   readonly token: string;
   readonly functionName: string;
@@ -36,7 +25,7 @@ export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "a
 }
 
 /** One mistake: which variable, what was expected, and what was got, save for what may be secret. */
-interface Problem {
+export interface Problem {
   readonly name: string;
   readonly rule: string;
   readonly got: string | undefined;
@@ -63,37 +52,43 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     Object.entries(settings).map(([key, setting]) => [key, readSetting(setting, environment, problems)]),
   ) as unknown as SettingValues;
 
-  const region = environment.AWS_REGION ?? "";
-  if (region === "") problems.push({ name: "AWS_REGION", rule: "set, as Lambda does", got: undefined });
-  if (values.roleArn === undefined && !problems.some(({ name }) => name.endsWith("ROLE_ARN"))) {
+  if (values.roleArn === undefined && !problems.some(({ rule }) => rule === settings.roleArn.rule)) {
     problems.push({ name: `${PREFIX}ROLE_ARN`, rule: settings.roleArn.rule, got: undefined });
   }
-  const token = readToken(values.token, readFile, problems);
-
-  // A function's own SECRET_NAME is one more secret to fetch; it never narrows what may be asked for, nor is it ours to judge.
-  const ownSecretName = environment.SECRET_NAME ?? "";
-  const secretIds = values.secretIds ?? (isSecretId(ownSecretName) ? [ownSecretName] : []);
+  const token = readToken(values.token, environment, readFile, problems);
   const allow = values.allow ?? (values.secretIds ? "configured" : "any");
-  if (allow === "configured" && secretIds.length === 0) {
+  if (allow === "configured" && !values.secretIds && !problems.some(({ rule }) => rule === settings.secretIds.rule)) {
     problems.push({ name: `${PREFIX}SECRET_IDS`, rule: "set where ALLOW is configured", got: undefined });
   }
-
-  const { logLevel } = values;
-  if (problems.length > 0 || values.roleArn === undefined || token === undefined) {
-    return { config: undefined, problems: problems.map(toSentence), logLevel: logLevel ?? "info" };
+  if (values.initError === "fail" && values.prefetchTimeoutMs === 0) {
+    problems.push({ name: `${PREFIX}PREFETCH_TIMEOUT_MS`, rule: "above 0 where INIT_ERROR is fail", got: "0" });
   }
-  const { cacheEnabled, ...rest } = values;
+  const aws = parseAwsEnvironment(environment, problems);
+
+  const { logLevel, cacheEnabled, ...rest } = values;
+  if (problems.length > 0 || values.roleArn === undefined || token === undefined) {
+    const asides = unknown.map((name) => `${name} is not a setting of this version`);
+    return {
+      config: undefined,
+      problems: [...new Set([...problems.map(toSentence), ...asides])],
+      logLevel: logLevel ?? "info",
+    };
+  }
+  // A function's own SECRET_NAME is one more secret to fetch. It never narrows what may be asked for, nor is it ours to judge.
+  const secretName = environment.SECRET_NAME?.trim() ?? "";
   const config: Config = {
     ...rest,
+    logLevel,
     roleArn: values.roleArn,
     targetAccountId: ROLE_ARN.exec(values.roleArn)?.[1] ?? "",
-    secretIds,
+    secretIds: values.secretIds ?? [],
+    prefetchIds: values.secretIds ?? (isSecretId(secretName) ? [secretName] : []),
     allow,
     token,
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME || "cross-account-secrets",
     unknownSettings: unknown,
     cacheSize: cacheEnabled === "true" ? values.cacheSize : 0,
-    aws: toAwsEnvironment(environment, region),
+    aws,
   };
   return { config, problems: [], logLevel };
 }
@@ -112,23 +107,29 @@ function readSetting(setting: Setting<unknown>, environment: Environment, proble
   return setting.default === undefined ? undefined : setting.parse(setting.default);
 }
 
-function readToken(text: string | undefined, readFile: (path: string) => string, problems: Problem[]) {
-  const name = `${PREFIX}TOKEN`;
+function readToken(
+  text: string | undefined,
+  environment: Environment,
+  readFile: (path: string) => string,
+  problems: Problem[],
+): string | undefined {
   if (text === undefined) {
-    if (!problems.some((problem) => problem.rule === settings.token.rule)) {
-      const rule = `${settings.token.rule}, since there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none)`;
-      problems.push({ name, rule, got: undefined });
-    }
+    if (problems.some(({ rule }) => rule === settings.token.rule)) return undefined;
+    const rule = `${settings.token.rule}, since there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none)`;
+    problems.push({ name: `${PREFIX}TOKEN`, rule, got: undefined });
     return undefined;
   }
-  if (!text.startsWith("file://")) return text;
+  if (!text.startsWith("file:")) return text;
   try {
+    if (!text.startsWith("file:///")) throw new Error("relative to what?");
     const token = settings.token.parse(readFile(decodeURIComponent(text.slice("file://".length))).trim());
     if (token !== undefined) return token;
   } catch {
     // Falls through: an unreadable file and an unusable one are the same mistake, and the cause may quote its text.
   }
-  problems.push({ name, rule: "the path of a readable file with one token in it", got: text });
+  const names = [`${PREFIX}TOKEN`, ...settings.token.alsoRead];
+  const name = names.find((candidate) => environment[candidate]?.trim() === text) ?? `${PREFIX}TOKEN`;
+  problems.push({ name, rule: "file:///path of a readable file with one token in it", got: text });
   return undefined;
 }
 
@@ -137,8 +138,8 @@ function findStrangers(environment: Environment): { unknown: string[]; typos: Pr
   const known = Object.values(settings).map(({ name }) => PREFIX + name);
   const unknown: string[] = [];
   const typos: Problem[] = [];
-  for (const name of Object.keys(environment)) {
-    if (!name.startsWith(PREFIX) || known.includes(name)) continue;
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(PREFIX) || known.includes(name) || !value?.trim()) continue;
     const meant = known.find((candidate) => editDistance(name, candidate) <= 2);
     if (meant) typos.push({ name, rule: `spelled ${meant}`, got: name });
     else unknown.push(name);
@@ -157,23 +158,4 @@ function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] ?? 0;
-}
-
-function toAwsEnvironment(environment: Environment, region: string): AwsEnvironment {
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
-  const sessionToken = environment.AWS_SESSION_TOKEN;
-  const endpoint = (service: string) =>
-    environment[`AWS_ENDPOINT_URL_${service}`] || environment.AWS_ENDPOINT_URL || undefined;
-  return {
-    region,
-    credentials:
-      accessKeyId && secretAccessKey
-        ? { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
-        : undefined,
-    endpoints: { sts: endpoint("STS"), secretsManager: endpoint("SECRETS_MANAGER") },
-    clientOptions: {
-      useFipsEndpoint: environment.AWS_USE_FIPS_ENDPOINT?.toLowerCase() === "true",
-      useDualstackEndpoint: environment.AWS_USE_DUALSTACK_ENDPOINT?.toLowerCase() === "true",
-    },
-  };
 }

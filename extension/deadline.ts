@@ -18,6 +18,8 @@ export interface Wait<T> {
  * look at it between two of its tries.
  */
 export async function within<T>({ deadlineEpochMs, now, start, late }: Wait<T>): Promise<T> {
+  // A process that was frozen wakes up too late to begin.
+  if (now() >= deadlineEpochMs) throw late();
   const abort = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const lateness = new Promise<never>((_, reject) => {

@@ -15,15 +15,8 @@ export interface AwsCall {
   readonly secretId?: string;
 }
 
-/** AWS's codes; those of STS and Secrets Manager differ for the same thing. Both services' "Common Errors" pages list them. */
-const codes: Readonly<Record<string, FailureCode>> = {
-  AccessDenied: "get-secret-value-denied",
-  AccessDeniedException: "get-secret-value-denied",
-  DecryptionFailure: "kms-denied",
-  ResourceNotFoundException: "secret-not-found",
-  InvalidRequestException: "secret-deleted",
-  InvalidParameterException: "secret-id-rejected",
-  ValidationException: "secret-id-rejected",
+/** AWS's codes, as the "Common Errors" pages of both services list them. */
+const commonCodes: Readonly<Record<string, FailureCode>> = {
   ExpiredToken: "credentials-expired",
   ExpiredTokenException: "credentials-expired",
   InvalidClientTokenId: "credentials-invalid",
@@ -41,16 +34,34 @@ const codes: Readonly<Record<string, FailureCode>> = {
   RequestLimitExceeded: "throttled",
 };
 
+/** What else a service says; anything that is not here is a request that it does not accept. */
+const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, FailureCode>>>> = {
+  AssumeRole: {
+    AccessDenied: "assume-role-denied",
+    AccessDeniedException: "assume-role-denied",
+    RegionDisabledException: "region-disabled",
+  },
+  GetSecretValue: {
+    AccessDenied: "get-secret-value-denied",
+    AccessDeniedException: "get-secret-value-denied",
+    DecryptionFailure: "kms-denied",
+    ResourceNotFoundException: "secret-not-found",
+    InvalidRequestException: "secret-deleted",
+  },
+};
+
 /** What Node's sockets, resolver and TLS say: https://nodejs.org/api/errors.html#common-system-errors */
-const NETWORK_CODE =
-  /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|NOTFOUND|AI_|PROTO|ADDRNOTAVAIL)|ERR_(SSL|TLS)|CERT_|UNABLE_TO|DEPTH_|SELF_SIGNED)/;
+const NETWORK_CODE = /^(E[A-Z_]{3,30}|ERR_(SSL|TLS|OSSL|SOCKET)_[A-Z0-9_]{1,60})$/;
+/** And Node's copy of OpenSSL's: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const CERTIFICATE_CODE =
+  /^(((CERT|CRL|DEPTH|SELF_SIGNED|UNABLE_TO|HOSTNAME|INVALID)_[A-Z_]{1,60})|ERR_TLS_CERT_[A-Z_]{1,60})$/;
 
 export function diagnose(thrown: unknown, call: AwsCall): Failure {
   if (thrown instanceof Failure) return thrown;
   const error = toPublicParts(thrown);
   const code = toFailureCode(error, call);
   return new Failure(code, toMessage(code, error, call), {
-    remedy: toRemedy(code, call),
+    remedy: toRemedy(code, error.networkCode, call),
     requestId: error.requestId,
     awsCode: error.awsCode,
   });
@@ -61,7 +72,9 @@ interface PublicParts {
   readonly status: number | undefined;
   readonly requestId: string | undefined;
   readonly networkCode: string | undefined;
+  readonly isServerFault: boolean;
   readonly isAboutKms: boolean;
+  readonly isAbort: boolean;
 }
 
 function toPublicParts(thrown: unknown): PublicParts {
@@ -71,66 +84,76 @@ function toPublicParts(thrown: unknown): PublicParts {
     code?: unknown;
     cause?: { code?: unknown };
     $fault?: unknown;
-    $metadata?: { httpStatusCode?: number; requestId?: string };
+    $metadata?: { httpStatusCode?: number; requestId?: unknown };
   };
-  const networkCode = [error.code, error.cause?.code, error.name].find(
-    (code): code is string => typeof code === "string" && NETWORK_CODE.test(code),
+  const { name, message, $metadata: { httpStatusCode: status, requestId } = {} } = error;
+  const networkCode = [error.code, error.cause?.code, name].find(
+    (code): code is string => typeof code === "string" && (NETWORK_CODE.test(code) || CERTIFICATE_CODE.test(code)),
   );
-  const name = typeof error.name === "string" && /^[A-Za-z]{1,64}$/.test(error.name) ? error.name : undefined;
+  // "Unknown" is the SDK's word for an answer without a code, as a proxy gives.
+  const isCode = error.$fault !== undefined && typeof name === "string" && /^[A-Za-z]{1,64}$/.test(name);
   return {
-    awsCode: error.$fault === undefined ? undefined : name,
-    status: error.$metadata?.httpStatusCode,
-    requestId: error.$metadata?.requestId,
+    awsCode: isCode && name !== "Unknown" ? name : undefined,
+    status,
+    requestId: typeof requestId === "string" && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined,
     networkCode,
-    isAboutKms: typeof error.message === "string" && /\bKMS\b/.test(error.message),
+    isServerFault: error.$fault === "server" || (status ?? 0) >= 500,
+    isAboutKms: typeof message === "string" && /\bAccess to KMS\b|\bperform: kms:/.test(message),
+    isAbort: name === "AbortError" || name === "TimeoutError",
   };
 }
 
-function toFailureCode({ awsCode, status, networkCode, isAboutKms }: PublicParts, { operation }: AwsCall): FailureCode {
-  if (networkCode !== undefined) return "unreachable";
-  if (status !== undefined && status >= 500) return "aws-error";
-  const code = awsCode === undefined ? undefined : codes[awsCode];
-  if (code === undefined) {
-    if (awsCode === undefined || status === undefined || status < 400) return "aws-response-invalid";
-    return operation === "AssumeRole" ? "assume-role-rejected" : "secret-id-rejected";
-  }
-  if (code === "get-secret-value-denied") {
-    if (operation === "AssumeRole") return "assume-role-denied";
-    return isAboutKms ? "kms-denied" : code;
-  }
-  return code;
+function toFailureCode(error: PublicParts, { operation }: AwsCall): FailureCode {
+  const { awsCode, status } = error;
+  if (error.networkCode !== undefined) return "unreachable";
+  if (error.isAbort) return "timeout";
+  if (awsCode !== undefined && commonCodes[awsCode] !== undefined) return commonCodes[awsCode];
+  if (status === 429) return "throttled";
+  if (error.isServerFault) return "aws-error";
+  if (awsCode === undefined || status === undefined || status < 400) return "aws-response-invalid";
+  const code = codesOf[operation][awsCode];
+  if (code === "get-secret-value-denied" && error.isAboutKms) return "kms-denied";
+  return code ?? (operation === "AssumeRole" ? "assume-role-rejected" : "secret-id-rejected");
 }
 
 function toMessage(code: FailureCode, error: PublicParts, call: AwsCall): string {
-  const what =
-    call.operation === "AssumeRole"
-      ? `AssumeRole of ${call.roleArn} in ${call.region}`
-      : `GetSecretValue of ${call.secretId} in ${call.region} as ${call.roleArn}`;
-  const aws = error.awsCode ?? (error.status === undefined ? "no usable answer" : `status ${error.status}`);
+  const what = toPhrase(call);
   switch (code) {
     case "kms-denied":
       return `${what} was refused because the secret's KMS key may not be used`;
     case "secret-not-found":
       return `${what} found no such secret, version or stage`;
     case "secret-deleted":
-      return `${what} was refused: the secret is marked for deletion, or has no value`;
+      return `${what} was refused: the secret is marked for deletion, or has no such value`;
     case "throttled":
       return `${what} was throttled`;
+    case "aws-error":
+      return `${what} failed at AWS (${error.awsCode ?? `status ${error.status}`})`;
     case "unreachable":
       return `${what} could not reach AWS (${error.networkCode})`;
+    case "timeout":
+      return `${what} got no answer in time`;
     case "aws-response-invalid":
-      return `${what} got an answer that is not AWS's`;
+      return `${what} got an answer that is not AWS's${error.status === undefined ? "" : ` (status ${error.status})`}`;
     default:
-      return `${what} was refused (${aws})`;
+      return `${what} was refused (${error.awsCode})`;
   }
 }
 
-function toRemedy(code: FailureCode, { operation, roleArn, region, secretId }: AwsCall): string | undefined {
+function toPhrase({ operation, roleArn, region, secretId }: AwsCall): string {
+  if (operation === "AssumeRole") return `AssumeRole of ${roleArn} in ${region}`;
+  return `GetSecretValue of ${secretId} in ${region} as ${roleArn}`;
+}
+
+function toRemedy(code: FailureCode, networkCode: string | undefined, call: AwsCall): string | undefined {
+  const { operation, roleArn, region, secretId } = call;
   switch (code) {
     case "assume-role-denied":
       return `both sides must agree: the trust policy of ${roleArn} must name the function's execution role (and match its external ID or organization condition, if it has one), and the execution role's own policy must allow sts:AssumeRole on ${roleArn}`;
     case "assume-role-rejected":
-      return `check what is sent with AssumeRole: the role's ARN, the external ID, the session name and the duration`;
+      return "check what is sent with AssumeRole: the role's ARN, the external ID, the session name and the duration";
+    case "region-disabled":
+      return `enable the region ${region} in the account of ${roleArn}, in its STS settings`;
     case "get-secret-value-denied":
       return `allow ${roleArn} secretsmanager:GetSecretValue on the secret's ARN, ending in -?????? for the six characters that AWS appends; AWS says the same when no secret of that name is in that account and region, so check ${secretId} and ${region} too`;
     case "kms-denied":
@@ -139,11 +162,23 @@ function toRemedy(code: FailureCode, { operation, roleArn, region, secretId }: A
       return `check the name, the version and the region ${region}; the secret must be in the account of ${roleArn}`;
     case "secret-deleted":
       return "restore the secret with aws secretsmanager restore-secret, or put a value into it";
+    case "secret-id-rejected":
+      return "check the secret's id, the version id and the stage";
+    case "credentials-expired":
+    case "credentials-invalid":
+      return operation === "AssumeRole"
+        ? "the function's own credentials are no longer good; a new execution environment has new ones"
+        : `the session of ${roleArn} was ended; the next one is asked for when it is renewed`;
+    case "signature-invalid":
+      return "check the clock of this machine, and the secret access key";
+    case "throttled":
+      return "fewer environments at once, or a longer CROSS_ACCOUNT_SECRETS_TTL_SECONDS, make fewer calls; the quota can be raised";
     case "unreachable":
     case "timeout":
+      if (networkCode !== undefined && CERTIFICATE_CODE.test(networkCode)) {
+        return "the certificate is not trusted: name a proxy's own authority in NODE_EXTRA_CA_CERTS, and check the clock";
+      }
       return `a function in a VPC needs a NAT gateway, or interface endpoints for ${operation === "AssumeRole" ? "sts" : "secretsmanager"} in ${region}, and a security group that lets it reach them`;
-    case "signature-invalid":
-      return "check the clock of this machine";
     default:
       return undefined;
   }
@@ -151,8 +186,5 @@ function toRemedy(code: FailureCode, { operation, roleArn, region, secretId }: A
 
 /** What a call that outlives its deadline fails with. */
 export function toTimeout(call: AwsCall): Failure {
-  const what = call.operation === "AssumeRole" ? `AssumeRole of ${call.roleArn}` : `GetSecretValue of ${call.secretId}`;
-  return new Failure("timeout", `${what} in ${call.region} got no answer in time`, {
-    remedy: toRemedy("timeout", call),
-  });
+  return diagnose({ name: "TimeoutError" }, call);
 }

@@ -30,6 +30,7 @@ export const errorTable = {
 
   "assume-role-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "assume-role-rejected": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "region-disabled": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "get-secret-value-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "kms-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
 

@@ -24,6 +24,7 @@ export type FailureCode =
   // denied: one of the policies in the two accounts forbids it
   | "assume-role-denied"
   | "assume-role-rejected"
+  | "region-disabled"
   | "get-secret-value-denied"
   | "kms-denied"
   // credentials: AWS does not accept who we say we are
@@ -40,6 +41,15 @@ export type FailureCode =
   // ours: a bug
   | "internal";
 
+/** An error whose message we worded, so that it may be logged. Any other's may quote a secret. */
+export class PublicError extends Error {}
+
+/** What may be said of anything thrown. */
+export function toPublicText(thrown: unknown): string {
+  if (thrown instanceof PublicError) return thrown.message;
+  return `unexpected ${thrown instanceof Error ? thrown.constructor.name : typeof thrown}`;
+}
+
 export interface FailureDetails {
   /** What to change so that it works, where we know. */
   readonly remedy?: string | undefined;
@@ -49,8 +59,7 @@ export interface FailureDetails {
   readonly awsCode?: string | undefined;
 }
 
-export class Failure extends Error {
-  override readonly name = "Failure";
+export class Failure extends PublicError {
   readonly code: FailureCode;
   readonly details: FailureDetails;
 

@@ -3,6 +3,7 @@
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
  */
 import { request } from "node:http";
+import { PublicError } from "./errors.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Logger } from "./logger.ts";
 
@@ -25,6 +26,8 @@ export interface ExtensionsApi {
 
 /** Lambda wants the file name of the extension under /opt/extensions. */
 const EXTENSION_NAME = "cross-account-secrets";
+/** Before the next poll after an event that we did not ask for, so that an odd Lambda is not polled in a loop. */
+const STRANGE_EVENT_PAUSE_MS = 100;
 const REGISTER_RETRIES_MS = [50, 100, 200, 400];
 
 export function createExtensionsApi(parts: {
@@ -55,7 +58,7 @@ export function createExtensionsApi(parts: {
     async register() {
       if (identifier !== undefined) return;
       if (!parts.runtimeApi)
-        throw new Error("AWS_LAMBDA_RUNTIME_API is not set: it is Lambda that starts this program");
+        throw new PublicError("AWS_LAMBDA_RUNTIME_API is not set: it is Lambda that starts this program");
       const headers = { "Lambda-Extension-Name": EXTENSION_NAME };
       const body = JSON.stringify({ events: ["SHUTDOWN"] });
       const answer = await retry(() => call("POST", "register", headers, body));
@@ -65,18 +68,23 @@ export function createExtensionsApi(parts: {
     },
 
     async untilShutdown() {
-      for (;;) {
+      for (let polls = 0; ; polls += 1) {
         const answer = await call("GET", "event/next", {}).catch((error: NodeJS.ErrnoException) => error);
-        if (answer instanceof Error) {
-          if (answer.code === "ECONNREFUSED") throw new Error("event/next cannot be reached");
-          // It was under way, and init is over: whoever leaves now crashes a function that can still be served.
-          parts.logger.error("poll-lost", { code: answer.code });
-          return await new Promise<never>(() => {});
+        if (!(answer instanceof Error) && answer.status === 200) {
+          const { eventType, shutdownReason, deadlineMs } = parseEvent(answer.body);
+          if (eventType === "SHUTDOWN")
+            return { reason: shutdownReason ?? "unknown", deadlineEpochMs: deadlineMs ?? 0 };
+          await new Promise((resolve) => setTimeout(resolve, STRANGE_EVENT_PAUSE_MS));
+          continue;
         }
-        if (answer.status !== 200) throw refusal("event/next", answer);
-        const { eventType, shutdownReason, deadlineMs } = parseEvent(answer.body);
-        if (eventType !== "SHUTDOWN") continue;
-        return { reason: shutdownReason ?? "unknown", deadlineEpochMs: deadlineMs ?? 0 };
+        const neverWorked = polls === 0 && (answer instanceof Error ? answer.code === "ECONNREFUSED" : true);
+        if (neverWorked)
+          throw answer instanceof Error
+            ? new PublicError("event/next cannot be reached")
+            : refusal("event/next", answer);
+        // Init is over: whoever leaves now crashes a function that can still be served.
+        parts.logger.error("poll-lost", answer instanceof Error ? { code: answer.code } : { status: answer.status });
+        return await new Promise<never>(() => {});
       }
     },
 
@@ -133,4 +141,4 @@ function parseEvent(body: string): { eventType?: string; shutdownReason?: string
   }
 }
 
-const refusal = (path: string, { status }: Answer) => new Error(`${path} was answered with status ${status}`);
+const refusal = (path: string, { status }: Answer) => new PublicError(`${path} was answered with status ${status}`);

@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import { toErrorReply } from "./error-reply.ts";
-import { Failure, toFailure } from "./errors.ts";
+import { Failure, toFailure, toPublicText } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import { type Reply, toReply } from "./reply.ts";
 import type { SecretCache } from "./secret-cache.ts";
@@ -21,7 +21,6 @@ import {
   type SecretRequest,
   type Target,
 } from "./secret-request.ts";
-import type { SecretValue } from "./secrets-manager.ts";
 
 export interface LocalRequest {
   readonly method: string;
@@ -31,6 +30,8 @@ export interface LocalRequest {
 
 /** Never rejects: what goes wrong is an answer. */
 export type HttpHandler = (request: LocalRequest) => Promise<Reply>;
+
+const ANY = Symbol("any secret");
 
 /** AWS's extension knows the first, AWS's agent both. */
 const TOKEN_HEADERS = ["x-aws-parameters-secrets-token", "x-vault-token"];
@@ -59,12 +60,14 @@ export function createHttpHandler(parts: {
     const { parse, toSecretReply } = findRoute(parsed.path);
     const request = parse(parsed);
     if (request.roleArn !== undefined && request.roleArn !== config.roleArn) throw roleNotAllowed();
-    if (!mayAskFor(request.query.secretId)) throw secretNotAllowed();
+    const allowed = findAllowed(request.query.secretId);
+    if (allowed.length === 0) throw secretNotAllowed();
     const secret = await cache.get(request.query, {
       deadlineEpochMs: now() + config.timeoutMs,
       refreshNow: request.refreshNow,
     });
-    if (!mayHave(secret.value)) throw secretNotAllowed();
+    // Two spellings that may call one secret may also call two: what AWS answered settles it.
+    if (!allowed.some((id) => id === ANY || isCalled(secret.value, id))) throw secretNotAllowed();
     return toSecretReply(secret, request.key);
   }
 
@@ -73,12 +76,9 @@ export function createHttpHandler(parts: {
     return typeof header === "string" && timingSafeEqual(toHash(header), tokenHash);
   }
 
-  const mayAskFor = (secretId: string) =>
-    config.allow === "any" || config.secretIds.some((configured) => mayBeSameSecret(secretId, configured, home));
-
-  /** Two spellings that may be one secret may be two; what AWS answered settles it. */
-  const mayHave = (value: SecretValue) =>
-    config.allow === "any" || config.secretIds.some((configured) => isCalled(value, configured));
+  /** The configured ids that may call the same secret. */
+  const findAllowed = (secretId: string): readonly (string | typeof ANY)[] =>
+    config.allow === "any" ? [ANY] : config.secretIds.filter((id) => mayBeSameSecret(secretId, id, home));
 
   return async (request) => {
     counters.requests += 1;
@@ -86,7 +86,7 @@ export function createHttpHandler(parts: {
       return await answer(request);
     } catch (thrown) {
       const failure = toFailure(thrown);
-      if (failure.code === "internal") logger.error("request-failed", { type: toTypeName(thrown) });
+      if (failure.code === "internal") logger.error("bug", { message: toPublicText(thrown) });
       return toErrorReply(failure);
     }
   };
@@ -113,9 +113,6 @@ function ping({ parameters }: Target): Reply {
 }
 
 const toHash = (text: string): Buffer => createHash("sha256").update(text).digest();
-
-/** The class of what was thrown; its message may quote a secret. */
-const toTypeName = (thrown: unknown): string => (thrown instanceof Error ? thrown.constructor.name : typeof thrown);
 
 const forwarded = () => new Failure("forwarded", "a request with X-Forwarded-For is not from this function");
 

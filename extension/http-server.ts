@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Socket } from "node:net";
 import type { Config } from "./config.ts";
 import { toErrorReply } from "./error-reply.ts";
-import { Failure, type FailureCode } from "./errors.ts";
+import { Failure, type FailureCode, PublicError } from "./errors.ts";
 import type { HttpHandler } from "./http-handler.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Reply } from "./reply.ts";
@@ -28,7 +28,7 @@ export function createHttpServer(parts: {
   readonly inherited: Inheritance;
 }): HttpServer {
   const server = createServer({ keepAlive: true, requireHostHeader: false }, (request, response) => {
-    void respond(request, response, parts.handler);
+    respond(request, response, parts.handler).catch(() => response.destroy());
   });
   // Node's 5 s would reset a pooled client's idle connection at the thaw: the timer is overdue, and fires first.
   server.keepAliveTimeout = 0;
@@ -44,7 +44,7 @@ export function createHttpServer(parts: {
           return await listenOnce(where);
         } catch (error) {
           const { code } = error as NodeJS.ErrnoException;
-          if (code !== "EADDRINUSE" || leftMs <= 0) throw new Error(toPortMessage(port, code));
+          if (code !== "EADDRINUSE" || leftMs <= 0) throw new PublicError(toPortMessage(port, code));
           await new Promise((resolve) => setTimeout(resolve, PORT_RETRY_EVERY_MS));
         }
       }
@@ -64,11 +64,11 @@ export function createHttpServer(parts: {
 
   function listenOnce(where: { host: string; port: number } | { fd: number }): Promise<void> {
     return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(where, () => {
-        server.off("error", reject);
-        resolve();
-      });
+      const settle = (error?: Error) => {
+        server.off("error", settle).off("listening", settle);
+        error === undefined ? resolve() : reject(error);
+      };
+      server.on("error", settle).on("listening", settle).listen(where);
     });
   }
 }

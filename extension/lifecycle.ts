@@ -1,7 +1,7 @@
 /** The life of an execution environment, in order: listen, register, fetch, say that init is over, serve, leave. */
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
-import { toFailure } from "./errors.ts";
+import { toFailure, toPublicText } from "./errors.ts";
 import type { ExtensionsApi } from "./extensions-api.ts";
 import type { HttpServer } from "./http-server.ts";
 import type { Logger } from "./logger.ts";
@@ -41,7 +41,7 @@ export async function live(life: Life): Promise<ExitCode> {
   try {
     await server.listen();
   } catch (error) {
-    return await refuseInit(api, logger, "Extension.PortUnavailable", [(error as Error).message]);
+    return await refuseInit(api, logger, "Extension.PortUnavailable", [toPublicText(error)]);
   }
   // Lambda starts the function's runtime as soon as this is done: nothing slow may stand before it.
   await api.register();
@@ -76,10 +76,10 @@ export async function refuseInit(
 
 /** Fails when any of it fails. Requests that come meanwhile wait for the same flights. */
 async function prefetch({ config, credentials, cache, now }: Life): Promise<void> {
-  const deadlineEpochMs = now() + config.timeoutMs;
+  const deadlineEpochMs = now() + Math.max(config.timeoutMs, config.prefetchTimeoutMs);
   await Promise.all([
     credentials.get(deadlineEpochMs),
-    ...config.secretIds.map((secretId) => cache.get({ secretId }, { deadlineEpochMs })),
+    ...config.prefetchIds.map((secretId) => cache.get({ secretId }, { deadlineEpochMs })),
   ]);
 }
 

@@ -22,7 +22,8 @@ export function createLogger(options: {
     (event, fields) => {
       if (logLevels.indexOf(level) < logLevels.indexOf(options.level)) return;
       const time = new Date(options.now()).toISOString();
-      options.write(`${JSON.stringify({ time, level, extension: "cross-account-secrets", event, ...fields })}\n`);
+      const head = { time, level, extension: "cross-account-secrets", event };
+      options.write(`${JSON.stringify({ ...head, ...fields, ...head })}\n`);
     };
   return { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
 }

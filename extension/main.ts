@@ -9,8 +9,9 @@ import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { version } from "../package.json";
 import { createAwsCaller } from "./aws-call.ts";
-import { type Config, parseConfig } from "./config.ts";
+import { type ParsedConfig, parseConfig } from "./config.ts";
 import { createCounters } from "./counters.ts";
+import { toPublicText } from "./errors.ts";
 import { createExtensionsApi } from "./extensions-api.ts";
 import { createHttpHandler } from "./http-handler.ts";
 import { createHttpServer } from "./http-server.ts";
@@ -32,7 +33,8 @@ const logger = createLogger({ level: parsed.logLevel, now, write: (line) => proc
 const inherited = parseInheritance(environment, process.pid);
 const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API, inherited, logger });
 
-function serve(config: Config): Promise<ExitCode> {
+function run({ config, problems }: ParsedConfig): Promise<ExitCode> {
+  if (config === undefined) return refuseInit(api, logger, "Extension.ConfigInvalid", problems);
   // Of crypto, since the state of Math.random is part of a SnapStart snapshot.
   const random = () => randomInt(2 ** 32) / 2 ** 32;
   const callAws = createAwsCaller({ logger, now, random });
@@ -46,15 +48,14 @@ function serve(config: Config): Promise<ExitCode> {
 }
 
 async function main(): Promise<ExitCode> {
-  const { config, problems } = parsed;
   try {
-    return await (config ? serve(config) : refuseInit(api, logger, "Extension.ConfigInvalid", problems));
+    return await run(parsed);
   } catch (error) {
-    logger.error("stopped", { message: (error as Error).message });
+    logger.error("stopped", { message: toPublicText(error) });
     return 1;
   }
 }
 
 // Leaving would crash the function, and a stack or a message may quote a secret.
-process.on("uncaughtException", (error) => logger.error("bug", { type: error?.constructor?.name }));
+process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
 void main().then((exitCode) => process.exit(exitCode));

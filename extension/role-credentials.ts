@@ -1,11 +1,13 @@
 import type { AwsCaller } from "./aws-call.ts";
+import type { AwsCredentials } from "./aws-environment.ts";
 import type * as AwsSdk from "./aws-sdk.ts";
-import type { AwsCredentials, Config } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
 import { type AwsCall, diagnose } from "./diagnosis.ts";
 import { Failure } from "./errors.ts";
 import type { Logger } from "./logger.ts";
+import { createSingleFlight } from "./single-flight.ts";
 
 export interface RoleCredentials {
   /** Credentials of a session of the target role: those at hand while they live, else new ones, asked for once however many wait. */
@@ -14,6 +16,8 @@ export interface RoleCredentials {
 
 interface Session {
   readonly credentials: AwsCredentials;
+  /** A clock that is behind this has stepped back, and says nothing about how long the session still lives. */
+  readonly obtainedAtEpochMs: number;
   readonly renewAtEpochMs: number;
 }
 
@@ -36,7 +40,7 @@ export function createRoleCredentials(parts: {
   // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
   const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toHex(parts.random())}`;
   let session: Session | undefined;
-  let flight: Promise<Session> | undefined;
+  const fly = createSingleFlight<Session>(now);
 
   async function assumeRole(deadlineEpochMs: DeadlineEpochMs): Promise<Session> {
     const { credentials } = config.aws;
@@ -65,20 +69,20 @@ export function createRoleCredentials(parts: {
       requestId: answer.$metadata.requestId,
       ms: now() - startedAtEpochMs,
     });
-    const lifeMs = Expiration.getTime() - now();
+    const obtainedAtEpochMs = now();
+    const lifeMs = Expiration.getTime() - obtainedAtEpochMs;
     return {
       credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
-      renewAtEpochMs: now() + lifeMs * (1 - RENEWAL_WINDOW),
+      obtainedAtEpochMs,
+      renewAtEpochMs: obtainedAtEpochMs + lifeMs * (1 - RENEWAL_WINDOW),
     };
   }
 
   return {
     async get(deadlineEpochMs) {
-      if (session !== undefined && now() < session.renewAtEpochMs) return session.credentials;
-      flight ??= assumeRole(deadlineEpochMs).finally(() => {
-        flight = undefined;
-      });
-      session = await flight;
+      if (session === undefined || now() >= session.renewAtEpochMs || now() < session.obtainedAtEpochMs) {
+        session = await fly({ key: "", deadlineEpochMs, start: () => assumeRole(deadlineEpochMs) });
+      }
       return session.credentials;
     },
   };

@@ -6,9 +6,9 @@
  */
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
-import { type DeadlineEpochMs, within } from "./deadline.ts";
-import { Failure } from "./errors.ts";
+import type { DeadlineEpochMs } from "./deadline.ts";
 import type { SecretQuery, SecretValue } from "./secrets-manager.ts";
+import { createSingleFlight } from "./single-flight.ts";
 
 export interface CachedSecret {
   readonly value: SecretValue;
@@ -49,7 +49,7 @@ export function createSecretCache(parts: {
   const { ttlMs, cacheSize } = parts.config;
   /** In order of last use: a Map keeps the order of insertion, and a hit inserts anew. */
   const entries = new Map<string, Entry>();
-  const flights = new Map<string, Promise<Entry>>();
+  const fly = createSingleFlight<Entry>(now);
   let order = 0;
 
   function find(key: string): Entry | undefined {
@@ -73,21 +73,12 @@ export function createSecretCache(parts: {
     }
   }
 
-  function takeOff(key: string, query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<Entry> {
+  async function fetch(key: string, query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<Entry> {
     order += 1;
     const begun = { askedAtEpochMs: now(), order };
-    const flight = parts
-      .fetch(query, deadlineEpochMs - REPLY_MARGIN_MS)
-      .then((value) => {
-        const entry = { value, ...begun };
-        keep(key, entry);
-        return entry;
-      })
-      .finally(() => {
-        if (flights.get(key) === flight) flights.delete(key);
-      });
-    flights.set(key, flight);
-    return flight;
+    const entry = { value: await parts.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS), ...begun };
+    keep(key, entry);
+    return entry;
   }
 
   function toCached({ value, askedAtEpochMs }: Entry, isHit: boolean): CachedSecret {
@@ -104,13 +95,8 @@ export function createSecretCache(parts: {
         return toCached(entry, true);
       }
       counters.misses += 1;
-      const underWay = refreshNow ? undefined : flights.get(key);
-      const fetched = await within({
-        deadlineEpochMs,
-        now,
-        late: () => new Failure("timeout", `${query.secretId} was not fetched in time`),
-        start: () => underWay ?? takeOff(key, query, deadlineEpochMs),
-      });
+      const start = () => fetch(key, query, deadlineEpochMs);
+      const fetched = await fly({ key, deadlineEpochMs, start, alone: refreshNow });
       return toCached(fetched, false);
     },
   };

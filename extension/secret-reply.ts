@@ -46,7 +46,9 @@ function toHeaders({ value, isHit, ageMs, ttlMs }: CachedSecret): Record<string,
 }
 
 const toTextType = (content: unknown): string =>
-  typeof content === "object" && content !== null ? "application/json" : "text/plain; charset=utf-8";
+  typeof content === "object" && content !== null && !isRawNumber(content)
+    ? "application/json"
+    : "text/plain; charset=utf-8";
 
 function pick({ name, secretString }: SecretValue, key: string): unknown {
   const content = secretString === undefined ? undefined : parseJson(secretString);
@@ -55,29 +57,48 @@ function pick({ name, secretString }: SecretValue, key: string): unknown {
   }
   let field: unknown = content;
   for (const step of toSteps(key)) {
-    // Own properties only: "constructor" is a field of no secret that does not say so.
-    if (typeof field !== "object" || field === null || !Object.hasOwn(field, step)) {
+    if (!hasField(field, step)) {
       throw new Failure("key-not-found", `${name} has no field ${JSON.stringify(key.slice(0, 64))}`);
     }
-    field = (field as Record<string, unknown>)[step];
+    field = field[step];
   }
   return field;
+}
+
+/** Own properties only: "constructor" is a field of no secret that does not say so; of an array, its members only. */
+function hasField(value: unknown, step: string): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || isRawNumber(value)) return false;
+  return Object.hasOwn(value, step) && (!Array.isArray(value) || /^(0|[1-9]\d*)$/.test(step));
 }
 
 /** A JSON Pointer's steps (https://www.rfc-editor.org/rfc/rfc6901#section-4), or the one name. */
 function toSteps(key: string): readonly string[] {
   if (!key.startsWith("/")) return [key];
+  if (/~([^01]|$)/.test(key)) throw new Failure("invalid-request", "in a JSON Pointer, ~ must be written ~0, and / ~1");
   return key
     .slice(1)
     .split("/")
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-/** Undefined for what is not JSON; V8's own message would quote the secret. */
+/**
+ * Undefined for what is not JSON; V8's own message would quote the secret. A number that JavaScript would round keeps its
+ * digits where Node can (https://github.com/tc39/proposal-json-parse-with-source, Node 22): a secret's fields are as stored.
+ */
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, keepDigits);
   } catch {
     return undefined;
   }
+}
+
+const { rawJSON: toRawNumber, isRawJSON: isRawNumber = () => false } = JSON as {
+  rawJSON?: (text: string) => object;
+  isRawJSON?: (value: unknown) => boolean;
+};
+
+function keepDigits(_: string, value: unknown, { source }: { source?: string } = {}): unknown {
+  const isRounded = typeof value === "number" && source !== undefined && source !== String(value);
+  return isRounded && toRawNumber ? toRawNumber(source) : value;
 }

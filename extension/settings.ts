@@ -36,13 +36,13 @@ const oneOf =
 
 const list = (isMember: (text: string) => boolean) => (text: string) => {
   const members = text.split(/[\s,]+/).filter((member) => member !== "");
-  return members.every(isMember) ? [...new Set(members)] : undefined;
+  return members.length > 0 && members.every(isMember) ? [...new Set(members)] : undefined;
 };
 
 /** STS's own pattern: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 const STS_NAME = /^[\w+=,.@-]{2,64}$/;
-export const ROLE_ARN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/[\w+=,.@/-]{1,511}$/;
-const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+export const ROLE_ARN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?=.{1,575}$)([\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/;
+export const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
 
 export const settings = {
   roleArn: {

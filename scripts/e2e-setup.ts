@@ -2,7 +2,7 @@
  * Fetches what the end-to-end tests run against, from the ordinary registries into `.e2e/`: `npx tsx scripts/e2e-setup.ts`.
  *
  *   .e2e/aws-lambda-rie   Lambda's Runtime Interface Emulator, the very binary that `sam local` runs
- *   .e2e/python/          a virtual environment with moto (STS, IAM, Secrets Manager) and awslambdaric (Lambda's Python client)
+ *   .e2e/python/          a virtual environment with moto (STS, IAM, Secrets Manager), awslambdaric (Lambda's Python client), cfn-lint
  *   .e2e/stamp.json       what was fetched; written last, so that a set-up that was cut off is done again
  */
 import { execFile } from "node:child_process";
