@@ -35,8 +35,7 @@ const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API
 
 function run({ config, problems }: ParsedConfig): Promise<ExitCode> {
   if (config === undefined) return refuseInit(api, logger, "Extension.ConfigInvalid", problems);
-  // Of crypto, since the state of Math.random is part of a SnapStart snapshot.
-  const random = () => randomInt(2 ** 32) / 2 ** 32;
+  const random = () => randomInt(2 ** 32) / 2 ** 32; // of crypto: the state of Math.random is part of a snapshot
   const callAws = createAwsCaller({ logger, now, random });
   const loadAwsSdk = () => import("./aws-sdk.ts");
   const shared = { config, callAws, loadAwsSdk, version, counters: createCounters(), logger, now, random };

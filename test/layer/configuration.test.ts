@@ -16,7 +16,7 @@ describe("a broken configuration", () => {
       /^CROSS_ACCOUNT_SECRETS_ROLE_ARN must be the ARN of the target role.*; got "arn:aws:iam::1:role\/x"$/,
       /^CROSS_ACCOUNT_SECRETS_TTL_SECONDS must be a whole number of seconds, 0 to 86400; got "-1"$/,
       /^CROSS_ACCOUNT_SECRETS_SECRET_ID must be spelled CROSS_ACCOUNT_SECRETS_SECRET_IDS/,
-      /^CROSS_ACCOUNT_SECRETS_TOKEN must be the path of a readable file.*; got "file:\/\/\/no\/such\/file"$/,
+      /^CROSS_ACCOUNT_SECRETS_TOKEN must be file:\/\/\/path of a readable file.*; got "file:\/\/\/no\/such\/file"$/,
     ];
     expect(failure).toMatchObject({
       errorType: "Extension.InitError",
