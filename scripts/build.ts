@@ -14,11 +14,11 @@ import { zipFolder } from "./zip.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Each layer, and the architecture of the Node that it carries, if it does. */
+/** Each layer, and the Node that it carries, if it does. */
 const layers = {
-  /** For the nodejs runtimes, which have a Node of their own; any architecture. */
-  nodejs: undefined,
-  x86_64: "x64",
+  /** For the nodejs runtimes, which have a Node and a shell of their own; any architecture. */
+  nodejs: { extension: "extension.sh", beside: ["launcher-x86_64", "launcher-arm64"], node: undefined },
+  x86_64: { extension: "launcher-x86_64", beside: [], node: "x64" },
 } as const;
 export type LayerName = keyof typeof layers;
 
@@ -31,11 +31,13 @@ export async function build(names: readonly LayerName[], say: (line: string) => 
     const opt = toOpt(name);
     const program = join(opt, "cross-account-secrets");
     await rm(opt, { recursive: true, force: true });
-    await cp(join(root, "layer"), opt, { recursive: true });
     await mkdir(program, { recursive: true });
+    await mkdir(join(opt, "extensions"));
     for (const [file, text] of files) await writeFile(join(program, file), text);
     await cp(join(root, "LICENSE"), join(program, "LICENSE"));
-    const architecture = layers[name];
+    const { extension, beside, node: architecture } = layers[name];
+    await cp(join(root, "layer", extension), join(opt, "extensions/cross-account-secrets"));
+    for (const file of beside) await cp(join(root, "layer", file), join(program, file));
     const node = architecture === undefined ? undefined : await fetchNode(architecture, join(root, ".cache"));
     if (node !== undefined) {
       await mkdir(join(program, "bin"));

@@ -1,6 +1,12 @@
 #!/bin/sh
-# Starts the extension on Node with none of the function's own settings for Node, the loader or the AWS SDK: they are
-# meant for the function, and would change or break us. Nothing but the shell itself is used.
+# The extension of the nodejs layer: it hands over to the launcher for this processor, told by the C library's loader, so
+# that no command is needed. Elsewhere (a laptop with macOS, say) it starts Node itself, later and with what follows alone.
+here=${0%/*}/../cross-account-secrets
+[ -e /lib64/ld-linux-x86-64.so.2 ] && exec "$here/launcher-x86_64"
+[ -e /lib/ld-linux-aarch64.so.1 ] && exec "$here/launcher-arm64"
+
+# None of the function's own settings for Node, the loader or the AWS SDK: they are meant for the function, and would
+# change or break us. launcher.c has the same list.
 set -f
 IFS='
 '
@@ -20,7 +26,6 @@ done
 # The SDK wants a home, and reads ~/.aws in it; the function can write to /tmp, but not to what is not there.
 export HOME=/nonexistent
 
-here=${0%/*}/../cross-account-secrets
 for node in "$here/bin/node" /var/lang/bin/node "$(command -v node)"; do
   [ -x "$node" ] && exec "$node" --no-warnings "$here/main.cjs"
 done
