@@ -1,0 +1,212 @@
+/** The native launcher: fast on the straight path, and out of the way on any other. */
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execPath } from "node:process";
+import fc from "fast-check";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { toOpt } from "../../scripts/build.ts";
+import { layerFolder } from "../../scripts/launchers.ts";
+import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
+
+const canRun = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
+const LAUNCHER = join(layerFolder, process.arch === "arm64" ? "launcher-arm64" : "launcher-x86_64");
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "launcher-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** The nodejs layer with another first step. */
+function makeOpt(extension: "launcher" | "Node alone"): string {
+  const opt = makeFolder();
+  cpSync(toOpt("nodejs"), opt, { recursive: true });
+  const file = join(opt, "extensions/cross-account-secrets");
+  if (extension !== "Node alone") cpSync(LAUNCHER, file);
+  else writeFileSync(file, `#!${execPath}\nrequire(${JSON.stringify(join(opt, "cross-account-secrets/main.cjs"))});\n`);
+  chmodSync(file, 0o755);
+  return opt;
+}
+
+const startNative = (options: BenchOptions = {}) => startBench({ opt: makeOpt("launcher"), ...options });
+
+const countRegistrations = ({ lambda }: Bench) => lambda.journal.filter(({ call }) => call === "register").length;
+
+const has = (command: string) => spawnSync(command, ["--version"]).error === undefined;
+
+describe.skipIf(!canRun)("the launcher (Linux)", () => {
+  it("registers at most 0.2 times as late as Node alone", async () => {
+    const ratios: number[] = [];
+    const opts = [makeOpt("launcher"), makeOpt("Node alone")];
+    for (let round = 0; round < 5; round += 1) {
+      const tookMs: number[] = [];
+      for (const opt of opts) {
+        const bench = await startBench({ opt });
+        await bench.lambda.init();
+        const at = (call: string) => bench.lambda.journal.find((entry) => entry.call === call)?.atMs ?? Number.NaN;
+        tookMs.push(at("register") - at("start"));
+        await bench.lambda.shutdown();
+      }
+      ratios.push((tookMs[0] ?? Number.NaN) / (tookMs[1] ?? Number.NaN));
+    }
+    expect(ratios.sort((a, b) => a - b)[2]).toBeLessThanOrEqual(0.2);
+  });
+
+  it("accepts a connection before Node has started, and Node answers it", async () => {
+    const bench = await startNative();
+    const init = bench.lambda.init();
+    await bench.lambda.waitForJournal(({ call }) => call === "register");
+    const answer = await bench.askForSecret();
+    expect(answer.status).toBe(200);
+    await init;
+    expect(countRegistrations(bench)).toBe(1);
+  });
+
+  it.skipIf(!has("strace"))("opens no file before it becomes Node (needs strace)", async () => {
+    const trace = join(makeFolder(), "trace");
+    const { port, close } = await listen((socket) => void socket.end(ANSWER));
+    onTestFinished(close);
+    const opt = makeFolder();
+    mkdirSync(join(opt, "extensions"));
+    symlinkSync(LAUNCHER, join(opt, "extensions/x"));
+    await run("strace", ["-o", trace, join(opt, "extensions/x")], { AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}` });
+    const calls = readFileSync(trace, "utf8").split("\n").slice(1);
+    const atExec = calls.findIndex((line) => line.startsWith("execve("));
+    expect(atExec).toBeGreaterThan(0);
+    expect(calls.slice(0, atExec).filter((line) => /^(open|openat|stat|access|readlink)/.test(line))).toEqual([]);
+  });
+
+  describe("steps aside", () => {
+    it("when the port is no number: Node says what is wrong", async () => {
+      const bench = await startNative({ environment: { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "27x3" } });
+      await expect(bench.lambda.init()).rejects.toMatchObject({ reported: { errorType: "Extension.ConfigInvalid" } });
+      expect(bench.events("init-error")[0]?.message).toMatch(/HTTP_PORT must be a port, 1 to 65535; got "27x3"/);
+    });
+
+    it("when the port is taken: Node tries for a second, and names it", async () => {
+      const { port, close } = await listen(() => {});
+      onTestFinished(close);
+      const bench = await startNative({ environment: { CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port) } });
+      await expect(bench.lambda.init()).rejects.toMatchObject({ reported: { errorType: "Extension.PortUnavailable" } });
+    });
+
+    it("when Lambda refuses the registration: Node is refused too, and ends", async () => {
+      const refusal = { status: 403, body: { errorType: "Extension.RegistrationClosed", errorMessage: "closed" } };
+      const bench = await startNative({ intercept: ({ call }) => (call === "register" ? refusal : undefined) });
+      await expect(bench.lambda.init()).rejects.toMatchObject({ errorType: "Extension.Crash" });
+      expect(bench.events("stopped")[0]?.message).toBe("register was answered with status 403");
+      expect(countRegistrations(bench)).toBe(2);
+    });
+
+    it.each([
+      ["answers 500", { status: 500 }],
+      ["drops the connection", "disconnect"],
+    ] as const)("when Lambda %s at first: Node registers", async (_, fault) => {
+      const bench = await startNative({
+        intercept: ({ call, count }) => (call === "register" && count === 1 ? fault : undefined),
+      });
+      await bench.lambda.init();
+      expect((await bench.askForSecret()).status).toBe(200);
+      expect(countRegistrations(bench)).toBe(2);
+    });
+
+    it("not when Lambda is slow: it waits, as Node would", async () => {
+      const bench = await startNative({
+        intercept: async ({ call }) => {
+          if (call === "register") await new Promise((resolve) => setTimeout(resolve, 700));
+          return undefined;
+        },
+      });
+      await bench.lambda.init();
+      expect(countRegistrations(bench)).toBe(1);
+    });
+
+    it("when there is no Node that can be started: it says so, to Lambda too", async () => {
+      const opt = makeFolder();
+      mkdirSync(join(opt, "extensions"));
+      cpSync(LAUNCHER, join(opt, "extensions/cross-account-secrets"));
+      const bench = await startBench({ opt, environment: { PATH: "/nowhere" } });
+      await expect(bench.lambda.init()).rejects.toMatchObject({
+        errorType: "Extension.InitError",
+        reported: { errorType: "Extension.NoNode" },
+      });
+      expect(bench.lambda.logs.map(({ line }) => line).join()).toContain("there is no Node.js here");
+    });
+  });
+
+  it("has the same list of variables to drop as the shell's", () => {
+    const shell = readFileSync(join(layerFolder, "extension.sh"), "utf8");
+    const native = readFileSync(join(layerFolder, "launcher.c"), "utf8");
+    const inShell = [...shell.matchAll(/^ {4}([A-Z_* |]+)\) unset/gm)].flatMap(([, names = ""]) => names.split(" | "));
+    const list = /starts\[\] = \{([^}]+)\}/.exec(native)?.[1] ?? "";
+    const inNative = [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) =>
+      name.replace(/=$/, "").replace(/_$/, "_*"),
+    );
+    expect(inNative.filter((name) => name !== "HOME").sort()).toEqual(inShell.sort());
+  });
+
+  it.skipIf(!has("cc"))(
+    "under sanitizers, survives whatever Lambda may answer (needs a C compiler)",
+    { timeout: 120_000 },
+    async () => {
+      const folder = makeFolder();
+      mkdirSync(join(folder, "extensions"));
+      const sanitized = join(folder, "extensions/cross-account-secrets");
+      const flags = ["-std=c11", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+      execFileSync("cc", [...flags, "-o", sanitized, join(layerFolder, "launcher.c")]);
+      let answer: Buffer = Buffer.alloc(0);
+      const { port, close } = await listen((socket) => void socket.end(answer));
+      onTestFinished(close);
+      const environment = {
+        AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
+        CROSS_ACCOUNT_SECRETS_HTTP_PORT: "none", // nothing to bind: what is under test is the answer
+        PATH: "",
+        ASAN_OPTIONS: "exitcode=99",
+        UBSAN_OPTIONS: "exitcode=99",
+      };
+      const pieces = fc.constantFrom(
+        ...["HTTP/1.1 200 OK", "HTTP/1.1", "\r\n", "\n", ":", " ", "\0", "Lambda-Extension-Identifier", "a".repeat(70)],
+        ...["lambda-extension-identifier: 7d4e0c7e-2b1c-4e5a-9d43-0f6c2f1f8a11", "x".repeat(4090), "\r\n\r\n", ANSWER],
+      );
+      const answers = fc.oneof(
+        fc.array(pieces, { maxLength: 12 }).map((parts) => Buffer.from(parts.join(""))),
+        fc.tuple(fc.nat(ANSWER.length), fc.uint8Array({ maxLength: 40 })).map(([at, bytes]) => {
+          return Buffer.concat([Buffer.from(ANSWER.slice(0, at)), bytes, Buffer.from(ANSWER.slice(at))]);
+        }),
+      );
+      await fc.assert(
+        fc.asyncProperty(answers, async (bytes) => {
+          answer = bytes;
+          // It finds no Node, says so, and ends with 1; a sanitizer would end it with 99, a crash with a signal.
+          expect(await run(sanitized, [], environment)).toBe(1);
+        }),
+        { numRuns: 400 },
+      );
+    },
+  );
+});
+
+const ANSWER =
+  "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Extension-Identifier: 7d4e0c7e-2b1c-4e5a-9d43-0f6c2f1f8a11\r\n" +
+  "Content-Length: 2\r\n\r\n{}";
+
+/** A TCP server on a free port. */
+async function listen(onConnection: Parameters<typeof createServer>[1]): Promise<{ port: number; close: () => void }> {
+  const server: Server = createServer((socket) => {
+    socket.on("error", () => {});
+    onConnection?.(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { port: (server.address() as { port: number }).port, close: () => void server.close() };
+}
+
+/** The exit code, or the signal. Not synchronous: the server that it talks to lives in this process. */
+function run(command: string, args: readonly string[], env: Record<string, string>): Promise<number | string | null> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { env, stdio: "ignore" });
+    child.on("error", reject).on("exit", (code, signal) => resolve(code ?? signal));
+  });
+}
