@@ -29,6 +29,11 @@ export function parseAwsEnvironment(environment: Environment, problems: Problem[
     if (name && url && !/^https?:\/\//.test(url)) problems.push({ name, rule: "an http or https URL", got: url });
     return url;
   };
+  const flag = (name: string) => {
+    const word = read(name)?.toLowerCase() ?? "false";
+    if (word !== "true" && word !== "false") problems.push({ name, rule: "true or false", got: word });
+    return word === "true";
+  };
   const [accessKeyId, secretAccessKey] = [read("AWS_ACCESS_KEY_ID"), read("AWS_SECRET_ACCESS_KEY")];
   const sessionToken = read("AWS_SESSION_TOKEN");
   return {
@@ -39,8 +44,8 @@ export function parseAwsEnvironment(environment: Environment, problems: Problem[
         : undefined,
     endpoints: { sts: endpoint("STS"), secretsManager: endpoint("SECRETS_MANAGER") },
     clientOptions: {
-      useFipsEndpoint: read("AWS_USE_FIPS_ENDPOINT")?.toLowerCase() === "true",
-      useDualstackEndpoint: read("AWS_USE_DUALSTACK_ENDPOINT")?.toLowerCase() === "true",
+      useFipsEndpoint: flag("AWS_USE_FIPS_ENDPOINT"),
+      useDualstackEndpoint: flag("AWS_USE_DUALSTACK_ENDPOINT"),
     },
   };
 }

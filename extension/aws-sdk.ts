@@ -41,8 +41,8 @@ export function getSecretValue(input: GetSecretValueCommandInput, options: Clien
 let systemClockOffset = 0;
 
 function leave(client: STSClient | SecretsManagerClient): void {
-  systemClockOffset = client.config.systemClockOffset;
   client.destroy();
+  systemClockOffset = client.config.systemClockOffset;
 }
 
 /**
@@ -59,6 +59,8 @@ function toClientConfig({ endpoint, version, ...given }: ClientOptions) {
     maxAttempts: 1,
     retryMode: "standard",
     systemClockOffset,
+    disableClockSkewCorrection: false,
+    ignoreConfiguredEndpointUrls: true,
     defaultsMode: "standard" as const,
     authSchemePreference: ["aws.auth#sigv4"],
     sigv4aSigningRegionSet: [given.region],

@@ -129,7 +129,8 @@ function readToken(
   }
   const names = [`${PREFIX}TOKEN`, ...settings.token.alsoRead];
   const name = names.find((candidate) => environment[candidate]?.trim() === text) ?? `${PREFIX}TOKEN`;
-  problems.push({ name, rule: "file:///path of a readable file with one token in it", got: text });
+  const got = text.startsWith("file:///") ? text : "a value that is not shown";
+  problems.push({ name, rule: "file:///path of a readable file with one token in it", got });
   return undefined;
 }
 

@@ -32,6 +32,8 @@ const commonCodes: Readonly<Record<string, FailureCode>> = {
   ThrottledException: "throttled",
   TooManyRequestsException: "throttled",
   RequestLimitExceeded: "throttled",
+  RequestAbortedException: "aws-error",
+  RequestTimeoutException: "aws-error",
 };
 
 /** What else a service says; anything that is not here is a request that it does not accept. */
@@ -39,11 +41,13 @@ const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, Fai
   AssumeRole: {
     AccessDenied: "assume-role-denied",
     AccessDeniedException: "assume-role-denied",
+    NotAuthorized: "assume-role-denied",
     RegionDisabledException: "region-disabled",
   },
   GetSecretValue: {
     AccessDenied: "get-secret-value-denied",
     AccessDeniedException: "get-secret-value-denied",
+    NotAuthorized: "get-secret-value-denied",
     DecryptionFailure: "kms-denied",
     ResourceNotFoundException: "secret-not-found",
     InvalidRequestException: "secret-deleted",
@@ -51,7 +55,7 @@ const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, Fai
 };
 
 /** What Node's sockets, resolver and TLS say: https://nodejs.org/api/errors.html#common-system-errors */
-const NETWORK_CODE = /^(E[A-Z_]{3,30}|ERR_(SSL|TLS|OSSL|SOCKET)_[A-Z0-9_]{1,60})$/;
+const NETWORK_CODE = /^(E(?!RR_)[A-Z_]{3,30}|ERR_(SSL|TLS|OSSL|SOCKET)_[A-Z0-9_]{1,60})$/;
 /** And Node's copy of OpenSSL's: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 const CERTIFICATE_CODE =
   /^(((CERT|CRL|DEPTH|SELF_SIGNED|UNABLE_TO|HOSTNAME|INVALID)_[A-Z_]{1,60})|ERR_TLS_CERT_[A-Z_]{1,60})$/;
@@ -84,9 +88,10 @@ function toPublicParts(thrown: unknown): PublicParts {
     code?: unknown;
     cause?: { code?: unknown };
     $fault?: unknown;
-    $metadata?: { httpStatusCode?: number; requestId?: unknown };
+    $metadata?: { httpStatusCode?: number; requestId?: unknown } | null;
   };
-  const { name, message, $metadata: { httpStatusCode: status, requestId } = {} } = error;
+  const { name, message } = error;
+  const { httpStatusCode: status, requestId } = error.$metadata ?? {};
   const networkCode = [error.code, error.cause?.code, name].find(
     (code): code is string => typeof code === "string" && (NETWORK_CODE.test(code) || CERTIFICATE_CODE.test(code)),
   );

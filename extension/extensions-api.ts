@@ -28,6 +28,8 @@ export interface ExtensionsApi {
 const EXTENSION_NAME = "cross-account-secrets";
 /** Before the next poll after an event that we did not ask for, so that an odd Lambda is not polled in a loop. */
 const STRANGE_EVENT_PAUSE_MS = 100;
+/** How a poll ends that had been accepted: what comes before that says that Lambda was never reached. */
+const LOST_CODES = ["ECONNRESET", "EPIPE", "ETIMEDOUT"];
 const REGISTER_RETRIES_MS = [50, 100, 200, 400];
 
 export function createExtensionsApi(parts: {
@@ -77,7 +79,7 @@ export function createExtensionsApi(parts: {
           await new Promise((resolve) => setTimeout(resolve, STRANGE_EVENT_PAUSE_MS));
           continue;
         }
-        const neverWorked = polls === 0 && (answer instanceof Error ? answer.code === "ECONNREFUSED" : true);
+        const neverWorked = polls === 0 && !(answer instanceof Error && LOST_CODES.includes(answer.code ?? ""));
         if (neverWorked)
           throw answer instanceof Error
             ? new PublicError("event/next cannot be reached")

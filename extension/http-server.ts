@@ -27,11 +27,20 @@ export function createHttpServer(parts: {
   /** Its listening socket, if there is one; then the port is not bound again. */
   readonly inherited: Inheritance;
 }): HttpServer {
+  const underWay = new Set<ServerResponse>();
+  let onIdle = () => {};
   const server = createServer({ keepAlive: true, requireHostHeader: false }, (request, response) => {
+    underWay.add(response);
+    response.on("close", () => {
+      underWay.delete(response);
+      if (underWay.size === 0) onIdle();
+    });
     respond(request, response, parts.handler).catch(() => response.destroy());
   });
   // Node's 5 s would reset a pooled client's idle connection at the thaw: the timer is overdue, and fires first.
   server.keepAliveTimeout = 0;
+  // Node would drop every header past the 2,000th, and with it the one that a guard looks for. Their size is limited anyway.
+  server.maxHeadersCount = 0;
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket));
 
   return {
@@ -50,14 +59,16 @@ export function createHttpServer(parts: {
       }
     },
     async close(graceMs) {
-      let timer: NodeJS.Timeout | undefined;
-      const grace = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, graceMs);
+      server.close();
+      // Of its own connections Node would also wait for those that never sent a byte.
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs);
+        onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        if (underWay.size === 0) onIdle();
       });
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      await Promise.race([closed, grace]);
-      clearTimeout(timer);
       server.closeAllConnections();
     },
   };
@@ -90,7 +101,8 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     ERR_HTTP_REQUEST_TIMEOUT: "request-too-slow",
   };
   const code = codes[error.code ?? ""] ?? "invalid-request";
-  socket.end(toBytes(toErrorReply(new Failure(code, "the request is not acceptable HTTP/1.1"))));
+  socket.write(toBytes(toErrorReply(new Failure(code, "the request is not acceptable HTTP/1.1"))));
+  socket.destroySoon();
 }
 
 function toBytes({ status, headers, body }: Reply): string {

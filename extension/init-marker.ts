@@ -8,10 +8,10 @@ import { join } from "node:path";
  *
  * The file is empty. Where it cannot be made (no space, read-only), every init counts as the first.
  */
-export function createInitMarker(folder = "/tmp"): () => boolean {
+export function createInitMarker(folder: string | undefined): () => boolean {
   return () => {
     try {
-      closeSync(openSync(join(folder, ".cross-account-secrets-init"), "wx", 0o600));
+      closeSync(openSync(join(folder || "/tmp", ".cross-account-secrets-init"), "wx", 0o600));
       return true;
     } catch (error) {
       return (error as NodeJS.ErrnoException).code !== "EEXIST";

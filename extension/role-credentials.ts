@@ -4,7 +4,7 @@ import type * as AwsSdk from "./aws-sdk.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
-import { type AwsCall, diagnose } from "./diagnosis.ts";
+import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
 import { Failure } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import { createSingleFlight } from "./single-flight.ts";
@@ -19,6 +19,7 @@ interface Session {
   /** A clock that is behind this has stepped back, and says nothing about how long the session still lives. */
   readonly obtainedAtEpochMs: number;
   readonly renewAtEpochMs: number;
+  readonly expiresAtEpochMs: number;
 }
 
 /** The last part of a session's life in which a new one is asked for; 6 minutes of an hour. */
@@ -43,47 +44,62 @@ export function createRoleCredentials(parts: {
   const fly = createSingleFlight<Session>(now);
 
   async function assumeRole(deadlineEpochMs: DeadlineEpochMs): Promise<Session> {
-    const { credentials } = config.aws;
-    if (credentials === undefined) throw noCredentials();
+    const base = config.aws.credentials;
+    if (base === undefined) throw noCredentials();
     const awsSdk = await parts.loadAwsSdk();
     if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
     const startedAtEpochMs = now();
-    const answer = await parts.callAws(call, deadlineEpochMs, (signal) => {
+    const { requestId, expiration, ...credentials } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
       counters.assumeRoleCalls += 1;
       const { region, endpoints, clientOptions } = config.aws;
-      return awsSdk.assumeRole(
+      const answer = await awsSdk.assumeRole(
         {
           RoleArn: config.roleArn,
           RoleSessionName: roleSessionName,
           DurationSeconds: config.durationSeconds,
           ...(config.externalId === undefined ? {} : { ExternalId: config.externalId }),
         },
-        { ...clientOptions, region, credentials, endpoint: endpoints.sts, version: parts.version },
+        { ...clientOptions, region, credentials: base, endpoint: endpoints.sts, version: parts.version },
         signal,
       );
+      const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
+      if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration?.getTime()) throw diagnose(undefined, call);
+      return {
+        requestId: answer.$metadata.requestId,
+        expiration: Expiration,
+        accessKeyId: AccessKeyId,
+        secretAccessKey: SecretAccessKey,
+        sessionToken: SessionToken,
+      };
     });
-    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
-    if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) throw diagnose(undefined, call);
-    logger.debug("role-assumed", {
-      roleArn: config.roleArn,
-      requestId: answer.$metadata.requestId,
-      ms: now() - startedAtEpochMs,
-    });
+    logger.debug("role-assumed", { roleArn: config.roleArn, requestId, ms: now() - startedAtEpochMs });
     const obtainedAtEpochMs = now();
-    const lifeMs = Expiration.getTime() - obtainedAtEpochMs;
-    return {
-      credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
-      obtainedAtEpochMs,
-      renewAtEpochMs: obtainedAtEpochMs + lifeMs * (1 - RENEWAL_WINDOW),
-    };
+    const expiresAtEpochMs = expiration.getTime();
+    const renewAtEpochMs = expiresAtEpochMs - (expiresAtEpochMs - obtainedAtEpochMs) * RENEWAL_WINDOW;
+    return { credentials, obtainedAtEpochMs, renewAtEpochMs, expiresAtEpochMs };
   }
+
+  /** The session itself is set in the work, so that nobody finds neither the work nor what it made. */
+  const renew = (deadlineEpochMs: DeadlineEpochMs) =>
+    fly({
+      key: "session",
+      deadlineEpochMs,
+      late: () => toTimeout(call),
+      start: async () => {
+        session = await assumeRole(deadlineEpochMs);
+        return session;
+      },
+    });
 
   return {
     async get(deadlineEpochMs) {
-      if (session === undefined || now() >= session.renewAtEpochMs || now() < session.obtainedAtEpochMs) {
-        session = await fly({ key: "", deadlineEpochMs, start: () => assumeRole(deadlineEpochMs) });
-      }
-      return session.credentials;
+      const atEpochMs = now();
+      const held = session;
+      const lives = held !== undefined && atEpochMs >= held.obtainedAtEpochMs && atEpochMs < held.expiresAtEpochMs;
+      if (!lives) return (await renew(deadlineEpochMs)).credentials;
+      // Towards its end the next one is fetched behind the request, and a failure of STS, which is logged, costs it nothing.
+      if (atEpochMs >= held.renewAtEpochMs) renew(deadlineEpochMs).catch(() => {});
+      return held.credentials;
     },
   };
 }

@@ -7,6 +7,7 @@
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
+import { Failure } from "./errors.ts";
 import type { SecretQuery, SecretValue } from "./secrets-manager.ts";
 import { createSingleFlight } from "./single-flight.ts";
 
@@ -96,7 +97,8 @@ export function createSecretCache(parts: {
       }
       counters.misses += 1;
       const start = () => fetch(key, query, deadlineEpochMs);
-      const fetched = await fly({ key, deadlineEpochMs, start, alone: refreshNow });
+      const late = () => new Failure("timeout", `${query.secretId} was not fetched in time`);
+      const fetched = await fly({ key, deadlineEpochMs, start, late, alone: refreshNow });
       return toCached(fetched, false);
     },
   };

@@ -52,7 +52,7 @@ const toTextType = (content: unknown): string =>
 
 function pick({ name, secretString }: SecretValue, key: string): unknown {
   const content = secretString === undefined ? undefined : parseJson(secretString);
-  if (typeof content !== "object" || content === null) {
+  if (typeof content !== "object" || content === null || isRawNumber(content)) {
     throw new Failure("invalid-request", `key needs a secret that is a JSON object or array, which ${name} is not`);
   }
   let field: unknown = content;

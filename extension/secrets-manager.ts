@@ -51,9 +51,9 @@ export function createSecretsManager(parts: {
       const awsSdk = await parts.loadAwsSdk();
       const { endpoints, clientOptions } = config.aws;
       const startedAtEpochMs = now();
-      const answer = await parts.callAws(call, deadlineEpochMs, (signal) => {
+      const { requestId, ...value } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
         counters.getSecretValueCalls += 1;
-        return awsSdk.getSecretValue(
+        const answer = await awsSdk.getSecretValue(
           {
             SecretId: secretId,
             ...(versionId === undefined ? {} : { VersionId: versionId }),
@@ -62,25 +62,22 @@ export function createSecretsManager(parts: {
           { ...clientOptions, region, credentials, endpoint: endpoints.secretsManager, version: parts.version },
           signal,
         );
+        const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
+        const hasOneValue = (SecretString === undefined) !== (SecretBinary === undefined);
+        if (!ARN || !Name || !VersionId || !CreatedDate?.getTime() || !hasOneValue) throw diagnose(undefined, call);
+        return {
+          requestId: answer.$metadata.requestId,
+          arn: ARN,
+          name: Name,
+          versionId: VersionId,
+          versionStages: VersionStages ?? [],
+          createdDate: CreatedDate,
+          secretString: SecretString,
+          secretBinary: SecretBinary,
+        };
       });
-      const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
-      const hasOneValue = (SecretString === undefined) !== (SecretBinary === undefined);
-      if (!ARN || !Name || !VersionId || !CreatedDate || !hasOneValue) throw diagnose(undefined, call);
-      logger.debug("secret-fetched", {
-        secretId,
-        versionId: VersionId,
-        requestId: answer.$metadata.requestId,
-        ms: now() - startedAtEpochMs,
-      });
-      return {
-        arn: ARN,
-        name: Name,
-        versionId: VersionId,
-        versionStages: VersionStages ?? [],
-        createdDate: CreatedDate,
-        secretString: SecretString,
-        secretBinary: SecretBinary,
-      };
+      logger.debug("secret-fetched", { secretId, versionId: value.versionId, requestId, ms: now() - startedAtEpochMs });
+      return value;
     },
   };
 }

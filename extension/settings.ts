@@ -41,7 +41,7 @@ const list = (isMember: (text: string) => boolean) => (text: string) => {
 
 /** STS's own pattern: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 const STS_NAME = /^[\w+=,.@-]{2,64}$/;
-export const ROLE_ARN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?=.{1,575}$)([\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/;
+export const ROLE_ARN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?=.{1,575}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/;
 export const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
 
 export const settings = {

@@ -8,7 +8,9 @@ export interface Journey<T> {
   readonly deadlineEpochMs: DeadlineEpochMs;
   /** Starts the work; called only where there is none to join. */
   readonly start: () => Promise<T>;
-  /** Not to be joined to work that began before. */
+  /** What the wait fails with at the deadline. */
+  readonly late: () => Failure;
+  /** Not to be joined to work that began before. A crowd of such makes two pieces of work: the one under way, and the next. */
   readonly alone?: boolean;
 }
 
@@ -17,7 +19,11 @@ export type SingleFlight<T> = (journey: Journey<T>) => Promise<T>;
 interface Flight<T> {
   readonly result: Promise<T>;
   readonly deadlineEpochMs: DeadlineEpochMs;
+  readonly alone: boolean;
 }
+
+/** How much later than the joined work's one's own deadline must be to be worth another try: a crowd must not come one by one. */
+const LEAST_GAIN_MS = 100;
 
 /**
  * Work that is past its deadline was frozen, and is dying: it is abandoned, never joined. Who joined work that had an
@@ -25,30 +31,57 @@ interface Flight<T> {
  */
 export function createSingleFlight<T>(now: () => number): SingleFlight<T> {
   const flights = new Map<string, Flight<T>>();
+  const nexts = new Map<string, Promise<T>>();
 
-  function takeOff({ key, deadlineEpochMs, start }: Journey<T>): Flight<T> {
+  function takeOff({ key, deadlineEpochMs, start, alone = false }: Journey<T>): Promise<T> {
     const flight: Flight<T> = {
       deadlineEpochMs,
+      alone,
       result: start().finally(() => {
         if (flights.get(key) === flight) flights.delete(key);
       }),
     };
     flights.set(key, flight);
-    return flight;
+    return flight.result;
+  }
+
+  function findUnderWay(key: string): Flight<T> | undefined {
+    const flight = flights.get(key);
+    return flight !== undefined && now() < flight.deadlineEpochMs ? flight : undefined;
+  }
+
+  function board(journey: Journey<T>, underWay: Flight<T> | undefined): Promise<T> {
+    const { key, alone = false } = journey;
+    if (underWay === undefined || (alone && !underWay.alone)) return takeOff(journey);
+    if (!alone) return underWay.result;
+    let next = nexts.get(key);
+    if (next === undefined) {
+      const start = () => {
+        nexts.delete(key);
+        return takeOff(journey);
+      };
+      next = underWay.result.then(start, start);
+      nexts.set(key, next);
+    }
+    return next;
   }
 
   return async (journey) => {
-    const { key, deadlineEpochMs, alone = false } = journey;
+    const { key, deadlineEpochMs } = journey;
     for (;;) {
-      const underWay = alone ? undefined : flights.get(key);
-      const joined = underWay !== undefined && now() < underWay.deadlineEpochMs ? underWay : undefined;
+      let isOver = now() >= deadlineEpochMs;
+      const late = () => {
+        isOver = true;
+        return journey.late();
+      };
+      if (isOver) throw late();
+      const underWay = findUnderWay(key);
+      const result = board(journey, underWay);
       try {
-        const { result } = joined ?? takeOff(journey);
-        const late = () => new Failure("timeout", "no answer in time");
         return await within({ deadlineEpochMs, now, late, start: () => result });
       } catch (error) {
-        const wasCutShort = joined !== undefined && error instanceof Failure && error.code === "timeout";
-        if (!wasCutShort || now() >= deadlineEpochMs) throw error;
+        const wasCutShort = underWay !== undefined && error instanceof Failure && error.code === "timeout";
+        if (!wasCutShort || isOver || deadlineEpochMs - underWay.deadlineEpochMs < LEAST_GAIN_MS) throw error;
       }
     }
   };

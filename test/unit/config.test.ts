@@ -43,6 +43,7 @@ describe("a config", () => {
         roleArn: ROLE,
         targetAccountId: "111111111111",
         secretIds: [],
+        prefetchIds: [],
         allow: "any",
         externalId: undefined,
         roleSessionName: undefined,
@@ -83,7 +84,7 @@ describe("a config", () => {
       _REGION: "eu-central-1",
       _TTL_SECONDS: "60",
       _TIMEOUT_MS: "100",
-      _PREFETCH_TIMEOUT_MS: "0",
+      _PREFETCH_TIMEOUT_MS: "9000",
       _CACHE_SIZE: "10",
       _CACHE_ENABLED: "true",
       _ALLOW: "any",
@@ -94,13 +95,14 @@ describe("a config", () => {
     });
     expect(config).toMatchObject({
       secretIds: ["app/database", ARN],
+      prefetchIds: ["app/database", ARN],
       externalId: "external",
       roleSessionName: "session",
       durationSeconds: 900,
       region: "eu-central-1",
       ttlMs: 60_000,
       timeoutMs: 100,
-      prefetchTimeoutMs: 0,
+      prefetchTimeoutMs: 9_000,
       cacheSize: 10,
       allow: "any",
       httpPort: 8_080,
@@ -132,6 +134,18 @@ describe("a config", () => {
     expect(configure({ _CACHE_ENABLED: "FALSE" }).cacheSize).toBe(0);
     expect(configure({ _CACHE_ENABLED: "false", _CACHE_SIZE: "10" }).cacheSize).toBe(0);
     expect(configure({ _CACHE_ENABLED: "TRUE", _CACHE_SIZE: "10" }).cacheSize).toBe(10);
+  });
+
+  it("may leave init at once, where a failed fetch does not end it", () => {
+    expect(configure({ _PREFETCH_TIMEOUT_MS: "0" }).prefetchTimeoutMs).toBe(0);
+    expect(problemsOf({ _PREFETCH_TIMEOUT_MS: "0", _INIT_ERROR: "fail" })).toEqual([
+      `${PREFIX}PREFETCH_TIMEOUT_MS must be above 0 where INIT_ERROR is fail; got "0"`,
+    ]);
+  });
+
+  it("has the region of the secrets beside the function's", () => {
+    const config = configure({ _REGION: "us-east-1" });
+    expect([config.region, config.aws.region]).toEqual(["us-east-1", "eu-west-1"]);
   });
 
   it.each([undefined, ""])("has our own name where the function's is %j", (name) => {
@@ -213,7 +227,7 @@ describe("what a caller may ask for", () => {
     ["anything, where nothing is configured", {}, { allow: "any", secretIds: [] }],
     ["what is configured, where something is", { _SECRET_IDS: "a,b" }, { allow: "configured", secretIds: ["a", "b"] }],
     ["anything, where that is asked for", { _SECRET_IDS: "a", _ALLOW: "ANY" }, { allow: "any", secretIds: ["a"] }],
-    ["anything, with a secret of the function's own", { SECRET_NAME: "a" }, { allow: "any", secretIds: ["a"] }],
+    ["anything, with a secret of the function's own", { SECRET_NAME: "a" }, { allow: "any", secretIds: [] }],
     [
       "what is configured, whatever the function's own secret is called",
       { _SECRET_IDS: "a", SECRET_NAME: "b" },
@@ -223,22 +237,42 @@ describe("what a caller may ask for", () => {
     expect(configure(own)).toMatchObject(expected);
   });
 
+  it.each<[string, Environment]>([
+    ["none is", {}],
+    ["only the function's own secret is", { SECRET_NAME: "a" }],
+  ])("cannot be the configured ones where %s", (_, own) => {
+    expect(problemsOf({ _ALLOW: "configured", ...own })).toEqual([
+      `${PREFIX}SECRET_IDS must be set where ALLOW is configured; got nothing`,
+    ]);
+  });
+
+  it.each([",", " , ,, "])("is never anything, where a list was given and is empty: %j", (list) => {
+    for (const own of [{}, { _ALLOW: "configured" }]) {
+      expect(problemsOf({ _SECRET_IDS: list, ...own })).toEqual([
+        `${PREFIX}SECRET_IDS must be ${settings.secretIds.rule}; got "${list.trim()}"`,
+      ]);
+    }
+  });
+});
+
+describe("what is fetched in init", () => {
+  it.each<[string, Environment, readonly string[]]>([
+    ["nothing, where nothing is configured", {}, []],
+    ["what is configured", { _SECRET_IDS: "a,b" }, ["a", "b"]],
+    ["what is configured, where a caller may ask for anything", { _SECRET_IDS: "a", _ALLOW: "any" }, ["a"]],
+    ["the function's own secret, where none is configured", { SECRET_NAME: "a" }, ["a"]],
+    ["the function's own secret, without the space around it", { SECRET_NAME: " app/database\n" }, ["app/database"]],
+    ["what is configured, and not the function's own secret", { _SECRET_IDS: "a", SECRET_NAME: "b" }, ["a"]],
+  ])("is %s", (_, own, expected) => {
+    expect(configure(own).prefetchIds).toEqual(expected);
+  });
+
   it.each(["my secret", "app/*", "arn:aws:ssm:eu-west-1:111111111111:parameter/p", "é", "s".repeat(2_049), "", " "])(
     "is not changed by a SECRET_NAME that names no secret, such as %j",
     (SECRET_NAME) => {
       expect(configure({ SECRET_NAME })).toEqual(configure());
     },
   );
-
-  it("cannot be the configured ones where none is", () => {
-    expect(problemsOf({ _ALLOW: "configured" })).toEqual([
-      `${PREFIX}SECRET_IDS must be set where ALLOW is configured; got nothing`,
-    ]);
-  });
-
-  it("is never anything, where a list was given and is empty", () => {
-    expect(problemsOf({ _SECRET_IDS: " , ,, " })).toHaveLength(1);
-  });
 });
 
 describe("the token", () => {
@@ -288,9 +322,24 @@ describe("the token", () => {
     ["has a path that is not percent-encoded", "file:///100%", () => TOKEN],
   ])("in a file that %s is a problem, which names the path and nothing else", (_, text, readFile) => {
     expect(problemsOf({ _TOKEN: text }, readFile)).toEqual([
-      `${PREFIX}TOKEN must be the path of a readable file with one token in it; got "${text}"`,
+      `${PREFIX}TOKEN must be file:///path of a readable file with one token in it; got "${text}"`,
     ]);
   });
+
+  it("in a file is a problem of the variable that names the file", () => {
+    expect(problemsOf({ AWS_TOKEN: "file:///a" }, () => "")).toEqual([
+      'AWS_TOKEN must be file:///path of a readable file with one token in it; got "file:///a"',
+    ]);
+  });
+
+  it.each(["file://relative/token", "file://host/token", "file:/token", "file:token"])(
+    "is in no file that is relative to something: %s is not read",
+    (text) => {
+      expect(problemsOf({ _TOKEN: text }, () => TOKEN)).toEqual([
+        `${PREFIX}TOKEN must be file:///path of a readable file with one token in it; got "a value that is not shown"`,
+      ]);
+    },
+  );
 
   it.each(TOKENS)("in %s is not shown where it breaks the rule", (name) => {
     const earlier = Object.fromEntries(TOKENS.slice(0, TOKENS.indexOf(name)).map((other) => [other, ""]));
@@ -331,7 +380,7 @@ describe("problems", () => {
     expect(bySetting.map(({ length }) => length)).toEqual(bySetting.map(() => 1));
     expect(problems).toContain(`${PREFIX}DURATION_SECONDS must be a whole number of seconds, 900 to 3600; got "7200"`);
     expect(problems).toContain(`${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got "SecretReader"`);
-    expect(problems).toContain("AWS_REGION must be set, as Lambda does; got nothing");
+    expect(problems).toContain("AWS_REGION must be a region, as Lambda sets it; got nothing");
     expect(problems).toHaveLength(bySetting.length + 1);
     expect(problems.join()).not.toContain("CANARY");
   });
@@ -349,6 +398,12 @@ describe("problems", () => {
   it("quote what was got escaped, and cut to 200 characters", () => {
     expect(problemsOf({ _ALLOW: `"\n${"x".repeat(5_000)}` })).toEqual([
       `${PREFIX}ALLOW must be configured or any; got "\\"\\n${"x".repeat(198)}"`,
+    ]);
+  });
+
+  it("are told once, however many settings they break", () => {
+    expect(problemsOf({ AWS_ENDPOINT_URL: "not a url" })).toEqual([
+      'AWS_ENDPOINT_URL must be an http or https URL; got "not a url"',
     ]);
   });
 
@@ -386,81 +441,28 @@ describe("a name with our prefix that is no setting", () => {
   );
 
   it("may be one of many", () => {
-    const own = { _TOMORROW: "1", _DAY_AFTER: "2", _YESTERDAY: "" };
-    expect(configure(own).unknownSettings).toEqual(expect.arrayContaining([`${PREFIX}TOMORROW`, `${PREFIX}DAY_AFTER`]));
-    expect(parse({ _TOKENN: "1", _ALLOWS: "2", _ROLE_ARN: ROLE }).problems).toHaveLength(2);
+    expect(configure({ _TOMORROW: "1", _DAY_AFTER: "2" }).unknownSettings).toEqual([
+      `${PREFIX}TOMORROW`,
+      `${PREFIX}DAY_AFTER`,
+    ]);
+    expect(problemsOf({ _TOKENN: "1", _ALLOWS: "2" })).toHaveLength(2);
+  });
+
+  it("is nothing to us where it is empty, a mistake or not", () => {
+    expect(configure({ _YESTERDAY: "", _TOKENS: " " })).toEqual(configure());
   });
 
   it("is told of together with the other problems", () => {
-    const { problems } = parse({ _TOMORROW: "1", _ALLOW: "some", _TOKENN: "x" });
-    expect(problems.map((problem) => problem.split(" ")[0])).toEqual([
-      `${PREFIX}TOKENN`,
-      `${PREFIX}ALLOW`,
-      `${PREFIX}ROLE_ARN`,
+    const { problems } = parse({ _TOMORROW: "CANARY-value", _ALLOW: "some", _TOKENN: "CANARY-value", ROLE_ARN: ROLE });
+    expect(problems).toEqual([
+      `${PREFIX}TOKENN must be spelled ${PREFIX}TOKEN; got "${PREFIX}TOKENN"`,
+      `${PREFIX}ALLOW must be configured or any; got "some"`,
+      `${PREFIX}TOMORROW is not a setting of this version`,
     ]);
   });
 
   it("is nothing to us without the prefix", () => {
     const own = { ROLE_ARM: "x", TTL_SECONDS: "x", TOKEN: "x", SECRET_IDS: "*", LOG_LEVEL: "x", REGION: "x" };
     expect(configure(own)).toEqual(configure());
-  });
-});
-
-describe("what reaches the SDK", () => {
-  it("is long-term credentials without a session token too", () => {
-    const { aws } = configure({ AWS_SESSION_TOKEN: "", _TOKEN: "mine" });
-    expect(aws.credentials).toEqual({ accessKeyId: "ASIAEXAMPLE", secretAccessKey: "CANARY-key-5c2d" });
-  });
-
-  it.each(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])("is no half of credentials: %s is missing", (name) => {
-    expect(configure({ [name]: "" }).aws.credentials).toBeUndefined();
-    expect(configure({ [name]: undefined }).aws.credentials).toBeUndefined();
-  });
-
-  it("is our own token never", () => {
-    expect(configure({ _TOKEN: "mine" }).aws.credentials?.sessionToken).toBe(TOKEN);
-  });
-
-  it.each<[Environment, Config["aws"]["endpoints"]]>([
-    [{}, { sts: undefined, secretsManager: undefined }],
-    [{ AWS_ENDPOINT_URL: "http://a" }, { sts: "http://a", secretsManager: "http://a" }],
-    [{ AWS_ENDPOINT_URL_STS: "http://s" }, { sts: "http://s", secretsManager: undefined }],
-    [{ AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m" }, { sts: undefined, secretsManager: "http://m" }],
-    [
-      { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_STS: "http://s", AWS_ENDPOINT_URL_SECRETS_MANAGER: "" },
-      { sts: "http://s", secretsManager: "http://a" },
-    ],
-  ])("are the endpoints that %j gives, a service's own before the common one", (own, endpoints) => {
-    expect(configure(own).aws.endpoints).toEqual(endpoints);
-  });
-
-  it.each([
-    ["true", true],
-    ["TRUE", true],
-    ["false", false],
-    ["", false],
-    [undefined, false],
-    ["1", false],
-  ])("is FIPS and dual-stack where they are %j: %s", (text, expected) => {
-    const optionsOf = (own: Environment) => configure(own).aws.clientOptions;
-    expect(optionsOf({ AWS_USE_FIPS_ENDPOINT: text })).toEqual({
-      useFipsEndpoint: expected,
-      useDualstackEndpoint: false,
-    });
-    expect(optionsOf({ AWS_USE_DUALSTACK_ENDPOINT: text })).toEqual({
-      useFipsEndpoint: false,
-      useDualstackEndpoint: expected,
-    });
-  });
-
-  it("is the function's region, and the secrets' own beside it", () => {
-    const config = configure({ _REGION: "us-east-1" });
-    expect([config.region, config.aws.region]).toEqual(["us-east-1", "eu-west-1"]);
-  });
-
-  it("is not AWS_DEFAULT_REGION, which Lambda's users may set to anything", () => {
-    expect(problemsOf({ AWS_REGION: undefined, AWS_DEFAULT_REGION: "eu-west-1" })).toEqual([
-      "AWS_REGION must be set, as Lambda does; got nothing",
-    ]);
   });
 });

@@ -46,6 +46,20 @@ function parseError(status: number, error: Error = new SyntaxError(`Unexpected t
   });
 }
 
+/** What Node says of a certificate that it does not trust. */
+const CERTIFICATE_CODES = [
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CRL_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "HOSTNAME_MISMATCH",
+  "INVALID_CA",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+];
+
 function expectNoCanary(failure: Failure): void {
   expect(`${failure.message} ${JSON.stringify(failure)} ${failure.stack}`).not.toContain("CANARY");
   expect(failure.cause).toBeUndefined();
@@ -65,11 +79,19 @@ describe("AWS's refusal of AssumeRole", () => {
     ["RequestExpired", 400, "signature-invalid"],
     ["Throttling", 400, "throttled"],
     ["ThrottlingException", 400, "throttled"],
+    ["TooManyRequestsException", 429, "throttled"],
+    ["RequestLimitExceeded", 503, "throttled"],
     ["ValidationError", 400, "assume-role-rejected"],
+    ["ValidationException", 400, "assume-role-rejected"],
     ["PackedPolicyTooLargeException", 400, "assume-role-rejected"],
     ["MalformedPolicyDocumentException", 400, "assume-role-rejected"],
-    ["RegionDisabledException", 403, "assume-role-rejected"],
+    ["RegionDisabledException", 403, "region-disabled"],
     ["OptInRequired", 403, "assume-role-rejected"],
+    // Codes that mean something of a secret, and nothing here.
+    ["DecryptionFailure", 400, "assume-role-rejected"],
+    ["ResourceNotFoundException", 400, "assume-role-rejected"],
+    ["InvalidRequestException", 400, "assume-role-rejected"],
+    ["InvalidParameterException", 400, "assume-role-rejected"],
   ])("with %s and status %i is %s", (awsCode, status, code) => {
     const failure = diagnose(refusal(awsCode, status), assumeRole);
     expect(failure).toMatchObject({ code, details: { awsCode, requestId: REQUEST_ID } });
@@ -85,9 +107,20 @@ describe("AWS's refusal of AssumeRole", () => {
     }
   });
 
-  it("is no matter of KMS, whatever the role is called", () => {
-    const failure = diagnose(refusal("AccessDenied", 403, "User: KMS is not authorized"), assumeRole);
-    expect(failure.code).toBe("assume-role-denied");
+  it.each(["User: KMS is not authorized", "Access to KMS is not allowed"])("is no matter of KMS: %s", (text) => {
+    expect(diagnose(refusal("AccessDenied", 403, text), assumeRole).code).toBe("assume-role-denied");
+  });
+
+  it.each<[string, number, readonly string[]]>([
+    ["ValidationError", 400, ["ARN", "external ID", "session name", "duration"]],
+    ["RegionDisabledException", 403, ["enable the region eu-west-1", ROLE, "STS"]],
+    ["ExpiredToken", 403, ["function's own credentials", "execution environment"]],
+    ["InvalidClientTokenId", 403, ["function's own credentials", "execution environment"]],
+    ["SignatureDoesNotMatch", 403, ["clock", "secret access key"]],
+    ["Throttling", 400, ["CROSS_ACCOUNT_SECRETS_TTL_SECONDS", "quota"]],
+  ])("with %s has a remedy", (awsCode, status, parts) => {
+    const { details } = diagnose(refusal(awsCode, status), assumeRole);
+    for (const part of parts) expect(details.remedy).toContain(part);
   });
 });
 
@@ -101,9 +134,11 @@ describe("AWS's refusal of GetSecretValue", () => {
       "InvalidRequestException",
       400,
       "secret-deleted",
-      "was refused: the secret is marked for deletion, or has no value",
+      "was refused: the secret is marked for deletion, or has no such value",
     ],
     ["InvalidParameterException", 400, "secret-id-rejected", "was refused (InvalidParameterException)"],
+    // A code that means something of STS, and nothing here.
+    ["RegionDisabledException", 403, "secret-id-rejected", "was refused (RegionDisabledException)"],
     ["ValidationException", 400, "secret-id-rejected", "was refused (ValidationException)"],
     ["SomethingOfTomorrow", 400, "secret-id-rejected", "was refused (SomethingOfTomorrow)"],
     ["ExpiredTokenException", 400, "credentials-expired", "was refused (ExpiredTokenException)"],
@@ -125,14 +160,24 @@ describe("AWS's refusal of GetSecretValue", () => {
     expectNoCanary(failure);
   });
 
-  it("is the key's, where AWS says that access to KMS is not allowed", () => {
-    const failure = diagnose(refusal("AccessDeniedException", 400, "Access to KMS is not allowed"), getSecretValue);
+  it.each([
+    "Access to KMS is not allowed",
+    `User: ${ROLE} is not authorized to perform: kms:Decrypt on this resource because the resource does not exist`,
+  ])("is the key's, where AWS says so: %s", (text) => {
+    const failure = diagnose(refusal("AccessDeniedException", 400, text), getSecretValue);
     expect(failure).toMatchObject({
       code: "kms-denied",
       message: `${GET_SECRET_VALUE} was refused because the secret's KMS key may not be used`,
     });
     for (const part of ["kms:Decrypt", "key's policy", ROLE]) expect(failure.details.remedy).toContain(part);
     expectNoCanary(failure);
+  });
+
+  it.each([
+    "User: arn:aws:sts::111111111111:assumed-role/KMS-reader/x is not authorized to perform: secretsmanager:GetSecretValue on resource: prod/KMS/key because no identity-based policy allows it",
+    "User: arn:aws:sts::111111111111:assumed-role/r/kms is not authorized to perform: secretsmanager:GetSecretValue on resource: kms:Decrypt",
+  ])("is no matter of KMS because a name has it in it: %s", (text) => {
+    expect(diagnose(refusal("AccessDeniedException", 400, text), getSecretValue).code).toBe("get-secret-value-denied");
   });
 
   it("names the permission, and that AWS says the same of a secret that is not there", () => {
@@ -146,41 +191,69 @@ describe("AWS's refusal of GetSecretValue", () => {
     ["ResourceNotFoundException", ["name", "version", "eu-west-1", ROLE]],
     ["InvalidRequestException", ["restore-secret"]],
     ["DecryptionFailure", ["kms:Decrypt", ROLE]],
+    ["InvalidParameterException", ["id", "version", "stage"]],
+    ["ExpiredTokenException", ["session", ROLE, "renewed"]],
+    ["UnrecognizedClientException", ["session", ROLE, "renewed"]],
     ["InvalidSignatureException", ["clock"]],
+    ["ThrottlingException", ["CROSS_ACCOUNT_SECRETS_TTL_SECONDS", "quota"]],
   ])("with %s has a remedy", (awsCode, parts) => {
     const { details } = diagnose(refusal(awsCode, 400), getSecretValue);
     for (const part of parts) expect(details.remedy).toContain(part);
   });
 });
 
-describe("AWS's own trouble", () => {
-  it.each([
-    ["InternalFailure", 500],
-    ["InternalServiceError", 500],
-    ["ServiceUnavailable", 503],
-    ["RequestLimitExceeded", 503],
-    ["AccessDeniedException", 503],
-    ["ResourceNotFoundException", 599],
-    ["Unknown", 502], // what the SDK calls a refusal without a code
-  ])("is what any 5xx is, whatever the code: %s with status %i", (awsCode, status) => {
-    for (const [call, what] of [
-      [assumeRole, ASSUME_ROLE],
-      [getSecretValue, GET_SECRET_VALUE],
-    ] as const) {
-      const failure = diagnose(refusal(awsCode, status), call);
-      expect(failure).toMatchObject({ code: "aws-error", details: { requestId: REQUEST_ID } });
-      expect(failure.message.startsWith(`${what} `)).toBe(true);
+const calls = [
+  [assumeRole, ASSUME_ROLE, "sts"],
+  [getSecretValue, GET_SECRET_VALUE, "secretsmanager"],
+] as const;
+
+describe("a refusal", () => {
+  it.each(calls)("with status 429 is a throttle, whether it has a code or not: %s", (call, what) => {
+    for (const awsCode of ["Unknown", "SomethingOfTomorrow"]) {
+      const failure = diagnose(refusal(awsCode, 429), call);
+      expect(failure).toMatchObject({ code: "throttled", message: `${what} was throttled` });
       expectNoCanary(failure);
     }
+  });
+
+  it.each([`${CANARY} secret text <html>`, "a b", "", "r".repeat(65), 7, { id: CANARY }])(
+    "has no request id that is none of AWS's: %j",
+    (requestId) => {
+      const thrown = Object.assign(refusal("AccessDenied", 403), { $metadata: { httpStatusCode: 403, requestId } });
+      const failure = diagnose(thrown, getSecretValue);
+      expect(failure).toMatchObject({ code: "get-secret-value-denied", details: { requestId: undefined } });
+      expectNoCanary(failure);
+    },
+  );
+});
+
+describe("AWS's own trouble", () => {
+  it.each([
+    ["InternalFailure", 500, "InternalFailure"],
+    ["InternalServiceError", 500, "InternalServiceError"],
+    ["ServiceUnavailable", 503, "ServiceUnavailable"],
+    ["AccessDeniedException", 503, "AccessDeniedException"],
+    ["ResourceNotFoundException", 599, "ResourceNotFoundException"],
+    ["Unknown", 502, "status 502"], // what the SDK calls a refusal without a code
+  ])("is what any 5xx is, whatever the code: %s with status %i", (awsCode, status, told) => {
+    for (const [call, what] of calls) {
+      const failure = diagnose(refusal(awsCode, status), call);
+      expect(failure).toMatchObject({
+        code: "aws-error",
+        message: `${what} failed at AWS (${told})`,
+        details: { requestId: REQUEST_ID },
+      });
+      expectNoCanary(failure);
+    }
+  });
+
+  it("is what AWS calls its own fault, whatever the status", () => {
+    const thrown = Object.assign(refusal("InternalServiceError", 400), { $fault: "server" });
+    expect(diagnose(thrown, getSecretValue).code).toBe("aws-error");
   });
 });
 
 describe("a network that fails", () => {
-  const calls: readonly (readonly [AwsCall, string, string])[] = [
-    [assumeRole, ASSUME_ROLE, "sts"],
-    [getSecretValue, GET_SECRET_VALUE, "secretsmanager"],
-  ];
-
   it.each(calls)("is told of by Node's code alone, with the way out of a VPC: %s", (call, what, service) => {
     const failure = diagnose(networkError("ECONNREFUSED"), call);
     expect(failure).toMatchObject({ code: "unreachable", message: `${what} could not reach AWS (ECONNREFUSED)` });
@@ -201,14 +274,15 @@ describe("a network that fails", () => {
     "EPIPE",
     "EPROTO",
     "EADDRNOTAVAIL",
-    "CERT_HAS_EXPIRED",
-    "CERT_NOT_YET_VALID",
-    "DEPTH_ZERO_SELF_SIGNED_CERT",
-    "SELF_SIGNED_CERT_IN_CHAIN",
-    "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-    "ERR_TLS_CERT_ALTNAME_INVALID",
+    "EACCES",
+    "EPERM",
+    "EMFILE",
+    "ENFILE",
+    "ENOBUFS",
     "ERR_SSL_WRONG_VERSION_NUMBER",
+    "ERR_OSSL_EVP_UNSUPPORTED",
+    "ERR_SOCKET_CLOSED",
+    ...CERTIFICATE_CODES,
   ])("with %s is unreachable", (code) => {
     const failure = diagnose(networkError(code), getSecretValue);
     expect(failure).toMatchObject({
@@ -217,6 +291,21 @@ describe("a network that fails", () => {
     });
     expectNoCanary(failure);
   });
+
+  it.each(CERTIFICATE_CODES)("with %s has a certificate's remedy, and not a VPC's", (code) => {
+    const { remedy } = diagnose(networkError(code), getSecretValue).details;
+    for (const part of ["certificate", "NODE_EXTRA_CA_CERTS", "clock"]) expect(remedy).toContain(part);
+    expect(remedy).not.toMatch(/NAT|VPC/);
+  });
+
+  it.each([`ECONNRESET ${CANARY}`, `${CANARY} ECONNRESET`, `CERT_HAS_EXPIRED\n${CANARY}`, `ERR_SSL_${CANARY}`])(
+    "has a code that is quoted whole or not at all: %j",
+    (code) => {
+      const failure = diagnose(networkError(code), getSecretValue);
+      expect(failure.code).toBe("aws-response-invalid");
+      expectNoCanary(failure);
+    },
+  );
 
   it.each<[string, unknown]>([
     ["which the SDK calls a TimeoutError", networkError("ECONNRESET", { name: "TimeoutError" })],
@@ -241,31 +330,31 @@ describe("a network that fails", () => {
 });
 
 describe("an answer that is not AWS's", () => {
-  it.each<[string, unknown]>([
-    ["JSON cut short, with status 200", parseError(200)],
-    ["HTML, with status 200", parseError(200)],
-    ["HTML of a proxy, with status 403", parseError(403)],
-    ["a redirection", parseError(302)],
-    ["a redirection without a body", refusal("Unknown", 302)],
-    ["XML cut short", parseError(200, new Error(`XML parse error: ${CANARY}`))],
-    ["a date that is none", parseError(200, new TypeError(`Expected real number, got ${CANARY}`))],
-    ["no HTTP at all", networkError("HPE_INVALID_CONSTANT", { rawPacket: Buffer.from(CANARY) })],
-    ["a code that is a text", refusal(`${CANARY} is a secret`, 400)],
-    ["nothing in it", undefined],
-    ["null", null],
-    ["a text", CANARY],
-    ["a number", 7],
-    ["an error without a name", Object.assign(new Error(CANARY), { name: undefined, $metadata: null })],
-    ["an error of another make", { name: 7, code: {}, cause: null, message: [CANARY], $metadata: {} }],
-  ])("is told from a refusal: %s", (_, thrown) => {
-    for (const [call, what] of [
-      [assumeRole, ASSUME_ROLE],
-      [getSecretValue, GET_SECRET_VALUE],
-    ] as const) {
+  it.each<[string, unknown, string]>([
+    ["JSON cut short, with status 200", parseError(200), " (status 200)"],
+    ["HTML, with status 200", parseError(200), " (status 200)"],
+    ["HTML of a proxy, with status 403", parseError(403), " (status 403)"],
+    ["a refusal of a proxy, with status 403 and no code", refusal("Unknown", 403), " (status 403)"],
+    ["a refusal of a proxy, with status 407 and no code", refusal("Unknown", 407), " (status 407)"],
+    ["a redirection", parseError(302), " (status 302)"],
+    ["a redirection without a body", refusal("Unknown", 302), " (status 302)"],
+    ["XML cut short", parseError(200, new Error(`XML parse error: ${CANARY}`)), " (status 200)"],
+    ["a date that is none", parseError(200, new TypeError(`Expected real number, got ${CANARY}`)), " (status 200)"],
+    ["no HTTP at all", networkError("HPE_INVALID_CONSTANT", { rawPacket: Buffer.from(CANARY) }), ""],
+    ["a code that is a text", refusal(`${CANARY} is a secret`, 400), " (status 400)"],
+    ["nothing in it", undefined, ""],
+    ["null", null, ""],
+    ["a text", CANARY, ""],
+    ["a number", 7, ""],
+    ["an error without a name", Object.assign(new Error(CANARY), { name: undefined }), ""],
+    ["an error whose metadata is null", Object.assign(new Error(CANARY), { $metadata: null }), ""],
+    ["an error of another make", { name: 7, code: {}, cause: null, message: [CANARY], $metadata: {} }, ""],
+  ])("is told from a refusal: %s", (_, thrown, status) => {
+    for (const [call, what] of calls) {
       const failure = diagnose(thrown, call);
       expect(failure).toMatchObject({
         code: "aws-response-invalid",
-        message: `${what} got an answer that is not AWS's`,
+        message: `${what} got an answer that is not AWS's${status}`,
       });
       expectNoCanary(failure);
     }
@@ -291,12 +380,21 @@ describe("a failure of ours", () => {
     expect(diagnose(failure, getSecretValue)).toBe(failure);
   });
 
-  it.each([
-    [assumeRole, `AssumeRole of ${ROLE} in eu-west-1 got no answer in time`, "sts"],
-    [getSecretValue, "GetSecretValue of app/db in eu-west-1 got no answer in time", "secretsmanager"],
-  ] as const)("at the deadline says what was waited for, and the way out of a VPC: %s", (call, message, service) => {
+  it.each(calls)("at the deadline says what was waited for, and the way out of a VPC: %s", (call, what, service) => {
     const failure = toTimeout(call);
-    expect(failure).toMatchObject({ code: "timeout", message });
+    expect(failure).toMatchObject({ code: "timeout", message: `${what} got no answer in time` });
     expect(failure.details.remedy).toContain(`interface endpoints for ${service} in eu-west-1`);
   });
+
+  it.each(["AbortError", "TimeoutError"])(
+    "is what the SDK's %s is, which it ends a call with that is too late",
+    (name) => {
+      const thrown = Object.assign(new Error(`Request aborted ${CANARY}`), { name });
+      for (const [call] of calls) {
+        const failure = diagnose(thrown, call);
+        expect(failure).toEqual(toTimeout(call));
+        expectNoCanary(failure);
+      }
+    },
+  );
 });

@@ -19,6 +19,7 @@ const expected: Record<FailureCode, readonly [FailureKind, number, string]> = {
   "secret-id-rejected": ["absent", 400, "InvalidParameterException"],
   "assume-role-denied": ["denied", 403, "AccessDeniedException"],
   "assume-role-rejected": ["denied", 403, "AccessDeniedException"],
+  "region-disabled": ["denied", 403, "AccessDeniedException"],
   "get-secret-value-denied": ["denied", 403, "AccessDeniedException"],
   "kms-denied": ["denied", 403, "AccessDeniedException"],
   "credentials-missing": ["credentials", 502, "UnrecognizedClientException"],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Failure, toFailure } from "../../extension/errors.ts";
+import { Failure, PublicError, toFailure, toPublicText } from "../../extension/errors.ts";
 
 const CANARY = "CANARY-9d2b";
 
@@ -18,7 +18,7 @@ describe("a failure", () => {
     const details = { remedy: "do it", requestId: "r-1", awsCode: "AccessDenied" };
     const failure = new Failure("kms-denied", "may not", details);
     expect(failure).toBeInstanceOf(Error);
-    expect(failure).toMatchObject({ name: "Failure", code: "kms-denied", message: "may not", details });
+    expect(failure).toMatchObject({ code: "kms-denied", message: "may not", details });
   });
 
   it("needs no details", () => {
@@ -44,5 +44,28 @@ describe("a failure", () => {
     expect(failure).toMatchObject({ code: "internal", message: "the extension failed at this request", details: {} });
     expect(failure.cause).toBeUndefined();
     expect(`${failure.stack}${JSON.stringify(failure)}`).not.toContain(CANARY);
+  });
+});
+
+describe("what may be said of anything thrown", () => {
+  it.each<[string, Error]>([
+    ["an error that we worded", new PublicError("port 2773 is taken")],
+    ["a failure", new Failure("timeout", "port 2773 is taken")],
+  ])("is the message of %s", (_, thrown) => {
+    expect(toPublicText(thrown)).toBe("port 2773 is taken");
+  });
+
+  it.each<[string, unknown]>([
+    ["Error", new Error(CANARY, { cause: CANARY })],
+    ["TypeError", new TypeError(CANARY)],
+    ["SyntaxError", catchFrom(() => JSON.parse(CANARY))],
+    ["AggregateError", new AggregateError([new Error(CANARY)], CANARY)],
+    ["Error", Object.assign(new Error(CANARY), { name: CANARY, code: CANARY })],
+    ["object", { message: CANARY, toString: () => CANARY }],
+    ["object", null],
+    ["string", CANARY],
+    ["undefined", undefined],
+  ])("is the class or the type alone, %s, of what is not ours", (kind, thrown) => {
+    expect(toPublicText(thrown)).toBe(`unexpected ${kind}`);
   });
 });

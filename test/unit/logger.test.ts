@@ -36,6 +36,14 @@ describe("a log line", () => {
     expect(written[0]).not.toContain("code");
   });
 
+  it("says when, how grave, by whom and what, whatever its fields are called", () => {
+    const { logger, written } = collect("info");
+    logger.error("bug", { time: "never", level: "debug", extension: "another", event: "nothing", message: "m" });
+    expect(written).toEqual([
+      '{"time":"2026-02-03T04:05:06.007Z","level":"error","extension":"cross-account-secrets","event":"bug","message":"m"}\n',
+    ]);
+  });
+
   it("stays one line whatever a field holds", () => {
     const { logger, written } = collect("info");
     logger.error("init-error", { message: 'a "quoted"\r\nsecond line' });

@@ -197,6 +197,26 @@ describe("one field of a secret", () => {
     expect(pick("1", ["a", "b"]).body).toBe("b");
   });
 
+  it("of an array is a member of it, and its length is none", () => {
+    expect(() => pick("length", ["a", "b"])).toThrow(expect.objectContaining({ code: "key-not-found" }));
+  });
+
+  it.each(["/a~2", "/a~", "/~", "/a~2b/c", "/~0~", "/missing/~x"])(
+    "%s is no JSON Pointer, and refused as such",
+    (key) => {
+      expect(() => pick(key, { "a~2": 1, "a~": 2, "~": 3 })).toThrow(
+        expect.objectContaining({
+          code: "invalid-request",
+          message: "in a JSON Pointer, ~ must be written ~0, and / ~1",
+        }),
+      );
+    },
+  );
+
+  it.each(["a~2", "a~", "~"])("%s is a name, in which a tilde is a tilde", (name) => {
+    expect(pick(name, { "a~2": 1, "a~": 1, "~": 1 }).body).toBe("1");
+  });
+
   it.each([
     "constructor",
     "__proto__",
@@ -218,6 +238,7 @@ describe("one field of a secret", () => {
     "/foo/01",
     "/foo/1.0",
     "/foo/",
+    "/foo/length",
     "/text/0",
     "/text/length",
     "/nothing/0",
@@ -235,6 +256,30 @@ describe("one field of a secret", () => {
     const secret = text(`{"${name}":{"inner":"own"}}`);
     expect(toBareReply(secret, name).body).toBe('{"inner":"own"}');
     expect(toBareReply(secret, `/${name}/inner`).body).toBe("own");
+  });
+
+  // JSON.rawJSON came with Node 22. The standalone layers carry a Node that has it, and so has the nodejs runtime from
+  // nodejs22.x on; an older one says what JavaScript makes of the number.
+  it.each(["12345678901234567890", "-0", "1.10", "1E5", "1e-7", "1e400", "0.1000000000000000055511151231257827"])(
+    "that is the number %s keeps its digits, where Node can",
+    (digits) => {
+      const expected = "rawJSON" in JSON ? digits : JSON.stringify(JSON.parse(digits));
+      const secret = text(`{"number": ${digits}, "deep": {"numbers": [ ${digits} ]}}`);
+      expect(toBareReply(secret, "number")).toMatchObject({
+        headers: { "Content-Type": "text/plain; charset=utf-8" },
+        body: expected,
+      });
+      expect(toBareReply(secret, "/deep/numbers/0").body).toBe(expected);
+      expect(toBareReply(secret, "deep")).toMatchObject({
+        headers: { "Content-Type": "application/json" },
+        body: `{"numbers":[${expected}]}`,
+      });
+    },
+  );
+
+  it.each(["/number/rawJSON", "/number/0"])("%s is not found: a number has no fields, however long it is", (key) => {
+    const secret = text('{"number": 12345678901234567890}');
+    expect(() => toBareReply(secret, key)).toThrow(expect.objectContaining({ code: "key-not-found" }));
   });
 
   it("is quoted escaped, and cut, when it is not found", () => {

@@ -1,0 +1,443 @@
+import { describe, expect, it, vi } from "vitest";
+import type { Config } from "../../extension/config.ts";
+import { createCounters } from "../../extension/counters.ts";
+import { Failure } from "../../extension/errors.ts";
+import { createHttpHandler, type LocalRequest } from "../../extension/http-handler.ts";
+import type { SecretCache } from "../../extension/secret-cache.ts";
+import { createConfig } from "../support/config.ts";
+import { createLog } from "../support/log.ts";
+
+const NOW_EPOCH_MS = Date.UTC(2026, 0, 1);
+const CANARY = "CANARY-not-to-be-repeated";
+const TOKEN = "the-token-of-the-function";
+const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
+const APP_ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
+const GET_APP = "/secretsmanager/get?secretId=app/database";
+
+const toSecret = (name: string, arn = APP_ARN) => ({
+  value: {
+    arn,
+    name,
+    versionId: "11111111-2222-3333-4444-555555555555",
+    versionStages: ["AWSCURRENT"],
+    createdDate: new Date("2022-11-16T08:22:40.499Z"),
+    secretString: '{"password":"s3cret"}',
+    secretBinary: undefined,
+  },
+  isHit: true,
+  ageMs: 88_400,
+  ttlMs: 211_600,
+});
+
+/** A handler over a cache that answers as it is told, and complains when it was not told. */
+function setUp(overrides: Partial<Config> = {}) {
+  const counters = createCounters();
+  const { logger, lines } = createLog();
+  const get = vi.fn<SecretCache["get"]>(async ({ secretId }) => {
+    throw new Error(`no look-up was expected, but ${secretId} was looked up`);
+  });
+  const config = createConfig({ token: TOKEN, ...overrides });
+  const handler = createHttpHandler({ config, cache: { get }, counters, logger, now: () => NOW_EPOCH_MS });
+  const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
+  const ask = (target: string, request: Partial<LocalRequest> = {}) =>
+    handler({ method: "GET", target, ...request, headers: { ...headers, ...request.headers } });
+  /** Status and `__type`, which is all that most refusals differ in. */
+  async function outcomeOf(target: string, request: Partial<LocalRequest> = {}): Promise<string> {
+    const { status, body } = await ask(target, request);
+    return status === 200 ? "200" : `${status} ${JSON.parse(String(body)).__type}`;
+  }
+  return { ask, counters, get, lines, outcomeOf };
+}
+
+describe("the guards", () => {
+  it("stand in a column, cheapest first: each is reached when those before it are content", async () => {
+    const { get, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "configured" });
+    get.mockResolvedValue(toSecret("app/database"));
+    const everythingWrong = {
+      method: "POST",
+      headers: {
+        "x-forwarded-for": "10.0.0.1",
+        host: "evil.example.com",
+        "x-aws-parameters-secrets-token": "wrong",
+      },
+    };
+    const role = (account: string) => `roleArn=arn:aws:iam::${account}:role/SecretReader`;
+    const notForwarded = { ...everythingWrong, headers: { ...everythingWrong.headers, "x-forwarded-for": undefined } };
+    const ourHost = { ...notForwarded, headers: { ...notForwarded.headers, host: "127.0.0.1:2773" } };
+    const trusted = { ...ourHost, headers: { ...ourHost.headers, "x-aws-parameters-secrets-token": TOKEN } };
+    const steps: [string, Partial<LocalRequest>][] = [
+      ["/nowhere?secretId=other&colour=red", everythingWrong],
+      ["/nowhere?secretId=other&colour=red", notForwarded],
+      ["/nowhere?secretId=other&colour=red", ourHost],
+      ["/nowhere?secretId=other&colour=red", trusted],
+      ["/nowhere?secretId=other&colour=red", { ...trusted, method: "GET" }],
+      [`/secretsmanager/get?secretId=other&colour=red&${role("999999999999")}`, { ...trusted, method: "GET" }],
+      [`/secretsmanager/get?secretId=other&${role("999999999999")}`, { ...trusted, method: "GET" }],
+      [`/secretsmanager/get?secretId=other&${role("111111111111")}`, { ...trusted, method: "GET" }],
+      [`/secretsmanager/get?secretId=app/database&${role("111111111111")}`, { ...trusted, method: "GET" }],
+    ];
+    const outcomes: string[] = [];
+    for (const [target, request] of steps) outcomes.push(await outcomeOf(target, request));
+    expect(outcomes).toEqual([
+      "400 ValidationException",
+      "400 ValidationException",
+      "403 BadToken",
+      "405 MethodNotAllowedException",
+      "404 UnknownOperationException",
+      "400 ValidationException",
+      "403 AccessDeniedException",
+      "403 AccessDeniedException",
+      "200",
+    ]);
+    expect(get).toHaveBeenCalledTimes(1);
+  });
+
+  it("tell what is wrong, and never what was sent as token", async () => {
+    const { ask } = setUp({ secretIds: ["app/database"], allow: "configured" });
+    const requests: [string, Partial<LocalRequest>, RegExp][] = [
+      [GET_APP, { headers: { "x-forwarded-for": "10.0.0.1" } }, /X-Forwarded-For/],
+      [GET_APP, { headers: { host: CANARY } }, /127\.0\.0\.1:2773 or localhost:2773/],
+      [GET_APP, { headers: { "x-aws-parameters-secrets-token": CANARY } }, /X-Aws-Parameters-Secrets-Token/],
+      [GET_APP, { method: "DELETE" }, /GET/],
+      ["/nowhere", {}, /\/secretsmanager\/get/],
+      ["/secretsmanager/get", {}, /missing/],
+      ["/secretsmanager/get?secretId=other", {}, /CROSS_ACCOUNT_SECRETS_SECRET_IDS/],
+    ];
+    for (const [target, request, telling] of requests) {
+      const { status, headers, body } = await ask(target, request);
+      expect(status).toBeGreaterThanOrEqual(400);
+      expect(headers).toMatchObject({ "Content-Type": "application/json", "Cache-Control": "no-store" });
+      expect(Object.keys(JSON.parse(String(body)))).toEqual(expect.arrayContaining(["__type", "message"]));
+      expect(body).toMatch(telling);
+      expect(body).not.toContain(CANARY);
+      expect(body).not.toContain(TOKEN);
+    }
+  });
+
+  it("count and log nothing but the number of requests", async () => {
+    const { ask, counters, lines } = setUp();
+    await ask("/ping");
+    await ask("/nowhere");
+    await ask(GET_APP, { headers: { "x-aws-parameters-secrets-token": "wrong" } });
+    expect(counters).toEqual({ ...createCounters(), requests: 3 });
+    expect(lines).toEqual([]);
+  });
+});
+
+describe("X-Forwarded-For", () => {
+  it.each(["10.0.0.1", "127.0.0.1", ""])("is refused whatever it says (%j)", async (forwardedFor) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(GET_APP, { headers: { "x-forwarded-for": forwardedFor } })).toBe("400 ValidationException");
+  });
+});
+
+describe("Host", () => {
+  it.each(["127.0.0.1:2773", "localhost:2773", "LOCALHOST:2773"])("may be %s", async (host) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf("/ping", { headers: { host } })).toBe("200");
+  });
+
+  it.each([
+    undefined,
+    "",
+    "localhost",
+    "127.0.0.1",
+    "127.0.0.1:80",
+    "127.0.0.1:27730",
+    "127.0.0.2:2773",
+    "0.0.0.0:2773",
+    "[::1]:2773",
+    "localhost.example.com:2773",
+    "localhost:2773.example.com",
+    "user@localhost:2773",
+  ])("may not be %s: DNS rebinding brings a foreign one", async (host) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf("/ping", { headers: { host } })).toBe("400 ValidationException");
+  });
+
+  it.each([
+    ["127.0.0.1", 80, "200"],
+    ["localhost:80", 80, "200"],
+    ["localhost:2773", 80, "400 ValidationException"],
+    ["localhost:8080", 8_080, "200"],
+  ])("%s is right for a port of %d: %s", async (host, httpPort, outcome) => {
+    const { outcomeOf } = setUp({ httpPort });
+    expect(await outcomeOf("/ping", { headers: { host } })).toBe(outcome);
+  });
+});
+
+describe("the token", () => {
+  const none = { "x-aws-parameters-secrets-token": undefined };
+
+  it.each(["x-aws-parameters-secrets-token", "x-vault-token"])("may come in %s", async (name) => {
+    const { get, outcomeOf } = setUp();
+    get.mockResolvedValue(toSecret("app/database"));
+    expect(await outcomeOf(GET_APP, { headers: { ...none, [name]: TOKEN } })).toBe("200");
+  });
+
+  it("is enough in one of the headers", async () => {
+    const { get, outcomeOf } = setUp();
+    get.mockResolvedValue(toSecret("app/database"));
+    expect(await outcomeOf(GET_APP, { headers: { "x-vault-token": "another" } })).toBe("200");
+  });
+
+  it.each([
+    undefined,
+    "",
+    "wrong",
+    TOKEN.slice(0, -1),
+    `${TOKEN}x`,
+    ` ${TOKEN}`,
+    `${TOKEN}, ${TOKEN}`,
+    TOKEN.toUpperCase(),
+    "x".repeat(10_000),
+    "\u00fc".repeat(TOKEN.length),
+  ])("of any other length or text is refused: %s", async (token) => {
+    const { outcomeOf } = setUp();
+    const headers = { "x-aws-parameters-secrets-token": token, "x-vault-token": token };
+    expect(await outcomeOf(GET_APP, { headers })).toBe("403 BadToken");
+  });
+
+  it("is asked for on paths that there are not, too", async () => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf("/nowhere", { headers: none })).toBe("403 BadToken");
+    expect(await outcomeOf("/pinging", { headers: none })).toBe("403 BadToken");
+    expect(await outcomeOf("/ping/", { headers: none })).toBe("403 BadToken");
+    expect(await outcomeOf("http://127.0.0.1:2773/ping", { headers: none })).toBe("403 BadToken");
+  });
+});
+
+describe("/ping", () => {
+  const headers = { "x-aws-parameters-secrets-token": undefined };
+
+  it("is healthy, without a token", async () => {
+    const { ask } = setUp();
+    expect(await ask("/ping", { headers })).toEqual({
+      status: 200,
+      headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store" },
+      body: "healthy",
+    });
+  });
+
+  it.each([
+    ["a forwarded one", "/ping", { headers: { ...headers, "x-forwarded-for": "10.0.0.1" } }, "400 ValidationException"],
+    ["a foreign host", "/ping", { headers: { ...headers, host: "example.com" } }, "400 ValidationException"],
+    ["another method", "/ping", { headers, method: "POST" }, "405 MethodNotAllowedException"],
+    ["a parameter", "/ping?a=b", { headers }, "400 ValidationException"],
+  ])("is exempt from no other guard: %s", async (_, target, request, outcome) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(target, request)).toBe(outcome);
+  });
+});
+
+describe("method and path", () => {
+  it.each(["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "get"])(
+    "%s is refused, with what is allowed",
+    async (method) => {
+      const { ask } = setUp();
+      const { status, headers } = await ask(GET_APP, { method });
+      expect(status).toBe(405);
+      expect(headers).toMatchObject({ Allow: "GET" });
+    },
+  );
+
+  it.each([
+    "/",
+    "/secretsmanager",
+    "/secretsmanager/get/",
+    "/SecretsManager/get?secretId=a",
+    "//secretsmanager/get?secretId=a",
+    "/x/../secretsmanager/get?secretId=a",
+    "/secretsmanager/./get?secretId=a",
+    "/secretsmanager%2Fget?secretId=a",
+    "/secrets",
+  ])("%s is no path that is known, and is not made into one", async (target) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(target)).toBe("404 UnknownOperationException");
+  });
+
+  it.each(["http://127.0.0.1:2773/secretsmanager/get?secretId=a", "*", ""])("%j is no path at all", async (target) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(target)).toBe("400 ValidationException");
+  });
+});
+
+describe("a look-up", () => {
+  it("is what the request says, within the time that one request may take", async () => {
+    const { ask, get } = setUp({ timeoutMs: 700 });
+    get.mockResolvedValue(toSecret("app/database"));
+    await ask(`${GET_APP}&versionId=1&versionStage=AWSPREVIOUS&refreshNow=true&roleArn=${ROLE_ARN}`);
+    await ask("/secrets/app/database");
+    expect(get.mock.calls).toEqual([
+      [
+        { secretId: "app/database", versionId: "1", versionStage: "AWSPREVIOUS" },
+        { deadlineEpochMs: NOW_EPOCH_MS + 700, refreshNow: true },
+      ],
+      [{ secretId: "app/database" }, { deadlineEpochMs: NOW_EPOCH_MS + 700, refreshNow: false }],
+    ]);
+  });
+
+  it("is answered in the form of AWS's extension at its path", async () => {
+    const { ask, get } = setUp();
+    get.mockResolvedValue(toSecret("app/database"));
+    const { status, headers, body } = await ask(GET_APP);
+    expect(status).toBe(200);
+    expect(headers).toEqual({
+      "Content-Type": "application/json",
+      "Cache-Control": "no-store",
+      ETag: '"11111111-2222-3333-4444-555555555555"',
+      Age: "88",
+      "Cache-Status": "cross-account-secrets; hit; ttl=211",
+    });
+    expect(JSON.parse(String(body))).toMatchObject({ Name: "app/database", SecretString: '{"password":"s3cret"}' });
+  });
+
+  it("is answered with the bare value, or a field of it, at /secrets/", async () => {
+    const { ask, get } = setUp();
+    get.mockResolvedValue(toSecret("app/database"));
+    expect(await ask("/secrets/app%2Fdatabase")).toMatchObject({ status: 200, body: '{"password":"s3cret"}' });
+    expect(await ask("/secrets/app/database?key=password")).toMatchObject({ status: 200, body: "s3cret" });
+    expect(await ask("/secrets/app/database?key=user")).toMatchObject({ status: 404 });
+  });
+
+  it("that fails is answered with its cause, remedy and AWS's request id, and is no news for the log", async () => {
+    const { ask, get, lines } = setUp();
+    get.mockRejectedValue(
+      new Failure("kms-denied", "the key may not be used", {
+        remedy: "allow kms:Decrypt",
+        requestId: "the-request-id",
+        awsCode: "AccessDeniedException",
+      }),
+    );
+    const { status, body } = await ask(GET_APP);
+    expect(status).toBe(403);
+    expect(JSON.parse(String(body))).toEqual({
+      __type: "AccessDeniedException",
+      message: "the key may not be used",
+      remedy: "allow kms:Decrypt",
+      requestId: "the-request-id",
+    });
+    expect(lines).toEqual([]);
+  });
+
+  it.each([new TypeError(CANARY), CANARY, undefined, null, { message: CANARY }])(
+    "that meets a bug of ours is answered 500, without the bug's text (%#)",
+    async (thrown) => {
+      const { ask, get, lines } = setUp();
+      get.mockRejectedValue(thrown);
+      const { status, headers, body } = await ask(GET_APP);
+      expect(status).toBe(500);
+      expect(headers).toMatchObject({ "Content-Type": "application/json", "Cache-Control": "no-store" });
+      expect(JSON.parse(String(body))).toEqual({ __type: "InternalFailure", message: expect.any(String) });
+      expect(body).not.toContain(CANARY);
+      expect(lines).toMatchObject([{ level: "error" }]);
+      expect(JSON.stringify(lines)).not.toContain(CANARY);
+    },
+  );
+});
+
+describe("roleArn", () => {
+  it("may be the configured one", async () => {
+    const { get, outcomeOf } = setUp();
+    get.mockResolvedValue(toSecret("app/database"));
+    expect(await outcomeOf(`${GET_APP}&roleArn=${ROLE_ARN}`)).toBe("200");
+    expect(await outcomeOf(`/secrets/app/database?roleArn=${encodeURIComponent(ROLE_ARN)}`)).toBe("200");
+  });
+
+  it.each([
+    `${ROLE_ARN}2`,
+    "arn:aws:iam::222222222222:role/SecretReader",
+    "arn:aws:iam::111111111111:role/x/SecretReader",
+  ])("may be no other, though any secret may be asked for: %s", async (roleArn) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(`${GET_APP}&roleArn=${roleArn}`)).toBe("403 AccessDeniedException");
+  });
+
+  it("has to be one", async () => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(`${GET_APP}&roleArn=SecretReader`)).toBe("400 ValidationException");
+  });
+});
+
+describe("the allow-list", () => {
+  const PARTIAL_ARN = APP_ARN.replace("-AbCdEf", "");
+  const OTHER_ACCOUNT = APP_ARN.replace("111111111111", "333333333333");
+  const OTHER_REGION = APP_ARN.replace("eu-west-1", "us-east-1");
+  const DENIED = "403 AccessDeniedException";
+
+  it.each(["app/database", APP_ARN, PARTIAL_ARN])(
+    "of %s lets its secret through by each of its names",
+    async (configured) => {
+      const { get, outcomeOf } = setUp({ secretIds: [configured], allow: "configured" });
+      get.mockResolvedValue(toSecret("app/database"));
+      for (const secretId of ["app/database", APP_ARN, PARTIAL_ARN]) {
+        expect(await outcomeOf(`/secretsmanager/get?secretId=${secretId}`)).toBe("200");
+        expect(await outcomeOf(`/secrets/${encodeURIComponent(secretId)}`)).toBe("200");
+      }
+    },
+  );
+
+  it.each(["app/database", APP_ARN, PARTIAL_ARN])(
+    "of %s lets nothing else through, and AWS is not asked",
+    async (configured) => {
+      const { get, outcomeOf } = setUp({ secretIds: [configured], allow: "configured" });
+      for (const secretId of [
+        "app",
+        "app/database2",
+        "app/databas",
+        "APP/DATABASE",
+        "app/database/prod",
+        OTHER_ACCOUNT,
+        OTHER_REGION,
+        `${PARTIAL_ARN}-prod-AbCdEf`,
+      ]) {
+        expect(await outcomeOf(`/secretsmanager/get?secretId=${secretId}`)).toBe(DENIED);
+      }
+      expect(get).not.toHaveBeenCalled();
+    },
+  );
+
+  it.each([
+    { configured: "app/database", asked: `${PARTIAL_ARN}-secret`, name: "app/database-secret" },
+    { configured: `${PARTIAL_ARN}-secret`, asked: "app/database", name: "app/database" },
+    { configured: APP_ARN, asked: APP_ARN.replace("AbCdEf", "XyZ123"), name: "app/database" },
+  ])("believes what AWS answers: $asked is not $configured", async ({ configured, asked, name }) => {
+    const { get, outcomeOf } = setUp({ secretIds: [configured], allow: "configured" });
+    const arn = `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${name}-XyZ123`;
+    get.mockResolvedValue(toSecret(name, arn));
+    expect(await outcomeOf(`/secretsmanager/get?secretId=${asked}`)).toBe(DENIED);
+  });
+
+  it("does not show what AWS answered, when it is refused", async () => {
+    const { ask, get } = setUp({ secretIds: ["app/database"], allow: "configured" });
+    get.mockResolvedValue(toSecret("app/database-secret", `${PARTIAL_ARN}-secret-XyZ123`));
+    const { headers, body } = await ask(`/secretsmanager/get?secretId=${PARTIAL_ARN}-secret`);
+    expect(JSON.stringify({ headers, body })).not.toMatch(/s3cret|11111111-2222/);
+  });
+
+  it("is not fooled by two configured secrets, one of which may be called like the other", async () => {
+    const ambiguous = `${PARTIAL_ARN}-secret`;
+    const { get, outcomeOf } = setUp({ secretIds: ["app/database", "app/other"], allow: "configured" });
+    get.mockResolvedValue(toSecret("app/other", APP_ARN.replace("database", "other")));
+    expect(await outcomeOf(`/secretsmanager/get?secretId=${ambiguous}`)).toBe(DENIED);
+  });
+
+  it("takes a bare name for one of the target role's account and of the region that is asked", async () => {
+    const { get, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "configured", region: "us-east-1" });
+    get.mockResolvedValue(toSecret("app/database", OTHER_REGION));
+    expect(await outcomeOf(`/secretsmanager/get?secretId=${OTHER_REGION}`)).toBe("200");
+    expect(await outcomeOf(`/secretsmanager/get?secretId=${APP_ARN}`)).toBe(DENIED);
+  });
+
+  it("may be any secret of the target role", async () => {
+    const { get, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "any" });
+    get.mockResolvedValue(toSecret("other", OTHER_REGION));
+    expect(await outcomeOf("/secretsmanager/get?secretId=other")).toBe("200");
+    expect(await outcomeOf(`/secretsmanager/get?secretId=${OTHER_REGION}`)).toBe("200");
+  });
+
+  it("of nothing lets nothing through", async () => {
+    const { outcomeOf } = setUp({ secretIds: [], allow: "configured" });
+    expect(await outcomeOf(GET_APP)).toBe(DENIED);
+  });
+});

@@ -1,0 +1,317 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Config } from "../../extension/config.ts";
+import { createCounters } from "../../extension/counters.ts";
+import { Failure, PublicError } from "../../extension/errors.ts";
+import { type Life, live, refuseInit } from "../../extension/lifecycle.ts";
+import { createConfig } from "../support/config.ts";
+import { createLog } from "../support/log.ts";
+import { refusalOf } from "../support/refusal-of.ts";
+
+const START_EPOCH_MS = Date.UTC(2026, 0, 1);
+const CANARY = "CANARY-not-to-be-repeated";
+
+const denied = () => new Failure("assume-role-denied", "AssumeRole was refused");
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: START_EPOCH_MS });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** What each part does when it is its turn; without a word, what it should. */
+interface Acts {
+  readonly listen?: () => Promise<void>;
+  readonly register?: () => Promise<void>;
+  readonly fetch?: () => Promise<unknown>;
+  readonly untilShutdown?: () => Promise<void>;
+  readonly close?: () => Promise<void>;
+  readonly isFirstInit?: boolean;
+}
+
+/** A life of fakes, with a journal of what was asked of them in which order, and when it was done. */
+function setUp(overrides: Partial<Config> = {}, acts: Acts = {}) {
+  const journal: string[] = [];
+  const { logger, lines } = createLog();
+  /** Time is told as what is left of it. */
+  const act = async (name: string, deed: (() => Promise<unknown>) | undefined) => {
+    journal.push(name);
+    await deed?.();
+    journal.push(`${name}: done`);
+  };
+  const left = (deadlineEpochMs: number) => `${deadlineEpochMs - Date.now()} ms`;
+  const life: Life = {
+    config: createConfig(overrides),
+    api: {
+      register: () => act("register", acts.register),
+      untilShutdown: async () => {
+        await act("untilShutdown", acts.untilShutdown);
+        return { reason: "spindown", deadlineEpochMs: Date.now() + 2_000 };
+      },
+      initError: (type, message) => act(`initError ${type}: ${message}`, undefined),
+      exitError: (type) => act(`exitError ${type}`, undefined),
+    },
+    server: {
+      listen: () => act("listen", acts.listen),
+      close: (graceMs) => act(`close within ${graceMs} ms`, acts.close),
+    },
+    credentials: {
+      get: async (deadlineEpochMs) => {
+        await act(`assume role within ${left(deadlineEpochMs)}`, acts.fetch);
+        return { accessKeyId: "ASIA", secretAccessKey: CANARY, sessionToken: CANARY };
+      },
+    },
+    cache: {
+      get: async ({ secretId }, { deadlineEpochMs }) => {
+        await act(`fetch ${secretId} within ${left(deadlineEpochMs)}`, acts.fetch);
+        const [arn, name, versionId] = ["arn", secretId, "1"];
+        const identity = { arn, name, versionId, versionStages: [], createdDate: new Date(0) };
+        const value = { ...identity, secretString: CANARY, secretBinary: undefined };
+        return { value, isHit: false, ageMs: 0, ttlMs: 0 };
+      },
+    },
+    isFirstInit: () => acts.isFirstInit ?? true,
+    counters: { ...createCounters(), requests: 3 },
+    logger,
+    now: Date.now,
+    version: "1.2.3",
+  };
+  const events = () => lines.map(({ level, event }) => `${level} ${event}`);
+  return { life, journal, lines, events };
+}
+
+const never = () => new Promise<void>(() => {});
+/** Work of that length. */
+const lasting = (ms: number) => () => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+describe("the life of an execution environment", () => {
+  it("is: listen, register, fetch, say that init is over, serve, leave", async () => {
+    const { life, journal, lines } = setUp(
+      { prefetchIds: ["app/a", "app/b"] },
+      { fetch: lasting(100), close: lasting(50) },
+    );
+    const exitCode = live(life).finally(() => journal.push("exit"));
+    await vi.advanceTimersByTimeAsync(150);
+    expect(await exitCode).toBe(0);
+    expect(journal).toEqual([
+      "listen",
+      "listen: done",
+      "register",
+      "register: done",
+      "assume role within 2500 ms",
+      "fetch app/a within 2500 ms",
+      "fetch app/b within 2500 ms",
+      "assume role within 2500 ms: done",
+      "fetch app/a within 2500 ms: done",
+      "fetch app/b within 2500 ms: done",
+      "untilShutdown",
+      "untilShutdown: done",
+      "close within 300 ms",
+      "close within 300 ms: done",
+      "exit",
+    ]);
+    expect(lines).toEqual([
+      {
+        level: "info",
+        event: "starting",
+        version: "1.2.3",
+        roleArn: "arn:aws:iam::111111111111:role/SecretReader",
+        region: "eu-west-1",
+        ttlSeconds: 300,
+        port: 2773,
+      },
+      { level: "debug", event: "registered" },
+      { level: "debug", event: "init-over", prefetch: "fetched" },
+      { level: "info", event: "shutdown", reason: "spindown", ...createCounters(), requests: 3 },
+    ]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("assumes the role even where no secret is configured, since that is the slower half", async () => {
+    const { life, journal } = setUp();
+    expect(await live(life)).toBe(0);
+    expect(journal).toContain("assume role within 2500 ms");
+    expect(journal.filter((entry) => entry.startsWith("fetch"))).toEqual([]);
+  });
+
+  it("begins by naming the settings that it does not know", async () => {
+    const { life, lines } = setUp({ unknownSettings: ["CROSS_ACCOUNT_SECRETS_MAX_STALE_SECONDS"] });
+    await live(life);
+    expect(lines[1]).toEqual({
+      level: "warn",
+      event: "setting-ignored",
+      name: "CROSS_ACCOUNT_SECRETS_MAX_STALE_SECONDS",
+    });
+  });
+
+  it("goes on until SHUTDOWN, and closes nothing before", async () => {
+    const { life, journal } = setUp({}, { untilShutdown: never });
+    void live(life);
+    await vi.advanceTimersByTimeAsync(24 * 3_600_000);
+    expect(journal.at(-1)).toBe("untilShutdown");
+  });
+
+  it("is refused by Lambda where it cannot register, before anything is fetched", async () => {
+    const register = () => Promise.reject(new PublicError("register was answered with status 403"));
+    const { life, journal } = setUp({}, { register });
+    expect(await refusalOf(live(life))).toMatchObject({ message: "register was answered with status 403" });
+    expect(journal).toEqual(["listen", "listen: done", "register"]);
+  });
+
+  it("ends where Lambda cannot be polled", async () => {
+    const untilShutdown = () => Promise.reject(new PublicError("event/next cannot be reached"));
+    const { life } = setUp({}, { untilShutdown });
+    expect(await refusalOf(live(life))).toMatchObject({ message: "event/next cannot be reached" });
+  });
+});
+
+describe("init", () => {
+  it("is held until the fetch has settled, and no longer", async () => {
+    const { life, journal, lines } = setUp({}, { fetch: lasting(400), untilShutdown: never });
+    void live(life);
+    await vi.advanceTimersByTimeAsync(399);
+    expect(journal).not.toContain("untilShutdown");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(journal).toContain("untilShutdown");
+    expect(lines.at(-1)).toMatchObject({ event: "init-over", prefetch: "fetched" });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is held for PREFETCH_TIMEOUT_MS at most, and the fetch goes on", async () => {
+    const { life, journal, lines } = setUp(
+      { prefetchTimeoutMs: 1_000 },
+      { fetch: lasting(1_500), untilShutdown: lasting(5_000) },
+    );
+    const exitCode = live(life);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(journal).not.toContain("untilShutdown");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(journal).toContain("untilShutdown");
+    expect(lines.at(-1)).toMatchObject({ event: "init-over", prefetch: "still under way" });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(journal).toContain("assume role within 2500 ms: done");
+    expect(await exitCode).toBe(0);
+  });
+
+  it("gives the fetch as much time as it is held for, where that is more than a request gets", async () => {
+    const { life, journal } = setUp({ timeoutMs: 100, prefetchTimeoutMs: 9_000 });
+    await live(life);
+    expect(journal).toContain("assume role within 9000 ms");
+  });
+
+  it("is not held at all where PREFETCH_TIMEOUT_MS is 0, and fetches all the same", async () => {
+    const { life, journal } = setUp({ prefetchTimeoutMs: 0 }, { fetch: lasting(400), untilShutdown: never });
+    void live(life);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(journal.slice(-2)).toEqual(["assume role within 2500 ms", "untilShutdown"]);
+  });
+
+  it("is not held inside an invocation, on the invocation's clock, and fetches all the same", async () => {
+    const { life, journal } = setUp({}, { isFirstInit: false, fetch: lasting(400), untilShutdown: never });
+    void live(life);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(journal.slice(-2)).toEqual(["assume role within 2500 ms", "untilShutdown"]);
+  });
+
+  it("is over at once when the fetch fails, and requests are served", async () => {
+    const { life, journal, lines } = setUp({}, { fetch: () => Promise.reject(denied()) });
+    expect(await live(life)).toBe(0);
+    expect(journal).toContain("untilShutdown");
+    expect(lines).toContainEqual({ level: "debug", event: "init-over", prefetch: "failed" });
+    expect(Date.now()).toBe(START_EPOCH_MS);
+  });
+
+  it("fails with nobody's unhandled rejection, when the fetch fails after it", async () => {
+    const fetch = () => lasting(1_500)().then(() => Promise.reject(denied()));
+    const { life } = setUp({ prefetchIds: ["app/a"] }, { fetch, untilShutdown: lasting(5_000) });
+    const exitCode = live(life);
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(await exitCode).toBe(0);
+  });
+});
+
+describe("INIT_ERROR=fail", () => {
+  const fail = { initError: "fail" } as const;
+
+  it("changes nothing where the fetch succeeds", async () => {
+    const { life, journal } = setUp(fail);
+    expect(await live(life)).toBe(0);
+    expect(journal).toContain("untilShutdown");
+  });
+
+  it("fails the init where the fetch fails, and says why", async () => {
+    const { life, journal, lines } = setUp(fail, { fetch: () => Promise.reject(denied()) });
+    expect(await live(life)).toBe(1);
+    expect(journal.slice(-2)).toEqual([
+      "initError Extension.PrefetchFailed: AssumeRole was refused",
+      "initError Extension.PrefetchFailed: AssumeRole was refused: done",
+    ]);
+    expect(journal).not.toContain("untilShutdown");
+    expect(lines.at(-1)).toEqual({
+      level: "error",
+      event: "init-error",
+      errorType: "Extension.PrefetchFailed",
+      message: "AssumeRole was refused",
+    });
+  });
+
+  it.each([true, false])("fails the init where the fetch takes too long (first init: %s)", async (isFirstInit) => {
+    const { life, journal } = setUp({ ...fail, prefetchTimeoutMs: 700 }, { isFirstInit, fetch: never });
+    const exitCode = live(life);
+    await vi.advanceTimersByTimeAsync(699);
+    expect(journal.some((entry) => entry.startsWith("initError"))).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await exitCode).toBe(1);
+    expect(journal).toContain(
+      "initError Extension.PrefetchFailed: the configured secrets were not fetched within 700 ms",
+    );
+    expect(journal).not.toContain("untilShutdown");
+  });
+
+  it("tells nobody the words of a bug", async () => {
+    const { life, journal, lines } = setUp(fail, { fetch: () => Promise.reject(new Error(CANARY)) });
+    expect(await live(life)).toBe(1);
+    expect(JSON.stringify([journal, lines])).not.toContain(CANARY);
+  });
+});
+
+describe("an init that cannot go on", () => {
+  it("registers, because only then may it say why, and tells Lambda and the log", async () => {
+    const listen = () => Promise.reject(new PublicError("port 2773 on 127.0.0.1 is taken"));
+    const { life, journal, lines } = setUp({}, { listen });
+    expect(await live(life)).toBe(1);
+    expect(journal).toEqual([
+      "listen",
+      "register",
+      "register: done",
+      "initError Extension.PortUnavailable: port 2773 on 127.0.0.1 is taken",
+      "initError Extension.PortUnavailable: port 2773 on 127.0.0.1 is taken: done",
+    ]);
+    expect(lines.at(-1)).toEqual({
+      level: "error",
+      event: "init-error",
+      errorType: "Extension.PortUnavailable",
+      message: "port 2773 on 127.0.0.1 is taken",
+    });
+  });
+
+  it("repeats no words that are not ours", async () => {
+    const { life, journal, lines } = setUp({}, { listen: () => Promise.reject(new Error(CANARY)) });
+    expect(await live(life)).toBe(1);
+    expect(JSON.stringify([journal, lines])).not.toContain(CANARY);
+  });
+
+  it("has a line in the log for each reason, before anything that may fail", async () => {
+    const { life, journal, events } = setUp({}, { register: () => Promise.reject(new PublicError("no")) });
+    const refused = refuseInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"]);
+    expect(await refusalOf(refused)).toMatchObject({ message: "no" });
+    expect(events()).toEqual(["error init-error", "error init-error"]);
+    expect(journal).toEqual(["register"]);
+  });
+
+  it("gives Lambda all reasons at once", async () => {
+    const { life, journal } = setUp();
+    expect(await refuseInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"])).toBe(1);
+    expect(journal[2]).toBe("initError Extension.ConfigInvalid: one\ntwo");
+  });
+});

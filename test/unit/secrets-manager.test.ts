@@ -1,0 +1,277 @@
+import { inspect } from "node:util";
+import {
+  GetSecretValueCommand,
+  type GetSecretValueCommandOutput,
+  SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
+import { mockClient } from "aws-sdk-client-mock";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createAwsCaller } from "../../extension/aws-call.ts";
+import * as awsSdk from "../../extension/aws-sdk.ts";
+import type { Config } from "../../extension/config.ts";
+import { createCounters } from "../../extension/counters.ts";
+import { Failure } from "../../extension/errors.ts";
+import type { RoleCredentials } from "../../extension/role-credentials.ts";
+import { createSecretsManager, type SecretQuery } from "../../extension/secrets-manager.ts";
+import { findLeaks } from "../support/canary.ts";
+import { createConfig } from "../support/config.ts";
+import { createLog } from "../support/log.ts";
+import { refusalOf } from "../support/refusal-of.ts";
+
+const START_EPOCH_MS = Date.UTC(2026, 0, 1);
+const TIMEOUT_MS = 2_500;
+const CANARY = "CANARY-what-AWS-says-is-not-repeated";
+const ARN = "arn:aws:secretsmanager:us-west-2:111111111111:secret:app/database-AbCdEf";
+const APP = { secretId: "app/database" };
+const ROLE_CREDENTIALS = { accessKeyId: "ASIAROLE", secretAccessKey: "role-key", sessionToken: "role-token" };
+
+const ANSWER: GetSecretValueCommandOutput = {
+  ARN,
+  Name: "app/database",
+  VersionId: "b1c367b9-7f53-4a47-82c4-be51a054b953",
+  VersionStages: ["AWSCURRENT"],
+  CreatedDate: new Date("2022-11-16T08:22:40.499Z"),
+  SecretString: CANARY,
+  $metadata: { requestId: "the-request-id" },
+};
+
+const aws = mockClient(SecretsManagerClient);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: START_EPOCH_MS });
+  aws.reset();
+  aws.onAnyCommand().rejects(new Error("no such call was expected"));
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function setUp(overrides: Partial<Config> = {}) {
+  const counters = createCounters();
+  const { logger, lines } = createLog();
+  const shared = { logger, now: Date.now, random: () => 0 };
+  const credentials = { get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS) };
+  const secretsManager = createSecretsManager({
+    ...shared,
+    config: createConfig(overrides),
+    counters,
+    credentials,
+    version: "1.2.3",
+    loadAwsSdk: async () => awsSdk,
+    callAws: createAwsCaller(shared),
+  });
+  const get = (query: SecretQuery = APP, timeoutMs = TIMEOUT_MS) =>
+    secretsManager.getSecretValue(query, Date.now() + timeoutMs);
+  return { counters, credentials, get, lines };
+}
+
+function toRefusal(name: string, status: number): Error {
+  return Object.assign(new Error(CANARY), {
+    name,
+    $fault: status < 500 ? "client" : "server",
+    $metadata: { httpStatusCode: status, requestId: "the-request-id" },
+    $response: { headers: { "x-amz-security-token": CANARY }, body: CANARY },
+  });
+}
+
+const inputs = () => aws.commandCalls(GetSecretValueCommand).map(({ args }) => args[0].input);
+const countCalls = () => aws.calls().length;
+
+/** The client that made the only call. */
+function clientOfTheCall(): SecretsManagerClient {
+  expect(countCalls()).toBe(1);
+  const client: unknown = aws.call(0).thisValue;
+  if (!(client instanceof SecretsManagerClient))
+    throw new Error("the call was not made by a client of Secrets Manager");
+  return client;
+}
+
+describe("GetSecretValue", () => {
+  it.each([
+    { secretId: "app/database" },
+    { secretId: ARN, versionId: "1" },
+    { secretId: "app/database", versionStage: "AWSPREVIOUS" },
+    { secretId: "app/database", versionId: "1", versionStage: "AWSCURRENT" },
+  ])("asks for what was asked for, and for nothing more: %o", async (query: SecretQuery) => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { get } = setUp();
+    await get(query);
+    const { secretId: SecretId, versionId: VersionId, versionStage: VersionStage } = query;
+    expect(inputs()).toEqual([JSON.parse(JSON.stringify({ SecretId, VersionId, VersionStage }))]);
+    expect(Object.values(inputs().at(0) ?? {})).not.toContain(undefined);
+  });
+
+  it.each([
+    { REGION: undefined, secretId: "app/database", asked: "eu-west-1" },
+    { REGION: undefined, secretId: ARN, asked: "us-west-2" },
+    { REGION: "ap-south-1", secretId: "app/database", asked: "ap-south-1" },
+    { REGION: "ap-south-1", secretId: ARN, asked: "ap-south-1" },
+  ])("goes to REGION, else to the ARN's region, else to AWS_REGION: %o", async ({ REGION, secretId, asked }) => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { get } = setUp({ region: REGION });
+    await get({ secretId });
+    expect(await clientOfTheCall().config.region()).toBe(asked);
+  });
+
+  it("is made as the target role, and within the same deadline", async () => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { credentials, get } = setUp();
+    await get();
+    expect(credentials.get.mock.calls).toEqual([[START_EPOCH_MS + TIMEOUT_MS]]);
+    const { credentials: used, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
+    expect(await used()).toMatchObject(ROLE_CREDENTIALS);
+    expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([false, false]);
+  });
+
+  it("is made where Secrets Manager is configured to be, and as", async () => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { get } = setUp({
+      aws: {
+        ...createConfig().aws,
+        endpoints: { sts: "https://sts.example.com", secretsManager: "https://secrets.example.com" },
+        clientOptions: { useFipsEndpoint: true, useDualstackEndpoint: true },
+      },
+    });
+    await get();
+    const { endpoint, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
+    expect((await endpoint?.())?.hostname).toBe("secrets.example.com");
+    expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([true, true]);
+  });
+
+  it("is logged without the value", async () => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { get, lines } = setUp();
+    await get();
+    expect(lines).toEqual([
+      {
+        level: "debug",
+        event: "secret-fetched",
+        secretId: "app/database",
+        versionId: "b1c367b9-7f53-4a47-82c4-be51a054b953",
+        requestId: "the-request-id",
+        ms: 0,
+      },
+    ]);
+  });
+
+  it("counts every try, and each is a call of its own", async () => {
+    aws.on(GetSecretValueCommand).rejectsOnce(toRefusal("InternalServiceError", 500)).resolves(ANSWER);
+    const { counters, get } = setUp();
+    const wait = get();
+    await vi.advanceTimersByTimeAsync(0);
+    await wait;
+    expect(counters.getSecretValueCalls).toBe(2);
+    expect(new Set(aws.calls().map(({ thisValue }) => thisValue)).size).toBe(2);
+  });
+});
+
+describe("the value", () => {
+  const expected = {
+    arn: ARN,
+    name: "app/database",
+    versionId: "b1c367b9-7f53-4a47-82c4-be51a054b953",
+    versionStages: ["AWSCURRENT"],
+    createdDate: new Date("2022-11-16T08:22:40.499Z"),
+    secretString: CANARY,
+    secretBinary: undefined,
+  };
+  const bytes = new Uint8Array([0, 255, 10]);
+  const { SecretString: _, ...withoutString } = ANSWER;
+  const { VersionStages: __, ...withoutStages } = ANSWER;
+
+  it.each([
+    { is: "text", answer: ANSWER, value: expected },
+    { is: "empty text", answer: { ...ANSWER, SecretString: "" }, value: { ...expected, secretString: "" } },
+    {
+      is: "binary",
+      answer: { ...withoutString, SecretBinary: bytes },
+      value: { ...expected, secretString: undefined, secretBinary: bytes },
+    },
+    { is: "of no stage", answer: withoutStages, value: { ...expected, versionStages: [] } },
+  ])("may be $is", async ({ answer, value }) => {
+    aws.on(GetSecretValueCommand).resolves(answer);
+    const { get } = setUp();
+    expect(await get()).toEqual(value);
+  });
+
+  it.each([
+    { without: "an ARN", answer: { ...ANSWER, ARN: undefined } },
+    { without: "a name", answer: { ...ANSWER, Name: undefined } },
+    { without: "a version", answer: { ...ANSWER, VersionId: undefined } },
+    { without: "a date", answer: { ...ANSWER, CreatedDate: undefined } },
+    { without: "a date that is one", answer: { ...ANSWER, CreatedDate: new Date(Number.NaN) } },
+    { without: "a value", answer: withoutString },
+    { without: "one value, but with two,", answer: { ...ANSWER, SecretBinary: bytes } },
+  ])("is not there in an answer without $without", async ({ answer }) => {
+    aws.on(GetSecretValueCommand).resolves(answer as GetSecretValueCommandOutput);
+    const { get } = setUp();
+    const refused = refusalOf(get());
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    expect(await refused).toMatchObject({ code: "aws-response-invalid" });
+  });
+});
+
+describe("a refusal", () => {
+  it("leaves nothing of what AWS said on the failure or in the log", async () => {
+    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    const { get, lines } = setUp();
+    const failure = await refusalOf(get());
+    expect(failure).toMatchObject({ code: "get-secret-value-denied", details: { requestId: "the-request-id" } });
+    const outputs = new Map([
+      ["the failure", inspect(failure, { depth: null, showHidden: true })],
+      ["the log", JSON.stringify(lines)],
+    ]);
+    expect(findLeaks(outputs, [CANARY])).toEqual([]);
+    expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "get-secret-value-denied" }]);
+  });
+
+  it("names the region that was asked", async () => {
+    aws.on(GetSecretValueCommand).rejects(toRefusal("ResourceNotFoundException", 400));
+    const { get } = setUp();
+    await expect(get({ secretId: ARN })).rejects.toMatchObject({
+      code: "secret-not-found",
+      message: expect.stringContaining(" in us-west-2 "),
+    });
+  });
+
+  it("of the credentials is passed on as it is, and nothing is asked without them", async () => {
+    const { counters, credentials, get } = setUp();
+    const denied = new Failure("assume-role-denied", "no");
+    credentials.get.mockRejectedValue(denied);
+    await expect(get()).rejects.toBe(denied);
+    expect(countCalls()).toBe(0);
+    expect(counters.getSecretValueCalls).toBe(0);
+  });
+});
+
+describe("a Secrets Manager that does not answer", () => {
+  it("is waited for until the deadline, and then left", async () => {
+    aws.on(GetSecretValueCommand).callsFake(() => new Promise(() => {}));
+    const { get } = setUp();
+    const settled = vi.fn();
+    const wait = get(APP, 800);
+    wait.then(settled, settled);
+    await vi.advanceTimersByTimeAsync(799);
+    expect(settled).not.toHaveBeenCalled();
+    const [, options] = aws.call(0).args as readonly unknown[];
+    const { abortSignal } = options as { readonly abortSignal: AbortSignal };
+    expect(abortSignal.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(wait).rejects.toMatchObject({ code: "timeout" });
+    expect(abortSignal.aborted).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("has only the time that AssumeRole has left it", async () => {
+    aws.on(GetSecretValueCommand).callsFake(() => new Promise(() => {}));
+    const { credentials, get } = setUp();
+    credentials.get.mockImplementation(async () => {
+      await vi.advanceTimersByTimeAsync(600);
+      return ROLE_CREDENTIALS;
+    });
+    const refused = refusalOf(get(APP, 800));
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await refused).toMatchObject({ code: "timeout" });
+    expect(Date.now()).toBe(START_EPOCH_MS + 800);
+  });
+});
