@@ -31,7 +31,10 @@ if (process.platform === "linux" && process.arch === "x64") layers.push("x86_64"
 else leftOut.push(`tests of the x86_64 layer: this machine is ${process.platform} on ${process.arch}`);
 
 let isGood = true;
-if (asked.length === 0) isGood = run("@biomejs/biome/bin/biome", ["check", "."]) && run("typescript/bin/tsc", []);
+if (asked.length === 0) {
+  isGood = run("@biomejs/biome/bin/biome", ["check", "."]);
+  isGood = run("typescript/bin/tsc", []) && isGood;
+}
 if (can.some((project) => project === "layer" || project === "e2e")) await build(layers, console.log);
 mkdirSync(`${root}/.cache`, { recursive: true });
 const selection = can.flatMap((project) => ["--project", project]);

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type FakeLambda, type FakeLambdaOptions, type RuntimeCommand, startFakeLambda } from "../fakes/lambda.ts";
 import { createDeferred } from "../fakes/lambda/deferred.ts";
+import { type FakeLambda, type FakeLambdaOptions, type RuntimeCommand, startFakeLambda } from "../fakes/lambda.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const STAND_IN = "stand-in.mjs";
