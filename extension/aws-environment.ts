@@ -1,6 +1,5 @@
 /** AWS's own variables: what of the function's environment reaches the SDK. Pure. */
-import type { Environment, Problem } from "./config.ts";
-import { REGION } from "./settings.ts";
+import { type Environment, type Problem, REGION } from "./settings.ts";
 
 export interface AwsCredentials {
   readonly accessKeyId: string;

@@ -4,9 +4,15 @@
  */
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
 import { isSecretId } from "./secret-id.ts";
-import { PREFIX, ROLE_ARN, type Setting, type SettingValues, settings } from "./settings.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import {
+  type Environment,
+  PREFIX,
+  type Problem,
+  ROLE_ARN,
+  type Setting,
+  type SettingValues,
+  settings,
+} from "./settings.ts";
 
 export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "allow" | "cacheEnabled" | "token"> {
   readonly roleArn: string;
@@ -22,13 +28,6 @@ export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "a
   /** Variables with our prefix that this version does not know. */
   readonly unknownSettings: readonly string[];
   readonly aws: AwsEnvironment;
-}
-
-/** One mistake: which variable, what was expected, and what was got, save for what may be secret. */
-export interface Problem {
-  readonly name: string;
-  readonly rule: string;
-  readonly got: string | undefined;
 }
 
 export interface ParsedConfig {

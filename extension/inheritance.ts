@@ -1,4 +1,4 @@
-import type { Environment } from "./config.ts";
+import type { Environment } from "./settings.ts";
 
 /** What the launcher has done already, so that it need not be done again. */
 export interface Inheritance {

@@ -7,6 +7,15 @@ import { isSecretId, secretIdRule } from "./secret-id.ts";
 
 export const PREFIX = "CROSS_ACCOUNT_SECRETS_";
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One mistake: which variable, what was expected, and what was got, save for what may be secret. */
+export interface Problem {
+  readonly name: string;
+  readonly rule: string;
+  readonly got: string | undefined;
+}
+
 export interface Setting<T> {
   /** Without the prefix. */
   readonly name: string;

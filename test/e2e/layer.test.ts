@@ -1,5 +1,7 @@
 /** The built layer on the code that Lambda itself runs, with Lambda's own runtime client, against moto and against the fake AWS. */
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type LayerName, toOpt } from "../../scripts/build.ts";
@@ -197,20 +199,46 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       expect(sandbox.extensionPids()).not.toContain(before);
     });
 
-    it("the function's own settings for Node, the loader and the SDK change nothing", async () => {
-      const accounts = await startFakeAccounts();
-      const environment = {
-        ...accounts.environment,
+    describe("the function's own settings for Node, the loader and the SDK, and what lies in /tmp, change nothing:", () => {
+      const hostile: Record<string, string> = {
         NODE_OPTIONS: "--require=/nope.js",
+        NODE_PATH: "/nope",
         NODE_DEBUG: "net,tls,http",
-        LD_LIBRARY_PATH: "/var/task/lib",
-        HOME: "/tmp",
-        AWS_PROFILE: "nope",
-        AWS_CONFIG_FILE: "/nope",
+        NODE_TLS_REJECT_UNAUTHORIZED: "0",
+        NODE_UNIQUE_ID: "1",
+        LD_PRELOAD: "/nope.so",
+        LD_LIBRARY_PATH: "/tmp/lib",
+        OPENSSL_CONF: "/nope.cnf",
         AWS_DEFAULTS_MODE: "x",
+        AWS_PROFILE: "nope",
+        AWS_CONFIG_FILE: "/tmp/.aws/config",
+        HOME: "/tmp",
       };
-      const sandbox = await startEnvironment({ ...accounts, environment });
-      await expectHappyPath(toSubject(sandbox, accounts.aws));
+
+      // As in every sandbox here, the root file system is read-only, and the user has no entry in /etc/passwd.
+      it.each([...Object.keys(hostile), "all together"])("%s", async (name) => {
+        const accounts = await startFakeAccounts();
+        const own = name === "all together" ? hostile : { [name]: hostile[name] ?? "" };
+        // Not in Python, whose own runtime client would be broken by that library.
+        const options = {
+          ...accounts,
+          function: "sh and curl",
+          environment: { ...accounts.environment, ...own },
+        } as const;
+        const sandbox = await startEnvironment(options);
+        mkdirSync(join(sandbox.tmp, ".aws"));
+        writeFileSync(join(sandbox.tmp, ".aws/config"), "[default]\nendpoint_url = http://127.0.0.1:9\n");
+        mkdirSync(join(sandbox.tmp, "lib"));
+        writeFileSync(join(sandbox.tmp, "lib/libstdc++.so.6"), "not a library");
+        await expectHappyPath(toSubject(sandbox, accounts.aws));
+      });
+
+      it("a /tmp that cannot be written to", async () => {
+        const accounts = await startFakeAccounts();
+        const sandbox = await startEnvironment(accounts);
+        chmodSync(sandbox.tmp, 0o555);
+        await expectHappyPath(toSubject(sandbox, accounts.aws));
+      });
     });
 
     it("a taken port fails the init, with the port and the usual cause in the log", async () => {

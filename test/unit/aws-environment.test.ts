@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type AwsEnvironment, parseAwsEnvironment } from "../../extension/aws-environment.ts";
-import type { Environment, Problem } from "../../extension/config.ts";
+import type { Environment, Problem } from "../../extension/settings.ts";
 
 const TOKEN = "CANARY-token-8b1f";
 

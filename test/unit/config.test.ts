@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Config, type Environment, type ParsedConfig, parseConfig } from "../../extension/config.ts";
-import { PREFIX, settings } from "../../extension/settings.ts";
+import { type Config, type ParsedConfig, parseConfig } from "../../extension/config.ts";
+import { type Environment, PREFIX, settings } from "../../extension/settings.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
 const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
