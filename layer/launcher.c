@@ -193,8 +193,9 @@ static void report_no_node(const char *identifier) {
 
 int main(int count, char *arguments[]) {
   char identifier[IDENTIFIER_SIZE] = "", listen_pid[32] = "LISTEN_PID=", set_identifier[IDENTIFIER_SIZE + 32];
+  /* Who is not listening must not register: Lambda would start the runtime, and nobody would answer its static code. */
   bool listens = listen_locally();
-  register_extension(identifier);
+  if (listens) register_extension(identifier);
 
   size_t entries = 0;
   while (environ[entries]) entries++;

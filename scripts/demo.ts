@@ -10,7 +10,7 @@ import { type ExampleFunction, exampleFunctions } from "../test/support/function
 import { parseLogLine } from "../test/support/log-lines.ts";
 import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../test/support/two-accounts.ts";
 import { build, readVersion, toOpt } from "./build.ts";
-import { drawTimeline, type Span } from "./timeline.ts";
+import { drawTimeline, type Span } from "./demo/timeline.ts";
 
 const INVOCATIONS = 3;
 type Style = Parameters<typeof styleText>[0];

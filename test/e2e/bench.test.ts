@@ -148,8 +148,8 @@ describe.skipIf(unavailable)("a sandbox", () => {
   });
 
   test("that cannot start says why", async () => {
-    const nowhere = { opt: "/nonexistent", task: fixture("shell"), runtime: provided, environment: {} };
-    await expect(startRie(nowhere)).rejects.toThrow(/the emulator did not start:.*nonexistent/s);
+    const nowhere = { opt: "/no/such/folder", task: fixture("shell"), runtime: provided, environment: {} };
+    await expect(startRie(nowhere)).rejects.toThrow(/the emulator did not start:.*such/s);
   });
 });
 

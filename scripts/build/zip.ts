@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Zippable, zipSync } from "fflate";
+import { promisify } from "node:util";
+import { type AsyncZipOptions, type AsyncZippable, zip } from "fflate";
 
 /**
  * A zip of all files below `folder`, the same bytes on every machine: sorted names, one date, modes 755 and 644 only,
@@ -10,7 +11,7 @@ import { type Zippable, zipSync } from "fflate";
 export async function zipFolder(folder: string): Promise<Uint8Array> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
   const names = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const files: Zippable = {};
+  const files: AsyncZippable = {};
   for (const name of names.sort()) {
     const isExecutable = ((await stat(name)).mode & 0o100) !== 0;
     files[name.slice(folder.length + 1)] = [
@@ -18,5 +19,8 @@ export async function zipFolder(folder: string): Promise<Uint8Array> {
       { os: 3, attrs: ((isExecutable ? 0o100755 : 0o100644) << 16) >>> 0 },
     ];
   }
-  return zipSync(files, { level: 6, mem: 12, mtime: new Date(1980, 0, 1) });
+  // Level 9 takes a third longer for a thousandth less.
+  const options: AsyncZipOptions = { level: 6, mem: 12, mtime: new Date(1980, 0, 1) };
+  // Each large file in a thread of its own, so that two layers are zipped at once.
+  return promisify<AsyncZippable, AsyncZipOptions, Uint8Array>(zip)(files, options);
 }

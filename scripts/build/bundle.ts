@@ -1,12 +1,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import type { Component } from "./component.ts";
 
 export interface Bundle {
   /** File name → text. */
   readonly files: ReadonlyMap<string, string>;
-  /** The licence of each package that went into it, ready to be shipped. */
-  readonly notices: readonly string[];
+  /** Each npm package that went into it. */
+  readonly components: readonly Component[];
 }
 
 /**
@@ -48,13 +49,23 @@ export async function bundleExtension(root: string): Promise<Bundle> {
     const folder = /^.*node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(input)?.[0];
     if (folder !== undefined) packages.add(folder);
   }
-  const notices = await Promise.all([...packages].sort().map((folder) => readNotice(join(root, folder))));
-  return { files, notices };
+  const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8"));
+  const components = await Promise.all(
+    [...packages].sort().map((folder) => {
+      // Its place in the tree of packages, wherever that tree is.
+      const { integrity } = lock.packages[folder.slice(folder.indexOf("node_modules/"))];
+      return readComponent(join(root, folder), integrity);
+    }),
+  );
+  return { files, components };
 }
 
-async function readNotice(folder: string): Promise<string> {
+async function readComponent(folder: string, integrity: string): Promise<Component> {
   const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
   const licenceFile = (await readdir(folder)).find((file) => /^licen[cs]e/i.test(file));
-  const text = licenceFile === undefined ? "" : await readFile(join(folder, licenceFile), "utf8");
-  return `${name} ${version} (${license})\n\n${text.trim()}\n${"-".repeat(80)}\n`;
+  const licenseText = licenceFile === undefined ? "" : await readFile(join(folder, licenceFile), "utf8");
+  // https://www.w3.org/TR/SRI/: npm's are of the package's archive, and always SHA-512.
+  const content = Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex");
+  const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
+  return { name, version, license, licenseText, purl, hash: { alg: "SHA-512", content } };
 }

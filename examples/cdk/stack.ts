@@ -1,0 +1,49 @@
+// Account B with the AWS CDK: a function with the cross-account-secrets layer. What it needs is marked 1, 2 and 3.
+// Build the layer first: `npm run build` makes dist/. Then `npm install aws-cdk-lib constructs` in your project.
+import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { Architecture, Code, Function as LambdaFunction, LayerVersion, Runtime } from "aws-cdk-lib/aws-lambda";
+import type { Construct } from "constructs";
+
+interface SecretReaderProps extends StackProps {
+  /** ARN of the role in Account A that may read the secret, and that trusts this function's role. */
+  readonly targetRoleArn: string;
+  /** Name or ARN of the secret in Account A. */
+  readonly secretId: string;
+  /** The root of this repository. */
+  readonly repository: string;
+}
+
+export class SecretReader extends Stack {
+  constructor(scope: Construct, id: string, { targetRoleArn, secretId, repository, ...props }: SecretReaderProps) {
+    super(scope, id, props);
+
+    // 1. The layer. It has the Node.js that it runs on, so that any x86_64 runtime can have it.
+    const layer = new LayerVersion(this, "CrossAccountSecrets", {
+      code: Code.fromAsset(`${repository}/dist/cross-account-secrets-x86_64.zip`),
+      compatibleArchitectures: [Architecture.X86_64],
+    });
+
+    const reader = new LambdaFunction(this, "Function", {
+      runtime: Runtime.PYTHON_3_13,
+      architecture: Architecture.X86_64,
+      code: Code.fromAsset(`${repository}/examples/python`),
+      handler: "app.handler",
+      memorySize: 256,
+      timeout: Duration.seconds(10), // Above the client's 5 s, which is above the extension's 2.5 s.
+      layers: [layer],
+      // 2. The variables.
+      environment: {
+        SECRET_NAME: secretId, // The example's own: the extension does not need it beside the next two.
+        CROSS_ACCOUNT_SECRETS_ROLE_ARN: targetRoleArn,
+        CROSS_ACCOUNT_SECRETS_SECRET_IDS: secretId,
+      },
+    });
+
+    // 3. The permission.
+    reader.addToRolePolicy(new PolicyStatement({ actions: ["sts:AssumeRole"], resources: [targetRoleArn] }));
+
+    // The principal that Account A's trust policy has to name.
+    new CfnOutput(this, "FunctionRoleArn", { value: reader.role?.roleArn ?? "" });
+  }
+}

@@ -1,0 +1,91 @@
+# Account B: a function with the cross-account-secrets layer. What it needs is marked 1, 2 and 3.
+# Build the layer first: `npm run build` makes dist/.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws     = { source = "hashicorp/aws", version = ">= 5.0" }
+    archive = { source = "hashicorp/archive", version = ">= 2.0" }
+  }
+}
+
+variable "target_role_arn" {
+  description = "ARN of the role in Account A that may read the secret, and that trusts this function's role."
+  type        = string
+}
+
+variable "secret_id" {
+  description = "Name or ARN of the secret in Account A."
+  type        = string
+  default     = "my-shared-secret"
+}
+
+# 1. The layer. It has the Node.js that it runs on, so that any x86_64 runtime can have it.
+resource "aws_lambda_layer_version" "cross_account_secrets" {
+  layer_name               = "cross-account-secrets-x86_64"
+  filename                 = "${path.module}/../../dist/cross-account-secrets-x86_64.zip"
+  source_code_hash         = filebase64sha256("${path.module}/../../dist/cross-account-secrets-x86_64.zip")
+  compatible_architectures = ["x86_64"]
+}
+
+data "archive_file" "function" {
+  type        = "zip"
+  source_dir  = "${path.module}/../python"
+  output_path = "${path.module}/function.zip"
+}
+
+resource "aws_lambda_function" "reader" {
+  function_name    = "cross-account-secrets-reader"
+  role             = aws_iam_role.reader.arn
+  runtime          = "python3.13"
+  architectures    = ["x86_64"]
+  handler          = "app.handler"
+  filename         = data.archive_file.function.output_path
+  source_code_hash = data.archive_file.function.output_base64sha256
+  memory_size      = 256
+  timeout          = 10 # Above the client's 5 s, which is above the extension's 2.5 s: an error can be reported.
+  layers           = [aws_lambda_layer_version.cross_account_secrets.arn]
+
+  # 2. The variables.
+  environment {
+    variables = {
+      SECRET_NAME                      = var.secret_id # The example's own: the extension does not need it beside the next two.
+      CROSS_ACCOUNT_SECRETS_ROLE_ARN   = var.target_role_arn
+      CROSS_ACCOUNT_SECRETS_SECRET_IDS = var.secret_id
+    }
+  }
+}
+
+resource "aws_iam_role" "reader" {
+  name = "my-lambda-role" # Account A's trust policy has to name it.
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lambda.amazonaws.com" }
+    }]
+  })
+}
+
+# 3. The permission.
+resource "aws_iam_role_policy" "assume_target_role" {
+  name = "assume-target-role"
+  role = aws_iam_role.reader.id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Resource = var.target_role_arn }]
+  })
+}
+
+data "aws_partition" "current" {}
+
+resource "aws_iam_role_policy_attachment" "logs" {
+  role       = aws_iam_role.reader.name
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+}
+
+output "function_role_arn" {
+  description = "The principal that Account A's trust policy has to name."
+  value       = aws_iam_role.reader.arn
+}

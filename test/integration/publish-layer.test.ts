@@ -1,0 +1,397 @@
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, expect, test } from "vitest";
+import { checkZip, chooseLayers, parseArguments, parseManifest, type Refusal } from "../../scripts/publish/plan.ts";
+import { explain, type Outcome, toDescription, toExitCode, toLine, toMarkdown } from "../../scripts/publish/report.ts";
+import { startLocalServer } from "../support/local-server.ts";
+import { createDist, createEntry, createFolder, publishLayer } from "../support/publish-layer.ts";
+
+const ORGANIZATION = "o-exampleorgid";
+
+describe("arguments", () => {
+  test("lists may have commas, spaces, repetitions and several options", () => {
+    const args = ["--regions", "eu-west-1, us-east-1,", "--regions=eu-west-1", "--layers", "nodejs,arm64"];
+    expect(parseArguments([...args, "--organization", ORGANIZATION, "--dry-run"], {})).toEqual({
+      regions: ["eu-west-1", "us-east-1"],
+      layers: ["nodejs", "arm64"],
+      organizationId: ORGANIZATION,
+      isDryRun: true,
+      folder: "dist",
+    });
+  });
+
+  test("the regions of every partition are regions", () => {
+    const regions = ["ap-southeast-2", "us-gov-west-1", "cn-northwest-1", "us-isob-east-1", "eusc-de-east-1"];
+    expect(parseArguments(["--regions", regions.join()], {})).toMatchObject({ regions, layers: undefined });
+  });
+
+  test.each([
+    [[], "--regions is missing: say where to publish, such as --regions eu-west-1"],
+    [["--regions", " , "], "--regions is missing: say where to publish, such as --regions eu-west-1"],
+    [["--regions"], "option '--regions <value>' argument missing; --help says what there is"],
+    [["--regions", "--dry-run"], "option '--regions' argument is ambiguous; --help says what there is"],
+    [["--regoins", "eu-west-1"], "unknown option '--regoins'; --help says what there is"],
+    [["eu-west-1"], "unexpected argument 'eu-west-1'; --help says what there is"],
+    [["--regions", "eu-west"], '"eu-west" is not a region; expected such as eu-west-1'],
+    [["--regions", "eu-west-1", "--layers", ","], "--layers names no layer"],
+    [
+      ["--regions", "eu-west-1", "--dry-run=no"],
+      "option '--dry-run' does not take an argument; --help says what there is",
+    ],
+    [
+      ["--regions", "eu-west-1", "--organization", "111111111111"],
+      '"111111111111" is not an organization\'s id; expected such as o-exampleorgid',
+    ],
+  ])("%j is refused", (args, message) => {
+    expect(refusalOf(() => parseArguments(args, {}))).toEqual({ message, exitCode: 2 });
+  });
+
+  test("a --dry-run that npm keeps for itself does not become a real run", () => {
+    const environment = { npm_config_dry_run: "true" };
+    const { exitCode, message } = refusalOf(() => parseArguments(["--regions", "eu-west-1"], environment));
+    expect(exitCode).toBe(2);
+    expect(message).toMatch("npm has kept --dry-run for itself");
+    expect(parseArguments(["--regions", "eu-west-1", "--dry-run"], environment)).toMatchObject({ isDryRun: true });
+  });
+});
+
+describe("the manifest", () => {
+  const layers = [createEntry("nodejs"), createEntry("x86_64")];
+
+  test("lists what is published, unless the wish is for less", () => {
+    const parsed = parseManifest(JSON.stringify({ layers }), "dist/manifest.json");
+    expect(chooseLayers(undefined, parsed)).toEqual({ version: "0.1.0", chosen: layers });
+    expect(chooseLayers(["x86_64"], parsed).chosen.map(({ name }) => name)).toEqual(["x86_64"]);
+  });
+
+  test.each(["", "null", "{}", '{"layers":[{}]}', '{"layers":[{"name":"nodejs"}]}'])("%j is refused", (written) => {
+    const message = "dist/manifest.json is not what npm run build writes: run it again";
+    expect(refusalOf(() => parseManifest(written, "dist/manifest.json"))).toEqual({ message, exitCode: 1 });
+  });
+
+  test.each([
+    [["arm64"], layers, 'no layer "arm64" is built (nodejs, x86_64 is): run npm run build'],
+    [undefined, [], "no layer is built: run npm run build"],
+    [
+      undefined,
+      [createEntry("nodejs"), createEntry("arm64", { version: "0.2.0" })],
+      "layers of 0.1.0 and of 0.2.0 are built: run npm run build",
+    ],
+    [
+      undefined,
+      [createEntry("arm64", { zippedBytes: 52_428_801 })],
+      "cross-account-secrets-arm64.zip has 52428801 bytes; Lambda takes 52428800 in a request",
+    ],
+    [
+      undefined,
+      [createEntry("arm64", { unzippedBytes: 262_144_001 })],
+      "cross-account-secrets-arm64.zip has 262144001 bytes unzipped; Lambda takes 262144000, the function's included",
+    ],
+    [
+      undefined,
+      [createEntry("arm64", { compatibleRuntimes: Array(16).fill("java21") })],
+      "cross-account-secrets-arm64.zip lists 16 runtimes; Lambda takes 15",
+    ],
+  ])("%j of %j is refused", (wanted, built, message) => {
+    expect(refusalOf(() => chooseLayers(wanted, built))).toEqual({ message, exitCode: 1 });
+  });
+
+  test("has to have the zip's checksum", () => {
+    const entry = createEntry("nodejs");
+    checkZip(entry, entry.sha256);
+    expect(refusalOf(() => checkZip(entry, "abc"))).toEqual({
+      message: `cross-account-secrets-nodejs.zip has sha256 abc, but manifest.json says ${entry.sha256}: run npm run build`,
+      exitCode: 1,
+    });
+  });
+
+  test("gives the description, in which Lambda takes 256 characters", () => {
+    expect(toDescription(createEntry("x86_64"))).toMatch("cross-account-secrets 0.1.0, with Node.js 24.21.0: ");
+    expect(toDescription(createEntry("nodejs"))).toMatch("cross-account-secrets 0.1.0, on the runtime's own Node.js: ");
+    expect(toDescription(createEntry("x86_64", { version: "100.100.100-beta.100" })).length).toBeLessThan(256);
+  });
+});
+
+describe("the report", () => {
+  const layer = "cross-account-secrets-nodejs";
+  const arn = `arn:aws:lambda:eu-west-1:222222222222:layer:${layer}:7`;
+  const published: Outcome = { region: "eu-west-1", layer, state: "published", layerVersionArn: arn };
+  const failed: Outcome = { region: "us-east-1", layer, state: "failed", failure: "out of space" };
+
+  test("has a table for the changelog", () => {
+    expect(toMarkdown("0.1.0", [published, failed])).toBe(
+      `Layer versions of 0.1.0:\n\n| region | layer version |\n|---|---|\n| eu-west-1 | \`${arn}\` |`,
+    );
+  });
+
+  test("has a line for each layer and region", () => {
+    expect(toLine({ ...published, organizationId: ORGANIZATION })).toBe(
+      `eu-west-1       ${layer}  published  ${arn}, for ${ORGANIZATION}`,
+    );
+    expect(toLine(failed)).toBe(`us-east-1       ${layer}  failed     out of space`);
+  });
+
+  test("ends with 0 for all, 1 for nothing, 3 for a part", () => {
+    expect(toExitCode([published])).toBe(0);
+    expect(toExitCode([failed])).toBe(1);
+    expect(toExitCode([published, failed])).toBe(3);
+    expect(toExitCode([{ ...published, failure: "not granted" }])).toBe(3);
+  });
+
+  test("puts an error into one line", () => {
+    const error = Object.assign(new Error("User is not authorized\nto perform: x"), { name: "AccessDeniedException" });
+    expect(explain(error, "eu-west-1")).toBe(
+      "Lambda in eu-west-1: AccessDeniedException: User is not authorized to perform: x",
+    );
+    expect(explain("thrown", "eu-west-1")).toBe("Lambda in eu-west-1: Error: thrown");
+  });
+});
+
+describe("a run that finds something wrong", () => {
+  test.each([
+    [
+      "no --from folder",
+      ["--from", "/nonexistent"],
+      "/nonexistent/manifest.json is not there: run npm run build first",
+    ],
+    ["an unknown option", ["--region"], "unknown option '--region'; --help says what there is"],
+  ])("ends before any call: %s", async (_, args, message) => {
+    const lambda = await startLayerStore();
+    const run = await publishLayer(["--regions", "eu-west-1", ...args], { endpoint: lambda.url });
+    expect(run).toMatchObject({ stdout: "", message: `publish:layer: ${message}` });
+    expect(run.exitCode).toBeGreaterThan(0);
+    expect(lambda.calls).toEqual([]);
+  });
+
+  test("ends before any call when a zip is not the one that was built", async () => {
+    const lambda = await startLayerStore();
+    const { folder, layers } = await createDist(["nodejs", "arm64"]);
+    await writeFile(join(folder, layers[1]?.file ?? ""), "something else");
+    const run = await publishLayer(["--regions", "eu-west-1", "--from", folder], { endpoint: lambda.url });
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.message).toMatch(/^publish:layer: cross-account-secrets-arm64.zip has sha256 .*: run npm run build$/);
+    expect(lambda.calls).toEqual([]);
+  });
+
+  test("ends before any call, and soon, without credentials", async () => {
+    const lambda = await startLayerStore();
+    const { folder } = await createDist(["nodejs"]);
+    const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
+    const args = ["--regions", "eu-west-1,us-east-1", "--from", folder];
+    const run = await publishLayer(args, { endpoint: lambda.url, environment: none });
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.message).toMatch(/^publish:layer: no AWS credentials: .*; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and/);
+    expect(lambda.calls).toEqual([]);
+    expect(run.ms).toBeLessThan(10_000);
+  });
+
+  test("ends before any upload with credentials that have expired", async () => {
+    const lambda = await startLayerStore(({ region }) =>
+      region === "us-east-1" ? { status: 403, error: "ExpiredTokenException" } : undefined,
+    );
+    const { folder } = await createDist(["nodejs"]);
+    const run = await publishLayer(["--regions", "eu-west-1,us-east-1", "--from", folder], { endpoint: lambda.url });
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.message).toMatch(/^publish:layer: Lambda in us-east-1 does not accept the credentials: .*ExpiredToken/);
+    expect(lambda.calls.filter(({ operation }) => operation === "publish")).toEqual([]);
+  });
+
+  test("ends with a region that does not exist", async () => {
+    const { folder } = await createDist(["nodejs"]);
+    // https://www.rfc-editor.org/rfc/rfc6761#section-6.4
+    const endpoint = "http://lambda.eu-nowhere-1.invalid";
+    const run = await publishLayer(["--regions", "eu-nowhere-1", "--from", folder], { endpoint });
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.message).toMatch(
+      /^publish:layer: lambda.eu-nowhere-1.invalid has no address: there is no region eu-nowhere-1, or no network here/,
+    );
+  });
+});
+
+test("--dry-run makes no call, and needs no credentials", async () => {
+  const lambda = await startLayerStore();
+  const { folder } = await createDist(["nodejs", "x86_64"]);
+  const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
+  const args = ["--regions", "eu-west-1,us-east-1", "--layers", "x86_64", "--from", folder, "--dry-run"];
+  const run = await publishLayer(args, { endpoint: lambda.url, environment: none });
+  const layer = "cross-account-secrets-x86_64";
+  expect(run).toMatchObject({ exitCode: 0 });
+  expect(run.report).toEqual({
+    version: "0.1.0",
+    layerVersions: ["eu-west-1", "us-east-1"].map((region) => ({ region, layer, state: "planned" })),
+    failures: [],
+  });
+  expect(lambda.calls).toEqual([]);
+});
+
+test("--help says what there is, and ends with 0", async () => {
+  const run = await publishLayer(["--help"], { endpoint: "http://lambda.invalid" });
+  expect(run.exitCode).toBe(0);
+  for (const option of ["regions", "layers", "organization", "dry-run", "from", "help"]) {
+    expect(run.stdout).toMatch(`--${option}`);
+  }
+});
+
+describe("a run that fails in part", () => {
+  test("tells which regions are done, and the next one does the rest alone", async () => {
+    let isFull = true;
+    const lambda = await startLayerStore(({ region, operation }) =>
+      isFull && region === "us-east-1" && operation === "publish"
+        ? { status: 400, error: "CodeStorageExceededException" }
+        : undefined,
+    );
+    const { folder } = await createDist(["nodejs"]);
+    const args = ["--regions", "eu-west-1,us-east-1,ap-south-1", "--from", folder];
+    const first = await publishLayer(args, { endpoint: lambda.url });
+    expect(first.exitCode).toBe(3);
+    expect(first.report?.layerVersions.map(({ region, state }) => `${region} ${state}`)).toEqual([
+      "eu-west-1 published",
+      "ap-south-1 published",
+    ]);
+    expect(first.report?.failures).toEqual([
+      {
+        region: "us-east-1",
+        layer: "cross-account-secrets-nodejs",
+        failure: "Lambda in us-east-1: CodeStorageExceededException: said the test",
+      },
+    ]);
+    expect(first.stderr).toMatch("done: eu-west-1, ap-south-1; not done: us-east-1; run it again for the rest");
+
+    isFull = false;
+    const second = await publishLayer(args, { endpoint: lambda.url });
+    expect(second.exitCode).toBe(0);
+    expect(second.report?.layerVersions.map(({ state }) => state)).toEqual(["existing", "published", "existing"]);
+  });
+
+  test("does not go on with credentials that are no longer accepted", async () => {
+    const lambda = await startLayerStore(({ region, operation }) =>
+      region !== "eu-west-1" && operation === "publish" ? { status: 403, error: "ExpiredTokenException" } : undefined,
+    );
+    const { folder } = await createDist(["nodejs"]);
+    const args = ["--regions", "eu-west-1,us-east-1,ap-south-1", "--from", folder];
+    const run = await publishLayer(args, { endpoint: lambda.url });
+    expect(run.exitCode).toBe(3);
+    expect(run.report?.failures).toMatchObject([
+      { region: "us-east-1", failure: expect.stringMatching("does not accept the credentials") },
+      { region: "ap-south-1", failure: "not tried, as the credentials are no longer accepted" },
+    ]);
+    const uploads = lambda.calls.filter(({ operation }) => operation === "publish");
+    expect(uploads.map(({ region }) => region)).toEqual(["eu-west-1", "us-east-1"]);
+  });
+
+  test("tells of a layer version that is there but not granted, and the next one grants it", async () => {
+    let isForbidden = true;
+    const lambda = await startLayerStore(({ operation }) =>
+      isForbidden && operation === "grant" ? { status: 403, error: "AccessDeniedException" } : undefined,
+    );
+    const { folder } = await createDist(["nodejs"]);
+    const args = ["--regions", "eu-west-1", "--organization", ORGANIZATION, "--from", folder];
+    const first = await publishLayer(args, { endpoint: lambda.url });
+    expect(first.exitCode).toBe(3);
+    expect(first.report?.layerVersions).toMatchObject([{ state: "published" }]);
+    expect(first.report?.layerVersions[0]?.organizationId).toBeUndefined();
+    expect(first.report?.failures).toMatchObject([
+      { failure: expect.stringMatching(`^not granted to ${ORGANIZATION}: Lambda in eu-west-1: AccessDenied`) },
+    ]);
+
+    isForbidden = false;
+    const second = await publishLayer(args, { endpoint: lambda.url });
+    expect(second.exitCode).toBe(0);
+    expect(second.report?.layerVersions).toMatchObject([{ state: "existing", organizationId: ORGANIZATION }]);
+  });
+
+  test("takes an upload whose answer was lost for what it is, and does not repeat it", async () => {
+    const lambda = await startLayerStore(({ operation }) =>
+      operation === "publish" ? { status: 0, error: "the connection is cut behind it" } : undefined,
+    );
+    const { folder } = await createDist(["nodejs"]);
+    const run = await publishLayer(["--regions", "eu-west-1", "--from", folder], { endpoint: lambda.url });
+    expect(run.exitCode).toBe(0);
+    expect(run.report?.layerVersions).toMatchObject([{ state: "published", layerVersionArn: toArn("eu-west-1", 1) }]);
+    expect(lambda.calls.filter(({ operation }) => operation === "publish")).toHaveLength(1);
+  });
+});
+
+test("bytes that differ from the newest version's are published, even if an older one has them", async () => {
+  const lambda = await startLayerStore();
+  const { folder } = await createDist(["nodejs"]);
+  const other = await createFolder();
+  const bytes = "other bytes";
+  const entry = createEntry("nodejs", { sha256: createHash("sha256").update(bytes).digest("hex") });
+  await writeFile(join(other, entry.file), bytes);
+  await writeFile(join(other, "manifest.json"), JSON.stringify({ layers: [entry] }));
+  for (const [from, number] of [folder, other, folder].map((from, index) => [from, index + 1] as const)) {
+    const run = await publishLayer(["--regions", "eu-west-1", "--from", from], { endpoint: lambda.url });
+    expect(run.report?.layerVersions).toMatchObject([
+      { state: "published", layerVersionArn: toArn("eu-west-1", number) },
+    ]);
+  }
+});
+
+function refusalOf(call: () => unknown): { message: string; exitCode: number } {
+  try {
+    call();
+  } catch (error) {
+    const { message, exitCode } = error as Refusal;
+    return { message, exitCode };
+  }
+  throw new Error("nothing is refused");
+}
+
+interface Call {
+  readonly region: string;
+  readonly operation: "list" | "get" | "publish" | "policy" | "grant";
+}
+
+const toArn = (region: string, version: number): string =>
+  `arn:aws:lambda:${region}:222222222222:layer:cross-account-secrets-nodejs:${version}`;
+
+/** Lambda as far as it keeps versions of one layer. `refuse` decides about each call; status 0 cuts the line once it is done. */
+async function startLayerStore(
+  refuse: (call: Call) => { status: number; error: string } | undefined = () => undefined,
+) {
+  const calls: Call[] = [];
+  /** Region -> checksums of the versions. */
+  const versions = new Map<string, string[]>();
+  const { url } = await startLocalServer(async (request, reply) => {
+    const region = /\/([\w-]+)\/lambda\/aws4_request/.exec(request.headers.authorization ?? "")?.[1] ?? "";
+    const operation = toOperation(request.method ?? "", request.url ?? "");
+    const body = await text(request);
+    calls.push({ region, operation });
+    const refusal = refuse({ region, operation });
+    if (refusal !== undefined && refusal.status > 0) return answer(reply, refusal.status, refusal.error);
+    const there = versions.get(region) ?? [];
+    const toVersion = (number: number) => ({
+      Version: number,
+      LayerVersionArn: toArn(region, number),
+      Content: { CodeSha256: there[number - 1] },
+    });
+    if (operation === "publish") {
+      const zip = Buffer.from(JSON.parse(body).Content.ZipFile, "base64");
+      there.push(createHash("sha256").update(zip).digest("base64"));
+      versions.set(region, there);
+    }
+    if (refusal !== undefined) return void request.socket.destroy();
+    if (operation === "policy") return answer(reply, 404, "ResourceNotFoundException");
+    const LayerVersions = there.map((_, index) => ({ Version: index + 1 })); // without Content, as Lambda has it
+    answer(reply, 200, operation === "list" ? { LayerVersions } : toVersion(there.length));
+  });
+  return { url, calls };
+}
+
+function toOperation(method: string, path: string): Call["operation"] {
+  if (path.includes("/policy")) return method === "GET" ? "policy" : "grant";
+  if (method === "POST") return "publish";
+  return /\/versions\/\d+$/.test(path) ? "get" : "list";
+}
+
+function answer(reply: ServerResponse, status: number, body: object | string): void {
+  const headers = {
+    "content-type": "application/json",
+    ...(typeof body === "string" ? { "x-amzn-errortype": body } : {}),
+  };
+  reply.writeHead(status, headers).end(JSON.stringify(typeof body === "string" ? { message: "said the test" } : body));
+}
