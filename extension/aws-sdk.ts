@@ -25,10 +25,28 @@ export interface ClientOptions {
   readonly version: string;
 }
 
-/** AssumeRole: one try, over a connection of its own, ended at the latest when `signal` fires. */
-export function assumeRole(input: AssumeRoleCommandInput, options: ClientOptions, signal: AbortSignal) {
+/**
+ * AssumeRole: one try, over a connection of its own, ended at the latest when `signal` fires. With the answer comes its
+ * `Date`, in milliseconds since 1970, if it has one.
+ */
+export async function assumeRole(input: AssumeRoleCommandInput, options: ClientOptions, signal: AbortSignal) {
   const client = new STSClient(toClientConfig(options));
-  return client.send(new AssumeRoleCommand(input), { abortSignal: signal }).finally(() => leave(client));
+  let dateEpochMs: number | undefined;
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const { headers } = result.response as { headers?: Record<string, string> };
+      dateEpochMs = Date.parse(headers?.date ?? "") || undefined;
+      return result;
+    },
+    { step: "deserialize", name: "readDate" },
+  );
+  try {
+    const answer = await client.send(new AssumeRoleCommand(input), { abortSignal: signal });
+    return { answer, dateEpochMs };
+  } finally {
+    leave(client);
+  }
 }
 
 /** GetSecretValue: one try, over a connection of its own, ended at the latest when `signal` fires. */

@@ -3,7 +3,7 @@
  * handed a way to read. An empty value is an unset one, since templates produce them.
  */
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
-import { isSecretId } from "./secret-id.ts";
+import { type Home, isSecretId } from "./secret-id.ts";
 import {
   type Environment,
   PREFIX,
@@ -16,8 +16,8 @@ import {
 
 export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "allow" | "cacheEnabled" | "token"> {
   readonly roleArn: string;
-  /** The account that the target role, and with it the secrets, belong to. */
-  readonly targetAccountId: string;
+  /** Where a secret is that is called by a bare name: in the target role's account. */
+  readonly home: Home;
   /** What a caller may ask for, where `allow` is `configured`. */
   readonly secretIds: readonly string[];
   /** What is fetched in init. */
@@ -79,7 +79,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     ...rest,
     logLevel,
     roleArn: values.roleArn,
-    targetAccountId: ROLE_ARN.exec(values.roleArn)?.[1] ?? "",
+    home: { region: values.region ?? aws.region, accountId: ROLE_ARN.exec(values.roleArn)?.[1] ?? "" },
     secretIds: values.secretIds ?? [],
     prefetchIds: values.secretIds ?? (isSecretId(secretName) ? [secretName] : []),
     allow,

@@ -3,10 +3,11 @@ export interface Counters {
   requests: number;
   hits: number;
   misses: number;
+  stale: number;
   assumeRoleCalls: number;
   getSecretValueCalls: number;
 }
 
 export function createCounters(): Counters {
-  return { requests: 0, hits: 0, misses: 0, assumeRoleCalls: 0, getSecretValueCalls: 0 };
+  return { requests: 0, hits: 0, misses: 0, stale: 0, assumeRoleCalls: 0, getSecretValueCalls: 0 };
 }

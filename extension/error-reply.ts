@@ -1,4 +1,5 @@
 import type { Failure, FailureCode } from "./errors.ts";
+import type { BackOff } from "./failure-memory.ts";
 import { type Reply, toJsonReply } from "./reply.ts";
 
 /** Whose fault a failure is, which decides what may be done about it. */
@@ -22,6 +23,7 @@ export const errorTable = {
   "method-not-allowed": { kind: "caller", status: 405, type: "MethodNotAllowedException" },
   "request-too-slow": { kind: "caller", status: 408, type: "RequestTimeoutException" },
   "headers-too-large": { kind: "caller", status: 431, type: "HeadersTooLargeException" },
+  "asked-too-often": { kind: "caller", status: 429, type: "TooManyRequestsException" },
   "key-not-found": { kind: "caller", status: 404, type: "ResourceNotFoundException" },
 
   "secret-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
@@ -48,9 +50,37 @@ export const errorTable = {
   internal: { kind: "ours", status: 500, type: "InternalFailure" },
 } as const satisfies Record<FailureCode, Row>;
 
+/** What a kind of failure allows. */
+export interface Policy {
+  /** May a value past its TTL be served instead? Never to paper over a denial, or over a secret that is gone. */
+  readonly mayServeStale: boolean;
+  /** How long it is remembered; undefined: not at all. */
+  readonly backOff: BackOff | undefined;
+}
+
+const untilMended: BackOff = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
+const untilBack: BackOff = { firstMs: 500, mostMs: 15_000, isJittered: true };
+
+const policies: Record<FailureKind, Policy> = {
+  caller: { mayServeStale: false, backOff: undefined },
+  absent: { mayServeStale: false, backOff: untilMended },
+  denied: { mayServeStale: false, backOff: untilMended },
+  credentials: { mayServeStale: true, backOff: untilBack },
+  unavailable: { mayServeStale: true, backOff: untilBack },
+  ours: { mayServeStale: true, backOff: undefined },
+};
+
+export const toStatusCode = ({ code }: Failure): number => errorTable[code].status;
+
+export const toPolicy = ({ code }: Failure): Policy => policies[errorTable[code].kind];
+
 /** The answer that a failure becomes: `{"__type","message"[,"remedy"][,"requestId"]}`. */
-export function toErrorReply({ code, message, details: { remedy, requestId } }: Failure): Reply {
+export function toErrorReply({ code, message, details }: Failure): Reply {
   const { status, type } = errorTable[code];
-  const allow: Record<string, string> = code === "method-not-allowed" ? { Allow: "GET" } : {};
-  return toJsonReply(status, { __type: type, message, remedy, requestId }, allow);
+  const { remedy, requestId, allow, retryAfterMs } = details;
+  const headers = {
+    ...(allow === undefined ? {} : { Allow: allow }),
+    ...(retryAfterMs === undefined ? {} : { "Retry-After": String(Math.ceil(retryAfterMs / 1_000)) }),
+  };
+  return toJsonReply(status, { __type: type, message, remedy, requestId }, headers);
 }

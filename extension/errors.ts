@@ -16,6 +16,7 @@ export type FailureCode =
   | "method-not-allowed"
   | "request-too-slow"
   | "headers-too-large"
+  | "asked-too-often"
   | "key-not-found"
   // absent: AWS says that it is not there
   | "secret-not-found"
@@ -57,6 +58,10 @@ export interface FailureDetails {
   readonly requestId?: string | undefined;
   /** AWS's own error code, such as `AccessDenied`. */
   readonly awsCode?: string | undefined;
+  /** The methods that are known where another was used, as HTTP's `Allow` lists them. */
+  readonly allow?: string | undefined;
+  /** When to ask again at the earliest, in milliseconds from now. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 export class Failure extends PublicError {
@@ -67,6 +72,10 @@ export class Failure extends PublicError {
     super(message);
     this.code = code;
     this.details = details;
+  }
+
+  withRetryAfter(retryAfterMs: number): Failure {
+    return new Failure(this.code, this.message, { ...this.details, retryAfterMs });
   }
 }
 

@@ -15,6 +15,7 @@ import { isCalled, mayBeSameSecret } from "./secret-id.ts";
 import { toBareReply, toExtensionReply } from "./secret-reply.ts";
 import {
   expectOnly,
+  parseInvalidation,
   parsePathRequest,
   parseQueryRequest,
   parseTarget,
@@ -47,25 +48,25 @@ export function createHttpHandler(parts: {
   const hosts = [`127.0.0.1:${config.httpPort}`, `localhost:${config.httpPort}`];
   if (config.httpPort === 80) hosts.push("127.0.0.1", "localhost");
   const tokenHash = toHash(config.token);
-  const home = { region: config.region ?? config.aws.region, accountId: config.targetAccountId };
+  const { home } = config;
 
   async function answer({ method, target, headers }: LocalRequest): Promise<Reply> {
     if (headers["x-forwarded-for"] !== undefined) throw forwarded();
     if (!hosts.includes(headers.host?.toLowerCase() ?? "")) throw foreignHost(hosts);
     const isPing = /^\/ping(\?|$)/.test(target);
     if (!isPing && !TOKEN_HEADERS.some((name) => isToken(headers[name]))) throw badToken();
-    if (method !== "GET") throw new Failure("method-not-allowed", "only GET is known here");
+    const known = INVALIDATION.test(target) ? ["GET", "POST"] : ["GET"];
+    if (!known.includes(method)) throw methodNotAllowed(known);
     const parsed = parseTarget(target);
     if (isPing) return ping(parsed);
-    const { parse, toSecretReply } = findRoute(parsed.path);
+    const { parse, toSecretReply } = method === "POST" ? invalidation : findRoute(parsed.path);
     const request = parse(parsed);
     if (request.roleArn !== undefined && request.roleArn !== config.roleArn) throw roleNotAllowed();
     const allowed = findAllowed(request.query.secretId);
     if (allowed.length === 0) throw secretNotAllowed();
-    const secret = await cache.get(request.query, {
-      deadlineEpochMs: now() + config.timeoutMs,
-      refreshNow: request.refreshNow,
-    });
+    const deadlineEpochMs = now() + config.timeoutMs;
+    if (toSecretReply === undefined) return invalidate(request, deadlineEpochMs);
+    const secret = await cache.get(request.query, { deadlineEpochMs, refreshNow: request.refreshNow });
     // Two spellings that may call one secret may also call two: what AWS answered settles it.
     if (!allowed.some((id) => id === ANY || isCalled(secret.value, id))) throw secretNotAllowed();
     return toSecretReply(secret, request.key);
@@ -74,6 +75,12 @@ export function createHttpHandler(parts: {
   /** One side of a comparison that takes as long whatever the caller guessed, and however long. */
   function isToken(header: string | string[] | undefined): boolean {
     return typeof header === "string" && timingSafeEqual(toHash(header), tokenHash);
+  }
+
+  /** The version that was refused is that of the secret as it is now: AWSCURRENT's, under no version id of its own. */
+  async function invalidate({ query: { secretId, versionId = "" } }: SecretRequest, deadlineEpochMs: number) {
+    await cache.invalidate({ secretId }, versionId, deadlineEpochMs);
+    return { status: 204, headers: { "Cache-Control": "no-store" }, body: "" };
   }
 
   /** The configured ids that may call the same secret. */
@@ -94,10 +101,19 @@ export function createHttpHandler(parts: {
 
 interface Route {
   readonly parse: (target: Target) => SecretRequest;
-  readonly toSecretReply: typeof toBareReply;
+  /** Undefined where the answer is not a secret. */
+  readonly toSecretReply: typeof toBareReply | undefined;
 }
 
 const SECRETS = "/secrets/";
+const INVALID = "/invalid";
+/** A GET of the same path asks for a secret whose name ends so. */
+const INVALIDATION = /^\/secrets\/[^?]+\/invalid(\?|$)/;
+
+const invalidation: Route = {
+  parse: (target) => parseInvalidation(target, SECRETS, INVALID),
+  toSecretReply: undefined,
+};
 
 function findRoute(path: string): Route {
   if (path === "/secretsmanager/get") return { parse: parseQueryRequest, toSecretReply: toExtensionReply };
@@ -124,6 +140,9 @@ const badToken = () =>
     remedy:
       "send the header X-Aws-Parameters-Secrets-Token with the value of AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set",
   });
+
+const methodNotAllowed = (known: readonly string[]) =>
+  new Failure("method-not-allowed", `only ${known.join(" and ")} is known here`, { allow: known.join(", ") });
 
 const roleNotAllowed = () => new Failure("not-allowed", "roleArn is not the configured target role");
 

@@ -12,6 +12,11 @@ import { createSingleFlight } from "./single-flight.ts";
 export interface RoleCredentials {
   /** Credentials of a session of the target role: those at hand while they live, else new ones, asked for once however many wait. */
   get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
+  /**
+   * Others than these, which AWS has refused: their session may have been revoked, or its role created anew. The same,
+   * if the session is so new that the refusal must be meant.
+   */
+  getInstead(refused: AwsCredentials, deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
 }
 
 interface Session {
@@ -24,6 +29,8 @@ interface Session {
 
 /** The last part of a session's life in which a new one is asked for; 6 minutes of an hour. */
 const RENEWAL_WINDOW = 0.1;
+/** So long a session is new. A secret that is denied for good costs an AssumeRole in that time, and not more. */
+const NEW_SESSION_MS = 60_000;
 
 export function createRoleCredentials(parts: {
   readonly config: Config;
@@ -45,14 +52,14 @@ export function createRoleCredentials(parts: {
 
   async function assumeRole(deadlineEpochMs: DeadlineEpochMs): Promise<Session> {
     const base = config.aws.credentials;
-    if (base === undefined) throw noCredentials();
+    if (base === undefined) throw noCredentials(logger);
     const awsSdk = await parts.loadAwsSdk();
     if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
     const startedAtEpochMs = now();
-    const { requestId, expiration, ...credentials } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
+    const { requestId, lifeMs, ...credentials } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
       counters.assumeRoleCalls += 1;
       const { region, endpoints, clientOptions } = config.aws;
-      const answer = await awsSdk.assumeRole(
+      const { answer, dateEpochMs = now() } = await awsSdk.assumeRole(
         {
           RoleArn: config.roleArn,
           RoleSessionName: roleSessionName,
@@ -66,7 +73,8 @@ export function createRoleCredentials(parts: {
       if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration?.getTime()) throw diagnose(undefined, call);
       return {
         requestId: answer.$metadata.requestId,
-        expiration: Expiration,
+        // Counted from the answer's own Date, so that a wrong clock of ours does not matter.
+        lifeMs: Expiration.getTime() - dateEpochMs,
         accessKeyId: AccessKeyId,
         secretAccessKey: SecretAccessKey,
         sessionToken: SessionToken,
@@ -74,8 +82,8 @@ export function createRoleCredentials(parts: {
     });
     logger.debug("role-assumed", { roleArn: config.roleArn, requestId, ms: now() - startedAtEpochMs });
     const obtainedAtEpochMs = now();
-    const expiresAtEpochMs = expiration.getTime();
-    const renewAtEpochMs = expiresAtEpochMs - (expiresAtEpochMs - obtainedAtEpochMs) * RENEWAL_WINDOW;
+    const expiresAtEpochMs = obtainedAtEpochMs + lifeMs;
+    const renewAtEpochMs = expiresAtEpochMs - lifeMs * RENEWAL_WINDOW;
     return { credentials, obtainedAtEpochMs, renewAtEpochMs, expiresAtEpochMs };
   }
 
@@ -91,15 +99,22 @@ export function createRoleCredentials(parts: {
       },
     });
 
+  async function get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials> {
+    const atEpochMs = now();
+    const held = session;
+    const lives = held !== undefined && atEpochMs >= held.obtainedAtEpochMs && atEpochMs < held.expiresAtEpochMs;
+    if (!lives) return (await renew(deadlineEpochMs)).credentials;
+    // Towards its end the next one is fetched behind the request, and a failure of STS, which is logged, costs it nothing.
+    if (atEpochMs >= held.renewAtEpochMs) renew(deadlineEpochMs).catch(() => {});
+    return held.credentials;
+  }
+
   return {
-    async get(deadlineEpochMs) {
-      const atEpochMs = now();
-      const held = session;
-      const lives = held !== undefined && atEpochMs >= held.obtainedAtEpochMs && atEpochMs < held.expiresAtEpochMs;
-      if (!lives) return (await renew(deadlineEpochMs)).credentials;
-      // Towards its end the next one is fetched behind the request, and a failure of STS, which is logged, costs it nothing.
-      if (atEpochMs >= held.renewAtEpochMs) renew(deadlineEpochMs).catch(() => {});
-      return held.credentials;
+    get,
+    async getInstead(refused, deadlineEpochMs) {
+      if (session?.credentials !== refused) return get(deadlineEpochMs);
+      const ageMs = now() - session.obtainedAtEpochMs;
+      return ageMs >= 0 && ageMs < NEW_SESSION_MS ? refused : (await renew(deadlineEpochMs)).credentials;
     },
   };
 }
@@ -110,9 +125,10 @@ const toHex = (fraction: number) =>
     .toString(16)
     .padStart(8, "0");
 
-function noCredentials(): Failure {
-  return new Failure("credentials-missing", "there are no AWS credentials to assume the role with", {
-    remedy:
-      "Lambda gives a function the credentials of its execution role as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; elsewhere, set them",
-  });
+function noCredentials(logger: Logger): Failure {
+  const message = "there are no AWS credentials to assume the role with";
+  const remedy =
+    "Lambda gives a function those of its execution role as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; elsewhere, set them";
+  logger.warn("credentials-missing", { message, remedy });
+  return new Failure("credentials-missing", message, { remedy });
 }

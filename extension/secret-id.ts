@@ -21,6 +21,12 @@ export function toRegion(secretId: string): string | undefined {
   return SECRET_ARN.exec(secretId)?.[1];
 }
 
+/** Where a secret is that is called by a bare name. */
+export interface Home {
+  readonly region: string;
+  readonly accountId: string;
+}
+
 /** What AWS said the secret is. */
 export interface SecretIdentity {
   readonly arn: string;
@@ -37,19 +43,22 @@ export function isCalled({ arn, name }: SecretIdentity, secretId: string): boole
  * characters of an ARN are random ones or part of the name: whoever relies on it checks the answer with `isCalled`.
  * A bare name is in `home`: where the target role is, and where secrets are asked for.
  */
-export function mayBeSameSecret(
-  asked: string,
-  configured: string,
-  home: { readonly region: string; readonly accountId: string },
-): boolean {
+export function mayBeSameSecret(asked: string, configured: string, home: Home): boolean {
   const [a, b] = [toPlace(asked, home), toPlace(configured, home)];
   return a.place === b.place && (a.names.includes(b.names[0]) || b.names.includes(a.names[0]));
 }
 
-function toPlace(secretId: string, home: { readonly region: string; readonly accountId: string }) {
+/**
+ * Where the secret is, and what its name may be: as it stands and, of an ARN, without what may be its random characters,
+ * in this order.
+ */
+export function toPlace(
+  secretId: string,
+  home: Home,
+): { readonly place: string; readonly names: readonly [string, ...string[]] } {
   const arn = SECRET_ARN.exec(secretId);
-  const [region, accountId, resource] = arn ? arn.slice(1) : [home.region, home.accountId, secretId];
-  const names: [string, ...string[]] = [resource ?? ""];
-  if (arn && resource) names.push(resource.replace(RANDOM_SUFFIX, ""));
+  const [region, accountId, resource = ""] = arn ? arn.slice(1) : [home.region, home.accountId, secretId];
+  const names: [string, ...string[]] = [resource];
+  if (arn && RANDOM_SUFFIX.test(resource)) names.push(resource.replace(RANDOM_SUFFIX, ""));
   return { place: `${region}:${accountId}`, names };
 }

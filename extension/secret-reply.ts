@@ -1,4 +1,5 @@
 /** From a secret to the answer that holds it, in each of the forms that callers know. Pure. */
+import { toStatusCode } from "./error-reply.ts";
 import { Failure } from "./errors.ts";
 import { type Reply, toJsonReply, toReply } from "./reply.ts";
 import type { CachedSecret } from "./secret-cache.ts";
@@ -34,15 +35,18 @@ export function toBareReply(secret: CachedSecret, key: string | undefined): Repl
   return toReply(200, toTextType(parseJson(text)), text, headers);
 }
 
-/**
- * `Age` and `ETag` are HTTP's own (RFC 9110, 9111); `Cache-Status` is RFC 9211. All in whole seconds.
- */
-function toHeaders({ value, isHit, ageMs, ttlMs }: CachedSecret): Record<string, string> {
+/** `Age` and `ETag` are HTTP's own (RFC 9110, 9111); `Cache-Status` is RFC 9211. All in whole seconds. */
+function toHeaders({ value, from, ageMs, ttlMs }: CachedSecret): Record<string, string> {
   return {
     ETag: `"${value.versionId}"`,
     Age: String(Math.floor(ageMs / 1_000)),
-    "Cache-Status": `cross-account-secrets; ${isHit ? `hit; ttl=${Math.floor(ttlMs / 1_000)}` : "fwd=miss"}`,
+    "Cache-Status": `cross-account-secrets; ${toStatus(from, Math.floor(ttlMs / 1_000))}`,
   };
+}
+
+function toStatus(from: CachedSecret["from"], ttlSeconds: number): string {
+  if (from === "memory") return `hit; ttl=${ttlSeconds}`;
+  return from === "fetch" ? "fwd=miss" : `fwd=stale; fwd-status=${toStatusCode(from.failed)}`;
 }
 
 const toTextType = (content: unknown): string =>

@@ -52,6 +52,13 @@ export function parsePathRequest({ path, parameters }: Target, prefix: string): 
   return toSecretRequest(decode(path.slice(prefix.length)), parameters);
 }
 
+/** `POST /secrets/<secretId>/invalid?versionId=…` */
+export function parseInvalidation({ path, parameters }: Target, prefix: string, suffix: string): SecretRequest {
+  expectOnly(parameters, ["versionId", "roleArn"]);
+  if (!parameters.has("versionId")) throw invalid("versionId must say which version was refused");
+  return toSecretRequest(decode(path.slice(prefix.length, -suffix.length)), parameters);
+}
+
 export function expectOnly(parameters: ReadonlyMap<string, string>, names: readonly string[]): void {
   for (const name of parameters.keys()) {
     if (names.includes(name)) continue;

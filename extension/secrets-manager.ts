@@ -1,9 +1,11 @@
 import type { AwsCaller } from "./aws-call.ts";
+import type { AwsCredentials } from "./aws-environment.ts";
 import type * as AwsSdk from "./aws-sdk.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
 import { type AwsCall, diagnose } from "./diagnosis.ts";
+import { Failure, type FailureCode } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { RoleCredentials } from "./role-credentials.ts";
 import { toRegion } from "./secret-id.ts";
@@ -31,6 +33,14 @@ export interface SecretsManager {
   getSecretValue(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<SecretValue>;
 }
 
+/** What may be the session's fault and not the permissions': believed only of a new session. */
+const DOUBTFUL: readonly FailureCode[] = [
+  "get-secret-value-denied",
+  "kms-denied",
+  "credentials-expired",
+  "credentials-invalid",
+];
+
 export function createSecretsManager(parts: {
   readonly config: Config;
   readonly credentials: RoleCredentials;
@@ -42,42 +52,54 @@ export function createSecretsManager(parts: {
   readonly now: () => number;
 }): SecretsManager {
   const { config, counters, logger, now } = parts;
+
+  async function ask(query: SecretQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
+    const { secretId, versionId, versionStage } = query;
+    const region = config.region ?? toRegion(secretId) ?? config.aws.region;
+    const call: AwsCall = { operation: "GetSecretValue", roleArn: config.roleArn, region, secretId };
+    const { endpoints, clientOptions } = config.aws;
+    const awsSdk = await parts.loadAwsSdk();
+    const startedAtEpochMs = now();
+    const { requestId, ...value } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
+      counters.getSecretValueCalls += 1;
+      const answer = await awsSdk.getSecretValue(
+        {
+          SecretId: secretId,
+          ...(versionId === undefined ? {} : { VersionId: versionId }),
+          ...(versionStage === undefined ? {} : { VersionStage: versionStage }),
+        },
+        { ...clientOptions, region, credentials, endpoint: endpoints.secretsManager, version: parts.version },
+        signal,
+      );
+      const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
+      const hasOneValue = (SecretString === undefined) !== (SecretBinary === undefined);
+      if (!ARN || !Name || !VersionId || !CreatedDate?.getTime() || !hasOneValue) throw diagnose(undefined, call);
+      return {
+        requestId: answer.$metadata.requestId,
+        arn: ARN,
+        name: Name,
+        versionId: VersionId,
+        versionStages: VersionStages ?? [],
+        createdDate: CreatedDate,
+        secretString: SecretString,
+        secretBinary: SecretBinary,
+      };
+    });
+    logger.debug("secret-fetched", { secretId, versionId: value.versionId, requestId, ms: now() - startedAtEpochMs });
+    return value;
+  }
+
   return {
     async getSecretValue(query, deadlineEpochMs) {
-      const { secretId, versionId, versionStage } = query;
-      const region = config.region ?? toRegion(secretId) ?? config.aws.region;
-      const call: AwsCall = { operation: "GetSecretValue", roleArn: config.roleArn, region, secretId };
       const credentials = await parts.credentials.get(deadlineEpochMs);
-      const awsSdk = await parts.loadAwsSdk();
-      const { endpoints, clientOptions } = config.aws;
-      const startedAtEpochMs = now();
-      const { requestId, ...value } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
-        counters.getSecretValueCalls += 1;
-        const answer = await awsSdk.getSecretValue(
-          {
-            SecretId: secretId,
-            ...(versionId === undefined ? {} : { VersionId: versionId }),
-            ...(versionStage === undefined ? {} : { VersionStage: versionStage }),
-          },
-          { ...clientOptions, region, credentials, endpoint: endpoints.secretsManager, version: parts.version },
-          signal,
-        );
-        const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
-        const hasOneValue = (SecretString === undefined) !== (SecretBinary === undefined);
-        if (!ARN || !Name || !VersionId || !CreatedDate?.getTime() || !hasOneValue) throw diagnose(undefined, call);
-        return {
-          requestId: answer.$metadata.requestId,
-          arn: ARN,
-          name: Name,
-          versionId: VersionId,
-          versionStages: VersionStages ?? [],
-          createdDate: CreatedDate,
-          secretString: SecretString,
-          secretBinary: SecretBinary,
-        };
-      });
-      logger.debug("secret-fetched", { secretId, versionId: value.versionId, requestId, ms: now() - startedAtEpochMs });
-      return value;
+      try {
+        return await ask(query, credentials, deadlineEpochMs);
+      } catch (thrown) {
+        if (!(thrown instanceof Failure) || !DOUBTFUL.includes(thrown.code)) throw thrown;
+        const others = await parts.credentials.getInstead(credentials, deadlineEpochMs);
+        if (others === credentials) throw thrown;
+        return await ask(query, others, deadlineEpochMs);
+      }
     },
   };
 }

@@ -95,6 +95,12 @@ export const settings = {
     rule: "a whole number of seconds, 0 to 86400",
     parse: wholeNumber(0, 86_400, 1_000),
   },
+  maxStaleMs: {
+    name: "MAX_STALE_SECONDS",
+    default: "3600",
+    rule: "a whole number of seconds, 0 to 86400",
+    parse: wholeNumber(0, 86_400, 1_000),
+  },
   timeoutMs: {
     name: "TIMEOUT_MS",
     alsoRead: ["SECRETS_MANAGER_TIMEOUT_MILLIS"],
@@ -148,6 +154,13 @@ export const settings = {
     default: "info",
     rule: "debug, info, warn, error or none",
     parse: oneOf(...logLevels),
+  },
+  execWrapperError: {
+    name: "EXEC_WRAPPER_ERROR",
+    default: "fail",
+    // layer/exec-wrapper.c heeds it; it is here so that a mistake in it is reported with all others.
+    rule: "fail or unset",
+    parse: oneOf("fail", "unset"),
   },
   initError: {
     name: "INIT_ERROR",

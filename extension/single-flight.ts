@@ -1,6 +1,6 @@
 /** One piece of work for all who want the same at the same time. */
 import { type DeadlineEpochMs, within } from "./deadline.ts";
-import { Failure } from "./errors.ts";
+import type { Failure } from "./errors.ts";
 
 export interface Journey<T> {
   /** Who gives the same key wants the same. */
@@ -22,12 +22,9 @@ interface Flight<T> {
   readonly alone: boolean;
 }
 
-/** How much later than the joined work's one's own deadline must be to be worth another try: a crowd must not come one by one. */
-const LEAST_GAIN_MS = 100;
-
 /**
- * Work that is past its deadline was frozen, and is dying: it is abandoned, never joined. Who joined work that had an
- * earlier deadline, and failed for that alone, tries again with the time that is left.
+ * Work that is past its deadline was frozen, and is dying: it is abandoned, never joined. Whoever joins work shares its
+ * fate, and so its deadline: a crowd that came one by one to a service that does not answer would otherwise ask it one by one.
  */
 export function createSingleFlight<T>(now: () => number): SingleFlight<T> {
   const flights = new Map<string, Flight<T>>();
@@ -58,7 +55,8 @@ export function createSingleFlight<T>(now: () => number): SingleFlight<T> {
     if (next === undefined) {
       const start = () => {
         nexts.delete(key);
-        return takeOff(journey);
+        if (now() >= journey.deadlineEpochMs) throw journey.late();
+        return board(journey, findUnderWay(key));
       };
       next = underWay.result.then(start, start);
       nexts.set(key, next);
@@ -67,22 +65,9 @@ export function createSingleFlight<T>(now: () => number): SingleFlight<T> {
   }
 
   return async (journey) => {
-    const { key, deadlineEpochMs } = journey;
-    for (;;) {
-      let isOver = now() >= deadlineEpochMs;
-      const late = () => {
-        isOver = true;
-        return journey.late();
-      };
-      if (isOver) throw late();
-      const underWay = findUnderWay(key);
-      const result = board(journey, underWay);
-      try {
-        return await within({ deadlineEpochMs, now, late, start: () => result });
-      } catch (error) {
-        const wasCutShort = underWay !== undefined && error instanceof Failure && error.code === "timeout";
-        if (!wasCutShort || isOver || deadlineEpochMs - underWay.deadlineEpochMs < LEAST_GAIN_MS) throw error;
-      }
-    }
+    const { key, deadlineEpochMs, late } = journey;
+    if (now() >= deadlineEpochMs) throw late();
+    const result = board(journey, findUnderWay(key));
+    return within({ deadlineEpochMs, now, late, start: () => result });
   };
 }

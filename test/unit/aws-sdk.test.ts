@@ -174,13 +174,32 @@ describe("a call", () => {
   it("reads the answer", async () => {
     const aws = await startAws();
     const { assumeRole, getSecretValue } = await loadAwsSdk();
-    expect((await assumeRole(toOptions({ endpoint: aws.url }))).Credentials).toEqual({
+    expect((await assumeRole(toOptions({ endpoint: aws.url }))).answer.Credentials).toEqual({
       AccessKeyId: "ASIAROLE",
       SecretAccessKey: "role-key",
       SessionToken: "role-token",
       Expiration: new Date("2026-01-01T01:00:00Z"),
     });
     expect(await getSecretValue(toOptions({ endpoint: aws.url }))).toMatchObject({ SecretString: "s3cret" });
+  });
+
+  it.each([
+    ["Thu, 01 Jan 2026 00:00:00 GMT", Date.UTC(2026, 0, 1)],
+    ["Thu, 01 Jan 1970 00:00:01 GMT", 1_000],
+    ["yesterday", undefined],
+  ])("to STS tells its answer's Date, %s, where it is one", async (date, dateEpochMs) => {
+    const aws = await startAws((_, response) => response.writeHead(200, { Date: date }).end(SESSION));
+    const { assumeRole } = await loadAwsSdk();
+    expect((await assumeRole(toOptions({ endpoint: aws.url }))).dateEpochMs).toBe(dateEpochMs);
+  });
+
+  it("to STS tells no Date where the answer has none", async () => {
+    const aws = await startAws((_, response) => {
+      response.sendDate = false;
+      response.end(SESSION);
+    });
+    const { assumeRole } = await loadAwsSdk();
+    expect((await assumeRole(toOptions({ endpoint: aws.url }))).dateEpochMs).toBeUndefined();
   });
 
   it.each([500, 429, 503])("is one try: %d is answered to the caller, who knows the deadline", async (status) => {

@@ -41,7 +41,7 @@ describe("a config", () => {
     expect(parse({ _ROLE_ARN: ROLE })).toEqual({
       config: {
         roleArn: ROLE,
-        targetAccountId: "111111111111",
+        home: { region: "eu-west-1", accountId: "111111111111" },
         secretIds: [],
         prefetchIds: [],
         allow: "any",
@@ -50,12 +50,14 @@ describe("a config", () => {
         durationSeconds: 3_600,
         region: undefined,
         ttlMs: 300_000,
+        maxStaleMs: 3_600_000,
         timeoutMs: 2_500,
         prefetchTimeoutMs: 1_000,
         cacheSize: 1_000,
         httpPort: 2_773,
         token: TOKEN,
         logLevel: "info",
+        execWrapperError: "fail",
         initError: "serve",
         functionName: "my-function",
         unknownSettings: [],
@@ -126,8 +128,11 @@ describe("a config", () => {
     expect(configure(own)).toMatchObject({ roleArn: ROLE, ttlMs: 60_000, token: "mine", allow: "any" });
   });
 
-  it("says which account the target role is in", () => {
-    expect(configure({ _ROLE_ARN: "arn:aws-cn:iam::012345678901:role/r" }).targetAccountId).toBe("012345678901");
+  it("has bare names at home in the target role's account, and in the region of the secrets", () => {
+    const roleArn = "arn:aws-cn:iam::012345678901:role/r";
+    const home = { region: "eu-west-1", accountId: "012345678901" };
+    expect(configure({ _ROLE_ARN: roleArn }).home).toEqual(home);
+    expect(configure({ _ROLE_ARN: roleArn, _REGION: "cn-north-1" }).home).toEqual({ ...home, region: "cn-north-1" });
   });
 
   it("has nothing for a cache to keep where the cache is off", () => {
@@ -363,6 +368,7 @@ describe("problems", () => {
       _DURATION_SECONDS: "7200",
       _REGION: "Ireland",
       _TTL_SECONDS: "5m",
+      _MAX_STALE_SECONDS: "1h",
       _TIMEOUT_MS: "99",
       _PREFETCH_TIMEOUT_MS: "9001",
       _CACHE_SIZE: "1001",
@@ -371,6 +377,7 @@ describe("problems", () => {
       _HTTP_PORT: "0",
       _TOKEN: `${TOKEN} x`,
       _LOG_LEVEL: "loud",
+      _EXEC_WRAPPER_ERROR: "skip",
       _INIT_ERROR: "ignore",
     });
     expect(config).toBeUndefined();

@@ -3,7 +3,14 @@ import { createCounters } from "../../extension/counters.ts";
 
 describe("counters", () => {
   it("begin at zero, all of them", () => {
-    expect(createCounters()).toEqual({ requests: 0, hits: 0, misses: 0, assumeRoleCalls: 0, getSecretValueCalls: 0 });
+    expect(createCounters()).toEqual({
+      requests: 0,
+      hits: 0,
+      misses: 0,
+      stale: 0,
+      assumeRoleCalls: 0,
+      getSecretValueCalls: 0,
+    });
   });
 
   it("are the execution environment's own", () => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { errorTable, type FailureKind, toErrorReply } from "../../extension/error-reply.ts";
+import {
+  errorTable,
+  type FailureKind,
+  type Policy,
+  toErrorReply,
+  toPolicy,
+  toStatusCode,
+} from "../../extension/error-reply.ts";
 import { Failure, type FailureCode } from "../../extension/errors.ts";
 
 /** The table of design.md, section 3, in full: whose fault, which status, which `__type`. */
@@ -13,6 +20,7 @@ const expected: Record<FailureCode, readonly [FailureKind, number, string]> = {
   "method-not-allowed": ["caller", 405, "MethodNotAllowedException"],
   "request-too-slow": ["caller", 408, "RequestTimeoutException"],
   "headers-too-large": ["caller", 431, "HeadersTooLargeException"],
+  "asked-too-often": ["caller", 429, "TooManyRequestsException"],
   "key-not-found": ["caller", 404, "ResourceNotFoundException"],
   "secret-not-found": ["absent", 404, "ResourceNotFoundException"],
   "secret-deleted": ["absent", 400, "InvalidRequestException"],
@@ -62,9 +70,51 @@ describe("the reply to a failure", () => {
     );
   });
 
-  it("names the method that is allowed, with 405 alone", () => {
-    const allowing = rows.filter(([code]) => "Allow" in toErrorReply(new Failure(code, "")).headers);
-    expect(allowing.map(([code]) => code)).toEqual(["method-not-allowed"]);
-    expect(toErrorReply(new Failure("method-not-allowed", "")).headers).toMatchObject({ Allow: "GET" });
+  it("names the methods that are allowed, where they are known", () => {
+    expect(rows.filter(([code]) => "Allow" in toErrorReply(new Failure(code, "")).headers)).toEqual([]);
+    const failure = new Failure("method-not-allowed", "", { allow: "GET, POST" });
+    expect(toErrorReply(failure).headers).toMatchObject({ Allow: "GET, POST" });
+  });
+
+  it("says when to ask again, where that is known, and in the body nothing of it", () => {
+    expect(rows.filter(([code]) => "Retry-After" in toErrorReply(new Failure(code, "")).headers)).toEqual([]);
+    const { headers, body } = toErrorReply(new Failure("throttled", "not now", { retryAfterMs: 1_500 }));
+    expect(headers).toMatchObject({ "Retry-After": "2" });
+    expect(body).toBe('{"__type":"ThrottlingException","message":"not now"}');
+  });
+
+  it.each([
+    [1, "1"],
+    [250, "1"],
+    [999.5, "1"],
+    [1_000, "1"],
+    [1_000.1, "2"],
+    [10_000, "10"],
+    [59_001, "60"],
+  ])("says of %d ms the whole seconds after which it is certainly over: %s", (retryAfterMs, seconds) => {
+    expect(toErrorReply(new Failure("throttled", "", { retryAfterMs })).headers).toMatchObject({
+      "Retry-After": seconds,
+    });
+  });
+});
+
+describe("what a failure allows", () => {
+  const untilMended = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
+  const untilBack = { firstMs: 500, mostMs: 15_000, isJittered: true };
+  const policies: Record<FailureKind, Policy> = {
+    caller: { mayServeStale: false, backOff: undefined },
+    absent: { mayServeStale: false, backOff: untilMended },
+    denied: { mayServeStale: false, backOff: untilMended },
+    credentials: { mayServeStale: true, backOff: untilBack },
+    unavailable: { mayServeStale: true, backOff: untilBack },
+    ours: { mayServeStale: true, backOff: undefined },
+  };
+
+  it.each(rows)("%s allows what its kind does: %s", (code, kind) => {
+    expect(toPolicy(new Failure(code, ""))).toEqual(policies[kind]);
+  });
+
+  it.each(rows)("%s has the status of its reply", (code, _kind, status) => {
+    expect(toStatusCode(new Failure(code, ""))).toBe(status);
   });
 });

@@ -25,6 +25,19 @@ describe("a failure", () => {
     expect(new Failure("timeout", "too late").details).toEqual({});
   });
 
+  it("says when to ask again, and stays otherwise as it was", () => {
+    const details = { remedy: "do it", requestId: "r-1", awsCode: "AccessDenied" };
+    const failure = new Failure("kms-denied", "may not", details);
+    expect(failure.withRetryAfter(1_500)).toMatchObject({
+      code: "kms-denied",
+      message: "may not",
+      details: { ...details, retryAfterMs: 1_500 },
+    });
+    expect(failure.withRetryAfter(1_500)).toBeInstanceOf(Failure);
+    expect(failure.withRetryAfter(1_500).withRetryAfter(20).details.retryAfterMs).toBe(20);
+    expect(failure.details).toEqual(details);
+  });
+
   it("stays itself when it is thrown", () => {
     const failure = new Failure("timeout", "too late");
     expect(toFailure(failure)).toBe(failure);

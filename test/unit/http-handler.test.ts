@@ -3,7 +3,7 @@ import type { Config } from "../../extension/config.ts";
 import { createCounters } from "../../extension/counters.ts";
 import { Failure } from "../../extension/errors.ts";
 import { createHttpHandler, type LocalRequest } from "../../extension/http-handler.ts";
-import type { SecretCache } from "../../extension/secret-cache.ts";
+import type { CachedSecret, SecretCache } from "../../extension/secret-cache.ts";
 import { createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
 
@@ -14,7 +14,7 @@ const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
 const APP_ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
 const GET_APP = "/secretsmanager/get?secretId=app/database";
 
-const toSecret = (name: string, arn = APP_ARN) => ({
+const toSecret = (name: string, arn = APP_ARN): CachedSecret => ({
   value: {
     arn,
     name,
@@ -24,7 +24,7 @@ const toSecret = (name: string, arn = APP_ARN) => ({
     secretString: '{"password":"s3cret"}',
     secretBinary: undefined,
   },
-  isHit: true,
+  from: "memory",
   ageMs: 88_400,
   ttlMs: 211_600,
 });
@@ -36,8 +36,11 @@ function setUp(overrides: Partial<Config> = {}) {
   const get = vi.fn<SecretCache["get"]>(async ({ secretId }) => {
     throw new Error(`no look-up was expected, but ${secretId} was looked up`);
   });
+  const invalidate = vi.fn<SecretCache["invalidate"]>(async ({ secretId }) => {
+    throw new Error(`nothing was expected to be invalid, but ${secretId} was said to be`);
+  });
   const config = createConfig({ token: TOKEN, ...overrides });
-  const handler = createHttpHandler({ config, cache: { get }, counters, logger, now: () => NOW_EPOCH_MS });
+  const handler = createHttpHandler({ config, cache: { get, invalidate }, counters, logger, now: () => NOW_EPOCH_MS });
   const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
   const ask = (target: string, request: Partial<LocalRequest> = {}) =>
     handler({ method: "GET", target, ...request, headers: { ...headers, ...request.headers } });
@@ -46,7 +49,7 @@ function setUp(overrides: Partial<Config> = {}) {
     const { status, body } = await ask(target, request);
     return status === 200 ? "200" : `${status} ${JSON.parse(String(body)).__type}`;
   }
-  return { ask, counters, get, lines, outcomeOf };
+  return { ask, counters, get, invalidate, lines, outcomeOf };
 }
 
 describe("the guards", () => {
@@ -300,6 +303,24 @@ describe("a look-up", () => {
     expect(await ask("/secrets/app/database?key=user")).toMatchObject({ status: 404 });
   });
 
+  it("says when it was served stale, and for which failure", async () => {
+    const { ask, get } = setUp();
+    const failed = new Failure("timeout", CANARY);
+    get.mockResolvedValue({ ...toSecret("app/database"), from: { failed }, ageMs: 330_000, ttlMs: -30_000 });
+    const { status, headers, body } = await ask(GET_APP);
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({ "Cache-Status": "cross-account-secrets; fwd=stale; fwd-status=504", Age: "330" });
+    expect(body).not.toContain(CANARY);
+  });
+
+  it("that failed before says when to ask again", async () => {
+    const { ask, get } = setUp();
+    get.mockRejectedValue(new Failure("get-secret-value-denied", "no", { retryAfterMs: 9_500 }));
+    const { status, headers } = await ask(GET_APP);
+    expect(status).toBe(403);
+    expect(headers).toMatchObject({ "Retry-After": "10" });
+  });
+
   it("that fails is answered with its cause, remedy and AWS's request id, and is no news for the log", async () => {
     const { ask, get, lines } = setUp();
     get.mockRejectedValue(
@@ -332,6 +353,87 @@ describe("a look-up", () => {
       expect(body).not.toContain(CANARY);
       expect(lines).toMatchObject([{ level: "error" }]);
       expect(JSON.stringify(lines)).not.toContain(CANARY);
+    },
+  );
+});
+
+describe("a version that was refused", () => {
+  const POST = { method: "POST" };
+  const INVALID = "/secrets/app/database/invalid?versionId=v1";
+
+  it("is reported by POST, and settled with 204 and an empty body", async () => {
+    const { ask, get, invalidate } = setUp({ timeoutMs: 700 });
+    invalidate.mockResolvedValue();
+    expect(await ask(INVALID, POST)).toEqual({ status: 204, headers: { "Cache-Control": "no-store" }, body: "" });
+    expect(invalidate.mock.calls).toEqual([[{ secretId: "app/database" }, "v1", NOW_EPOCH_MS + 700]]);
+    expect(get).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["/secrets/app%2Fdatabase/invalid?versionId=v1", "app/database"],
+    [`/secrets/${encodeURIComponent(APP_ARN)}/invalid?versionId=v1`, APP_ARN],
+    [`/secrets/app/database/invalid?versionId=v1&roleArn=${ROLE_ARN}`, "app/database"],
+    ["/secrets/app/invalid/invalid?versionId=v1", "app/invalid"],
+    ["/secrets/invalid/invalid?versionId=v1", "invalid"],
+  ])("by %s is of the secret %s", async (target, secretId) => {
+    const { ask, invalidate } = setUp();
+    invalidate.mockResolvedValue();
+    expect((await ask(target, POST)).status).toBe(204);
+    expect(invalidate).toHaveBeenCalledWith({ secretId }, "v1", expect.any(Number));
+  });
+
+  it("too often is answered 429, with when to ask again", async () => {
+    const { ask, invalidate } = setUp();
+    invalidate.mockRejectedValue(new Failure("asked-too-often", "a moment ago", { retryAfterMs: 4_001 }));
+    const { status, headers, body } = await ask(INVALID, POST);
+    expect(status).toBe(429);
+    expect(headers).toMatchObject({ "Retry-After": "5" });
+    expect(JSON.parse(String(body))).toEqual({ __type: "TooManyRequestsException", message: "a moment ago" });
+  });
+
+  it("by GET is a look-up of a secret whose name ends so", async () => {
+    const { ask, get } = setUp();
+    get.mockResolvedValue(toSecret("app/database/invalid"));
+    expect((await ask("/secrets/app/database/invalid")).status).toBe(200);
+    expect(get).toHaveBeenCalledWith({ secretId: "app/database/invalid" }, expect.anything());
+  });
+
+  it.each([
+    ["no version", "/secrets/app/database/invalid", "400 ValidationException"],
+    ["an empty version", "/secrets/app/database/invalid?versionId=", "400 ValidationException"],
+    ["a stage", `${INVALID}&versionStage=AWSCURRENT`, "400 ValidationException"],
+    ["refreshNow", `${INVALID}&refreshNow=true`, "400 ValidationException"],
+    ["a key", `${INVALID}&key=password`, "400 ValidationException"],
+    ["two versions", `${INVALID}&versionId=v2`, "400 ValidationException"],
+    ["another role", `${INVALID}&roleArn=${ROLE_ARN}2`, "403 AccessDeniedException"],
+    ["another secret", "/secrets/other/invalid?versionId=v1", "403 AccessDeniedException"],
+    ["no secret", "/secrets//invalid?versionId=v1", "405 MethodNotAllowedException"],
+    ["no id at all", "/secrets/invalid?versionId=v1", "405 MethodNotAllowedException"],
+    ["another path", "/secretsmanager/get/invalid?versionId=v1", "405 MethodNotAllowedException"],
+    ["a longer path", "/secrets/app/database/invalid/?versionId=v1", "405 MethodNotAllowedException"],
+    ["the path in the query", "/secrets/app/database?x=/invalid", "405 MethodNotAllowedException"],
+  ])("is not reported with %s", async (_, target, outcome) => {
+    const { invalidate, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "configured" });
+    expect(await outcomeOf(target, POST)).toBe(outcome);
+    expect(invalidate).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["a forwarded one", { "x-forwarded-for": "10.0.0.1" }, "400 ValidationException"],
+    ["a foreign host", { host: "example.com" }, "400 ValidationException"],
+    ["no token", { "x-aws-parameters-secrets-token": undefined }, "403 BadToken"],
+  ])("passes the same guards: %s", async (_, headers, outcome) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(INVALID, { ...POST, headers })).toBe(outcome);
+  });
+
+  it.each(["PUT", "DELETE", "PATCH", "HEAD", "post"])(
+    "is not reported by %s, and both that are known are named",
+    async (method) => {
+      const { ask } = setUp();
+      const { status, headers, body } = await ask(INVALID, { method });
+      expect({ status, headers }).toMatchObject({ status: 405, headers: { Allow: "GET, POST" } });
+      expect(body).toContain("only GET and POST is known here");
     },
   );
 });
@@ -423,7 +525,8 @@ describe("the allow-list", () => {
   });
 
   it("takes a bare name for one of the target role's account and of the region that is asked", async () => {
-    const { get, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "configured", region: "us-east-1" });
+    const home = { region: "us-east-1", accountId: "111111111111" };
+    const { get, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "configured", home });
     get.mockResolvedValue(toSecret("app/database", OTHER_REGION));
     expect(await outcomeOf(`/secretsmanager/get?secretId=${OTHER_REGION}`)).toBe("200");
     expect(await outcomeOf(`/secretsmanager/get?secretId=${APP_ARN}`)).toBe(DENIED);

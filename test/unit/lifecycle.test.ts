@@ -60,6 +60,10 @@ function setUp(overrides: Partial<Config> = {}, acts: Acts = {}) {
         await act(`assume role within ${left(deadlineEpochMs)}`, acts.fetch);
         return { accessKeyId: "ASIA", secretAccessKey: CANARY, sessionToken: CANARY };
       },
+      getInstead: async (refused) => {
+        await act("assume role again", undefined);
+        return refused;
+      },
     },
     cache: {
       get: async ({ secretId }, { deadlineEpochMs }) => {
@@ -67,8 +71,9 @@ function setUp(overrides: Partial<Config> = {}, acts: Acts = {}) {
         const [arn, name, versionId] = ["arn", secretId, "1"];
         const identity = { arn, name, versionId, versionStages: [], createdDate: new Date(0) };
         const value = { ...identity, secretString: CANARY, secretBinary: undefined };
-        return { value, isHit: false, ageMs: 0, ttlMs: 0 };
+        return { value, from: "fetch", ageMs: 0, ttlMs: 0 };
       },
+      invalidate: async ({ secretId }) => act(`invalidate ${secretId}`, undefined),
     },
     isFirstInit: () => acts.isFirstInit ?? true,
     counters: { ...createCounters(), requests: 3 },

@@ -3,6 +3,7 @@ import { AssumeRoleCommand, type AssumeRoleCommandOutput, STSClient } from "@aws
 import { mockClient } from "aws-sdk-client-mock";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../extension/aws-call.ts";
+import type { AwsCredentials } from "../../extension/aws-environment.ts";
 import * as awsSdk from "../../extension/aws-sdk.ts";
 import type { Config } from "../../extension/config.ts";
 import { createCounters } from "../../extension/counters.ts";
@@ -42,7 +43,8 @@ function setUp(overrides: Partial<Config> = {}) {
     callAws: createAwsCaller(shared),
   });
   const get = (timeoutMs = TIMEOUT_MS) => credentials.get(Date.now() + timeoutMs);
-  return { config, counters, get, lines };
+  const getInstead = (refused: AwsCredentials) => credentials.getInstead(refused, Date.now() + TIMEOUT_MS);
+  return { config, counters, get, getInstead, lines };
 }
 
 /** What STS answers; the session is named after its place in the row. */
@@ -301,6 +303,46 @@ describe("a session that is refused", () => {
     expect((await wait).accessKeyId).toBe("ASIA-2");
     expect(counters.assumeRoleCalls).toBe(2);
     expect(new Set(sts.calls().map(({ thisValue }) => thisValue)).size).toBe(2);
+  });
+});
+
+describe("another session than the refused one", () => {
+  it("is asked for where the refused one is a minute old, once however many want it", async () => {
+    issueSessions();
+    const { get, getInstead } = setUp();
+    const refused = await get();
+    vi.setSystemTime(START_EPOCH_MS + 60_000);
+    const others = await Promise.all(Array.from({ length: 100 }, () => getInstead(refused)));
+    expect(new Set(others.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(["ASIA-2"]));
+    expect(countCalls()).toBe(2);
+    expect((await get()).accessKeyId).toBe("ASIA-2");
+  });
+
+  it("is the same where it is new: the refusal must be meant", async () => {
+    issueSessions();
+    const { get, getInstead } = setUp();
+    const refused = await get();
+    vi.setSystemTime(START_EPOCH_MS + 59_999);
+    expect(await getInstead(refused)).toBe(refused);
+    expect(countCalls()).toBe(1);
+  });
+
+  it("is the one at hand where somebody has renewed it since", async () => {
+    issueSessions();
+    const { get, getInstead } = setUp();
+    const refused = await get();
+    vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
+    const renewed = await get();
+    expect(await getInstead(refused)).toBe(renewed);
+    expect(countCalls()).toBe(2);
+  });
+
+  it("is asked for where the clock has stepped back, which says nothing about an age", async () => {
+    issueSessions();
+    const { get, getInstead } = setUp();
+    const refused = await get();
+    vi.setSystemTime(START_EPOCH_MS - 1);
+    expect((await getInstead(refused)).accessKeyId).toBe("ASIA-2");
   });
 });
 

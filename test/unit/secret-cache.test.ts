@@ -1,21 +1,39 @@
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCounters } from "../../extension/counters.ts";
-import { Failure } from "../../extension/errors.ts";
-import { createSecretCache } from "../../extension/secret-cache.ts";
+import { toPolicy } from "../../extension/error-reply.ts";
+import { Failure, type FailureCode } from "../../extension/errors.ts";
+import { type CachedSecret, createSecretCache } from "../../extension/secret-cache.ts";
 import type { SecretQuery, SecretValue } from "../../extension/secrets-manager.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TTL_MS = 60_000;
+const MAX_STALE_MS = 600_000;
 const TIMEOUT_MS = 2_500;
+const HOME = { region: "eu-west-1", accountId: "111111111111" };
+
+const toPartialArn = (name: string) => `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${name}`;
+const toArn = (name: string, suffix = "AbCdEf") => `${toPartialArn(name)}-${suffix}`;
 
 const APP = { secretId: "app/database" };
+/** Every way to ask for the same. */
+const SPELLINGS: readonly SecretQuery[] = [
+  APP,
+  { secretId: toArn("app/database") },
+  { secretId: toPartialArn("app/database") },
+  { ...APP, versionStage: "AWSCURRENT" },
+];
 
 const throttled = () => new Failure("throttled", "not now");
+const denied = () => new Failure("get-secret-value-denied", "may not");
 
-const toValue = (versionId: string): SecretValue => ({
-  arn: "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf",
-  name: "app/database",
+/** A secret's ARN is its name with the same random characters, unless a test says otherwise. */
+const toName = (secretId: string) => secretId.replace(toPartialArn(""), "").replace(/-AbCdEf$/, "");
+
+const toValue = (versionId: string, name = "app/database", arn = toArn(name)): SecretValue => ({
+  arn,
+  name,
   versionId,
   versionStages: ["AWSCURRENT"],
   createdDate: new Date(0),
@@ -26,7 +44,8 @@ const toValue = (versionId: string): SecretValue => ({
 interface Fetch {
   readonly query: SecretQuery;
   readonly deadlineEpochMs: number;
-  answer(versionId: string): void;
+  /** With what the query means, or with another name and ARN. */
+  answer(versionId: string, name?: string, arn?: string): void;
   fail(failure: Failure): void;
 }
 
@@ -36,23 +55,37 @@ const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
 /** Whatever is ready to run runs, and the clock stands still. */
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
+/** An AWS that does not answer: the fetch fails when its time is over. */
+const failInTime = ({ deadlineEpochMs, fail }: Fetch) =>
+  setTimeout(() => fail(new Failure("timeout", "too late")), deadlineEpochMs - Date.now());
+
 /** A cache with a clock that stands still. Each fetch is under way until the test answers it. */
-function setUp({ ttlMs = TTL_MS, cacheSize = 1_000 } = {}) {
+function setUp({ ttlMs = TTL_MS, maxStaleMs = MAX_STALE_MS, cacheSize = 1_000, random = 0 } = {}) {
   const counters = createCounters();
   const fetches: Fetch[] = [];
   const cache = createSecretCache({
-    config: { ttlMs, cacheSize },
+    config: { home: HOME, ttlMs, maxStaleMs, cacheSize, timeoutMs: TIMEOUT_MS },
+    policyOf: toPolicy,
     counters,
     now: Date.now,
+    random: () => random,
     fetch: (query, deadlineEpochMs) =>
       new Promise((resolve, reject) => {
-        fetches.push({ query, deadlineEpochMs, answer: (versionId) => resolve(toValue(versionId)), fail: reject });
+        fetches.push({
+          query,
+          deadlineEpochMs,
+          answer: (versionId, name = toName(query.secretId), arn = toArn(name)) =>
+            resolve(toValue(versionId, name, arn)),
+          fail: reject,
+        });
       }),
   });
   const get = (query: SecretQuery = APP, options: { refreshNow?: boolean; timeoutMs?: number } = {}) => {
     const { timeoutMs = TIMEOUT_MS, ...rest } = options;
     return cache.get(query, { deadlineEpochMs: Date.now() + timeoutMs, ...rest });
   };
+  const invalidate = (versionId: string, query: SecretQuery = APP) =>
+    cache.invalidate(query, versionId, Date.now() + TIMEOUT_MS);
   const fetched = (nth: number): Fetch => {
     const fetch = fetches[nth - 1];
     if (fetch === undefined) throw new Error(`there were ${fetches.length} fetches, and no number ${nth}`);
@@ -65,7 +98,17 @@ function setUp({ ttlMs = TTL_MS, cacheSize = 1_000 } = {}) {
     for (const fetch of fetches.slice(before)) fetch.answer(versionId);
     return (await wait).value.versionId;
   }
-  return { counters, fetches, fetched, get, read };
+  /** A look-up whose fetches all fail, and what became of it. */
+  async function failing(failure: Failure, query: SecretQuery = APP): Promise<CachedSecret | unknown> {
+    const before = fetches.length;
+    const wait = get(query).catch((thrown: unknown) => thrown);
+    for (let next = before; next < fetches.length; next += 1) {
+      fetches[next]?.fail(failure);
+      await settle();
+    }
+    return wait;
+  }
+  return { counters, fetches, fetched, get, read, failing, invalidate };
 }
 
 beforeEach(() => {
@@ -77,14 +120,19 @@ afterEach(() => {
 
 describe("a value at hand", () => {
   it("is served until its TTL is over, to the millisecond", async () => {
-    const { fetches, read } = setUp();
+    const { fetches, get, read } = setUp();
     expect(await read("v1")).toBe("v1");
     pass(TTL_MS - 1);
-    expect(await read("v2")).toBe("v1");
-    expect(fetches).toHaveLength(1);
+    expect(await get()).toMatchObject({ value: { versionId: "v1" }, from: "memory", ttlMs: 1 });
+    const behind = fetches.length;
     pass(1);
-    expect(await read("v2")).toBe("v2");
-    expect(fetches).toHaveLength(2);
+    const waits = vi.fn();
+    get().then(waits, waits);
+    await settle();
+    expect(waits).not.toHaveBeenCalled();
+    for (const fetch of fetches.slice(behind - 1)) fetch.answer("v2");
+    await settle();
+    expect(waits).toHaveBeenCalledWith(expect.objectContaining({ value: toValue("v2"), from: "fetch" }));
   });
 
   it("is as old as the call that brought it", async () => {
@@ -92,19 +140,19 @@ describe("a value at hand", () => {
     const wait = get();
     pass(400);
     fetched(1).answer("v1");
-    expect(await wait).toEqual({ value: toValue("v1"), isHit: false, ageMs: 400, ttlMs: TTL_MS - 400 });
+    expect(await wait).toEqual({ value: toValue("v1"), from: "fetch", ageMs: 400, ttlMs: TTL_MS - 400 });
     pass(600);
-    expect(await get()).toEqual({ value: toValue("v1"), isHit: true, ageMs: 1_000, ttlMs: TTL_MS - 1_000 });
+    expect(await get()).toEqual({ value: toValue("v1"), from: "memory", ageMs: 1_000, ttlMs: TTL_MS - 1_000 });
   });
 
   it("does not live longer for being read", async () => {
     const { read } = setUp();
     await read("v1");
-    for (let reads = 0; reads < 4; reads += 1) {
-      pass(TTL_MS / 5);
+    for (let reads = 0; reads < 7; reads += 1) {
+      pass(TTL_MS / 10);
       expect(await read("v2")).toBe("v1");
     }
-    pass(TTL_MS / 5);
+    pass((3 * TTL_MS) / 10);
     expect(await read("v2")).toBe("v2");
   });
 
@@ -168,8 +216,8 @@ describe("a cache that keeps nothing", () => {
     const waits = [get(), get(), get()];
     expect(fetches).toHaveLength(1);
     fetched(1).answer("v1");
-    for (const { value, isHit, ttlMs } of await Promise.all(waits)) {
-      expect({ version: value.versionId, isHit, ttlMs }).toEqual({ version: "v1", isHit: false, ttlMs: 0 });
+    for (const { value, from, ttlMs } of await Promise.all(waits)) {
+      expect({ version: value.versionId, from, ttlMs }).toEqual({ version: "v1", from: "fetch", ttlMs: 0 });
     }
   });
 });
@@ -242,11 +290,14 @@ describe("a fetch", () => {
     expect(fetches.map(({ query }) => query.secretId)).toEqual(["a", "b"]);
   });
 
-  it("fails for all who wait for it, and is not remembered", async () => {
+  it("fails for all who wait for it, and is not made anew while that is remembered", async () => {
     const { fetches, fetched, get, read } = setUp();
     const waits = [get(), get()];
     fetched(1).fail(throttled());
     for (const wait of waits) await expect(wait).rejects.toMatchObject({ code: "throttled" });
+    await expect(get()).rejects.toMatchObject({ code: "throttled" });
+    expect(fetches).toHaveLength(1);
+    pass(500);
     expect(await read("v2")).toBe("v2");
     expect(fetches).toHaveLength(2);
   });
@@ -300,16 +351,38 @@ describe("a fetch", () => {
     ]);
   });
 
-  it("that is cut short by an earlier deadline is made anew for who has time left", async () => {
+  it("is waited for no longer when the clock steps back before one's own spelling is asked for", async () => {
+    const { fetched, fetches, get } = setUp();
+    const short = get({ secretId: "my" });
+    const settled = vi.fn();
+    refusalOf(get({ secretId: toPartialArn("my-abcdef") })).then(settled);
+    pass(-3_600_000);
+    fetched(1).answer("v1");
+    await short;
+    await settle();
+    expect(fetches).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    expect(settled).toHaveBeenCalledWith(expect.objectContaining({ code: "timeout" }));
+  });
+
+  it("that is cut short by an earlier deadline is not made anew: a crowd must not ask one by one", async () => {
     const { fetches, fetched, get } = setUp();
-    const hasty = refusalOf(get(APP, { timeoutMs: 500 }));
-    const patient = get(APP, { timeoutMs: 2_000 });
-    expect(fetches).toHaveLength(1);
+    const refusals = [refusalOf(get(APP, { timeoutMs: 500 })), refusalOf(get(APP, { timeoutMs: 2_000 }))];
     await vi.advanceTimersByTimeAsync(480);
     fetched(1).fail(new Failure("timeout", "too late"));
-    expect(await hasty).toMatchObject({ code: "timeout" });
-    fetched(2).answer("v2");
-    expect((await patient).value.versionId).toBe("v2");
+    for (const refused of refusals) expect(await refused).toMatchObject({ code: "timeout" });
+    expect(fetches).toHaveLength(1);
+  });
+
+  it("over which the clock steps back brings a value that is served, with an age that can be told", async () => {
+    const { fetched, get, read } = setUp();
+    const wait = get();
+    pass(-1);
+    fetched(1).answer("v1");
+    const { value, ageMs, ttlMs } = await wait;
+    expect(value.versionId).toBe("v1");
+    expect([Number.isFinite(ageMs), Number.isFinite(ttlMs), ageMs >= 0]).toEqual([true, true, true]);
+    expect(await read("v2")).toBe("v2");
   });
 
   it("older than its deadline was frozen: it is abandoned, never joined", async () => {
@@ -333,7 +406,7 @@ describe("refreshNow", () => {
     const wait = get(APP, { refreshNow: true });
     await settle();
     fetched(2).answer("v2");
-    expect(await wait).toMatchObject({ value: { versionId: "v2" }, isHit: false });
+    expect(await wait).toMatchObject({ value: { versionId: "v2" }, from: "fetch" });
     expect(await read("v3")).toBe("v2");
     expect(fetches).toHaveLength(2);
   });
@@ -381,6 +454,7 @@ describe("refreshNow", () => {
     await settle();
     fetched(1).fail(throttled());
     await expect(before).rejects.toMatchObject({ code: "throttled" });
+    pass(500);
     const later = get();
     await settle();
     expect(fetches).toHaveLength(2);
@@ -410,9 +484,887 @@ describe("refreshNow", () => {
   });
 });
 
+describe("a value that ages", () => {
+  it.each([
+    [0, 0.75],
+    [0.5, 0.8],
+    [1 - Number.EPSILON, 0.85],
+  ])("is fresh until a part of its TTL that is drawn by lot: a draw of %d makes it %d", async (random, part) => {
+    const { fetches, get, read } = setUp({ random });
+    await read("v1");
+    pass(TTL_MS * part - 1);
+    await get();
+    expect(fetches).toHaveLength(1);
+    pass(1);
+    expect(await get()).toMatchObject({ value: { versionId: "v1" }, from: "memory" });
+    expect(fetches).toHaveLength(2);
+  });
+
+  it("is drawn by lot at each fetch, and not once for all", async () => {
+    const draws = [0, 0.9];
+    const random = vi.fn(() => draws.shift() ?? 0.5);
+    const fetch = vi.fn(async () => toValue("v1"));
+    const cache = createSecretCache({
+      config: { home: HOME, ttlMs: TTL_MS, maxStaleMs: 0, cacheSize: 1, timeoutMs: TIMEOUT_MS },
+      policyOf: toPolicy,
+      counters: createCounters(),
+      now: Date.now,
+      random,
+      fetch,
+    });
+    const get = () => cache.get(APP, { deadlineEpochMs: Date.now() + TIMEOUT_MS });
+    await get();
+    pass(0.75 * TTL_MS);
+    await get();
+    await settle();
+    expect(fetch).toHaveBeenCalledTimes(2);
+    pass(0.75 * TTL_MS);
+    await get();
+    expect(fetch).toHaveBeenCalledTimes(2);
+  });
+
+  it("is refreshed behind the reply, which does not wait", async () => {
+    const { fetched, get, read } = setUp();
+    await read("v1");
+    pass(0.75 * TTL_MS);
+    expect(await get()).toMatchObject({ value: { versionId: "v1" }, from: "memory", ttlMs: 0.25 * TTL_MS });
+    fetched(2).answer("v2");
+    await settle();
+    expect(await get()).toMatchObject({ value: { versionId: "v2" }, from: "memory", ttlMs: TTL_MS });
+  });
+
+  it("is refreshed once, however many ask for it and however it is spelled", async () => {
+    const { fetches, fetched, get, read } = setUp();
+    await read("v1");
+    pass(0.75 * TTL_MS);
+    const waits = Array.from({ length: 1_000 }, (_, index) => get(SPELLINGS[index % SPELLINGS.length]));
+    for (const { from } of await Promise.all(waits)) expect(from).toBe("memory");
+    expect(fetches).toHaveLength(2);
+    fetched(2).answer("v2");
+    await settle();
+    expect((await get()).value.versionId).toBe("v2");
+    expect(fetches).toHaveLength(2);
+  });
+
+  it("is refreshed within the time that one request may take, and not within what is left to the asker", async () => {
+    const { fetched, get, read } = setUp();
+    await read("v1");
+    pass(0.75 * TTL_MS);
+    await get(APP, { timeoutMs: 1 });
+    expect(fetched(2).deadlineEpochMs - Date.now()).toBeGreaterThan(TIMEOUT_MS - 100);
+  });
+
+  it("is waited for by whoever comes when it has expired meanwhile, and AWS is not asked again", async () => {
+    const { fetches, fetched, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS - 1);
+    await get();
+    pass(1);
+    const wait = get();
+    fetched(2).answer("v2");
+    expect(await wait).toMatchObject({ value: { versionId: "v2" }, from: "fetch" });
+    expect(fetches).toHaveLength(2);
+  });
+
+  it("is served on when its refresh fails, and not refreshed while that is remembered", async () => {
+    const { fetches, fetched, get, read } = setUp();
+    await read("v1");
+    pass(0.75 * TTL_MS);
+    await get();
+    fetched(2).fail(throttled());
+    await settle();
+    pass(499);
+    expect(await get()).toMatchObject({ value: { versionId: "v1" }, from: "memory" });
+    expect(fetches).toHaveLength(2);
+    pass(1);
+    expect(await get()).toMatchObject({ value: { versionId: "v1" }, from: "memory" });
+    expect(fetches).toHaveLength(3);
+  });
+
+  it("is gone at once when its refresh is denied", async () => {
+    const { fetches, fetched, get, read } = setUp();
+    await read("v1");
+    pass(0.75 * TTL_MS);
+    await get();
+    fetched(2).fail(denied());
+    await settle();
+    expect(await refusalOf(get())).toMatchObject({
+      code: "get-secret-value-denied",
+      details: { retryAfterMs: 10_000 },
+    });
+    expect(await refusalOf(get({ ...APP, versionStage: "AWSCURRENT" }))).toBeInstanceOf(Failure);
+    expect(fetches).toHaveLength(2);
+  });
+
+  it("costs an AWS that does not answer no more than one call for each pause, however many ask", async () => {
+    const { fetches, get, read } = setUp();
+    await read("v1");
+    pass(0.75 * TTL_MS);
+    for (let ms = 0; ms < 10_000; ms += 50) {
+      const before = fetches.length;
+      void get().catch(() => {});
+      for (const fetch of fetches.slice(before)) failInTime(fetch);
+      for (let passedMs = 0; passedMs < 50; passedMs += 10) {
+        const known = fetches.length;
+        await vi.advanceTimersByTimeAsync(10);
+        for (const fetch of fetches.slice(known)) failInTime(fetch);
+      }
+    }
+    expect(fetches.length - 1).toBeLessThanOrEqual(4);
+  });
+});
+
+describe("an expired value", () => {
+  it("costs an AWS that does not answer no more than one call for each pause, however many wait", async () => {
+    const { fetches, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    for (let ms = 0; ms < 10_000; ms += 50) {
+      const before = fetches.length;
+      void get().catch(() => {});
+      for (const fetch of fetches.slice(before)) failInTime(fetch);
+      for (let passedMs = 0; passedMs < 50; passedMs += 10) {
+        const known = fetches.length;
+        await vi.advanceTimersByTimeAsync(10);
+        for (const fetch of fetches.slice(known)) failInTime(fetch);
+      }
+    }
+    expect(fetches.length - 1).toBeLessThanOrEqual(4);
+  });
+});
+
+describe("a stale value", () => {
+  const staleCodes: FailureCode[] = [
+    "throttled",
+    "aws-error",
+    "aws-response-invalid",
+    "unreachable",
+    "timeout",
+    "credentials-expired",
+    "credentials-invalid",
+    "credentials-missing",
+    "signature-invalid",
+    "internal",
+  ];
+  const finalCodes: FailureCode[] = [
+    "secret-not-found",
+    "secret-deleted",
+    "secret-id-rejected",
+    "assume-role-denied",
+    "assume-role-rejected",
+    "region-disabled",
+    "get-secret-value-denied",
+    "kms-denied",
+  ];
+
+  it.each(staleCodes)("is served after %s, which it names", async (code) => {
+    const { failing, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    expect(await failing(new Failure(code, "no"))).toEqual({
+      value: toValue("v1"),
+      from: { failed: expect.objectContaining({ code }) },
+      ageMs: TTL_MS,
+      ttlMs: 0,
+    });
+  });
+
+  it.each(finalCodes)("is not served after %s, and is gone", async (code) => {
+    const { failing, fetches, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    expect(await failing(new Failure(code, "no"))).toMatchObject({ code });
+    expect(await refusalOf(get())).toMatchObject({ code });
+    pass(10_000);
+    expect(await failing(throttled())).toMatchObject({ code: "throttled" });
+    expect(fetches).toHaveLength(3);
+  });
+
+  it("is served until TTL and MAX_STALE are over, to the millisecond", async () => {
+    const { failing, read } = setUp();
+    await read("v1");
+    pass(TTL_MS + MAX_STALE_MS - 1);
+    expect(await failing(throttled())).toMatchObject({ value: toValue("v1"), ttlMs: 1 - MAX_STALE_MS });
+    pass(1);
+    expect(await failing(throttled())).toMatchObject({ code: "throttled" });
+  });
+
+  it("is not served by who began to wait in time and is told too late", async () => {
+    const { fetched, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS + MAX_STALE_MS - 1);
+    const refused = refusalOf(get());
+    pass(1);
+    fetched(2).fail(throttled());
+    expect(await refused).toMatchObject({ code: "throttled" });
+  });
+
+  it("is not there where MAX_STALE is 0", async () => {
+    const { failing, read } = setUp({ maxStaleMs: 0 });
+    await read("v1");
+    pass(TTL_MS);
+    expect(await failing(throttled())).toMatchObject({ code: "throttled" });
+  });
+
+  it("is not served after the clock has stepped back: how old it is, nobody knows", async () => {
+    const { failing, read } = setUp();
+    await read("v1");
+    pass(-1);
+    expect(await failing(throttled())).toMatchObject({ code: "throttled" });
+    pass(1_000);
+    expect(await failing(throttled())).toMatchObject({ code: "throttled" });
+  });
+
+  it("is served from memory until the next try, and then fetched", async () => {
+    const { counters, failing, fetches, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    await failing(throttled());
+    pass(499);
+    expect(await get()).toMatchObject({ value: toValue("v1"), from: "memory", ttlMs: -499 });
+    expect(fetches).toHaveLength(2);
+    pass(1);
+    expect(await read("v2")).toBe("v2");
+    expect(counters).toMatchObject({ hits: 0, misses: 3, stale: 2 });
+  });
+
+  it("is not what refreshNow asks for", async () => {
+    const { fetched, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    const refused = refusalOf(get(APP, { refreshNow: true }));
+    await settle();
+    fetched(2).fail(throttled());
+    expect(await refused).toMatchObject({ code: "throttled" });
+    expect(await get()).toMatchObject({ value: toValue("v1"), from: "memory" });
+  });
+
+  it("is not served by who waited while it was denied to another", async () => {
+    const { fetched, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    const before = refusalOf(get());
+    const refused = refusalOf(get(APP, { refreshNow: true }));
+    await settle();
+    fetched(3).fail(denied());
+    expect(await refused).toMatchObject({ code: "get-secret-value-denied" });
+    fetched(2).fail(throttled());
+    expect(await before).toBeInstanceOf(Failure);
+  });
+
+  it("is not served by who waited while another got a newer one", async () => {
+    const { fetched, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    const before = get();
+    const refreshed = get(APP, { refreshNow: true });
+    await settle();
+    fetched(3).answer("v3");
+    await refreshed;
+    fetched(2).fail(throttled());
+    expect((await before).value.versionId).toBe("v3");
+  });
+});
+
+describe("a failure", () => {
+  it.each<[FailureCode, number[]]>([
+    ["get-secret-value-denied", [10_000, 20_000, 40_000, 60_000, 60_000]],
+    ["secret-not-found", [10_000, 20_000, 40_000, 60_000, 60_000]],
+    ["throttled", [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]],
+    ["credentials-expired", [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]],
+  ])("that is %s is remembered for a time that doubles: %j", async (code, pausesMs) => {
+    const { failing, fetches, get } = setUp();
+    for (const [index, pauseMs] of pausesMs.entries()) {
+      expect(await failing(new Failure(code, "no"))).toMatchObject({ code, details: { retryAfterMs: pauseMs } });
+      pass(pauseMs - 1);
+      expect(await refusalOf(get())).toMatchObject({ code, details: { retryAfterMs: 1 } });
+      pass(1);
+      expect(fetches).toHaveLength(index + 1);
+    }
+  });
+
+  it("is remembered for a time that is drawn by lot, where AWS is not there", async () => {
+    const { failing } = setUp({ random: 0.5 });
+    expect(await failing(throttled())).toMatchObject({ details: { retryAfterMs: 375 } });
+    pass(375);
+    expect(await failing(throttled())).toMatchObject({ details: { retryAfterMs: 750 } });
+  });
+
+  it("that is a bug of ours is not remembered", async () => {
+    const { failing, read } = setUp();
+    expect(await failing(new Failure("internal", "a bug"))).toMatchObject({ code: "internal", details: {} });
+    expect(await read("v1")).toBe("v1");
+  });
+
+  it("is forgotten at a success, and the next one is the first again", async () => {
+    const { failing, read } = setUp();
+    for (const pauseMs of [500, 1_000, 2_000]) {
+      await failing(throttled());
+      pass(pauseMs);
+    }
+    expect(await read("v1")).toBe("v1");
+    pass(TTL_MS);
+    await failing(throttled());
+    pass(499);
+    expect(await read("v2")).toBe("v1");
+    pass(1);
+    expect(await read("v2")).toBe("v2");
+  });
+
+  it("of one secret, version or stage is none of another", async () => {
+    const { failing, read } = setUp();
+    await failing(denied());
+    expect(await read("v1", { ...APP, versionStage: "AWSPREVIOUS" })).toBe("v1");
+    expect(await read("v2", { secretId: "app/other" })).toBe("v2");
+  });
+
+  it("is recovered from within the remembered time: once mended, a secret is served again", async () => {
+    const { failing, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    await failing(denied());
+    pass(10_000);
+    expect(await read("v2")).toBe("v2");
+    expect(await read("v3")).toBe("v2");
+  });
+
+  it("is not remembered where nothing is kept longer than it: a cache of nothing spares AWS all the same", async () => {
+    const { failing, fetches, get } = setUp({ ttlMs: 0 });
+    await failing(denied());
+    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(fetches).toHaveLength(1);
+  });
+
+  it("of a frozen fetch is not remembered: whoever comes after the thaw has AWS asked", async () => {
+    const { fetched, fetches, get } = setUp();
+    const frozen = refusalOf(get());
+    pass(3_600_000);
+    fetched(1).fail(new Failure("timeout", "too late"));
+    await frozen;
+    const thawed = get();
+    expect(fetches).toHaveLength(2);
+    fetched(2).answer("v2");
+    expect((await thawed).value.versionId).toBe("v2");
+  });
+});
+
+describe("refreshNow while a failure is remembered", () => {
+  const refreshNow = { refreshNow: true };
+
+  it("has AWS asked at once, and then once a second", async () => {
+    const { failing, fetched, fetches, get } = setUp();
+    await failing(denied());
+    expect(await refusalOf(get(APP, refreshNow))).toMatchObject({ details: { retryAfterMs: 1_000 } });
+    pass(999);
+    expect(await refusalOf(get(APP, refreshNow))).toMatchObject({ details: { retryAfterMs: 1 } });
+    expect(fetches).toHaveLength(1);
+    pass(1);
+    const wait = get(APP, refreshNow);
+    expect(fetches).toHaveLength(2);
+    fetched(2).answer("v2");
+    expect((await wait).value.versionId).toBe("v2");
+    expect((await get()).value.versionId).toBe("v2");
+  });
+
+  it("makes it remembered longer, when it fails again", async () => {
+    const { failing, fetched, get } = setUp();
+    await failing(denied());
+    pass(1_000);
+    const refused = refusalOf(get(APP, refreshNow));
+    fetched(2).fail(denied());
+    expect(await refused).toMatchObject({ details: { retryAfterMs: 20_000 } });
+    expect(await refusalOf(get())).toMatchObject({ details: { retryAfterMs: 20_000 } });
+  });
+});
+
+describe("the spellings of one secret", () => {
+  it("cost one fetch, asked for one after the other", async () => {
+    const { fetches, read } = setUp();
+    for (const query of SPELLINGS) expect(await read("v1", query)).toBe("v1");
+    expect(fetches).toHaveLength(1);
+  });
+
+  it.each(SPELLINGS)("cost one fetch, asked for at once, a hundred times each, %o first", async (first) => {
+    const { fetches, fetched, get } = setUp();
+    const waits = [get(first)];
+    for (let nth = 0; nth < 400; nth += 1) waits.push(get(SPELLINGS[nth % SPELLINGS.length]));
+    await settle();
+    expect(fetches).toHaveLength(1);
+    fetched(1).answer("v1");
+    for (const { value } of await Promise.all(waits)) expect(value).toEqual(toValue("v1"));
+    expect(fetches).toHaveLength(1);
+  });
+
+  it("are all hits of what init has fetched by name", async () => {
+    const { counters, read } = setUp();
+    await read("v1");
+    for (const query of SPELLINGS) expect(await read("v2", query)).toBe("v1");
+    expect(counters).toMatchObject({ hits: 4, misses: 1 });
+  });
+
+  it("are refreshed by the asker's", async () => {
+    const { fetched, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    expect(await read("v2", { secretId: toArn("app/database") })).toBe("v2");
+    expect(fetched(2).query).toEqual({ secretId: toArn("app/database") });
+    expect(await read("v3")).toBe("v2");
+  });
+
+  it("are each refused for themselves: what one is denied, another may have", async () => {
+    const { fetched, fetches, get } = setUp();
+    const byName = refusalOf(get());
+    const byArn = get({ secretId: toArn("app/database") });
+    fetched(1).fail(denied());
+    expect(await byName).toMatchObject({ code: "get-secret-value-denied" });
+    await settle();
+    expect(fetched(2).query).toEqual({ secretId: toArn("app/database") });
+    fetched(2).answer("v1");
+    expect((await byArn).value.versionId).toBe("v1");
+    expect(fetches).toHaveLength(2);
+  });
+
+  it("fail together where AWS is not there", async () => {
+    const { fetched, fetches, get } = setUp();
+    const refusals = SPELLINGS.map((query) => refusalOf(get(query)));
+    fetched(1).fail(throttled());
+    for (const refused of refusals) expect(await refused).toMatchObject({ code: "throttled" });
+    expect(fetches).toHaveLength(1);
+  });
+
+  it("are all denied when one is: none is served what was at hand", async () => {
+    const { failing, fetched, get, read } = setUp();
+    await read("v1");
+    pass(TTL_MS);
+    await failing(denied(), { secretId: toArn("app/database") });
+    const byName = refusalOf(get());
+    fetched(3).fail(throttled());
+    expect(await byName).toMatchObject({ code: "throttled" });
+  });
+
+  it("of versions and stages cost one fetch each", async () => {
+    const { fetches, read } = setUp();
+    for (const rest of [{ versionId: "x" }, { versionStage: "AWSPREVIOUS" }]) {
+      for (const { secretId } of SPELLINGS) await read("v1", { secretId, ...rest });
+    }
+    expect(fetches).toHaveLength(2);
+  });
+
+  it("in another region or account are other secrets'", async () => {
+    const { fetches, read } = setUp();
+    await read("v1");
+    const abroad = toArn("app/database").replace("eu-west-1", "us-east-1");
+    const before = fetches.length;
+    void read("v2", { secretId: abroad }).catch(() => {});
+    void read("v2", { secretId: toArn("app/database").replace("111111111111", "333333333333") }).catch(() => {});
+    expect(fetches).toHaveLength(before + 2);
+  });
+});
+
+describe("a name that ends like an ARN", () => {
+  const all = ["my", "my-abcdef", "my-abcdef-ghijkl"].flatMap((name) =>
+    [name, toArn(name), toPartialArn(name)].map((secretId) => ({ secretId, name })),
+  );
+  const pairs = all.flatMap((first) => all.map((second) => [first, second] as const));
+  /** What AWS answers: its own reading of the id, which knows where a name ends. */
+  const answer = ({ query, answer: reply }: Fetch) => {
+    const found = all.find(({ secretId }) => secretId === query.secretId);
+    reply(`version of ${found?.name}`, found?.name);
+  };
+
+  it.each(pairs)("never brings another secret: $secretId, then %o", async (first, second) => {
+    const { fetches, get } = setUp();
+    for (const { secretId, name } of [first, second, first]) {
+      const before = fetches.length;
+      const wait = get({ secretId });
+      fetches.slice(before).forEach(answer);
+      expect((await wait).value).toMatchObject({ name, versionId: `version of ${name}` });
+    }
+    expect(fetches).toHaveLength(first.name === second.name ? 1 : 2);
+  });
+
+  it.each(pairs)("never brings another secret: $secretId and %o at once", async (first, second) => {
+    const { fetches, get } = setUp();
+    const waits = [first, second, first].map(({ secretId }) => get({ secretId }));
+    for (let nth = 0; nth < fetches.length; nth += 1) {
+      fetches.slice(nth, nth + 1).forEach(answer);
+      await settle();
+    }
+    expect((await Promise.all(waits)).map(({ value }) => value.name)).toEqual([first.name, second.name, first.name]);
+    expect(fetches.length).toBeLessThanOrEqual(2);
+  });
+
+  it("never brings another secret, in nine spellings at once, whichever comes first", async () => {
+    for (let turn = 0; turn < all.length; turn += 1) {
+      const { fetches, get } = setUp();
+      const asked = [...all.slice(turn), ...all.slice(0, turn)];
+      const waits = asked.map(({ secretId }) => get({ secretId }));
+      for (let nth = 0; nth < fetches.length; nth += 1) {
+        fetches.slice(nth, nth + 1).forEach(answer);
+        await settle();
+      }
+      expect((await Promise.all(waits)).map(({ value }) => value.name)).toEqual(asked.map(({ name }) => name));
+    }
+  });
+
+  it("is not denied with the other", async () => {
+    const { fetched, get } = setUp();
+    const short = refusalOf(get({ secretId: "my" }));
+    const long = get({ secretId: toPartialArn("my-abcdef") });
+    fetched(1).fail(denied());
+    expect(await short).toMatchObject({ code: "get-secret-value-denied" });
+    await settle();
+    fetched(2).answer("v1", "my-abcdef");
+    expect((await long).value.name).toBe("my-abcdef");
+  });
+});
+
+describe("a secret that was created anew", () => {
+  const OLD_ARN = toArn("app/database");
+  const NEW_ARN = toArn("app/database", "XyZ123");
+
+  it("replaces the old one, whose ARN is not served any more", async () => {
+    const { fetched, fetches, get, read } = setUp();
+    await read("v1");
+    expect(await read("none", { secretId: OLD_ARN })).toBe("v1");
+    pass(TTL_MS);
+    const wait = get();
+    fetched(2).answer("v2", "app/database", NEW_ARN);
+    await wait;
+    expect((await get({ secretId: NEW_ARN })).value.versionId).toBe("v2");
+    expect((await get({ secretId: toPartialArn("app/database") })).value.versionId).toBe("v2");
+    expect(fetches).toHaveLength(2);
+    const gone = refusalOf(get({ secretId: OLD_ARN }));
+    fetched(3).fail(new Failure("secret-not-found", "gone"));
+    expect(await gone).toMatchObject({ code: "secret-not-found" });
+    expect((await get()).value.versionId).toBe("v2");
+  });
+
+  it("is not mistaken for the old one by who asks for that at the same time", async () => {
+    const { fetched, get } = setUp();
+    const byName = get();
+    const byOldArn = refusalOf(get({ secretId: OLD_ARN }));
+    fetched(1).answer("v2", "app/database", NEW_ARN);
+    expect((await byName).value.arn).toBe(NEW_ARN);
+    await settle();
+    expect(fetched(2).query).toEqual({ secretId: OLD_ARN });
+    fetched(2).fail(new Failure("secret-not-found", "gone"));
+    expect(await byOldArn).toMatchObject({ code: "secret-not-found" });
+    expect((await get()).value.arn).toBe(NEW_ARN);
+  });
+});
+
+describe("an older answer", () => {
+  it("never takes the place of a newer one, by whatever spelling it was asked for", async () => {
+    const { fetched, get, read } = setUp();
+    const before = get({ secretId: toArn("app/database") });
+    pass(TIMEOUT_MS);
+    const after = get();
+    fetched(2).answer("v2");
+    await after;
+    fetched(1).answer("v1");
+    await refusalOf(before);
+    expect(await read("none")).toBe("v2");
+  });
+
+  it("does not bring back what was denied after it was asked for", async () => {
+    const { fetched, get } = setUp();
+    const before = get();
+    const refused = refusalOf(get(APP, { refreshNow: true }));
+    await settle();
+    fetched(2).fail(denied());
+    expect(await refused).toMatchObject({ code: "get-secret-value-denied" });
+    fetched(1).answer("v1");
+    expect(await refusalOf(before)).toMatchObject({ code: "get-secret-value-denied" });
+    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+  });
+
+  it("that is a denial does not take away what was answered after it was asked for", async () => {
+    const { fetched, get } = setUp();
+    const before = refusalOf(get());
+    const refreshed = get(APP, { refreshNow: true });
+    await settle();
+    fetched(2).answer("v2");
+    await refreshed;
+    fetched(1).fail(denied());
+    await before;
+    expect((await get()).value.versionId).toBe("v2");
+  });
+});
+
+describe("a version that was refused", () => {
+  it("is fetched anew, once however many say so, by whatever name", async () => {
+    const { fetched, fetches, get, invalidate, read } = setUp();
+    await read("v1");
+    pass(5_000);
+    const settled = Array.from({ length: 1_000 }, (_, nth) => invalidate("v1", SPELLINGS[nth % SPELLINGS.length]));
+    await settle();
+    expect(fetches).toHaveLength(2);
+    fetched(2).answer("v2");
+    await Promise.all(settled);
+    expect(fetches).toHaveLength(2);
+    expect((await get()).value.versionId).toBe("v2");
+    await invalidate("v1");
+    expect(fetches).toHaveLength(2);
+  });
+
+  it("is no longer the one at hand: nothing is to be done", async () => {
+    const { fetches, invalidate, read } = setUp();
+    await read("v2");
+    pass(5_000);
+    await invalidate("v1");
+    expect(fetches).toHaveLength(1);
+  });
+
+  it("is not at hand at all: the next look-up fetches anyway", async () => {
+    const { fetches, invalidate } = setUp();
+    await invalidate("v1");
+    expect(fetches).toHaveLength(0);
+  });
+
+  it("is what AWS had a moment ago: too soon, to the millisecond", async () => {
+    const { fetches, fetched, invalidate, read } = setUp();
+    await read("v1");
+    expect(await refusalOf(invalidate("v1"))).toMatchObject({
+      code: "asked-too-often",
+      details: { retryAfterMs: 5_000 },
+    });
+    pass(4_999);
+    expect(await refusalOf(invalidate("v1"))).toMatchObject({ code: "asked-too-often", details: { retryAfterMs: 1 } });
+    expect(fetches).toHaveLength(1);
+    pass(1);
+    const settled = invalidate("v1");
+    expect(fetches).toHaveLength(2);
+    fetched(2).answer("v1");
+    await settled;
+    expect(await refusalOf(invalidate("v1"))).toMatchObject({ code: "asked-too-often" });
+  });
+
+  it("is served on until another is there, and when there is none", async () => {
+    const { fetched, get, invalidate, read } = setUp();
+    await read("v1");
+    pass(5_000);
+    const refused = refusalOf(invalidate("v1"));
+    expect((await get()).value.versionId).toBe("v1");
+    fetched(2).fail(throttled());
+    expect(await refused).toMatchObject({ code: "throttled" });
+    expect((await get()).value.versionId).toBe("v1");
+  });
+
+  it("is asked about at most once a second while AWS is not there, however many say so", async () => {
+    const { fetched, fetches, invalidate, read } = setUp();
+    await read("v1");
+    pass(5_000);
+    for (const [nth, pauseMs] of [500, 1_000, 1_000].entries()) {
+      const refused = refusalOf(invalidate("v1"));
+      fetched(2 + nth).fail(throttled());
+      expect(await refused).toMatchObject({ code: "throttled" });
+      const again = refusalOf(invalidate("v1"));
+      expect(fetches).toHaveLength(2 + nth);
+      expect(await again).toMatchObject({ code: "throttled", details: { retryAfterMs: pauseMs } });
+      pass(pauseMs);
+    }
+  });
+
+  it("is gone when its refresh is denied", async () => {
+    const { fetched, get, invalidate, read } = setUp();
+    await read("v1");
+    pass(5_000);
+    const refused = refusalOf(invalidate("v1"));
+    fetched(2).fail(denied());
+    expect(await refused).toMatchObject({ code: "get-secret-value-denied" });
+    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+  });
+
+  it("is not at hand any more after the clock has stepped back", async () => {
+    const { fetches, invalidate, read } = setUp();
+    await read("v1");
+    pass(-10_000);
+    const settled = invalidate("v1");
+    for (const fetch of fetches) fetch.answer("v2");
+    await settled;
+    expect(await read("v2")).toBe("v2");
+  });
+
+  it("is told of in time, or the wait is over", async () => {
+    const { invalidate, read } = setUp();
+    await read("v1");
+    pass(5_000);
+    const refused = refusalOf(invalidate("v1"));
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    expect(await refused).toMatchObject({ code: "timeout" });
+  });
+});
+
+describe("whatever happens, in whatever order", () => {
+  const ids = ["my", toArn("my"), toPartialArn("my"), "my-abcdef", toArn("my-abcdef"), toPartialArn("my-abcdef")];
+  const codes: FailureCode[] = [
+    "throttled",
+    "timeout",
+    "credentials-expired",
+    "internal",
+    "kms-denied",
+    "secret-deleted",
+  ];
+  const isFinal = (failure: Failure) => !toPolicy(failure).mayServeStale;
+  const toNameOf = (id: string) => (id.includes("my-abcdef") ? "my-abcdef" : "my");
+
+  const step = (spellings: readonly string[]) => {
+    const id = fc.constantFrom(...spellings);
+    const nth = fc.nat({ max: 3 });
+    const ms = fc.constantFrom(1, 20, 250, 500, 1_000, 2_480, 5_000, 10_000, 45_000, TTL_MS, MAX_STALE_MS);
+    return fc.oneof(
+      { weight: 5, arbitrary: fc.record({ kind: fc.constant("get" as const), id }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant("refreshNow" as const), id }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant("invalidate" as const), id }) },
+      { weight: 4, arbitrary: fc.record({ kind: fc.constant("answer" as const), nth }) },
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant("fail" as const), nth, code: fc.constantFrom(...codes) }) },
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant("pass" as const), ms }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant("freeze" as const), ms }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant("step back" as const), ms }) },
+    );
+  };
+  type Step = typeof step extends (spellings: readonly string[]) => fc.Arbitrary<infer T> ? T : never;
+
+  interface Flight {
+    readonly order: number;
+    readonly id: string;
+    readonly askedAtEpochMs: number;
+    readonly deadlineEpochMs: number;
+    /** It began while another was under way, which only refreshNow may. */
+    readonly isSecond: boolean;
+    isSettled: boolean;
+    /** Past its deadline at some time, wherever the clock has gone since. */
+    isAbandoned: boolean;
+    settle(outcome: Failure | undefined): void;
+  }
+
+  /** Takes the steps, and complains at the first that breaks a promise. */
+  async function take(steps: readonly Step[], isOneSpelling: boolean): Promise<void> {
+    vi.setSystemTime(START_EPOCH_MS);
+    vi.clearAllTimers();
+    const flights: Flight[] = [];
+    /** By name: the fetch that brought the latest answer, and the latest one that brought a refusal. */
+    const answered = new Map<string, number>();
+    const refused = new Map<string, number>();
+    const waits: Promise<unknown>[] = [];
+    const complaints: string[] = [];
+    const cache = createSecretCache({
+      config: { home: HOME, ttlMs: TTL_MS, maxStaleMs: MAX_STALE_MS, cacheSize: 10, timeoutMs: TIMEOUT_MS },
+      policyOf: toPolicy,
+      counters: createCounters(),
+      now: Date.now,
+      random: () => 0.5,
+      fetch: ({ secretId: id }, deadlineEpochMs) =>
+        new Promise((resolve, reject) => {
+          const order = flights.length + 1;
+          const name = toNameOf(id);
+          const last = flights.at(-1);
+          const isUnderWay = last !== undefined && !last.isSettled && !last.isAbandoned;
+          if (isOneSpelling && isUnderWay && last.isSecond) complaints.push(`${order} is a third fetch under way`);
+          flights.push({
+            order,
+            id,
+            askedAtEpochMs: Date.now(),
+            // The fetch's own is a little earlier than that of whoever waits for it.
+            deadlineEpochMs: deadlineEpochMs + 20,
+            isSecond: isUnderWay,
+            isSettled: false,
+            isAbandoned: false,
+            settle(failure) {
+              this.isSettled = true;
+              if (failure === undefined) {
+                if ((refused.get(name) ?? 0) < order) answered.set(name, Math.max(answered.get(name) ?? 0, order));
+                resolve(toValue(String(order), name));
+              } else {
+                if (isFinal(failure)) refused.set(name, Math.max(refused.get(name) ?? 0, order));
+                reject(failure);
+              }
+            },
+          });
+        }),
+    });
+
+    /** Judged by what was known when it was asked for, and, where it is from memory, by what is known now. */
+    function look(id: string, refreshNow: boolean): void {
+      const name = toNameOf(id);
+      // After a step back what is at hand is given up, and an older fetch under way may be all that there is.
+      const latest = flights[(answered.get(name) ?? 0) - 1];
+      if (latest !== undefined && Date.now() < latest.askedAtEpochMs) answered.delete(name);
+      const known = { refused: refused.get(name) ?? 0, answered: answered.get(name) ?? 0, flights: flights.length };
+      const got = cache.get({ secretId: id }, { deadlineEpochMs: Date.now() + TIMEOUT_MS, refreshNow }).then(
+        ({ value, from, ageMs }) => {
+          const order = Number(value.versionId);
+          const flight = flights[order - 1];
+          const isFromMemory = from !== "fetch";
+          const refusedBy = isFromMemory ? (refused.get(name) ?? 0) : known.refused;
+          if (value.name !== name) complaints.push(`${id} got ${value.name}`);
+          if (order < refusedBy) complaints.push(`${order} was served after ${refusedBy} had been refused`);
+          if (order < known.answered) complaints.push(`${order} was served after ${known.answered} was there`);
+          if (isFromMemory && flight !== undefined) {
+            const trueAgeMs = Date.now() - flight.askedAtEpochMs;
+            if (trueAgeMs !== ageMs) complaints.push(`${order} is ${trueAgeMs} ms old, and says ${ageMs}`);
+            if (trueAgeMs < 0 || trueAgeMs >= TTL_MS + MAX_STALE_MS) complaints.push(`${order} is ${trueAgeMs} ms old`);
+          }
+          if (refreshNow && order <= known.flights) complaints.push(`refreshNow got ${order}, asked for before it`);
+        },
+        (thrown: unknown) => {
+          if (!(thrown instanceof Failure)) complaints.push(`${id} failed with something else`);
+        },
+      );
+      waits.push(got);
+    }
+
+    const settleNth = (nth: number, failure?: Failure) => {
+      const pending = flights.filter(({ isSettled }) => !isSettled);
+      pending[nth % Math.max(1, pending.length)]?.settle(failure);
+    };
+
+    for (const taken of steps) {
+      if (taken.kind === "get" || taken.kind === "refreshNow") look(taken.id, taken.kind === "refreshNow");
+      if (taken.kind === "answer") settleNth(taken.nth);
+      if (taken.kind === "fail") settleNth(taken.nth, new Failure(taken.code, "no"));
+      if (taken.kind === "pass") await vi.advanceTimersByTimeAsync(taken.ms);
+      if (taken.kind === "freeze") pass(taken.ms);
+      if (taken.kind === "step back") pass(-taken.ms);
+      if (taken.kind === "invalidate") {
+        const versionId = String(answered.get(toNameOf(taken.id)) ?? 0);
+        const deadlineEpochMs = Date.now() + TIMEOUT_MS;
+        waits.push(cache.invalidate({ secretId: taken.id }, versionId, deadlineEpochMs).catch(() => {}));
+      }
+      for (const flight of flights) if (Date.now() >= flight.deadlineEpochMs) flight.isAbandoned = true;
+      await settle();
+      expect(complaints).toEqual([]);
+    }
+    await vi.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
+    const waiting = new Set(waits);
+    for (const wait of waits) void wait.then(() => waiting.delete(wait));
+    await settle();
+    if (waiting.size > 0) complaints.push(`${waiting.size} still wait`);
+    expect(complaints).toEqual([]);
+  }
+
+  // One seed, so that a change is to blame when it fails; leave it out to look for what nobody has thought of.
+  const runs = { numRuns: 150, seed: 20_261_123, interruptAfterTimeLimit: 20_000 };
+
+  it("one secret is fetched by one fetch at a time, or by two for refreshNow, and served young, newest and allowed", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step(["my"]), { maxLength: 60, size: "max" }), (steps) => take(steps, true)),
+      runs,
+    );
+  }, 30_000);
+
+  it("two secrets in six spellings are never mistaken for each other, and served young, newest and allowed", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step(ids), { maxLength: 60, size: "max" }), (steps) => take(steps, false)),
+      runs,
+    );
+  }, 30_000);
+});
+
 describe("the counters", () => {
   it("tell what was at hand from what was not", async () => {
-    const { counters, fetched, get, read } = setUp();
+    const { counters, failing, fetched, get, read } = setUp();
     await read("v1");
     await read("v1");
     await read("v1");
@@ -420,10 +1372,20 @@ describe("the counters", () => {
     await settle();
     fetched(2).answer("v2");
     await refresh;
+    pass(TTL_MS - 1);
+    await get();
+    await settle();
+    fetched(3).answer("v3");
+    await settle();
+    expect(counters).toEqual({ ...createCounters(), hits: 3, misses: 2 });
     pass(TTL_MS);
-    const refused = get();
-    fetched(3).fail(throttled());
-    await expect(refused).rejects.toThrow();
-    expect(counters).toEqual({ ...createCounters(), hits: 2, misses: 3 });
+    await failing(throttled());
+    expect(counters).toEqual({ ...createCounters(), hits: 3, misses: 3, stale: 1 });
+    await get();
+    expect(counters).toEqual({ ...createCounters(), hits: 3, misses: 3, stale: 2 });
+    pass(1_000);
+    await failing(denied());
+    await refusalOf(get());
+    expect(counters).toEqual({ ...createCounters(), hits: 3, misses: 4, stale: 2 });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isCalled, isSecretId, mayBeSameSecret, toRegion } from "../../extension/secret-id.ts";
+import { isCalled, isSecretId, mayBeSameSecret, toPlace, toRegion } from "../../extension/secret-id.ts";
 
 const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
 const PARTIAL_ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database";
@@ -123,5 +123,25 @@ describe("two spellings", () => {
 
   it("of a bare name are one wherever home is", () => {
     expect(mayBeSameSecret("db", "db", { region: "cn-north-1", accountId: "333333333333" })).toBe(true);
+  });
+});
+
+describe("the place of a secret", () => {
+  const home = { region: "us-east-1", accountId: "333333333333" };
+  const [here, there] = ["us-east-1:333333333333", "eu-west-1:111111111111"];
+  const PREFIX = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:";
+
+  it.each<[string, string, string[]]>([
+    ["app/database", here, ["app/database"]],
+    ["my-secret", here, ["my-secret"]],
+    [ARN, there, ["app/database-AbCdEf", "app/database"]],
+    [PARTIAL_ARN, there, ["app/database"]],
+    [`${PREFIX}my-secret`, there, ["my-secret", "my"]],
+    [`${PREFIX}my-secret-AbCdEf`, there, ["my-secret-AbCdEf", "my-secret"]],
+    [`${PREFIX}my-secrets`, there, ["my-secrets"]],
+    [`${PREFIX}my_secret`, there, ["my_secret"]],
+    [`${PREFIX}-AbCdEf`, there, ["-AbCdEf", ""]],
+  ])("that is called %s is %s, and its name may be %j", (secretId, place, names) => {
+    expect(toPlace(secretId, home)).toEqual({ place, names });
   });
 });

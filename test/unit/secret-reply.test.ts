@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Failure, type FailureCode } from "../../extension/errors.ts";
 import type { CachedSecret } from "../../extension/secret-cache.ts";
 import { toBareReply, toExtensionReply } from "../../extension/secret-reply.ts";
 import type { SecretValue } from "../../extension/secrets-manager.ts";
@@ -17,7 +18,7 @@ function cached(value: Partial<SecretValue>, how: Partial<CachedSecret> = {}): C
       secretBinary: undefined,
       ...value,
     },
-    isHit: true,
+    from: "memory",
     ageMs: 0,
     ttlMs: 300_000,
     ...how,
@@ -80,14 +81,33 @@ describe("a secret's headers", () => {
     });
   });
 
-  it.each([
-    [{ isHit: true, ageMs: 999, ttlMs: 299_001 }, "0", "hit; ttl=299"],
-    [{ isHit: true, ageMs: 88_000, ttlMs: 212_000 }, "88", "hit; ttl=212"],
-    [{ isHit: true, ageMs: 1_999, ttlMs: 999 }, "1", "hit; ttl=0"],
-    [{ isHit: false, ageMs: 0, ttlMs: 300_000 }, "0", "fwd=miss"],
-    [{ isHit: false, ageMs: 1_200, ttlMs: 0 }, "1", "fwd=miss"],
+  it.each<[Partial<CachedSecret>, string, string]>([
+    [{ from: "memory", ageMs: 999, ttlMs: 299_001 }, "0", "hit; ttl=299"],
+    [{ from: "memory", ageMs: 88_000, ttlMs: 212_000 }, "88", "hit; ttl=212"],
+    [{ from: "memory", ageMs: 1_999, ttlMs: 999 }, "1", "hit; ttl=0"],
+    [{ from: "memory", ageMs: 300_000, ttlMs: 0 }, "300", "hit; ttl=0"],
+    [{ from: "memory", ageMs: 330_000, ttlMs: -30_000 }, "330", "hit; ttl=-30"],
+    [{ from: "memory", ageMs: 300_001, ttlMs: -1 }, "300", "hit; ttl=-1"],
+    [{ from: "fetch", ageMs: 0, ttlMs: 300_000 }, "0", "fwd=miss"],
+    [{ from: "fetch", ageMs: 1_200, ttlMs: 0 }, "1", "fwd=miss"],
   ])("tell of %j in whole seconds, begun ones not counted", (how, age, status) => {
     expect(headersOf(how)).toMatchObject({ Age: age, "Cache-Status": `cross-account-secrets; ${status}` });
+  });
+
+  it.each<[FailureCode, number]>([
+    ["timeout", 504],
+    ["unreachable", 503],
+    ["aws-error", 502],
+    ["aws-response-invalid", 502],
+    ["throttled", 429],
+    ["credentials-expired", 502],
+    ["internal", 500],
+  ])("tell of a stale value after %s with the status %d, which the failure would have had", (code, status) => {
+    const from = { failed: new Failure(code, "what AWS said is nobody's concern") };
+    expect(headersOf({ from, ageMs: 400_000, ttlMs: -100_000 })).toMatchObject({
+      Age: "400",
+      "Cache-Status": `cross-account-secrets; fwd=stale; fwd-status=${status}`,
+    });
   });
 
   it("are the same in every form", () => {

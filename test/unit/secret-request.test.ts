@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   expectOnly,
+  parseInvalidation,
   parsePathRequest,
   parseQueryRequest,
   parseTarget,
@@ -282,5 +283,50 @@ describe("a secret asked for by its path", () => {
 
   it.each(["password", "/", "a/b", "__proto__", "naïve 🔑"])("takes the key %s as it is", (key) => {
     expect(parsePath(`/secrets/a?key=${encodeURIComponent(key)}`).key).toBe(key);
+  });
+});
+
+describe("a version that was refused", () => {
+  const parse = (target: string) => parseInvalidation(parseTarget(target), "/secrets/", "/invalid");
+
+  it.each([
+    ["app/database", "app/database"],
+    ["app%2Fdatabase", "app/database"],
+    [encodeURIComponent(ARN), ARN],
+    [ARN, ARN],
+    ["app/invalid", "app/invalid"],
+    ["a%2Bb", "a+b"],
+  ])("is of the secret in its path: %s", (path, secretId) => {
+    expect(parse(`/secrets/${path}/invalid?versionId=v1`)).toEqual({
+      query: { secretId, versionId: "v1" },
+      refreshNow: false,
+      roleArn: undefined,
+      key: undefined,
+    });
+  });
+
+  it("may name the role", () => {
+    expect(parse(`/secrets/a/invalid?roleArn=${ROLE}&versionId=v1`).roleArn).toBe(ROLE);
+  });
+
+  it.each(["", "?", `?roleArn=${ROLE}`, "?versionid=v1"])("has to be named: %j", (query) => {
+    expect(() => parse(`/secrets/a/invalid${query}`)).toThrow(invalid());
+  });
+
+  it.each(["", "a%20b", "%0A", "v".repeat(257), "%C3%A9"])("may not be %j", (versionId) => {
+    expect(() => parse(`/secrets/a/invalid?versionId=${versionId}`)).toThrow(invalid(/^versionId must be/));
+  });
+
+  it.each(["versionStage=AWSCURRENT", "refreshNow=true", "key=password", "secretId=a", "colour=red"])(
+    "is told of with nothing else: %s",
+    (parameter) => {
+      expect(() => parse(`/secrets/a/invalid?versionId=v1&${parameter}`)).toThrow(
+        invalid(/^unknown parameter ".+"; known are versionId, roleArn$/),
+      );
+    },
+  );
+
+  it.each(["a%20b", "a%252Fb", "%", "a:b"])("is of a secret that may be called so: %s is none", (path) => {
+    expect(() => parse(`/secrets/${path}/invalid?versionId=v1`)).toThrow(invalid());
   });
 });

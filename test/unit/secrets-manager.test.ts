@@ -50,7 +50,11 @@ function setUp(overrides: Partial<Config> = {}) {
   const counters = createCounters();
   const { logger, lines } = createLog();
   const shared = { logger, now: Date.now, random: () => 0 };
-  const credentials = { get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS) };
+  // The session is new, unless a test says otherwise.
+  const credentials = {
+    get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS),
+    getInstead: vi.fn<RoleCredentials["getInstead"]>(async (refused) => refused),
+  };
   const secretsManager = createSecretsManager({
     ...shared,
     config: createConfig(overrides),
@@ -242,6 +246,49 @@ describe("a refusal", () => {
     expect(countCalls()).toBe(0);
     expect(counters.getSecretValueCalls).toBe(0);
   });
+});
+
+describe("a refusal that may be the session's fault", () => {
+  const OTHERS = { accessKeyId: "ASIAOTHER", secretAccessKey: "other-key", sessionToken: "other-token" };
+
+  it.each(["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "DecryptionFailure"])(
+    "is believed after one try with another session: %s",
+    async (name) => {
+      aws.on(GetSecretValueCommand).rejectsOnce(toRefusal(name, 400)).resolves(ANSWER);
+      const { counters, credentials, get } = setUp();
+      credentials.getInstead.mockResolvedValue(OTHERS);
+      expect((await get()).versionId).toBe(ANSWER.VersionId);
+      expect(credentials.getInstead.mock.calls).toEqual([[ROLE_CREDENTIALS, START_EPOCH_MS + TIMEOUT_MS]]);
+      expect(counters.getSecretValueCalls).toBe(2);
+      const client: unknown = aws.call(1).thisValue;
+      expect(client instanceof SecretsManagerClient && (await client.config.credentials())).toMatchObject(OTHERS);
+    },
+  );
+
+  it("is believed at once of a session that is new", async () => {
+    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    const { counters, get } = setUp();
+    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(counters.getSecretValueCalls).toBe(1);
+  });
+
+  it("is believed when the other session is refused too", async () => {
+    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    const { counters, credentials, get } = setUp();
+    credentials.getInstead.mockResolvedValue(OTHERS);
+    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(counters.getSecretValueCalls).toBe(2);
+  });
+
+  it.each(["ResourceNotFoundException", "InvalidRequestException"])(
+    "is not one that says %s: no other session is asked for",
+    async (name) => {
+      aws.on(GetSecretValueCommand).rejects(toRefusal(name, 400));
+      const { credentials, get } = setUp();
+      await refusalOf(get());
+      expect(credentials.getInstead).not.toHaveBeenCalled();
+    },
+  );
 });
 
 describe("a Secrets Manager that does not answer", () => {

@@ -36,6 +36,8 @@ describe("a setting", () => {
     ["ttlMs", "0", 0],
     ["ttlMs", "1", 1_000],
     ["ttlMs", "86400", 86_400_000],
+    ["maxStaleMs", "0", 0],
+    ["maxStaleMs", "86400", 86_400_000],
     ["timeoutMs", "100", 100],
     ["timeoutMs", "60000", 60_000],
     ["prefetchTimeoutMs", "0", 0],
@@ -96,6 +98,7 @@ describe("a setting", () => {
     ["durationSeconds", ["899", "3601", "43200", "0"]],
     ["region", ["eu-west", "west-1", "eu_west_1", "EU-WEST-1", "eu-west-1a", "eu-west-1.evil.example", "eu-west-1\n"]],
     ["ttlMs", ["86401", "-1", "5m"]],
+    ["maxStaleMs", ["86401", "-1", "1h"]],
     ["timeoutMs", ["0", "99", "60001"]],
     ["prefetchTimeoutMs", ["9001", "-1"]],
     ["cacheSize", ["1001", "-1"]],
@@ -109,27 +112,32 @@ describe("a setting", () => {
     expect(texts.filter((text) => parse(key, text) !== undefined)).toEqual([]);
   });
 
-  it.each(["durationSeconds", "ttlMs", "timeoutMs", "prefetchTimeoutMs", "cacheSize", "httpPort"] as const)(
-    "%s is a whole decimal number, and nothing that JavaScript would take for one",
-    (key) => {
-      const texts = [
-        "1000.0",
-        "1e3",
-        "0x3E8",
-        "+1000",
-        "1_000",
-        "1,000",
-        " 1000",
-        "1000 ",
-        "١٠٠٠",
-        "",
-        "NaN",
-        "Infinity",
-      ];
-      expect(texts.filter((text) => parse(key, text) !== undefined)).toEqual([]);
-      expect(parse(key, "9".repeat(400))).toBeUndefined();
-    },
-  );
+  it.each([
+    "durationSeconds",
+    "ttlMs",
+    "maxStaleMs",
+    "timeoutMs",
+    "prefetchTimeoutMs",
+    "cacheSize",
+    "httpPort",
+  ] as const)("%s is a whole decimal number, and nothing that JavaScript would take for one", (key) => {
+    const texts = [
+      "1000.0",
+      "1e3",
+      "0x3E8",
+      "+1000",
+      "1_000",
+      "1,000",
+      " 1000",
+      "1000 ",
+      "١٠٠٠",
+      "",
+      "NaN",
+      "Infinity",
+    ];
+    expect(texts.filter((text) => parse(key, text) !== undefined)).toEqual([]);
+    expect(parse(key, "9".repeat(400))).toBeUndefined();
+  });
 
   it.each(all)("$name has a default that keeps its own rule, where it has one", (setting) => {
     if (setting.default !== undefined) expect(setting.parse(setting.default)).toBeDefined();

@@ -173,56 +173,16 @@ describe("a caller", () => {
 });
 
 describe("work that is cut short by another's deadline", () => {
-  it("is started again, once, for all who have time left", async () => {
+  it("fails for all who joined it, however much time they have left: a crowd must not come one by one", async () => {
     const { works, work, want } = setUp();
-    const hasty = refusalOf(want({ name: "hasty", timeoutMs: 500 }));
-    const patient = Array.from({ length: 1_000 }, () => want({ name: "patient", timeoutMs: 2_000 }));
-    await vi.advanceTimersByTimeAsync(480);
-    work(1).fail(tooLate());
-    expect(await hasty).toMatchObject({ code: "timeout", message: "AWS got no answer in time" });
-    await vi.advanceTimersByTimeAsync(0);
-    expect(works.map(({ startedBy }) => startedBy)).toEqual(["hasty", "patient"]);
-    await vi.advanceTimersByTimeAsync(1_000);
-    work(2).end("result");
-    expect(new Set(await Promise.all(patient))).toEqual(new Set(["result"]));
-  });
-
-  it("is waited for no longer for that", async () => {
-    const { work, want } = setUp();
-    const hasty = refusalOf(want({ timeoutMs: 500 }));
-    const settled = vi.fn();
-    const patient = refusalOf(want({ timeoutMs: 2_000 }));
-    void patient.then(settled);
-    await vi.advanceTimersByTimeAsync(480);
-    work(1).fail(tooLate());
-    await hasty;
-    await vi.advanceTimersByTimeAsync(1_519);
-    expect(settled).not.toHaveBeenCalled();
-    await vi.advanceTimersByTimeAsync(1);
-    expect(settled).toHaveBeenCalledOnce();
+    const hasty = refusalOf(want({ name: "hasty", timeoutMs: 100 }));
+    await vi.advanceTimersByTimeAsync(50);
+    const patient = refusalOf(want({ name: "patient" }));
+    await vi.advanceTimersByTimeAsync(50);
+    work(1).fail(late());
+    expect(await hasty).toMatchObject({ code: "timeout" });
     expect(await patient).toMatchObject({ code: "timeout" });
-  });
-
-  it("is not started again for who has no time left", async () => {
-    const { works, work, want } = setUp();
-    const refusals = [refusalOf(want({ timeoutMs: 500 })), refusalOf(want({ timeoutMs: 500 }))];
-    pass(500);
-    work(1).fail(tooLate());
-    for (const refusal of await Promise.all(refusals)) expect(refusal).toMatchObject({ code: "timeout" });
     expect(works).toHaveLength(1);
-  });
-
-  it("may fail the second time, and then fails for good", async () => {
-    const { works, work, want } = setUp();
-    const hasty = refusalOf(want({ timeoutMs: 500 }));
-    const patient = refusalOf(want({ timeoutMs: 2_000 }));
-    await vi.advanceTimersByTimeAsync(480);
-    work(1).fail(tooLate());
-    await hasty;
-    await vi.advanceTimersByTimeAsync(0);
-    work(2).fail(new Failure("throttled", "not now"));
-    expect(await patient).toMatchObject({ code: "throttled" });
-    expect(works).toHaveLength(2);
   });
 });
 
@@ -286,6 +246,21 @@ describe("a caller who is not to join", () => {
     expect(works).toHaveLength(2);
     work(2).end("new");
     expect(await Promise.all([alone, after])).toEqual(["new", "new"]);
+  });
+
+  it("starts no work that nobody waits for any more, nor in the way of work that others wait for", async () => {
+    const { works, work, want } = setUp();
+    const frozen = [refusalOf(want({ alone: true })), refusalOf(want({ alone: true }))];
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    for (const refused of frozen) expect(await refused).toMatchObject({ code: "timeout" });
+    const after = want();
+    expect(works).toHaveLength(2);
+    work(1).fail(tooLate());
+    await vi.advanceTimersByTimeAsync(0);
+    const joined = want();
+    expect(works).toHaveLength(2);
+    work(2).end("result");
+    expect(await Promise.all([after, joined])).toEqual(["result", "result"]);
   });
 
   it("needs no other work to be under way", async () => {

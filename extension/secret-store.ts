@@ -1,0 +1,109 @@
+/**
+ * The values at hand: one entry for each secret, version and stage, however it is spelled, found by what AWS answered.
+ * Bounded in number and bytes; the least recently used goes first.
+ */
+import type { Failure } from "./errors.ts";
+import { type Home, isCalled, toPlace } from "./secret-id.ts";
+import type { SecretQuery, SecretValue } from "./secrets-manager.ts";
+
+export interface StoredSecret {
+  readonly value: SecretValue;
+  /** When the call that brought it began: what AWS changed after that, it does not know. */
+  readonly askedAtEpochMs: number;
+  /** How long it is fresh; jittered, so that a fleet that started together does not refresh together. */
+  readonly freshMs: number;
+  /** The how-manieth fetch brought it. */
+  readonly order: number;
+}
+
+export interface SecretStore {
+  /** The value that the query calls, whatever its age. */
+  find(query: SecretQuery): StoredSecret | undefined;
+  /** Never instead of one that a later fetch brought. Where a later fetch was refused, gives that refusal instead. */
+  keep(query: SecretQuery, secret: StoredSecret): Failure | undefined;
+  drop(query: SecretQuery): void;
+  /** A fetch, the how-manieth, was refused: drops what an older one brought, and what an older one may yet bring. */
+  refuse(query: SecretQuery, order: number, failure: Failure): void;
+}
+
+/** All values together: function and extension share the function's memory, 128 MB at the least. */
+const MAX_BYTES = 8_388_608;
+/** What was settled matters as long as an older fetch is under way: for seconds. */
+const MAX_SETTLED = 1_000;
+
+export function createSecretStore({ home, maxEntries }: { home: Home; maxEntries: number }): SecretStore {
+  /** In order of last use: a Map keeps the order of insertion, and a look-up inserts anew. */
+  const secrets = new Map<string, StoredSecret>();
+
+  /** By what may be the secret's name, the last fetch that was settled, and what it was refused with, if it was. */
+  const settled = new Map<string, { readonly order: number; readonly refusal: Failure | undefined }>();
+
+  function settle(key: string, order: number, refusal: Failure | undefined): void {
+    if ((settled.get(key)?.order ?? 0) > order) return;
+    if (settled.size >= MAX_SETTLED) settled.clear();
+    settled.set(key, { order, refusal });
+  }
+
+  function toKeys(query: SecretQuery): readonly string[] {
+    const { place, names } = toPlace(query.secretId, home);
+    return names.map((name) => toKey(`${place}:${name}`, query));
+  }
+
+  function findKey(query: SecretQuery): string | undefined {
+    return toKeys(query).find((key) => {
+      const secret = secrets.get(key);
+      return secret !== undefined && isCalled(secret.value, query.secretId);
+    });
+  }
+
+  return {
+    find(query) {
+      const key = findKey(query);
+      const secret = key === undefined ? undefined : secrets.get(key);
+      if (key === undefined || secret === undefined) return undefined;
+      secrets.delete(key);
+      secrets.set(key, secret);
+      return secret;
+    },
+    keep(query, secret) {
+      const { place } = toPlace(query.secretId, home);
+      const name = `${place}:${secret.value.name}`;
+      const key = toKey(name, query);
+      const last = settled.get(key);
+      if (last !== undefined && last.order > secret.order) return last.refusal;
+      settle(key, secret.order, undefined);
+      secrets.delete(key);
+      // A secret that was created anew under its old name takes the old one's versions with it.
+      for (const [other, { value }] of secrets) {
+        if (other.startsWith(`${name} `) && value.arn !== secret.value.arn) secrets.delete(other);
+      }
+      secrets.set(key, secret);
+      for (const oldest of secrets.keys()) {
+        if (secrets.size <= maxEntries && toBytes(secrets.values()) <= MAX_BYTES) break;
+        secrets.delete(oldest);
+      }
+      return undefined;
+    },
+    drop(query) {
+      const key = findKey(query);
+      if (key !== undefined) secrets.delete(key);
+    },
+    refuse(query, order, failure) {
+      const key = findKey(query);
+      if (key !== undefined && (secrets.get(key)?.order ?? 0) < order) secrets.delete(key);
+      for (const name of toKeys(query)) settle(name, order, failure);
+    },
+  };
+}
+
+/** Asking for AWSCURRENT is asking for nothing in particular. No part may hold a space, so that keys are unambiguous. */
+export function toKey(secret: string, { versionId = "", versionStage = "" }: SecretQuery): string {
+  const stage = versionId === "" && versionStage === "AWSCURRENT" ? "" : versionStage;
+  return `${secret} ${versionId} ${stage}`;
+}
+
+function toBytes(secrets: Iterable<StoredSecret>): number {
+  let bytes = 0;
+  for (const { value } of secrets) bytes += value.secretBinary?.length ?? Buffer.byteLength(value.secretString ?? "");
+  return bytes;
+}
