@@ -13,6 +13,9 @@ export interface Wait<T> {
   readonly late: () => Failure;
 }
 
+/** The most that TIMEOUT_MS may be. */
+const LONGEST_WAIT_MS = 60_000;
+
 /**
  * Waits for `start`, and never past the deadline, whether the work heeds its signal or not: the SDK, for one, does not
  * look at it between two of its tries.
@@ -28,7 +31,8 @@ export async function within<T>({ deadlineEpochMs, now, start, late }: Wait<T>):
         reject(late());
         abort.abort();
       },
-      Math.max(0, deadlineEpochMs - now()),
+      // Were the clock to step back, a deadline would seem hours away; no wait of ours is longer than the longest setting.
+      Math.min(LONGEST_WAIT_MS, deadlineEpochMs - now()),
     );
   });
   try {

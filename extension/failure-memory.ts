@@ -53,9 +53,11 @@ export function createFailureMemory(parts: {
     },
     remember(key, failure) {
       const backOff = backOffOf(failure);
-      const times = (memories.get(key)?.times ?? 0) + 1;
-      memories.delete(key);
       if (backOff === undefined) return failure;
+      // A failure of another kind begins anew: a first denial is not paid for by the throttling before it.
+      const last = memories.get(key);
+      const times = last !== undefined && backOffOf(last.failure) === backOff ? last.times + 1 : 1;
+      memories.delete(key);
       const longestMs = Math.min(backOff.mostMs, backOff.firstMs * 2 ** (times - 1));
       const pauseMs = backOff.isJittered ? longestMs * (1 - random() / 2) : longestMs;
       memories.set(key, { failure, times, sinceEpochMs: now(), pauseMs });

@@ -142,7 +142,7 @@ const badToken = () =>
   });
 
 const methodNotAllowed = (known: readonly string[]) =>
-  new Failure("method-not-allowed", `only ${known.join(" and ")} is known here`, { allow: known.join(", ") });
+  new Failure("method-not-allowed", `known here: ${known.join(", ")}`, { allow: known.join(", ") });
 
 const roleNotAllowed = () => new Failure("not-allowed", "roleArn is not the configured target role");
 

@@ -184,15 +184,16 @@ export function createSecretCache(parts: {
 
     async invalidate(query, versionId, deadlineEpochMs) {
       const secret = find(query);
-      if (secret === undefined || secret.value.versionId !== versionId) return;
-      const ageMs = now() - secret.askedAtEpochMs;
-      if (ageMs >= 0 && ageMs < INVALIDATION_PAUSE_MS) {
-        const retryAfterMs = INVALIDATION_PAUSE_MS - ageMs;
-        throw new Failure("asked-too-often", `version ${versionId} is what AWS had a moment ago`, { retryAfterMs });
-      }
+      if (secret?.value.versionId !== versionId) return;
+      const reportedAtEpochMs = now();
+      const retryAfterMs = INVALIDATION_PAUSE_MS - (reportedAtEpochMs - secret.askedAtEpochMs);
+      if (retryAfterMs > 0) throw new Failure("asked-too-often", `AWS had ${versionId} a moment ago`, { retryAfterMs });
       const failure = failures.recall(toKey(query.secretId, query), INSISTENCE_PAUSE_MS);
       if (failure !== undefined) throw failure;
-      await share(query, deadlineEpochMs);
+      const fetched = await share(query, deadlineEpochMs);
+      // Work that began before the report may have brought the same version: it knew nothing of a rotation since.
+      if (fetched.value.versionId !== versionId || fetched.askedAtEpochMs >= reportedAtEpochMs) return;
+      await share(query, deadlineEpochMs, true);
     },
   };
 }

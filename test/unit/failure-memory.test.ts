@@ -73,7 +73,13 @@ describe("a failure", () => {
     remember(KEY, throttled());
     expect(recall(KEY)).toMatchObject({ code: "throttled" });
     remember(KEY, bug());
-    expect(recall(KEY)).toBeUndefined();
+    expect(recall(KEY)).toMatchObject({ code: "throttled" });
+  });
+
+  it("of another kind begins anew: a first denial is not paid for by the throttling before it", () => {
+    const { remember } = setUp();
+    for (let times = 1; times <= 6; times += 1) remember(KEY, throttled());
+    expect(remember(KEY, denied()).details.retryAfterMs).toBe(10_000);
   });
 
   it("is remembered of its own key alone", () => {
