@@ -68,6 +68,8 @@ export function createSingleFlight<T>(now: () => number): SingleFlight<T> {
     const { key, deadlineEpochMs, late } = journey;
     if (now() >= deadlineEpochMs) throw late();
     const result = board(journey, findUnderWay(key));
+    // It may fail when nobody waits any more.
+    result.catch(() => {});
     return within({ deadlineEpochMs, now, late, start: () => result });
   };
 }

@@ -5,16 +5,15 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type LayerName, toOpt } from "../../scripts/build.ts";
-import { layerFolder } from "../../scripts/launchers.ts";
-import { findLeaks, readFolder } from "../support/canary.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
+import { endWithoutLeaks, secretsOf } from "./support/leaks.ts";
 import { provided, python, type Runtime } from "./support/runtimes.ts";
 import { type Sandbox, startRie } from "./support/sandbox.ts";
 import { examples, missingForNode, prepareNode } from "./support/toolchains.ts";
@@ -151,23 +150,6 @@ const toReference = (text: string) => `cross-account-secret:${text}`;
 const digest = (text: string) => createHash("sha256").update(text).digest("hex");
 
 describe.skipIf(unavailable)("under the Runtime Interface Emulator, the exec wrapper", () => {
-  /** What dist/ is to hold: the layers, and the wrapper in them. */
-  let dist = "";
-  beforeAll(() => {
-    dist = makeFolder();
-    for (const layer of ["x86_64", "nodejs"] as const) {
-      const program = join(dist, layer, "cross-account-secrets");
-      const programs = ["exec-wrapper-x86_64", "exec-wrapper-arm64"];
-      cpSync(toOpt(layer), join(dist, layer), { recursive: true });
-      cpSync(
-        join(layerFolder, layer === "nodejs" ? "exec-wrapper.sh" : "exec-wrapper-x86_64"),
-        join(program, "exec-wrapper"),
-      );
-      for (const name of layer === "nodejs" ? programs : []) cpSync(join(layerFolder, name), join(program, name));
-    }
-    return () => rmSync(dist, { recursive: true });
-  });
-
   /** Ends with the test, which fails if a secret got out anywhere. */
   async function startEnvironment(
     { layer, task, runtime }: Subject,
@@ -188,18 +170,12 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator, the exec wra
       ...variables,
     };
     const sandbox = await startRie({
-      opt: join(dist, layer),
+      opt: toOpt(layer),
       task: makeTask(task),
       runtime: await runtime(),
       environment,
     });
-    onTestFinished(async () => {
-      const outputs = readFolder(sandbox.tmp);
-      sandbox.logs.forEach(({ text }, index) => void outputs.set(`log line ${index}`, text));
-      await sandbox.close();
-      const keys = accounts.aws.listCredentials().flatMap((session) => [session.secretAccessKey, session.sessionToken]);
-      expect(findLeaks(outputs, [...accounts.canaries, ...keys])).toEqual([]);
-    });
+    endWithoutLeaks(sandbox, () => secretsOf(accounts));
     return { sandbox, accounts };
   }
 

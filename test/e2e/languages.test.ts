@@ -9,11 +9,12 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type LayerName, toOpt } from "../../scripts/build.ts";
 import { findCounterparts, toPython } from "../../scripts/e2e-setup.ts";
-import { findLeaks, readFolder } from "../support/canary.ts";
+import { findLeaks } from "../support/canary.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { expectHappyPath, KEYS } from "../support/happy-path.ts";
 import { startTwoAccounts, type TwoAccounts } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
+import { endWithoutLeaks, secretsOf } from "./support/leaks.ts";
 import { type Sandbox, startRie } from "./support/sandbox.ts";
 import {
   examples,
@@ -49,13 +50,7 @@ async function startEnvironment(layer: LayerName, { task, runtime }: RunnableFun
     JAVA_TOOL_OPTIONS: "-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=9 -Dhttp.nonProxyHosts=",
   };
   const sandbox = await startRie({ opt: toOpt(layer), task, runtime, environment });
-  onTestFinished(async () => {
-    const outputs = readFolder(sandbox.tmp);
-    sandbox.logs.forEach(({ text }, index) => void outputs.set(`log line ${index}`, text));
-    await sandbox.close();
-    const keys = accounts.aws.listCredentials().flatMap((session) => [session.secretAccessKey, session.sessionToken]);
-    expect(findLeaks(outputs, [...accounts.canaries, ...keys])).toEqual([]);
-  });
+  endWithoutLeaks(sandbox, () => secretsOf(accounts));
   return { sandbox, accounts };
 }
 

@@ -1,16 +1,18 @@
 /** The built layer on the code that Lambda itself runs, with Lambda's own runtime client, against moto and against the fake AWS. */
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type LayerName, toOpt } from "../../scripts/build.ts";
-import { findLeaks, readFolder } from "../support/canary.ts";
+import { startBench } from "../support/bench.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { expectHappyPath, KEYS } from "../support/happy-path.ts";
 import { parseLogLine } from "../support/log-lines.ts";
 import { createCanary, SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
+import { endWithoutLeaks, secretsOf, toKeys } from "./support/leaks.ts";
 import { FORBIDDEN_ROLE_ARN, type Moto, startMoto } from "./support/moto.ts";
 import { provided, python, type Runtime, withNode } from "./support/runtimes.ts";
 import { type Sandbox, startRie } from "./support/sandbox.ts";
@@ -44,12 +46,7 @@ async function startEnvironment(
   const { task, runtime } = functions[options.function ?? "Python"];
   const onNode = layer === "nodejs" ? withNode(runtime()) : runtime();
   const sandbox = await startRie({ opt: toOpt(layer), task, runtime: onNode, environment });
-  onTestFinished(async () => {
-    const outputs = readFolder(sandbox.tmp);
-    sandbox.logs.forEach(({ text }, index) => void outputs.set(`log line ${index}`, text));
-    await sandbox.close();
-    expect(findLeaks(outputs, options.secrets())).toEqual([]);
-  });
+  endWithoutLeaks(sandbox, options.secrets);
   const events = (event: string) =>
     sandbox.logs.flatMap(({ text }) => {
       const line = parseLogLine(text);
@@ -66,12 +63,9 @@ async function startFakeAccounts(): Promise<TwoAccounts & { secrets(): readonly 
   return {
     ...accounts,
     environment: { ...accounts.environment, CROSS_ACCOUNT_SECRETS_HTTP_PORT: port },
-    secrets: () => [...accounts.canaries, ...toKeys(accounts.aws.listCredentials())],
+    secrets: () => secretsOf(accounts),
   };
 }
-
-const toKeys = (sessions: readonly { secretAccessKey: string; sessionToken: string }[]) =>
-  sessions.flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]);
 
 const toSubject = (sandbox: Sandbox, aws: { count(operation: string): number }) => ({
   invoke: async () => JSON.parse((await sandbox.invoke()).body),
@@ -231,6 +225,18 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
         mkdirSync(join(sandbox.tmp, "lib"));
         writeFileSync(join(sandbox.tmp, "lib/libstdc++.so.6"), "not a library");
         await expectHappyPath(toSubject(sandbox, accounts.aws));
+      });
+
+      it("a /tmp that is full", async () => {
+        const bench = await startBench({ layer: "x86_64" });
+        // No room for a byte, nor for another file, however empty.
+        execFileSync("mount", ["-t", "tmpfs", "-o", "size=4k,nr_inodes=2", "tmpfs", bench.lambda.tempFolder]);
+        onTestFinished(() => void execFileSync("umount", [bench.lambda.tempFolder]));
+        writeFileSync(join(bench.lambda.tempFolder, "filler"), "x".repeat(4_096));
+        expect(() => writeFileSync(join(bench.lambda.tempFolder, "more"), "")).toThrow(/ENOSPC/);
+        await bench.lambda.init();
+        expect((await bench.askForSecret()).status).toBe(200);
+        expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
       });
 
       it("a /tmp that cannot be written to", async () => {

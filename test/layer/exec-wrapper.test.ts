@@ -1,7 +1,7 @@
 /** The exec wrapper: the environment's references to secrets, resolved before the runtime starts. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -486,17 +486,6 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
 
   describe("with the nodejs layer, on the fakes", () => {
     /** What dist/nodejs is to be: the wrapper's two programs, and the script that picks one. */
-    function makeOpt(): string {
-      const opt = makeFolder();
-      cpSync(toOpt("nodejs"), opt, { recursive: true });
-      const program = join(opt, "cross-account-secrets");
-      for (const name of ["exec-wrapper-x86_64", "exec-wrapper-arm64"])
-        cpSync(join(layerFolder, name), join(program, name));
-      cpSync(join(layerFolder, "exec-wrapper.sh"), join(program, "exec-wrapper"));
-      chmodSync(join(program, "exec-wrapper"), 0o755);
-      return opt;
-    }
-
     /** A function that returns digests of its variables, started as Lambda's bootstrap starts it. */
     function startWrapped({ environment, ...options }: BenchOptions): Promise<Bench> {
       const task = makeFolder();
@@ -508,7 +497,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
         const init = Object.fromEntries(names.map((name) => [name, digest(process.env[name])]));
         export const handler = () => ({ ...init, argv: digest(process.argv.slice(2).join()) });`,
       );
-      const opt = makeOpt();
+      const opt = toOpt("nodejs");
       const runtime = {
         command: join(opt, "cross-account-secrets/exec-wrapper"),
         arguments: [execPath, fileURLToPath(new URL("../fakes/runtimes/node.mjs", import.meta.url)), "two words"],
