@@ -10,14 +10,12 @@ import {
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { AssumeRoleCommand, type AssumeRoleCommandInput, STSClient } from "@aws-sdk/client-sts";
+import { fromHttp } from "@aws-sdk/credential-provider-http";
+import type { AwsCredentials, ContainerCredentials } from "./aws-environment.ts";
 
 export interface ClientOptions {
   readonly region: string;
-  readonly credentials: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string;
-  };
+  readonly credentials: AwsCredentials;
   readonly endpoint: string | undefined;
   readonly useFipsEndpoint: boolean;
   readonly useDualstackEndpoint: boolean;
@@ -53,6 +51,25 @@ export async function assumeRole(input: AssumeRoleCommandInput, options: ClientO
 export function getSecretValue(input: GetSecretValueCommandInput, options: ClientOptions, signal: AbortSignal) {
   const client = new SecretsManagerClient(toClientConfig(options));
   return client.send(new GetSecretValueCommand(input), { abortSignal: signal }).finally(() => leave(client));
+}
+
+/** The longest that TIMEOUT_MS may be: callers bound the wait themselves, and the provider would only warn. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** One try. The provider accepts no plain http URL but of this machine or of the container's host. */
+export async function getContainerCredentials({
+  uri,
+  token,
+  tokenFile,
+}: ContainerCredentials): Promise<AwsCredentials> {
+  const { accessKeyId, secretAccessKey, sessionToken } = await fromHttp({
+    awsContainerCredentialsFullUri: uri,
+    ...(token === undefined ? {} : { awsContainerAuthorizationToken: token }),
+    ...(tokenFile === undefined ? {} : { awsContainerAuthorizationTokenFile: tokenFile }),
+    maxRetries: 0,
+    timeout: LONGEST_WAIT_MS,
+  })();
+  return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
 }
 
 /** How far AWS's clock is ahead of ours, in milliseconds: clients learn it from the `Date` of every answer. */

@@ -3,28 +3,29 @@
  * handed a way to read. An empty value is an unset one, since templates produce them.
  */
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
-import { type Home, isSecretId } from "./secret-id.ts";
-import {
-  type Environment,
-  PREFIX,
-  type Problem,
-  ROLE_ARN,
-  type Setting,
-  type SettingValues,
-  settings,
-} from "./settings.ts";
+import { isSecretId } from "./secret-id.ts";
+import { type Environment, PREFIX, type Problem, type Setting, type SettingValues, settings } from "./settings.ts";
+import { parseSources, type Source } from "./sources.ts";
 
-export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "allow" | "cacheEnabled" | "token"> {
-  readonly roleArn: string;
-  /** Where a secret is that is called by a bare name: in the target role's account. */
-  readonly home: Home;
-  /** What a caller may ask for, where `allow` is `configured`. */
-  readonly secretIds: readonly string[];
-  /** What is fetched in init. */
-  readonly prefetchIds: readonly string[];
+/** These become others, or are heeded before there is a Config. */
+type Raw =
+  | "roleArn"
+  | "secretIds"
+  | "externalId"
+  | "region"
+  | "config"
+  | "enabled"
+  | "allow"
+  | "cacheEnabled"
+  | "token";
+
+export interface Config extends Omit<SettingValues, Raw> {
+  readonly sources: readonly [Source, ...Source[]];
   readonly allow: "configured" | "any";
   readonly token: string;
   readonly functionName: string;
+  /** Whether init ends in a snapshot, from which many execution environments may be restored. */
+  readonly isSnapStart: boolean;
   /** Variables with our prefix that this version does not know. */
   readonly unknownSettings: readonly string[];
   readonly aws: AwsEnvironment;
@@ -32,6 +33,10 @@ export interface Config extends Omit<SettingValues, "roleArn" | "secretIds" | "a
 
 export interface ParsedConfig {
   readonly config: Config | undefined;
+  /** The kill switch: whether there is work to do at all. Where there is not, no mistake is one. */
+  readonly isEnabled: boolean;
+  /** Known even when the rest is broken. */
+  readonly httpPort: number;
   /** Why there is no config, a sentence for each mistake; empty when there is one. */
   readonly problems: readonly string[];
   /** Known even when the rest is broken, so that the problems can be logged. */
@@ -51,45 +56,52 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     Object.entries(settings).map(([key, setting]) => [key, readSetting(setting, environment, problems)]),
   ) as unknown as SettingValues;
 
-  if (values.roleArn === undefined && !problems.some(({ rule }) => rule === settings.roleArn.rule)) {
-    problems.push({ name: `${PREFIX}ROLE_ARN`, rule: settings.roleArn.rule, got: undefined });
+  const httpPort = values.httpPort ?? Number(settings.httpPort.default);
+  if (values.enabled === "false") {
+    return { config: undefined, isEnabled: false, httpPort, problems: [], logLevel: values.logLevel ?? "info" };
   }
+  const aws = parseAwsEnvironment(environment, problems);
+  // A function's own SECRET_NAME never narrows what may be asked for, nor is it ours to judge.
+  const secretName = [environment.SECRET_NAME?.trim() ?? ""].find(isSecretId);
+  const sources = parseSources({ values, awsRegion: aws.region, secretName, readFile, problems });
+  const [source, ...others] = sources;
   const token = readToken(values.token, environment, readFile, problems);
-  const allow = values.allow ?? (values.secretIds ? "configured" : "any");
-  if (allow === "configured" && !values.secretIds && !problems.some(({ rule }) => rule === settings.secretIds.rule)) {
-    problems.push({ name: `${PREFIX}SECRET_IDS`, rule: "set where ALLOW is configured", got: undefined });
+  const allow = values.allow ?? (sources.some(({ secretIds }) => secretIds.length > 0) ? "configured" : "any");
+  if (allow === "configured" && !problems.some(({ rule }) => rule === settings.secretIds.rule)) {
+    for (const { roleArn, secretIds } of sources) {
+      if (secretIds.length > 0) continue;
+      const name = values.config === undefined ? `${PREFIX}SECRET_IDS` : `${PREFIX}CONFIG secretIds of ${roleArn}`;
+      problems.push({ name, rule: "set where ALLOW is configured", got: undefined });
+    }
   }
   if (values.initError === "fail" && values.prefetchTimeoutMs === 0) {
     problems.push({ name: `${PREFIX}PREFETCH_TIMEOUT_MS`, rule: "above 0 where INIT_ERROR is fail", got: "0" });
   }
-  const aws = parseAwsEnvironment(environment, problems);
 
-  const { logLevel, cacheEnabled, ...rest } = values;
-  if (problems.length > 0 || values.roleArn === undefined || token === undefined) {
+  const { logLevel, cacheEnabled, roleArn, secretIds, externalId, region, config: _, enabled, ...rest } = values;
+  if (problems.length > 0 || source === undefined || token === undefined) {
     const asides = unknown.map((name) => `${name} is not a setting of this version`);
     return {
       config: undefined,
+      isEnabled: true,
+      httpPort,
       problems: [...new Set([...problems.map(toSentence), ...asides])],
       logLevel: logLevel ?? "info",
     };
   }
-  // A function's own SECRET_NAME is one more secret to fetch. It never narrows what may be asked for, nor is it ours to judge.
-  const secretName = environment.SECRET_NAME?.trim() ?? "";
   const config: Config = {
     ...rest,
     logLevel,
-    roleArn: values.roleArn,
-    home: { region: values.region ?? aws.region, accountId: ROLE_ARN.exec(values.roleArn)?.[1] ?? "" },
-    secretIds: values.secretIds ?? [],
-    prefetchIds: values.secretIds ?? (isSecretId(secretName) ? [secretName] : []),
+    sources: [source, ...others],
     allow,
     token,
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME || "cross-account-secrets",
+    isSnapStart: environment.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start",
     unknownSettings: unknown,
     cacheSize: cacheEnabled === "true" ? values.cacheSize : 0,
     aws,
   };
-  return { config, problems: [], logLevel };
+  return { config, isEnabled: true, httpPort, problems: [], logLevel };
 }
 
 function readSetting(setting: Setting<unknown>, environment: Environment, problems: Problem[]): unknown {
@@ -97,6 +109,8 @@ function readSetting(setting: Setting<unknown>, environment: Environment, proble
     const text = environment[name]?.trim() ?? "";
     // 0 is AWS's default of SECRETS_MANAGER_TIMEOUT_MILLIS, "no time-out", and CDK always writes it: not a wish.
     if (text === "" || (name === "SECRETS_MANAGER_TIMEOUT_MILLIS" && text === "0")) continue;
+    // It is the function's own beside a CONFIG, which has its roles in it.
+    if (name === "ROLE_ARN" && environment[`${PREFIX}CONFIG`]?.trim()) continue;
     const value = setting.parse(text);
     if (value === undefined) {
       problems.push({ name, rule: setting.rule, got: setting.name === "TOKEN" ? "a value that is not shown" : text });

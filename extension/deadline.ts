@@ -41,3 +41,37 @@ export async function within<T>({ deadlineEpochMs, now, start, late }: Wait<T>):
     clearTimeout(timer);
   }
 }
+
+/** How often a wait looks at the clock, and how late such a look comes only to a process that was frozen. */
+const LOOK_EVERY_MS = 100;
+const FROZEN_MS = 400;
+
+/**
+ * Makes the attempt and, where it fails and the process was frozen meanwhile, once more under a deadline as long as the
+ * first: time ran out, a signature grew old or a connection died of the freeze, and not of AWS.
+ */
+export async function overFreeze<T>(parts: {
+  readonly deadlineEpochMs: DeadlineEpochMs;
+  readonly now: () => number;
+  readonly attempt: (deadlineEpochMs: DeadlineEpochMs) => Promise<T>;
+}): Promise<T> {
+  const { deadlineEpochMs, now, attempt } = parts;
+  const timeoutMs = deadlineEpochMs - now();
+  let lookedAtEpochMs = now();
+  let wasFrozen = false;
+  // It only observes: were it not to run, as in a freeze, that is what it is there to find out.
+  const look = () => {
+    wasFrozen ||= now() - lookedAtEpochMs > LOOK_EVERY_MS + FROZEN_MS;
+    lookedAtEpochMs = now();
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  try {
+    return await attempt(deadlineEpochMs);
+  } catch (thrown) {
+    look();
+    if (!wasFrozen) throw thrown;
+  } finally {
+    clearInterval(timer);
+  }
+  return attempt(now() + timeoutMs);
+}

@@ -25,6 +25,7 @@ export const errorTable = {
   "headers-too-large": { kind: "caller", status: 431, type: "HeadersTooLargeException" },
   "asked-too-often": { kind: "caller", status: 429, type: "TooManyRequestsException" },
   "key-not-found": { kind: "caller", status: 404, type: "ResourceNotFoundException" },
+  disabled: { kind: "caller", status: 503, type: "Disabled" },
 
   "secret-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
   "secret-deleted": { kind: "absent", status: 400, type: "InvalidRequestException" },

@@ -18,6 +18,8 @@ export type FailureCode =
   | "headers-too-large"
   | "asked-too-often"
   | "key-not-found"
+  // or there is nothing that it could ask
+  | "disabled"
   // absent: AWS says that it is not there
   | "secret-not-found"
   | "secret-deleted"

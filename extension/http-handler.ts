@@ -9,9 +9,9 @@ import type { Counters } from "./counters.ts";
 import { toErrorReply } from "./error-reply.ts";
 import { Failure, toFailure, toPublicText } from "./errors.ts";
 import type { Logger } from "./logger.ts";
-import { type Reply, toReply } from "./reply.ts";
+import type { Metrics } from "./metrics.ts";
+import { type Reply, toJsonReply, toReply } from "./reply.ts";
 import type { SecretCache } from "./secret-cache.ts";
-import { isCalled, mayBeSameSecret } from "./secret-id.ts";
 import { toBareReply, toExtensionReply } from "./secret-reply.ts";
 import {
   expectOnly,
@@ -22,6 +22,8 @@ import {
   type SecretRequest,
   type Target,
 } from "./secret-request.ts";
+import { chooseSource } from "./source-choice.ts";
+import type { Source } from "./sources.ts";
 
 export interface LocalRequest {
   readonly method: string;
@@ -32,23 +34,22 @@ export interface LocalRequest {
 /** Never rejects: what goes wrong is an answer. */
 export type HttpHandler = (request: LocalRequest) => Promise<Reply>;
 
-const ANY = Symbol("any secret");
-
 /** AWS's extension knows the first, AWS's agent both. */
 const TOKEN_HEADERS = ["x-aws-parameters-secrets-token", "x-vault-token"];
 
 export function createHttpHandler(parts: {
   readonly config: Config;
-  readonly cache: SecretCache;
+  readonly sources: () => readonly { readonly source: Source; readonly cache: SecretCache }[];
   readonly counters: Counters;
+  readonly metrics: Metrics;
   readonly logger: Logger;
   readonly now: () => number;
+  readonly version: string;
 }): HttpHandler {
-  const { config, cache, counters, logger, now } = parts;
+  const { config, counters, metrics, logger, now, version } = parts;
   const hosts = [`127.0.0.1:${config.httpPort}`, `localhost:${config.httpPort}`];
   if (config.httpPort === 80) hosts.push("127.0.0.1", "localhost");
   const tokenHash = toHash(config.token);
-  const { home } = config;
 
   async function answer({ method, target, headers }: LocalRequest): Promise<Reply> {
     if (headers["x-forwarded-for"] !== undefined) throw forwarded();
@@ -59,16 +60,14 @@ export function createHttpHandler(parts: {
     if (!known.includes(method)) throw methodNotAllowed(known);
     const parsed = parseTarget(target);
     if (isPing) return ping(parsed);
+    if (parsed.path === STATS) return stats(parsed);
     const { parse, toSecretReply } = method === "POST" ? invalidation : findRoute(parsed.path);
     const request = parse(parsed);
-    if (request.roleArn !== undefined && request.roleArn !== config.roleArn) throw roleNotAllowed();
-    const allowed = findAllowed(request.query.secretId);
-    if (allowed.length === 0) throw secretNotAllowed();
+    const { source, expectAllowed } = chooseSource(request, config.allow, parts.sources());
     const deadlineEpochMs = now() + config.timeoutMs;
-    if (toSecretReply === undefined) return invalidate(request, deadlineEpochMs);
-    const secret = await cache.get(request.query, { deadlineEpochMs, refreshNow: request.refreshNow });
-    // Two spellings that may call one secret may also call two: what AWS answered settles it.
-    if (!allowed.some((id) => id === ANY || isCalled(secret.value, id))) throw secretNotAllowed();
+    if (toSecretReply === undefined) return invalidate(source.cache, request, deadlineEpochMs);
+    const secret = await source.cache.get(request.query, { deadlineEpochMs, refreshNow: request.refreshNow });
+    expectAllowed(secret.value);
     return toSecretReply(secret, request.key);
   }
 
@@ -78,25 +77,39 @@ export function createHttpHandler(parts: {
   }
 
   /** The version that was refused is that of the secret as it is now: AWSCURRENT's, under no version id of its own. */
-  async function invalidate({ query: { secretId, versionId = "" } }: SecretRequest, deadlineEpochMs: number) {
-    await cache.invalidate({ secretId }, versionId, deadlineEpochMs);
+  async function invalidate(cache: SecretCache, { query }: SecretRequest, deadlineEpochMs: number): Promise<Reply> {
+    await cache.invalidate({ secretId: query.secretId }, query.versionId ?? "", deadlineEpochMs);
     return { status: 204, headers: { "Cache-Control": "no-store" }, body: "" };
   }
 
-  /** The configured ids that may call the same secret. */
-  const findAllowed = (secretId: string): readonly (string | typeof ANY)[] =>
-    config.allow === "any" ? [ANY] : config.secretIds.filter((id) => mayBeSameSecret(secretId, id, home));
+  function stats({ parameters }: Target): Reply {
+    expectOnly(parameters, []);
+    return toJsonReply(200, { version, ...counters });
+  }
 
   return async (request) => {
+    const startedAtEpochMs = now();
     counters.requests += 1;
     try {
       return await answer(request);
     } catch (thrown) {
       const failure = toFailure(thrown);
+      counters.failures += 1;
       if (failure.code === "internal") logger.error("bug", { message: toPublicText(thrown) });
       return toErrorReply(failure);
+    } finally {
+      counters.slowestMs = Math.max(counters.slowestMs, now() - startedAtEpochMs);
+      metrics.report();
     }
   };
+}
+
+/** Of an extension that is switched off. */
+export function createDisabledHandler(): HttpHandler {
+  const failure = new Failure("disabled", "the extension is switched off", {
+    remedy: "unset CROSS_ACCOUNT_SECRETS_ENABLED, or set it to true",
+  });
+  return async () => toErrorReply(failure);
 }
 
 interface Route {
@@ -105,6 +118,7 @@ interface Route {
   readonly toSecretReply: typeof toBareReply | undefined;
 }
 
+const STATS = "/stats";
 const SECRETS = "/secrets/";
 const INVALID = "/invalid";
 /** A GET of the same path asks for a secret whose name ends so. */
@@ -120,7 +134,7 @@ function findRoute(path: string): Route {
   if (path.startsWith(SECRETS)) {
     return { parse: (target) => parsePathRequest(target, SECRETS), toSecretReply: toBareReply };
   }
-  throw new Failure("unknown-path", "known paths are /secretsmanager/get, /secrets/<secretId> and /ping");
+  throw new Failure("unknown-path", "known paths are /secretsmanager/get, /secrets/<secretId>, /stats and /ping");
 }
 
 function ping({ parameters }: Target): Reply {
@@ -143,10 +157,3 @@ const badToken = () =>
 
 const methodNotAllowed = (known: readonly string[]) =>
   new Failure("method-not-allowed", `known here: ${known.join(", ")}`, { allow: known.join(", ") });
-
-const roleNotAllowed = () => new Failure("not-allowed", "roleArn is not the configured target role");
-
-const secretNotAllowed = () =>
-  new Failure("not-allowed", "the secret is not among the configured ones", {
-    remedy: "add it to CROSS_ACCOUNT_SECRETS_SECRET_IDS, or set CROSS_ACCOUNT_SECRETS_ALLOW to any",
-  });

@@ -23,7 +23,7 @@ const PORT_RETRY_EVERY_MS = 50;
 
 export function createHttpServer(parts: {
   readonly handler: HttpHandler;
-  readonly config: Config;
+  readonly config: Pick<Config, "httpPort">;
   /** Its listening socket, if there is one; then the port is not bound again. */
   readonly inherited: Inheritance;
 }): HttpServer {

@@ -5,8 +5,10 @@ import { toFailure, toPublicText } from "./errors.ts";
 import type { ExtensionsApi } from "./extensions-api.ts";
 import type { HttpServer } from "./http-server.ts";
 import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
 import type { RoleCredentials } from "./role-credentials.ts";
 import type { SecretCache } from "./secret-cache.ts";
+import type { Source } from "./sources.ts";
 
 export type ExitCode = 0 | 1;
 
@@ -17,23 +19,38 @@ export interface Life {
   readonly config: Config;
   readonly api: ExtensionsApi;
   readonly server: HttpServer;
-  readonly credentials: RoleCredentials;
-  readonly cache: SecretCache;
+  readonly sources: () => readonly {
+    readonly source: Source;
+    readonly credentials: RoleCredentials;
+    readonly cache: SecretCache;
+  }[];
   /** False when Lambda runs init again inside an invocation, on the invocation's clock. */
   readonly isFirstInit: () => boolean;
   readonly counters: Counters;
+  readonly metrics: Metrics;
   readonly logger: Logger;
   readonly now: () => number;
   readonly version: string;
 }
 
+/** What is left to do when nothing can be done: Lambda sees a process that ends, and the log says why. */
+export async function toExitCode(life: Promise<ExitCode>, logger: Logger): Promise<ExitCode> {
+  try {
+    return await life;
+  } catch (error) {
+    logger.error("stopped", { message: toPublicText(error) });
+    return 1;
+  }
+}
+
 /** Lives it; the returned code is what the process has to exit with. */
 export async function live(life: Life): Promise<ExitCode> {
-  const { config, api, server, isFirstInit, counters, logger } = life;
+  const { config, api, server, isFirstInit, counters, metrics, logger } = life;
+  const [{ roleArn, region = config.aws.region }] = config.sources;
   logger.info("starting", {
     version: life.version,
-    roleArn: config.roleArn,
-    region: config.region ?? config.aws.region,
+    roleArn: config.sources.length === 1 ? roleArn : config.sources.map((source) => source.roleArn),
+    region: config.sources.length === 1 ? region : config.sources.map((source) => source.home.region),
     ttlSeconds: config.ttlMs / 1_000,
     port: config.httpPort,
   });
@@ -47,17 +64,35 @@ export async function live(life: Life): Promise<ExitCode> {
   await api.register();
   logger.debug("registered");
 
-  const mustSucceed = config.initError === "fail";
-  const holdMs = isFirstInit() || mustSucceed ? config.prefetchTimeoutMs : 0;
-  const outcome = await settledWithin(prefetch(life), holdMs);
-  if (mustSucceed && outcome !== "fetched") {
-    return await refuseInit(api, logger, "Extension.PrefetchFailed", [toPrefetchMessage(outcome, holdMs)]);
+  // A value in a snapshot would be as old as the snapshot in every environment that is restored from it.
+  if (!config.isSnapStart) {
+    const mustSucceed = config.initError === "fail";
+    const holdMs = isFirstInit() || mustSucceed ? config.prefetchTimeoutMs : 0;
+    const outcome = await settledWithin(prefetch(life), holdMs);
+    if (mustSucceed && outcome !== "fetched") {
+      return await refuseInit(api, logger, "Extension.PrefetchFailed", [toPrefetchMessage(outcome, holdMs)]);
+    }
+    logger.debug("init-over", { prefetch: outcome instanceof Error ? "failed" : outcome });
   }
-  logger.debug("init-over", { prefetch: outcome instanceof Error ? "failed" : outcome });
 
   const { reason } = await api.untilShutdown();
   await server.close(SHUTDOWN_GRACE_MS);
+  metrics.finish();
   logger.info("shutdown", { reason, ...counters });
+  return 0;
+}
+
+/** Out of everything's way: what asks is told so, and no mistake and no taken port ends the init. */
+export async function liveDisabled({
+  api,
+  server,
+  logger,
+}: Pick<Life, "api" | "server" | "logger">): Promise<ExitCode> {
+  logger.warn("disabled", { message: "CROSS_ACCOUNT_SECRETS_ENABLED is false: nothing is fetched, nothing is served" });
+  await server.listen().catch((error: unknown) => logger.warn("not-listening", { message: toPublicText(error) }));
+  await api.register();
+  await api.untilShutdown();
+  await server.close(SHUTDOWN_GRACE_MS);
   return 0;
 }
 
@@ -75,12 +110,14 @@ export async function refuseInit(
 }
 
 /** Fails when any of it fails. Requests that come meanwhile wait for the same flights. */
-async function prefetch({ config, credentials, cache, now }: Life): Promise<void> {
+async function prefetch({ config, sources, now }: Life): Promise<void> {
   const deadlineEpochMs = now() + Math.max(config.timeoutMs, config.prefetchTimeoutMs);
-  await Promise.all([
-    credentials.get(deadlineEpochMs),
-    ...config.prefetchIds.map((secretId) => cache.get({ secretId }, { deadlineEpochMs })),
-  ]);
+  await Promise.all(
+    sources().flatMap(({ source, credentials, cache }) => [
+      credentials.get(deadlineEpochMs),
+      ...source.prefetchIds.map((secretId) => cache.get({ secretId }, { deadlineEpochMs })),
+    ]),
+  );
 }
 
 /** While init lasts, the function has init's full processor, and no freeze can cut a call short. */

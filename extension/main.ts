@@ -4,21 +4,24 @@
  *                                                                             │                  │
  *   Lambda ◄── extensions-api ◄── lifecycle                          Secrets Manager            STS
  */
-import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { version } from "../package.json";
 import { createAwsCaller } from "./aws-call.ts";
-import { type ParsedConfig, parseConfig } from "./config.ts";
+import { createBaseCredentials } from "./base-credentials.ts";
+import { type Config, type ParsedConfig, parseConfig } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { toPolicy } from "./error-reply.ts";
 import { toPublicText } from "./errors.ts";
 import { createExtensionsApi } from "./extensions-api.ts";
-import { createHttpHandler } from "./http-handler.ts";
+import { createDisabledHandler, createHttpHandler, type HttpHandler } from "./http-handler.ts";
 import { createHttpServer } from "./http-server.ts";
 import { parseInheritance } from "./inheritance.ts";
 import { createInitMarker } from "./init-marker.ts";
-import { type ExitCode, live, refuseInit } from "./lifecycle.ts";
+import { type ExitCode, live, liveDisabled, refuseInit, toExitCode } from "./lifecycle.ts";
 import { createLogger } from "./logger.ts";
+import { createMetrics } from "./metrics.ts";
+import { random } from "./random.ts";
+import { createRestorable } from "./restorable.ts";
 import { createRoleCredentials } from "./role-credentials.ts";
 import { createSecretCache } from "./secret-cache.ts";
 import { createSecretsManager } from "./secrets-manager.ts";
@@ -28,33 +31,29 @@ const environment = { ...process.env };
 for (const name of Object.keys(environment)) if (name.startsWith("AWS_")) delete process.env[name];
 
 const parsed = parseConfig(environment, (path) => readFileSync(path, "utf8"));
-const logger = createLogger({ level: parsed.logLevel, now: Date.now, write: (line) => process.stdout.write(line) });
+const write = (line: string) => process.stdout.write(line);
+const world = { now: Date.now, monotonicNow: () => performance.now(), random, write };
+const logger = createLogger({ level: parsed.logLevel, ...world });
 const inherited = parseInheritance(environment, process.pid);
 const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API, inherited, logger });
 
-function run({ config, problems }: ParsedConfig): Promise<ExitCode> {
+async function run({ config, isEnabled, httpPort, problems }: ParsedConfig): Promise<ExitCode> {
+  const serve = (handler: HttpHandler) => createHttpServer({ config: { httpPort }, inherited, handler });
+  if (!isEnabled) return liveDisabled({ api, logger, server: serve(createDisabledHandler()) });
   if (config === undefined) return refuseInit(api, logger, "Extension.ConfigInvalid", problems);
-  const random = () => randomInt(2 ** 32) / 2 ** 32; // of crypto: the state of Math.random is part of a snapshot
-  const clock = { now: Date.now, random };
-  const callAws = createAwsCaller({ logger, ...clock });
   const loadAwsSdk = () => import("./aws-sdk.ts");
-  const shared = { config, callAws, loadAwsSdk, version, counters: createCounters(), logger, ...clock };
-  const credentials = createRoleCredentials(shared);
-  const secretsManager = createSecretsManager({ ...shared, credentials });
-  const cache = createSecretCache({ ...shared, fetch: secretsManager.getSecretValue, policyOf: toPolicy });
-  const server = createHttpServer({ ...shared, inherited, handler: createHttpHandler({ ...shared, cache }) });
-  return live({ ...shared, api, server, cache, credentials, isFirstInit: createInitMarker(environment.TMPDIR) });
-}
-
-async function main(): Promise<ExitCode> {
-  try {
-    return await run(parsed);
-  } catch (error) {
-    logger.error("stopped", { message: toPublicText(error) });
-    return 1;
-  }
+  const common = { config, counters: createCounters(), loadAwsSdk, logger, version, ...world };
+  const shared = { ...common, metrics: createMetrics(common), callAws: createAwsCaller(common) };
+  const makeSource = (source: Config["sources"][number]) => {
+    const credentials = createRoleCredentials({ ...shared, source, baseCredentials: createBaseCredentials(shared) });
+    const { getSecretValue: fetch } = createSecretsManager({ ...shared, source, credentials });
+    return { source, credentials, cache: createSecretCache({ ...shared, source, fetch, policyOf: toPolicy }) };
+  };
+  const sources = createRestorable({ ...shared, make: () => config.sources.map(makeSource) });
+  const server = serve(createHttpHandler({ ...shared, sources }));
+  return live({ ...shared, api, server, sources, isFirstInit: createInitMarker(environment.TMPDIR) });
 }
 
 // Leaving would crash the function, and a stack or a message may quote a secret.
 process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
-void main().then((exitCode) => process.exit(exitCode));
+void toExitCode(run(parsed), logger).then((exitCode) => process.exit(exitCode));

@@ -1,13 +1,15 @@
 import type { AwsCaller } from "./aws-call.ts";
 import type { AwsCredentials } from "./aws-environment.ts";
 import type * as AwsSdk from "./aws-sdk.ts";
+import type { BaseCredentials } from "./base-credentials.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
 import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
-import { Failure } from "./errors.ts";
+import { type FailureCode, toFailure } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import { createSingleFlight } from "./single-flight.ts";
+import type { Source } from "./sources.ts";
 
 export interface RoleCredentials {
   /** Credentials of a session of the target role: those at hand while they live, else new ones, asked for once however many wait. */
@@ -31,9 +33,13 @@ interface Session {
 const RENEWAL_WINDOW = 0.1;
 /** So long a session is new. A secret that is denied for good costs an AssumeRole in that time, and not more. */
 const NEW_SESSION_MS = 60_000;
+/** What AWS says of credentials whose time is over. */
+const REFUSED: readonly FailureCode[] = ["credentials-expired", "credentials-invalid"];
 
 export function createRoleCredentials(parts: {
+  readonly source: Source;
   readonly config: Config;
+  readonly baseCredentials: BaseCredentials;
   readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
   readonly version: string;
   readonly callAws: AwsCaller;
@@ -43,30 +49,32 @@ export function createRoleCredentials(parts: {
   readonly logger: Logger;
   readonly now: () => number;
 }): RoleCredentials {
-  const { config, counters, logger, now } = parts;
-  const call: AwsCall = { operation: "AssumeRole", roleArn: config.roleArn, region: config.aws.region };
+  const { config, source, baseCredentials, counters, logger, now } = parts;
+  const { roleArn, externalId } = source;
+  const call: AwsCall = { operation: "AssumeRole", roleArn, region: config.aws.region };
   // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
   const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toHex(parts.random())}`;
   let session: Session | undefined;
   const fly = createSingleFlight<Session>(now);
 
   async function assumeRole(deadlineEpochMs: DeadlineEpochMs): Promise<Session> {
-    const base = config.aws.credentials;
-    if (base === undefined) throw noCredentials(logger);
     const awsSdk = await parts.loadAwsSdk();
     if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
     const startedAtEpochMs = now();
     const { requestId, lifeMs, ...credentials } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
+      const credentials = await baseCredentials.get();
       counters.assumeRoleCalls += 1;
       const { region, endpoints, clientOptions } = config.aws;
       const { answer, dateEpochMs = now() } = await awsSdk.assumeRole(
         {
-          RoleArn: config.roleArn,
+          RoleArn: roleArn,
           RoleSessionName: roleSessionName,
           DurationSeconds: config.durationSeconds,
-          ...(config.externalId === undefined ? {} : { ExternalId: config.externalId }),
+          ...(externalId === undefined ? {} : { ExternalId: externalId }),
+          ...(config.sourceIdentity === undefined ? {} : { SourceIdentity: config.sourceIdentity }),
+          ...(config.sessionTags === undefined ? {} : { Tags: [...config.sessionTags] }),
         },
-        { ...clientOptions, region, credentials: base, endpoint: endpoints.sts, version: parts.version },
+        { ...clientOptions, region, credentials, endpoint: endpoints.sts, version: parts.version },
         signal,
       );
       const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
@@ -80,7 +88,7 @@ export function createRoleCredentials(parts: {
         sessionToken: SessionToken,
       };
     });
-    logger.debug("role-assumed", { roleArn: config.roleArn, requestId, ms: now() - startedAtEpochMs });
+    logger.info("role-assumed", { roleArn, requestId, ms: now() - startedAtEpochMs });
     const obtainedAtEpochMs = now();
     const expiresAtEpochMs = obtainedAtEpochMs + lifeMs;
     const renewAtEpochMs = expiresAtEpochMs - lifeMs * RENEWAL_WINDOW;
@@ -94,7 +102,11 @@ export function createRoleCredentials(parts: {
       deadlineEpochMs,
       late: () => toTimeout(call),
       start: async () => {
-        session = await assumeRole(deadlineEpochMs);
+        session = await assumeRole(deadlineEpochMs).catch((thrown: unknown) => {
+          // Between the look at the base credentials and their use, Lambda may have put others in their place.
+          if (!baseCredentials.mayChange || !REFUSED.includes(toFailure(thrown).code)) throw thrown;
+          return assumeRole(deadlineEpochMs);
+        });
         return session;
       },
     });
@@ -124,11 +136,3 @@ const toHex = (fraction: number) =>
   Math.floor(fraction * 2 ** 32)
     .toString(16)
     .padStart(8, "0");
-
-function noCredentials(logger: Logger): Failure {
-  const message = "there are no AWS credentials to assume the role with";
-  const remedy =
-    "Lambda gives a function those of its execution role as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; elsewhere, set them";
-  logger.warn("credentials-missing", { message, remedy });
-  return new Failure("credentials-missing", message, { remedy });
-}

@@ -21,6 +21,19 @@ export function toRegion(secretId: string): string | undefined {
   return SECRET_ARN.exec(secretId)?.[1];
 }
 
+/** The account in an ARN; undefined for a name. */
+export function toAccountId(secretId: string): string | undefined {
+  return SECRET_ARN.exec(secretId)?.[2];
+}
+
+/**
+ * The same secret in another region: a replica has the name and the six characters of its original
+ * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html). A name is the same everywhere.
+ */
+export function inRegion(secretId: string, region: string): string {
+  return SECRET_ARN.test(secretId) ? secretId.replace(/^((?:[^:]*:){3})[^:]*/, `$1${region}`) : secretId;
+}
+
 /** Where a secret is that is called by a bare name. */
 export interface Home {
   readonly region: string;

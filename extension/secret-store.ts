@@ -26,12 +26,15 @@ export interface SecretStore {
   refuse(query: SecretQuery, order: number, failure: Failure): void;
 }
 
-/** All values together: function and extension share the function's memory, 128 MB at the least. */
-const MAX_BYTES = 8_388_608;
 /** What was settled matters as long as an older fetch is under way: for seconds. */
 const MAX_SETTLED = 1_000;
 
-export function createSecretStore({ home, maxEntries }: { home: Home; maxEntries: number }): SecretStore {
+export function createSecretStore(parts: {
+  readonly home: Home;
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+}): SecretStore {
+  const { home, maxEntries, maxBytes } = parts;
   /** In order of last use: a Map keeps the order of insertion, and a look-up inserts anew. */
   const secrets = new Map<string, StoredSecret>();
 
@@ -40,8 +43,12 @@ export function createSecretStore({ home, maxEntries }: { home: Home; maxEntries
 
   function settle(key: string, order: number, refusal: Failure | undefined): void {
     if ((settled.get(key)?.order ?? 0) > order) return;
-    if (settled.size >= MAX_SETTLED) settled.clear();
+    settled.delete(key);
     settled.set(key, { order, refusal });
+    for (const oldest of settled.keys()) {
+      if (settled.size <= MAX_SETTLED) break;
+      settled.delete(oldest);
+    }
   }
 
   function toKeys(query: SecretQuery): readonly string[] {
@@ -79,7 +86,7 @@ export function createSecretStore({ home, maxEntries }: { home: Home; maxEntries
       }
       secrets.set(key, secret);
       for (const oldest of secrets.keys()) {
-        if (secrets.size <= maxEntries && toBytes(secrets.values()) <= MAX_BYTES) break;
+        if (secrets.size <= maxEntries && toBytes(secrets.values()) <= maxBytes) break;
         secrets.delete(oldest);
       }
       return undefined;

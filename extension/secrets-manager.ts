@@ -5,10 +5,11 @@ import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
 import { type AwsCall, diagnose } from "./diagnosis.ts";
-import { Failure, type FailureCode } from "./errors.ts";
+import { type FailureCode, toFailure } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { RoleCredentials } from "./role-credentials.ts";
-import { toRegion } from "./secret-id.ts";
+import { inRegion, toRegion } from "./secret-id.ts";
+import type { Source } from "./sources.ts";
 
 /** Which value is asked for. Without version and stage it is AWSCURRENT's. */
 export interface SecretQuery {
@@ -41,7 +42,11 @@ const DOUBTFUL: readonly FailureCode[] = [
   "credentials-invalid",
 ];
 
+/** What may be a region's fault, so that a replica in another is worth a try. */
+const REGIONAL: readonly FailureCode[] = ["aws-error", "aws-response-invalid", "unreachable", "timeout"];
+
 export function createSecretsManager(parts: {
+  readonly source: Source;
   readonly config: Config;
   readonly credentials: RoleCredentials;
   readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
@@ -51,12 +56,17 @@ export function createSecretsManager(parts: {
   readonly logger: Logger;
   readonly now: () => number;
 }): SecretsManager {
-  const { config, counters, logger, now } = parts;
+  const { config, source, counters, logger, now } = parts;
+  const { failoverRegion } = config;
 
-  async function ask(query: SecretQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
-    const { secretId, versionId, versionStage } = query;
-    const region = config.region ?? toRegion(secretId) ?? config.aws.region;
-    const call: AwsCall = { operation: "GetSecretValue", roleArn: config.roleArn, region, secretId };
+  /** One GetSecretValue, with the tries that it may take. */
+  async function ask(
+    { secretId, versionId, versionStage }: SecretQuery,
+    region: string,
+    credentials: AwsCredentials,
+    deadlineEpochMs: DeadlineEpochMs,
+  ) {
+    const call: AwsCall = { operation: "GetSecretValue", roleArn: source.roleArn, region, secretId };
     const { endpoints, clientOptions } = config.aws;
     const awsSdk = await parts.loadAwsSdk();
     const startedAtEpochMs = now();
@@ -85,20 +95,44 @@ export function createSecretsManager(parts: {
         secretBinary: SecretBinary,
       };
     });
-    logger.debug("secret-fetched", { secretId, versionId: value.versionId, requestId, ms: now() - startedAtEpochMs });
+    logger.info("secret-fetched", { secretId, versionId: value.versionId, requestId, ms: now() - startedAtEpochMs });
     return value;
+  }
+
+  /** The secret's own region and, where that fails, its replica's, which has the time that is left. */
+  async function askAnywhere(query: SecretQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
+    const region = source.region ?? toRegion(query.secretId) ?? config.aws.region;
+    if (failoverRegion === undefined || failoverRegion === region) {
+      return ask(query, region, credentials, deadlineEpochMs);
+    }
+    try {
+      return await ask(query, region, credentials, (now() + deadlineEpochMs) / 2);
+    } catch (thrown) {
+      const failure = toFailure(thrown);
+      if (!REGIONAL.includes(failure.code)) throw failure;
+      logger.warn("failover", { secretId: query.secretId, region: failoverRegion, code: failure.code });
+      const there = { ...query, secretId: inRegion(query.secretId, failoverRegion) };
+      try {
+        const value = await ask(there, failoverRegion, credentials, deadlineEpochMs);
+        // It goes by the original's ARN, as what it stands in for.
+        return { ...value, arn: inRegion(value.arn, region) };
+      } catch {
+        // A replica that is missing or denied, say, is no news of the original.
+        throw failure;
+      }
+    }
   }
 
   return {
     async getSecretValue(query, deadlineEpochMs) {
       const credentials = await parts.credentials.get(deadlineEpochMs);
       try {
-        return await ask(query, credentials, deadlineEpochMs);
+        return await askAnywhere(query, credentials, deadlineEpochMs);
       } catch (thrown) {
-        if (!(thrown instanceof Failure) || !DOUBTFUL.includes(thrown.code)) throw thrown;
+        if (!DOUBTFUL.includes(toFailure(thrown).code)) throw thrown;
         const others = await parts.credentials.getInstead(credentials, deadlineEpochMs);
         if (others === credentials) throw thrown;
-        return await ask(query, others, deadlineEpochMs);
+        return await askAnywhere(query, others, deadlineEpochMs);
       }
     },
   };

@@ -4,6 +4,8 @@
  */
 import { logLevels } from "./logger.ts";
 import { isSecretId, secretIdRule } from "./secret-id.ts";
+import { parseSessionTags, sessionTagsRule } from "./session-tags.ts";
+import { list, matching, oneOf, wholeNumber } from "./setting-parsers.ts";
 
 export const PREFIX = "CROSS_ACCOUNT_SECRETS_";
 
@@ -29,31 +31,25 @@ export interface Setting<T> {
   readonly parse: (text: string) => T | undefined;
 }
 
-const matching = (pattern: RegExp) => (text: string) => (pattern.test(text) ? text : undefined);
-
-const wholeNumber =
-  (least: number, most: number, factor = 1) =>
-  (text: string) => {
-    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    return number >= least && number <= most ? number * factor : undefined;
-  };
-
-const oneOf =
-  <W extends string>(...words: readonly W[]) =>
-  (text: string) =>
-    words.find((word) => word === text.toLowerCase());
-
-const list = (isMember: (text: string) => boolean) => (text: string) => {
-  const members = text.split(/[\s,]+/).filter((member) => member !== "");
-  return members.length > 0 && members.every(isMember) ? [...new Set(members)] : undefined;
-};
-
-/** STS's own pattern: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
+/** STS's own patterns: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 const STS_NAME = /^[\w+=,.@-]{2,64}$/;
+export const EXTERNAL_ID = /^[\w+=,.@:/-]{2,1224}$/;
 export const ROLE_ARN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?=.{1,575}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/;
 export const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
 
 export const settings = {
+  enabled: {
+    name: "ENABLED",
+    default: "true",
+    rule: "true or false",
+    parse: oneOf("true", "false"),
+  },
+  config: {
+    name: "CONFIG",
+    // What stands in it is parsed by sources.ts.
+    rule: "a JSON object, or the path of a file that holds one, which begins with /",
+    parse: matching(/^[{/]/),
+  },
   roleArn: {
     name: "ROLE_ARN",
     alsoRead: ["ROLE_ARN"],
@@ -68,12 +64,22 @@ export const settings = {
   externalId: {
     name: "EXTERNAL_ID",
     rule: "2 to 1224 letters, digits and _+=,.@:/-",
-    parse: matching(/^[\w+=,.@:/-]{2,1224}$/),
+    parse: matching(EXTERNAL_ID),
   },
   roleSessionName: {
     name: "ROLE_SESSION_NAME",
     rule: "2 to 64 letters, digits and _+=,.@-",
     parse: matching(STS_NAME),
+  },
+  sourceIdentity: {
+    name: "SOURCE_IDENTITY",
+    rule: "2 to 64 letters, digits and _+=,.@-",
+    parse: matching(STS_NAME),
+  },
+  sessionTags: {
+    name: "SESSION_TAGS",
+    rule: sessionTagsRule,
+    parse: parseSessionTags,
   },
   durationSeconds: {
     name: "DURATION_SECONDS",
@@ -86,6 +92,11 @@ export const settings = {
   region: {
     name: "REGION",
     rule: "a region, such as eu-west-1",
+    parse: matching(REGION),
+  },
+  failoverRegion: {
+    name: "FAILOVER_REGION",
+    rule: "a region, such as eu-central-1",
     parse: matching(REGION),
   },
   ttlMs: {
@@ -154,6 +165,12 @@ export const settings = {
     default: "info",
     rule: "debug, info, warn, error or none",
     parse: oneOf(...logLevels),
+  },
+  metrics: {
+    name: "METRICS",
+    default: "none",
+    rule: "emf or none",
+    parse: oneOf("emf", "none"),
   },
   execWrapperError: {
     name: "EXEC_WRAPPER_ERROR",

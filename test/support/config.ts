@@ -1,7 +1,11 @@
 import { type Config, parseConfig } from "../../extension/config.ts";
+import type { Source } from "../../extension/sources.ts";
 
-/** A function in Account B, as `parseConfig` sees it; whatever a test is about is overridden. */
-export function createConfig(overrides: Partial<Config> = {}): Config {
+/** Whatever a test is about: of the config, and of its one source. */
+export type ConfigOverrides = Partial<Config> & { readonly source?: Partial<Source> };
+
+/** A function in Account B, as `parseConfig` sees it. */
+export function createConfig({ source, ...overrides }: ConfigOverrides = {}): Config {
   const { config, problems } = parseConfig(
     {
       CROSS_ACCOUNT_SECRETS_ROLE_ARN: "arn:aws:iam::111111111111:role/SecretReader",
@@ -17,5 +21,6 @@ export function createConfig(overrides: Partial<Config> = {}): Config {
     },
   );
   if (config === undefined) throw new Error(problems.join("\n"));
-  return { ...config, ...overrides };
+  const [given] = config.sources;
+  return { ...config, sources: [{ ...given, ...source }], ...overrides };
 }

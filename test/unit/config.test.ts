@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Config, type ParsedConfig, parseConfig } from "../../extension/config.ts";
 import { type Environment, PREFIX, settings } from "../../extension/settings.ts";
+import type { Source } from "../../extension/sources.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
 const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
@@ -34,21 +35,32 @@ function configure(own: Environment = {}, readFile = noFile): Config {
   return config;
 }
 
+const sourceOf = (own: Environment): Source => configure(own).sources[0];
+
 const problemsOf = (own: Environment, readFile = noFile) => parse({ _ROLE_ARN: ROLE, ...own }, readFile).problems;
 
 describe("a config", () => {
   it("needs the target role alone", () => {
     expect(parse({ _ROLE_ARN: ROLE })).toEqual({
       config: {
-        roleArn: ROLE,
-        home: { region: "eu-west-1", accountId: "111111111111" },
-        secretIds: [],
-        prefetchIds: [],
+        sources: [
+          {
+            roleArn: ROLE,
+            externalId: undefined,
+            region: undefined,
+            home: { region: "eu-west-1", accountId: "111111111111" },
+            secretIds: [],
+            prefetchIds: [],
+          },
+        ],
         allow: "any",
-        externalId: undefined,
         roleSessionName: undefined,
+        sourceIdentity: undefined,
+        sessionTags: undefined,
         durationSeconds: 3_600,
-        region: undefined,
+        failoverRegion: undefined,
+        metrics: "none",
+        isSnapStart: false,
         ttlMs: 300_000,
         maxStaleMs: 3_600_000,
         timeoutMs: 2_500,
@@ -63,6 +75,7 @@ describe("a config", () => {
         unknownSettings: [],
         aws: {
           region: "eu-west-1",
+          containerCredentials: undefined,
           credentials: {
             accessKeyId: "ASIAEXAMPLE",
             secretAccessKey: "CANARY-key-5c2d",
@@ -72,6 +85,8 @@ describe("a config", () => {
           clientOptions: { useFipsEndpoint: false, useDualstackEndpoint: false },
         },
       },
+      isEnabled: true,
+      httpPort: 2_773,
       problems: [],
       logLevel: "info",
     });
@@ -82,8 +97,13 @@ describe("a config", () => {
       _SECRET_IDS: `app/database ${ARN}`,
       _EXTERNAL_ID: "external",
       _ROLE_SESSION_NAME: "session",
+      _SOURCE_IDENTITY: "somebody",
+      _SESSION_TAGS: "team=payments, stage = prod,empty=",
       _DURATION_SECONDS: "900",
       _REGION: "eu-central-1",
+      _FAILOVER_REGION: "eu-west-1",
+      _METRICS: "EMF",
+      _ENABLED: "TRUE",
       _TTL_SECONDS: "60",
       _TIMEOUT_MS: "100",
       _PREFETCH_TIMEOUT_MS: "9000",
@@ -96,12 +116,24 @@ describe("a config", () => {
       _INIT_ERROR: "fail",
     });
     expect(config).toMatchObject({
-      secretIds: ["app/database", ARN],
-      prefetchIds: ["app/database", ARN],
-      externalId: "external",
+      sources: [
+        {
+          secretIds: ["app/database", ARN],
+          prefetchIds: ["app/database", ARN],
+          externalId: "external",
+          region: "eu-central-1",
+        },
+      ],
       roleSessionName: "session",
+      sourceIdentity: "somebody",
+      sessionTags: [
+        { Key: "team", Value: "payments" },
+        { Key: "stage", Value: "prod" },
+        { Key: "empty", Value: "" },
+      ],
       durationSeconds: 900,
-      region: "eu-central-1",
+      failoverRegion: "eu-west-1",
+      metrics: "emf",
       ttlMs: 60_000,
       timeoutMs: 100,
       prefetchTimeoutMs: 9_000,
@@ -125,14 +157,14 @@ describe("a config", () => {
 
   it("takes no notice of space around a value", () => {
     const own = { _ROLE_ARN: ` ${ROLE}\n`, _TTL_SECONDS: " 60 ", _TOKEN: " mine\r\n", _ALLOW: "\tany" };
-    expect(configure(own)).toMatchObject({ roleArn: ROLE, ttlMs: 60_000, token: "mine", allow: "any" });
+    expect(configure(own)).toMatchObject({ ttlMs: 60_000, token: "mine", allow: "any", sources: [{ roleArn: ROLE }] });
   });
 
   it("has bare names at home in the target role's account, and in the region of the secrets", () => {
     const roleArn = "arn:aws-cn:iam::012345678901:role/r";
     const home = { region: "eu-west-1", accountId: "012345678901" };
-    expect(configure({ _ROLE_ARN: roleArn }).home).toEqual(home);
-    expect(configure({ _ROLE_ARN: roleArn, _REGION: "cn-north-1" }).home).toEqual({ ...home, region: "cn-north-1" });
+    expect(sourceOf({ _ROLE_ARN: roleArn }).home).toEqual(home);
+    expect(sourceOf({ _ROLE_ARN: roleArn, _REGION: "cn-north-1" }).home).toEqual({ ...home, region: "cn-north-1" });
   });
 
   it("has nothing for a cache to keep where the cache is off", () => {
@@ -150,7 +182,7 @@ describe("a config", () => {
 
   it("has the region of the secrets beside the function's", () => {
     const config = configure({ _REGION: "us-east-1" });
-    expect([config.region, config.aws.region]).toEqual(["us-east-1", "eu-west-1"]);
+    expect([config.sources[0].region, config.aws.region]).toEqual(["us-east-1", "eu-west-1"]);
   });
 
   it.each([undefined, ""])("has our own name where the function's is %j", (name) => {
@@ -160,7 +192,6 @@ describe("a config", () => {
 
 describe("a variable of AWS's own", () => {
   it.each<[string, string, keyof Config, unknown]>([
-    ["ROLE_ARN", OTHER_ROLE, "roleArn", OTHER_ROLE],
     ["SECRETS_MANAGER_TTL", "0", "ttlMs", 0],
     ["SECRETS_MANAGER_TTL", "120", "ttlMs", 120_000],
     ["SECRETS_MANAGER_TIMEOUT_MILLIS", "1500", "timeoutMs", 1_500],
@@ -175,6 +206,11 @@ describe("a variable of AWS's own", () => {
   ])("%s=%s is read where ours is unset", (name, text, key, value) => {
     expect(configure({ _ROLE_ARN: undefined, ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
     expect(configure({ _ROLE_ARN: "", ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
+  });
+
+  it("ROLE_ARN is read where ours is unset", () => {
+    expect(sourceOf({ _ROLE_ARN: undefined, ROLE_ARN: OTHER_ROLE }).roleArn).toBe(OTHER_ROLE);
+    expect(sourceOf({ _ROLE_ARN: "", ROLE_ARN: OTHER_ROLE }).roleArn).toBe(OTHER_ROLE);
   });
 
   it("is not read where ours is set, not even to be judged", () => {
@@ -194,7 +230,7 @@ describe("a variable of AWS's own", () => {
       PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL: "loud",
     };
     expect(configure(own)).toMatchObject({
-      roleArn: ROLE,
+      sources: [{ roleArn: ROLE }],
       ttlMs: 60_000,
       timeoutMs: 200,
       cacheSize: 7,
@@ -228,7 +264,7 @@ describe("a variable of AWS's own", () => {
 });
 
 describe("what a caller may ask for", () => {
-  it.each<[string, Environment, Partial<Config>]>([
+  it.each<[string, Environment, Partial<Config & Source>]>([
     ["anything, where nothing is configured", {}, { allow: "any", secretIds: [] }],
     ["what is configured, where something is", { _SECRET_IDS: "a,b" }, { allow: "configured", secretIds: ["a", "b"] }],
     ["anything, where that is asked for", { _SECRET_IDS: "a", _ALLOW: "ANY" }, { allow: "any", secretIds: ["a"] }],
@@ -238,8 +274,9 @@ describe("what a caller may ask for", () => {
       { _SECRET_IDS: "a", SECRET_NAME: "b" },
       { allow: "configured", secretIds: ["a"] },
     ],
-  ])("is %s", (_, own, expected) => {
-    expect(configure(own)).toMatchObject(expected);
+  ])("is %s", (_, own, { allow, secretIds }) => {
+    expect(configure(own).allow).toBe(allow);
+    expect(sourceOf(own).secretIds).toEqual(secretIds);
   });
 
   it.each<[string, Environment]>([
@@ -269,7 +306,7 @@ describe("what is fetched in init", () => {
     ["the function's own secret, without the space around it", { SECRET_NAME: " app/database\n" }, ["app/database"]],
     ["what is configured, and not the function's own secret", { _SECRET_IDS: "a", SECRET_NAME: "b" }, ["a"]],
   ])("is %s", (_, own, expected) => {
-    expect(configure(own).prefetchIds).toEqual(expected);
+    expect(sourceOf(own).prefetchIds).toEqual(expected);
   });
 
   it.each(["my secret", "app/*", "arn:aws:ssm:eu-west-1:111111111111:parameter/p", "é", "s".repeat(2_049), "", " "])(
@@ -365,8 +402,14 @@ describe("problems", () => {
       _SECRET_IDS: "app/*",
       _EXTERNAL_ID: "x",
       _ROLE_SESSION_NAME: "a b",
+      _SOURCE_IDENTITY: "a b",
+      _SESSION_TAGS: "aws:team=payments",
       _DURATION_SECONDS: "7200",
       _REGION: "Ireland",
+      _FAILOVER_REGION: "Frankfurt",
+      _METRICS: "prometheus",
+      _ENABLED: "off",
+      _CONFIG: "sources.json",
       _TTL_SECONDS: "5m",
       _MAX_STALE_SECONDS: "1h",
       _TIMEOUT_MS: "99",

@@ -8,6 +8,8 @@ describe("counters", () => {
       hits: 0,
       misses: 0,
       stale: 0,
+      failures: 0,
+      slowestMs: 0,
       assumeRoleCalls: 0,
       getSecretValueCalls: 0,
     });

@@ -22,6 +22,7 @@ const expected: Record<FailureCode, readonly [FailureKind, number, string]> = {
   "headers-too-large": ["caller", 431, "HeadersTooLargeException"],
   "asked-too-often": ["caller", 429, "TooManyRequestsException"],
   "key-not-found": ["caller", 404, "ResourceNotFoundException"],
+  disabled: ["caller", 503, "Disabled"],
   "secret-not-found": ["absent", 404, "ResourceNotFoundException"],
   "secret-deleted": ["absent", 400, "InvalidRequestException"],
   "secret-id-rejected": ["absent", 400, "InvalidParameterException"],

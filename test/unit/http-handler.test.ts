@@ -1,10 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Config } from "../../extension/config.ts";
 import { createCounters } from "../../extension/counters.ts";
 import { Failure } from "../../extension/errors.ts";
 import { createHttpHandler, type LocalRequest } from "../../extension/http-handler.ts";
 import type { CachedSecret, SecretCache } from "../../extension/secret-cache.ts";
-import { createConfig } from "../support/config.ts";
+import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
 
 const NOW_EPOCH_MS = Date.UTC(2026, 0, 1);
@@ -30,7 +29,7 @@ const toSecret = (name: string, arn = APP_ARN): CachedSecret => ({
 });
 
 /** A handler over a cache that answers as it is told, and complains when it was not told. */
-function setUp(overrides: Partial<Config> = {}) {
+function setUp(overrides: ConfigOverrides = {}) {
   const counters = createCounters();
   const { logger, lines } = createLog();
   const get = vi.fn<SecretCache["get"]>(async ({ secretId }) => {
@@ -39,8 +38,18 @@ function setUp(overrides: Partial<Config> = {}) {
   const invalidate = vi.fn<SecretCache["invalidate"]>(async ({ secretId }) => {
     throw new Error(`nothing was expected to be invalid, but ${secretId} was said to be`);
   });
+  const report = vi.fn();
   const config = createConfig({ token: TOKEN, ...overrides });
-  const handler = createHttpHandler({ config, cache: { get, invalidate }, counters, logger, now: () => NOW_EPOCH_MS });
+  const [source] = config.sources;
+  const handler = createHttpHandler({
+    config,
+    sources: () => [{ source, cache: { get, invalidate } }],
+    counters,
+    metrics: { report, finish() {} },
+    logger,
+    now: () => NOW_EPOCH_MS,
+    version: "1.2.3",
+  });
   const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
   const ask = (target: string, request: Partial<LocalRequest> = {}) =>
     handler({ method: "GET", target, ...request, headers: { ...headers, ...request.headers } });
@@ -49,12 +58,12 @@ function setUp(overrides: Partial<Config> = {}) {
     const { status, body } = await ask(target, request);
     return status === 200 ? "200" : `${status} ${JSON.parse(String(body)).__type}`;
   }
-  return { ask, counters, get, invalidate, lines, outcomeOf };
+  return { ask, counters, get, invalidate, lines, outcomeOf, report };
 }
 
 describe("the guards", () => {
   it("stand in a column, cheapest first: each is reached when those before it are content", async () => {
-    const { get, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "configured" });
+    const { get, outcomeOf } = setUp({ source: { secretIds: ["app/database"] }, allow: "configured" });
     get.mockResolvedValue(toSecret("app/database"));
     const everythingWrong = {
       method: "POST",
@@ -96,7 +105,7 @@ describe("the guards", () => {
   });
 
   it("tell what is wrong, and never what was sent as token", async () => {
-    const { ask } = setUp({ secretIds: ["app/database"], allow: "configured" });
+    const { ask } = setUp({ source: { secretIds: ["app/database"] }, allow: "configured" });
     const requests: [string, Partial<LocalRequest>, RegExp][] = [
       [GET_APP, { headers: { "x-forwarded-for": "10.0.0.1" } }, /X-Forwarded-For/],
       [GET_APP, { headers: { host: CANARY } }, /127\.0\.0\.1:2773 or localhost:2773/],
@@ -117,12 +126,12 @@ describe("the guards", () => {
     }
   });
 
-  it("count and log nothing but the number of requests", async () => {
+  it("count requests and failures, and log nothing", async () => {
     const { ask, counters, lines } = setUp();
     await ask("/ping");
     await ask("/nowhere");
     await ask(GET_APP, { headers: { "x-aws-parameters-secrets-token": "wrong" } });
-    expect(counters).toEqual({ ...createCounters(), requests: 3 });
+    expect(counters).toEqual({ ...createCounters(), requests: 3, failures: 2 });
     expect(lines).toEqual([]);
   });
 });
@@ -413,7 +422,7 @@ describe("a version that was refused", () => {
     ["a longer path", "/secrets/app/database/invalid/?versionId=v1", "405 MethodNotAllowedException"],
     ["the path in the query", "/secrets/app/database?x=/invalid", "405 MethodNotAllowedException"],
   ])("is not reported with %s", async (_, target, outcome) => {
-    const { invalidate, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "configured" });
+    const { invalidate, outcomeOf } = setUp({ source: { secretIds: ["app/database"] }, allow: "configured" });
     expect(await outcomeOf(target, POST)).toBe(outcome);
     expect(invalidate).not.toHaveBeenCalled();
   });
@@ -470,7 +479,7 @@ describe("the allow-list", () => {
   it.each(["app/database", APP_ARN, PARTIAL_ARN])(
     "of %s lets its secret through by each of its names",
     async (configured) => {
-      const { get, outcomeOf } = setUp({ secretIds: [configured], allow: "configured" });
+      const { get, outcomeOf } = setUp({ source: { secretIds: [configured] }, allow: "configured" });
       get.mockResolvedValue(toSecret("app/database"));
       for (const secretId of ["app/database", APP_ARN, PARTIAL_ARN]) {
         expect(await outcomeOf(`/secretsmanager/get?secretId=${secretId}`)).toBe("200");
@@ -482,7 +491,7 @@ describe("the allow-list", () => {
   it.each(["app/database", APP_ARN, PARTIAL_ARN])(
     "of %s lets nothing else through, and AWS is not asked",
     async (configured) => {
-      const { get, outcomeOf } = setUp({ secretIds: [configured], allow: "configured" });
+      const { get, outcomeOf } = setUp({ source: { secretIds: [configured] }, allow: "configured" });
       for (const secretId of [
         "app",
         "app/database2",
@@ -504,14 +513,14 @@ describe("the allow-list", () => {
     { configured: `${PARTIAL_ARN}-secret`, asked: "app/database", name: "app/database" },
     { configured: APP_ARN, asked: APP_ARN.replace("AbCdEf", "XyZ123"), name: "app/database" },
   ])("believes what AWS answers: $asked is not $configured", async ({ configured, asked, name }) => {
-    const { get, outcomeOf } = setUp({ secretIds: [configured], allow: "configured" });
+    const { get, outcomeOf } = setUp({ source: { secretIds: [configured] }, allow: "configured" });
     const arn = `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${name}-XyZ123`;
     get.mockResolvedValue(toSecret(name, arn));
     expect(await outcomeOf(`/secretsmanager/get?secretId=${asked}`)).toBe(DENIED);
   });
 
   it("does not show what AWS answered, when it is refused", async () => {
-    const { ask, get } = setUp({ secretIds: ["app/database"], allow: "configured" });
+    const { ask, get } = setUp({ source: { secretIds: ["app/database"] }, allow: "configured" });
     get.mockResolvedValue(toSecret("app/database-secret", `${PARTIAL_ARN}-secret-XyZ123`));
     const { headers, body } = await ask(`/secretsmanager/get?secretId=${PARTIAL_ARN}-secret`);
     expect(JSON.stringify({ headers, body })).not.toMatch(/s3cret|11111111-2222/);
@@ -519,28 +528,28 @@ describe("the allow-list", () => {
 
   it("is not fooled by two configured secrets, one of which may be called like the other", async () => {
     const ambiguous = `${PARTIAL_ARN}-secret`;
-    const { get, outcomeOf } = setUp({ secretIds: ["app/database", "app/other"], allow: "configured" });
+    const { get, outcomeOf } = setUp({ source: { secretIds: ["app/database", "app/other"] }, allow: "configured" });
     get.mockResolvedValue(toSecret("app/other", APP_ARN.replace("database", "other")));
     expect(await outcomeOf(`/secretsmanager/get?secretId=${ambiguous}`)).toBe(DENIED);
   });
 
   it("takes a bare name for one of the target role's account and of the region that is asked", async () => {
     const home = { region: "us-east-1", accountId: "111111111111" };
-    const { get, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "configured", home });
+    const { get, outcomeOf } = setUp({ source: { secretIds: ["app/database"], home }, allow: "configured" });
     get.mockResolvedValue(toSecret("app/database", OTHER_REGION));
     expect(await outcomeOf(`/secretsmanager/get?secretId=${OTHER_REGION}`)).toBe("200");
     expect(await outcomeOf(`/secretsmanager/get?secretId=${APP_ARN}`)).toBe(DENIED);
   });
 
   it("may be any secret of the target role", async () => {
-    const { get, outcomeOf } = setUp({ secretIds: ["app/database"], allow: "any" });
+    const { get, outcomeOf } = setUp({ source: { secretIds: ["app/database"] }, allow: "any" });
     get.mockResolvedValue(toSecret("other", OTHER_REGION));
     expect(await outcomeOf("/secretsmanager/get?secretId=other")).toBe("200");
     expect(await outcomeOf(`/secretsmanager/get?secretId=${OTHER_REGION}`)).toBe("200");
   });
 
   it("of nothing lets nothing through", async () => {
-    const { outcomeOf } = setUp({ secretIds: [], allow: "configured" });
+    const { outcomeOf } = setUp({ source: { secretIds: [] }, allow: "configured" });
     expect(await outcomeOf(GET_APP)).toBe(DENIED);
   });
 });

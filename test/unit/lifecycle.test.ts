@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Config } from "../../extension/config.ts";
 import { createCounters } from "../../extension/counters.ts";
 import { Failure, PublicError } from "../../extension/errors.ts";
 import { type Life, live, refuseInit } from "../../extension/lifecycle.ts";
-import { createConfig } from "../support/config.ts";
+import type { RoleCredentials } from "../../extension/role-credentials.ts";
+import type { SecretCache } from "../../extension/secret-cache.ts";
+import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
@@ -30,7 +31,7 @@ interface Acts {
 }
 
 /** A life of fakes, with a journal of what was asked of them in which order, and when it was done. */
-function setUp(overrides: Partial<Config> = {}, acts: Acts = {}) {
+function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
   const journal: string[] = [];
   const { logger, lines } = createLog();
   /** Time is told as what is left of it. */
@@ -40,8 +41,29 @@ function setUp(overrides: Partial<Config> = {}, acts: Acts = {}) {
     journal.push(`${name}: done`);
   };
   const left = (deadlineEpochMs: number) => `${deadlineEpochMs - Date.now()} ms`;
+  const config = createConfig(overrides);
+  const credentials: RoleCredentials = {
+    get: async (deadlineEpochMs) => {
+      await act(`assume role within ${left(deadlineEpochMs)}`, acts.fetch);
+      return { accessKeyId: "ASIA", secretAccessKey: CANARY, sessionToken: CANARY };
+    },
+    getInstead: async (refused) => {
+      await act("assume role again", undefined);
+      return refused;
+    },
+  };
+  const cache: SecretCache = {
+    get: async ({ secretId }, { deadlineEpochMs }) => {
+      await act(`fetch ${secretId} within ${left(deadlineEpochMs)}`, acts.fetch);
+      const [arn, name, versionId] = ["arn", secretId, "1"];
+      const identity = { arn, name, versionId, versionStages: [], createdDate: new Date(0) };
+      const value = { ...identity, secretString: CANARY, secretBinary: undefined };
+      return { value, from: "fetch", ageMs: 0, ttlMs: 0 };
+    },
+    invalidate: async ({ secretId }) => act(`invalidate ${secretId}`, undefined),
+  };
   const life: Life = {
-    config: createConfig(overrides),
+    config,
     api: {
       register: () => act("register", acts.register),
       untilShutdown: async () => {
@@ -55,28 +77,10 @@ function setUp(overrides: Partial<Config> = {}, acts: Acts = {}) {
       listen: () => act("listen", acts.listen),
       close: (graceMs) => act(`close within ${graceMs} ms`, acts.close),
     },
-    credentials: {
-      get: async (deadlineEpochMs) => {
-        await act(`assume role within ${left(deadlineEpochMs)}`, acts.fetch);
-        return { accessKeyId: "ASIA", secretAccessKey: CANARY, sessionToken: CANARY };
-      },
-      getInstead: async (refused) => {
-        await act("assume role again", undefined);
-        return refused;
-      },
-    },
-    cache: {
-      get: async ({ secretId }, { deadlineEpochMs }) => {
-        await act(`fetch ${secretId} within ${left(deadlineEpochMs)}`, acts.fetch);
-        const [arn, name, versionId] = ["arn", secretId, "1"];
-        const identity = { arn, name, versionId, versionStages: [], createdDate: new Date(0) };
-        const value = { ...identity, secretString: CANARY, secretBinary: undefined };
-        return { value, from: "fetch", ageMs: 0, ttlMs: 0 };
-      },
-      invalidate: async ({ secretId }) => act(`invalidate ${secretId}`, undefined),
-    },
+    sources: () => config.sources.map((source) => ({ source, credentials, cache })),
     isFirstInit: () => acts.isFirstInit ?? true,
     counters: { ...createCounters(), requests: 3 },
+    metrics: { report() {}, finish: () => void journal.push("finish metrics") },
     logger,
     now: Date.now,
     version: "1.2.3",
@@ -92,7 +96,7 @@ const lasting = (ms: number) => () => new Promise<void>((resolve) => setTimeout(
 describe("the life of an execution environment", () => {
   it("is: listen, register, fetch, say that init is over, serve, leave", async () => {
     const { life, journal, lines } = setUp(
-      { prefetchIds: ["app/a", "app/b"] },
+      { source: { prefetchIds: ["app/a", "app/b"] } },
       { fetch: lasting(100), close: lasting(50) },
     );
     const exitCode = live(life).finally(() => journal.push("exit"));
@@ -113,6 +117,7 @@ describe("the life of an execution environment", () => {
       "untilShutdown: done",
       "close within 300 ms",
       "close within 300 ms: done",
+      "finish metrics",
       "exit",
     ]);
     expect(lines).toEqual([
@@ -228,7 +233,7 @@ describe("init", () => {
 
   it("fails with nobody's unhandled rejection, when the fetch fails after it", async () => {
     const fetch = () => lasting(1_500)().then(() => Promise.reject(denied()));
-    const { life } = setUp({ prefetchIds: ["app/a"] }, { fetch, untilShutdown: lasting(5_000) });
+    const { life } = setUp({ source: { prefetchIds: ["app/a"] } }, { fetch, untilShutdown: lasting(5_000) });
     const exitCode = live(life);
     await vi.advanceTimersByTimeAsync(6_000);
     expect(await exitCode).toBe(0);

@@ -5,11 +5,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../extension/aws-call.ts";
 import type { AwsCredentials } from "../../extension/aws-environment.ts";
 import * as awsSdk from "../../extension/aws-sdk.ts";
-import type { Config } from "../../extension/config.ts";
+import { createBaseCredentials } from "../../extension/base-credentials.ts";
 import { createCounters } from "../../extension/counters.ts";
 import { createRoleCredentials } from "../../extension/role-credentials.ts";
 import { findLeaks } from "../support/canary.ts";
-import { createConfig } from "../support/config.ts";
+import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
@@ -29,17 +29,20 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function setUp(overrides: Partial<Config> = {}) {
+function setUp(overrides: ConfigOverrides = {}) {
   const config = createConfig(overrides);
+  const loadAwsSdk = async () => awsSdk;
   const counters = createCounters();
   const { logger, lines } = createLog();
   const shared = { logger, now: Date.now, random: () => 0 };
   const credentials = createRoleCredentials({
     ...shared,
     config,
+    source: config.sources[0],
+    baseCredentials: createBaseCredentials({ config, loadAwsSdk }),
     counters,
     version: "1.2.3",
-    loadAwsSdk: async () => awsSdk,
+    loadAwsSdk,
     callAws: createAwsCaller(shared),
   });
   const get = (timeoutMs = TIMEOUT_MS) => credentials.get(Date.now() + timeoutMs);
@@ -109,7 +112,7 @@ describe("AssumeRole", () => {
 
   it("sends what is configured", async () => {
     issueSessions();
-    const { get } = setUp({ externalId: "an-id", roleSessionName: "a-name", durationSeconds: 900 });
+    const { get } = setUp({ source: { externalId: "an-id" }, roleSessionName: "a-name", durationSeconds: 900 });
     await get();
     expect(inputs()).toMatchObject([{ ExternalId: "an-id", RoleSessionName: "a-name", DurationSeconds: 900 }]);
   });
@@ -135,7 +138,7 @@ describe("AssumeRole", () => {
 
   it("is called in the function's own region, wherever the secrets are, with the function's credentials", async () => {
     issueSessions();
-    const { get } = setUp({ region: "us-east-1" });
+    const { get } = setUp({ source: { region: "us-east-1" } });
     await get();
     const { region, credentials, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
     expect(await region()).toBe("eu-west-1");
@@ -178,7 +181,7 @@ describe("AssumeRole", () => {
     expect(lines).toEqual([
       { level: "debug", event: "aws-sdk-loaded" },
       {
-        level: "debug",
+        level: "info",
         event: "role-assumed",
         roleArn: "arn:aws:iam::111111111111:role/SecretReader",
         requestId: "11111111-2222-3333-4444-555555555555",

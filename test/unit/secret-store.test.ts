@@ -31,7 +31,7 @@ function toSecret(name: string, order = 1, value: Partial<SecretValue> = {}): St
 
 /** A store; `keepByName` keeps a secret as if it had been asked for by its name, and `find` tells the version that it finds. */
 function setUp({ maxEntries = 1_000 } = {}) {
-  const store = createSecretStore({ home: HOME, maxEntries });
+  const store = createSecretStore({ home: HOME, maxEntries, maxBytes: 8 * MIB });
   return {
     ...store,
     keepByName: (secret: StoredSecret) => store.keep({ secretId: secret.value.name }, secret),
@@ -335,7 +335,7 @@ describe("a store with room for some", () => {
     });
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4 }), fc.array(step, { maxLength: 40 }), (maxEntries, steps) => {
-        const store = createSecretStore({ home: HOME, maxEntries });
+        const store = createSecretStore({ home: HOME, maxEntries, maxBytes: 8 * MIB });
         for (const [order, { kind, name, spelling, length }] of steps.entries()) {
           const query = { secretId: spelling(name) };
           if (kind === "keep") store.keep(query, bytes(name, length, order));

@@ -8,13 +8,12 @@ import { mockClient } from "aws-sdk-client-mock";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../extension/aws-call.ts";
 import * as awsSdk from "../../extension/aws-sdk.ts";
-import type { Config } from "../../extension/config.ts";
 import { createCounters } from "../../extension/counters.ts";
 import { Failure } from "../../extension/errors.ts";
 import type { RoleCredentials } from "../../extension/role-credentials.ts";
 import { createSecretsManager, type SecretQuery } from "../../extension/secrets-manager.ts";
 import { findLeaks } from "../support/canary.ts";
-import { createConfig } from "../support/config.ts";
+import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
@@ -46,7 +45,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function setUp(overrides: Partial<Config> = {}) {
+function setUp(overrides: ConfigOverrides = {}) {
+  const config = createConfig(overrides);
   const counters = createCounters();
   const { logger, lines } = createLog();
   const shared = { logger, now: Date.now, random: () => 0 };
@@ -57,7 +57,8 @@ function setUp(overrides: Partial<Config> = {}) {
   };
   const secretsManager = createSecretsManager({
     ...shared,
-    config: createConfig(overrides),
+    config,
+    source: config.sources[0],
     counters,
     credentials,
     version: "1.2.3",
@@ -112,7 +113,7 @@ describe("GetSecretValue", () => {
     { REGION: "ap-south-1", secretId: ARN, asked: "ap-south-1" },
   ])("goes to REGION, else to the ARN's region, else to AWS_REGION: %o", async ({ REGION, secretId, asked }) => {
     aws.on(GetSecretValueCommand).resolves(ANSWER);
-    const { get } = setUp({ region: REGION });
+    const { get } = setUp({ source: { region: REGION } });
     await get({ secretId });
     expect(await clientOfTheCall().config.region()).toBe(asked);
   });
@@ -148,7 +149,7 @@ describe("GetSecretValue", () => {
     await get();
     expect(lines).toEqual([
       {
-        level: "debug",
+        level: "info",
         event: "secret-fetched",
         secretId: "app/database",
         versionId: "b1c367b9-7f53-4a47-82c4-be51a054b953",

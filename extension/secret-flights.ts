@@ -1,0 +1,153 @@
+/**
+ * Fetches a secret once for all who wait for it, however they spell it, and remembers how the last fetch failed. What an
+ * older fetch says, for good or bad, never counts against what a newer one said.
+ */
+import { type DeadlineEpochMs, overFreeze } from "./deadline.ts";
+import { Failure, toFailure } from "./errors.ts";
+import { type BackOff, createFailureMemory } from "./failure-memory.ts";
+import { type Home, isCalled, toPlace } from "./secret-id.ts";
+import { type SecretStore, type StoredSecret, toKey } from "./secret-store.ts";
+import type { SecretQuery, SecretValue } from "./secrets-manager.ts";
+import { createSingleFlight } from "./single-flight.ts";
+
+export interface SecretFlights {
+  /**
+   * What AWS has, which is in the store then. Joins a fetch under way, but with `alone`, which is for what is fetched after
+   * this call. Fails with the fetch's Failure, or with `timeout` at the deadline.
+   */
+  fetch(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs, options?: { alone: boolean }): Promise<StoredSecret>;
+  /** How the last fetch failed, as long as that keeps from another; who insists is kept for a second at the most. */
+  recallFailure(query: SecretQuery, options?: { isInsisting: boolean }): Failure | undefined;
+}
+
+/** What a kind of failure allows. */
+export type PolicyOf = (failure: Failure) => {
+  readonly mayServeStale: boolean;
+  readonly backOff: BackOff | undefined;
+};
+
+/** Between the end of a fetch and the answer that tells about it. */
+const REPLY_MARGIN_MS = 20;
+/** The part of the TTL after which a value is refreshed behind a reply, and how much of the TTL that may vary. */
+const FRESH_PART = { least: 0.75, jitter: 0.1 };
+/** What is known of ended fetches matters as long as an older one is under way: seconds. */
+const MAX_NEWS = 1_000;
+/** A fetch that fails so long after its deadline was not late, but frozen. */
+const FROZEN_MS = 1_000;
+/** Between two tries that callers insist on. */
+const INSISTENCE_PAUSE_MS = 1_000;
+
+export function createSecretFlights(parts: {
+  readonly fetch: (query: SecretQuery, deadlineEpochMs: DeadlineEpochMs) => Promise<SecretValue>;
+  readonly store: SecretStore;
+  readonly home: Home;
+  readonly ttlMs: number;
+  readonly policyOf: PolicyOf;
+  readonly now: () => number;
+  /** From 0 to 1, without 1. */
+  readonly random: () => number;
+}): SecretFlights {
+  const { store, home, ttlMs, policyOf, now, random } = parts;
+  const failures = createFailureMemory({ backOffOf: (failure) => policyOf(failure).backOff, now, random });
+  const fly = createSingleFlight<StoredSecret>(now);
+  /** How the secret was spelled in the fetch that came to this value, or to this failure. */
+  const spellings = new WeakMap<object, string>();
+  /** The last fetch that came to an end, of each key. */
+  const news = new Map<string, number>();
+  let order = 0;
+
+  /** Of this spelling alone, and of all spellings of what may be the same secret. */
+  function toKeys(query: SecretQuery): { readonly own: string; readonly shared: string } {
+    const { place, names } = toPlace(query.secretId, home);
+    return { own: toKey(query.secretId, query), shared: toKey(`${place}:${names[names.length - 1]}`, query) };
+  }
+
+  /** Whether no fetch that began later has come to an end. */
+  function isNews(key: string, fetchOrder: number): boolean {
+    if ((news.get(key) ?? 0) > fetchOrder) return false;
+    news.delete(key);
+    news.set(key, fetchOrder);
+    for (const oldest of news.keys()) {
+      if (news.size <= MAX_NEWS) break;
+      news.delete(oldest);
+    }
+    return true;
+  }
+
+  async function fetch(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<StoredSecret> {
+    order += 1;
+    const freshMs = ttlMs * (FRESH_PART.least + FRESH_PART.jitter * random());
+    const begun = { askedAtEpochMs: now(), freshMs, order };
+    const { own, shared } = toKeys(query);
+    try {
+      const secret = { value: await parts.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS), ...begun };
+      spellings.set(secret, query.secretId);
+      const refusal = store.keep(query, secret);
+      if (refusal !== undefined) throw refusal;
+      for (const key of [own, shared]) if (isNews(key, begun.order)) failures.forget(key);
+      const newest = store.find(query);
+      return newest !== undefined && newest.order > secret.order ? newest : secret;
+    } catch (thrown) {
+      let failure = toFailure(thrown);
+      // Where AWS cannot be reached, another spelling does not help; a refusal may be of this one only.
+      const isOfSpelling = !policyOf(failure).mayServeStale;
+      if (isOfSpelling) store.refuse(query, begun.order, failure);
+      const key = isOfSpelling ? own : shared;
+      // A fetch that was frozen says nothing about AWS as it is now.
+      const isTimely = now() <= deadlineEpochMs + FROZEN_MS;
+      if (isNews(key, begun.order) && isTimely) failure = failures.remember(key, failure);
+      spellings.set(failure, query.secretId);
+      throw failure;
+    }
+  }
+
+  function recallFailure(query: SecretQuery, { isInsisting } = { isInsisting: false }): Failure | undefined {
+    const { own, shared } = toKeys(query);
+    const mostMs = isInsisting ? INSISTENCE_PAUSE_MS : undefined;
+    return failures.recall(own, mostMs) ?? failures.recall(shared, mostMs);
+  }
+
+  /**
+   * Whoever joins the flight of another spelling looks whether it brought the secret that was meant, or was refused for
+   * its spelling; then one's own spelling is asked for.
+   */
+  async function share(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs, alone: boolean): Promise<StoredSecret> {
+    const { own, shared } = toKeys(query);
+    const leftMs = deadlineEpochMs - now();
+    const start = async () => {
+      // Of a crowd that insists, the second flight begins when the first has ended: if that failed, it is too soon.
+      const failure = alone ? recallFailure(query, { isInsisting: true }) : undefined;
+      if (failure !== undefined) throw failure;
+      return fetch(query, deadlineEpochMs);
+    };
+    const journey = { deadlineEpochMs, start, late: () => late(query), alone };
+    const isAsAsked = (outcome: object) => (spellings.get(outcome) ?? query.secretId) === query.secretId;
+    try {
+      const secret = await fly({ ...journey, key: shared });
+      if (isAsAsked(secret) || isCalled(secret.value, query.secretId)) return secret;
+    } catch (thrown) {
+      const failure = toFailure(thrown);
+      if (isAsAsked(failure) || policyOf(failure).mayServeStale) throw failure;
+    }
+    // A clock that stepped back meanwhile gives nobody more time than there was.
+    const ownDeadlineEpochMs = Math.min(deadlineEpochMs, now() + leftMs);
+    return fly({ ...journey, deadlineEpochMs: ownDeadlineEpochMs, key: own });
+  }
+
+  return {
+    fetch: (query, deadlineEpochMs, { alone } = { alone: false }) =>
+      overFreeze({
+        deadlineEpochMs,
+        now,
+        async attempt(atEpochMs) {
+          const secret = await share(query, atEpochMs, alone);
+          // The answer lay in the socket over a freeze, and is as old as that.
+          if (now() >= atEpochMs) throw late(query);
+          return secret;
+        },
+      }),
+    recallFailure,
+  };
+}
+
+const late = ({ secretId }: SecretQuery) => new Failure("timeout", `${secretId} was not fetched in time`);

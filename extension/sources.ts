@@ -1,0 +1,137 @@
+/**
+ * Where secrets come from: target roles, and what is asked for through each. There is one, in variables of its own, or as
+ * many as CONFIG lists. Pure but for CONFIG's file, which it is handed a way to read.
+ */
+import { type Home, isSecretId, secretIdRule } from "./secret-id.ts";
+import { EXTERNAL_ID, PREFIX, type Problem, REGION, ROLE_ARN, type SettingValues, settings } from "./settings.ts";
+
+export interface Source {
+  readonly roleArn: string;
+  readonly externalId: string | undefined;
+  /** Where its secrets are, whatever their ARNs say. */
+  readonly region: string | undefined;
+  /** Where a secret is that is called by a bare name: in the role's account. */
+  readonly home: Home;
+  /** What a caller may ask for, where `allow` is `configured`. */
+  readonly secretIds: readonly string[];
+  /** What is fetched in init. */
+  readonly prefetchIds: readonly string[];
+}
+
+/** What variables say of a source, or one member of CONFIG's `sources`. */
+interface Entry {
+  readonly roleArn: string;
+  readonly externalId?: string | undefined;
+  readonly region?: string | undefined;
+  readonly secretIds?: readonly string[] | undefined;
+}
+
+const NAME = `${PREFIX}CONFIG`;
+/** Each source has credentials of its own, and a part of the memory for values. */
+const MAX_SOURCES = 20;
+
+/** Adds to `problems` what is wrong, each with the place where it stands. */
+export function parseSources(parts: {
+  readonly values: SettingValues;
+  readonly awsRegion: string;
+  /** The function's own SECRET_NAME, if it has a usable one: one more secret to fetch in init, of no say beside CONFIG. */
+  readonly secretName: string | undefined;
+  readonly readFile: (path: string) => string;
+  readonly problems: Problem[];
+}): readonly Source[] {
+  const { values, problems } = parts;
+  const { roleArn, secretIds, externalId, region } = values;
+  const toSource = (entry: Entry, prefetchIds = entry.secretIds ?? []): Source => ({
+    roleArn: entry.roleArn,
+    externalId: entry.externalId ?? externalId,
+    region: entry.region ?? region,
+    home: { region: entry.region ?? region ?? parts.awsRegion, accountId: ROLE_ARN.exec(entry.roleArn)?.[1] ?? "" },
+    secretIds: entry.secretIds ?? [],
+    prefetchIds,
+  });
+  if (values.config !== undefined) {
+    for (const [name, value] of Object.entries({ ROLE_ARN: roleArn, SECRET_IDS: secretIds })) {
+      if (value !== undefined) problems.push({ name: PREFIX + name, rule: `unset where ${NAME} is set`, got: "both" });
+    }
+    return parseEntries(values.config, parts.readFile, problems).map((entry) => toSource(entry));
+  }
+  if (roleArn === undefined) {
+    if (!problems.some(({ rule }) => rule === settings.roleArn.rule || rule === settings.config.rule)) {
+      problems.push({ name: `${PREFIX}ROLE_ARN`, rule: settings.roleArn.rule, got: undefined });
+    }
+    return [];
+  }
+  const prefetchIds = secretIds ?? (parts.secretName === undefined ? [] : [parts.secretName]);
+  return [toSource({ roleArn, secretIds }, prefetchIds)];
+}
+
+function parseEntries(text: string, readFile: (path: string) => string, problems: Problem[]): readonly Entry[] {
+  const root = toJson(text, readFile);
+  if (typeof root === "string") {
+    problems.push({ name: NAME, rule: root, got: text });
+    return [];
+  }
+  const refuse = (place: string, rule: string, got: unknown) =>
+    void problems.push({ name: `${NAME} ${place}`, rule, got: got === undefined ? undefined : toText(got) });
+  const { sources, ...strangers } = root as { sources?: unknown };
+  for (const name of Object.keys(strangers)) refuse(name, "left out: only sources is known there", strangers);
+  if (!Array.isArray(sources) || sources.length < 1 || sources.length > MAX_SOURCES) {
+    refuse("sources", `a list of 1 to ${MAX_SOURCES} objects, each with a roleArn`, sources);
+    return [];
+  }
+  const entries: Entry[] = [];
+  for (const [index, entry] of sources.entries()) {
+    const place = `sources[${index}]`;
+    if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
+      refuse(place, "an object with a roleArn", entry);
+      continue;
+    }
+    for (const [name, value] of Object.entries(entry)) {
+      const field = fields[name];
+      if (field === undefined)
+        refuse(`${place}.${name}`, `left out: known are ${Object.keys(fields).join(", ")}`, value);
+      else if (!field.isValid(value)) refuse(`${place}.${name}`, field.rule, value);
+    }
+    if (entry.roleArn === undefined) refuse(`${place}.roleArn`, settings.roleArn.rule, undefined);
+    // `roleArn` is how a caller says which one is meant.
+    else if (entries.some(({ roleArn }) => roleArn === entry.roleArn)) {
+      refuse(`${place}.roleArn`, "another than in the sources before it", entry.roleArn);
+    }
+    entries.push(entry);
+  }
+  return problems.some(({ name }) => name.startsWith(`${NAME} `)) ? [] : entries;
+}
+
+const isMatch = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
+
+const fields: Readonly<Record<string, { readonly rule: string; readonly isValid: (value: unknown) => boolean }>> = {
+  roleArn: { rule: settings.roleArn.rule, isValid: isMatch(ROLE_ARN) },
+  externalId: { rule: settings.externalId.rule, isValid: isMatch(EXTERNAL_ID) },
+  region: { rule: settings.region.rule, isValid: isMatch(REGION) },
+  secretIds: {
+    rule: `a list of ${secretIdRule}`,
+    isValid: (value) =>
+      Array.isArray(value) && value.length > 0 && value.every((id) => typeof id === "string" && isSecretId(id)),
+  },
+};
+
+/** The object, or what was expected in its place. */
+function toJson(text: string, readFile: (path: string) => string): object | string {
+  let json = text;
+  if (text.startsWith("/")) {
+    try {
+      json = readFile(text);
+    } catch {
+      return "the path of a readable file";
+    }
+  }
+  try {
+    const parsed: unknown = JSON.parse(json);
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
+  } catch {
+    // The parser's message would repeat the text, whoever's file that is.
+  }
+  return text.startsWith("/") ? "the path of a file that holds a JSON object" : "a JSON object, or the path of one";
+}
+
+const toText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
