@@ -23,8 +23,13 @@ export interface RoleCredentials {
 
 interface Session {
   readonly credentials: AwsCredentials;
-  /** A clock that is behind this has stepped back, and says nothing about how long the session still lives. */
-  readonly obtainedAtEpochMs: number;
+  /** The how-manieth renewal brought it. */
+  readonly order: number;
+  /**
+   * When it was asked for: over a freeze, the answer may have lain in the socket for hours. A clock that is behind this has
+   * stepped back, and says nothing about how long the session still lives.
+   */
+  readonly askedAtEpochMs: number;
   readonly renewAtEpochMs: number;
   readonly expiresAtEpochMs: number;
 }
@@ -55,44 +60,53 @@ export function createRoleCredentials(parts: {
   // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
   const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toHex(parts.random())}`;
   let session: Session | undefined;
+  let renewals = 0;
   const fly = createSingleFlight<Session>(now);
 
   async function assumeRole(deadlineEpochMs: DeadlineEpochMs): Promise<Session> {
     const awsSdk = await parts.loadAwsSdk();
     if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
     const startedAtEpochMs = now();
-    const { requestId, lifeMs, ...credentials } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
-      const credentials = await baseCredentials.get();
-      counters.assumeRoleCalls += 1;
-      const { region, endpoints, clientOptions } = config.aws;
-      const { answer, dateEpochMs = now() } = await awsSdk.assumeRole(
-        {
-          RoleArn: roleArn,
-          RoleSessionName: roleSessionName,
-          DurationSeconds: config.durationSeconds,
-          ...(externalId === undefined ? {} : { ExternalId: externalId }),
-          ...(config.sourceIdentity === undefined ? {} : { SourceIdentity: config.sourceIdentity }),
-          ...(config.sessionTags === undefined ? {} : { Tags: [...config.sessionTags] }),
-        },
-        { ...clientOptions, region, credentials, endpoint: endpoints.sts, version: parts.version },
-        signal,
-      );
-      const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
-      if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration?.getTime()) throw diagnose(undefined, call);
-      return {
-        requestId: answer.$metadata.requestId,
-        // Counted from the answer's own Date, so that a wrong clock of ours does not matter.
-        lifeMs: Expiration.getTime() - dateEpochMs,
-        accessKeyId: AccessKeyId,
-        secretAccessKey: SecretAccessKey,
-        sessionToken: SessionToken,
-      };
-    });
+    renewals += 1;
+    const order = renewals;
+    const { requestId, lifeMs, askedAtEpochMs, ...credentials } = await parts.callAws(
+      call,
+      deadlineEpochMs,
+      async (signal) => {
+        const credentials = await baseCredentials.get();
+        const askedAtEpochMs = now();
+        counters.assumeRoleCalls += 1;
+        const { region, endpoints, clientOptions } = config.aws;
+        const { answer, dateEpochMs = now() } = await awsSdk.assumeRole(
+          {
+            RoleArn: roleArn,
+            RoleSessionName: roleSessionName,
+            DurationSeconds: config.durationSeconds,
+            ...(externalId === undefined ? {} : { ExternalId: externalId }),
+            ...(config.sourceIdentity === undefined ? {} : { SourceIdentity: config.sourceIdentity }),
+            ...(config.sessionTags === undefined ? {} : { Tags: [...config.sessionTags] }),
+          },
+          { ...clientOptions, region, credentials, endpoint: endpoints.sts, version: parts.version },
+          signal,
+        );
+        const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
+        if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration?.getTime())
+          throw diagnose(undefined, call);
+        return {
+          requestId: answer.$metadata.requestId,
+          askedAtEpochMs,
+          // Counted from the answer's own Date, so that a wrong clock of ours does not matter.
+          lifeMs: Expiration.getTime() - dateEpochMs,
+          accessKeyId: AccessKeyId,
+          secretAccessKey: SecretAccessKey,
+          sessionToken: SessionToken,
+        };
+      },
+    );
     logger.info("role-assumed", { roleArn, requestId, ms: now() - startedAtEpochMs });
-    const obtainedAtEpochMs = now();
-    const expiresAtEpochMs = obtainedAtEpochMs + lifeMs;
+    const expiresAtEpochMs = askedAtEpochMs + lifeMs;
     const renewAtEpochMs = expiresAtEpochMs - lifeMs * RENEWAL_WINDOW;
-    return { credentials, obtainedAtEpochMs, renewAtEpochMs, expiresAtEpochMs };
+    return { credentials, order, askedAtEpochMs, renewAtEpochMs, expiresAtEpochMs };
   }
 
   /** The session itself is set in the work, so that nobody finds neither the work nor what it made. */
@@ -102,19 +116,21 @@ export function createRoleCredentials(parts: {
       deadlineEpochMs,
       late: () => toTimeout(call),
       start: async () => {
-        session = await assumeRole(deadlineEpochMs).catch((thrown: unknown) => {
+        const renewed = await assumeRole(deadlineEpochMs).catch((thrown: unknown) => {
           // Between the look at the base credentials and their use, Lambda may have put others in their place.
           if (!baseCredentials.mayChange || !REFUSED.includes(toFailure(thrown).code)) throw thrown;
           return assumeRole(deadlineEpochMs);
         });
-        return session;
+        // One that was frozen brings what is older than what is at hand.
+        if (session === undefined || renewed.order > session.order) session = renewed;
+        return renewed;
       },
     });
 
   async function get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials> {
     const atEpochMs = now();
     const held = session;
-    const lives = held !== undefined && atEpochMs >= held.obtainedAtEpochMs && atEpochMs < held.expiresAtEpochMs;
+    const lives = held !== undefined && atEpochMs >= held.askedAtEpochMs && atEpochMs < held.expiresAtEpochMs;
     if (!lives) return (await renew(deadlineEpochMs)).credentials;
     // Towards its end the next one is fetched behind the request, and a failure of STS, which is logged, costs it nothing.
     if (atEpochMs >= held.renewAtEpochMs) renew(deadlineEpochMs).catch(() => {});
@@ -125,7 +141,7 @@ export function createRoleCredentials(parts: {
     get,
     async getInstead(refused, deadlineEpochMs) {
       if (session?.credentials !== refused) return get(deadlineEpochMs);
-      const ageMs = now() - session.obtainedAtEpochMs;
+      const ageMs = now() - session.askedAtEpochMs;
       return ageMs >= 0 && ageMs < NEW_SESSION_MS ? refused : (await renew(deadlineEpochMs)).credentials;
     },
   };

@@ -63,6 +63,8 @@ export interface FakeAws {
   createSecret(secret: NewSecret): { readonly arn: string; readonly versionId: string };
   /** A new version; by default it becomes AWSCURRENT, and the one that was becomes AWSPREVIOUS. */
   putSecretValue(arn: string, value: SecretValue, stages?: readonly string[]): { readonly versionId: string };
+  /** Its name, its six characters and its versions are in that region too, from now on. */
+  replicateSecret(arn: string, region: string): void;
   /** It still has its name, but its value cannot be read. */
   markForDeletion(arn: string): void;
   /** Gone for good; its name is free again. */
@@ -157,6 +159,7 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
     listCredentials: iam.listCredentials,
     createSecret: secrets.createSecret,
     putSecretValue: secrets.putSecretValue,
+    replicateSecret: secrets.replicateSecret,
     markForDeletion: secrets.markForDeletion,
     deleteSecret: secrets.deleteSecret,
     fault: (operation, fault, scope = {}) => faults.add(operation, fault, scope),

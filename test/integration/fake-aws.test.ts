@@ -189,6 +189,22 @@ describe("a secret", () => {
   });
 });
 
+describe("a replica", () => {
+  test("has the name, the six characters and the versions of its original, also later ones", async () => {
+    const { aws, target, secretArn } = await startAccounts();
+    const replicaArn = secretArn.replace(REGION, "eu-central-1");
+    aws.replicateSecret(secretArn, "eu-central-1");
+    const credentials = await target();
+    const read = (SecretId: string) =>
+      new SecretsManagerClient({ region: "eu-central-1", endpoint: aws.url, credentials }).send(
+        new GetSecretValueCommand({ SecretId }),
+      );
+    expect(await read(SECRET_NAME)).toMatchObject({ ARN: replicaArn, SecretString: CANARY });
+    const { versionId } = aws.putSecretValue(secretArn, { secretString: "rotated" });
+    expect(await read(replicaArn)).toMatchObject({ ARN: replicaArn, SecretString: "rotated", VersionId: versionId });
+  });
+});
+
 describe("a rotation", () => {
   test("moves AWSCURRENT to the new version and AWSPREVIOUS to the one before", async () => {
     const { aws, target, read, secretArn, versionId } = await startAccounts();

@@ -29,12 +29,15 @@ export interface Secret {
   readonly kmsKey: string | undefined;
   readonly versions: readonly SecretVersion[];
   readonly markedForDeletion: boolean;
+  /** Of the secret that it follows. */
+  readonly replicaOf?: string;
 }
 
 /** The secrets of all accounts and regions. */
 export interface SecretStore {
   createSecret(secret: NewSecret): { readonly arn: string; readonly versionId: string };
   putSecretValue(arn: string, value: SecretValue, stages?: readonly string[]): { readonly versionId: string };
+  replicateSecret(arn: string, region: string): void;
   markForDeletion(arn: string): void;
   deleteSecret(arn: string): void;
   find(secretId: string, account: string, region: string): Secret | undefined;
@@ -70,8 +73,16 @@ export function createSecretStore(now: () => number): SecretStore {
       const secret = expectSecret(arn);
       const version = toVersion(value, stages);
       const older = secret.versions.map((other) => ({ ...other, stages: toStagesLeft(other.stages, stages) }));
-      secrets.set(arn, { ...secret, versions: [...older, version] });
+      const versions = [...older, version];
+      for (const [key, other] of secrets) {
+        if (key === arn || other.replicaOf === arn) secrets.set(key, { ...other, versions });
+      }
       return { versionId: version.id };
+    },
+    replicateSecret(arn, region) {
+      const original = expectSecret(arn);
+      const replica = arn.replace(`:${original.region}:`, `:${region}:`);
+      secrets.set(replica, { ...original, arn: replica, region, replicaOf: arn });
     },
     markForDeletion(arn) {
       secrets.set(arn, { ...expectSecret(arn), markedForDeletion: true });

@@ -1,0 +1,153 @@
+import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type BenchOptions, startBench } from "../support/bench.ts";
+import { FUNCTION_ROLE_ARN, SECRET_NAME } from "../support/two-accounts.ts";
+
+describe("under SnapStart", () => {
+  const TOKEN = "5a1cf3b2-0d70-4a6e-9f57-3f0f4bd2f6d1";
+
+  /** An environment without key variables, whose credentials are at an endpoint of Lambda's. */
+  async function startSnapStart(options: BenchOptions = {}) {
+    const asked: (string | undefined)[] = [];
+    let give = (): object => ({});
+    const endpoint = createHttpServer((request, response) => {
+      asked.push(request.headers.authorization);
+      const isRight = request.headers.authorization === TOKEN && request.url === "/2021-04-23/credentials";
+      response.writeHead(isRight ? 200 : 404, { "Content-Type": "application/json" });
+      response.end(isRight ? JSON.stringify(give()) : "");
+    }).listen(0, "127.0.0.1");
+    await once(endpoint, "listening");
+    onTestFinished(() => void endpoint.close());
+    const bench = await startBench({
+      initializationType: "snap-start",
+      ...options,
+      environment: {
+        AWS_ACCESS_KEY_ID: undefined,
+        AWS_SECRET_ACCESS_KEY: undefined,
+        AWS_SESSION_TOKEN: undefined,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/2021-04-23/credentials`,
+        AWS_CONTAINER_AUTHORIZATION_TOKEN: TOKEN,
+        ...options.environment,
+      },
+    });
+    const newSession = () => bench.aws.issueSession({ roleArn: FUNCTION_ROLE_ARN });
+    give = () => {
+      const { accessKeyId, secretAccessKey, sessionToken } = newSession();
+      const keys = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: sessionToken };
+      return { ...keys, Expiration: new Date(Date.now() + 3_600_000).toISOString() };
+    };
+    const ask = () => bench.ask(`/secrets/${SECRET_NAME}`, { headers: { "X-Aws-Parameters-Secrets-Token": TOKEN } });
+    return { ...bench, asked, ask };
+  }
+
+  it("nothing is fetched before the snapshot, and what is asked for after it is", async () => {
+    const { lambda, aws, asked, ask } = await startSnapStart();
+    await lambda.init();
+    expect([asked, aws.calls]).toEqual([[], []]);
+    const { status, headers } = await ask();
+    expect([status, headers["cache-status"]]).toEqual([200, "cross-account-secrets; fwd=miss"]);
+    expect((await ask()).headers["cache-status"]).toMatch(/hit/);
+    expect(asked).toEqual([TOKEN]);
+    expect([aws.count("AssumeRole"), aws.count("GetSecretValue")]).toEqual([1, 1]);
+  });
+
+  it("init does not fail for want of a fetch, where a failed one would end it", async () => {
+    const { lambda, ask } = await startSnapStart({ environment: { CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" } });
+    await lambda.init();
+    expect((await ask()).status).toBe(200);
+  });
+
+  it("an endpoint that refuses is answered with 502, and says whose fault it is", async () => {
+    const { lambda, aws, ask } = await startSnapStart({
+      environment: { AWS_CONTAINER_AUTHORIZATION_TOKEN: "another", CROSS_ACCOUNT_SECRETS_TOKEN: TOKEN },
+    });
+    await lambda.init();
+    const { status, body } = await ask();
+    expect([status, JSON.parse(body).__type]).toEqual([502, "UnrecognizedClientException"]);
+    expect(JSON.parse(body).message).toMatch(/credentials endpoint/);
+    expect(aws.calls).toEqual([]);
+  });
+});
+
+describe("under Managed Instances", () => {
+  it("registers for SHUTDOWN alone, and serves many at once", async () => {
+    const bench = await startBench({ initializationType: "lambda-managed-instances" });
+    await bench.lambda.init();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => bench.askForSecret()));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual([1, 1]);
+  });
+});
+
+describe("switched off", () => {
+  const OFF = { CROSS_ACCOUNT_SECRETS_ENABLED: "False" };
+
+  it("init succeeds whatever else is wrong, nothing is fetched, and whoever asks is told so", async () => {
+    const bench = await startBench({
+      environment: {
+        ...OFF,
+        CROSS_ACCOUNT_SECRETS_ROLE_ARN: "nonsense",
+        CROSS_ACCOUNT_SECRETS_TTL_SECOND: "x",
+        AWS_SESSION_TOKEN: undefined,
+      },
+    });
+    await bench.lambda.init();
+    for (const path of ["/ping", `/secrets/${SECRET_NAME}`, "/nowhere"]) {
+      const { status, body } = await bench.ask(path);
+      expect([status, JSON.parse(body).__type]).toEqual([503, "Disabled"]);
+    }
+    expect((await bench.lambda.invoke({})).payload).toBe(null);
+    expect(bench.aws.calls).toEqual([]);
+    expect((await bench.lambda.shutdown()).exitCode).toBe(0);
+  });
+
+  it("a taken port does not fail the init", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    onTestFinished(() => void other.close());
+    const port = String((other.address() as AddressInfo).port);
+    const bench = await startBench({ environment: { ...OFF, CROSS_ACCOUNT_SECRETS_HTTP_PORT: port } });
+    await bench.lambda.init();
+    expect(bench.events("not-listening")).toHaveLength(1);
+    expect((await bench.lambda.shutdown()).exitCode).toBe(0);
+  });
+});
+
+describe("what is counted", () => {
+  it("is told by /stats, to those who have the token", async () => {
+    const bench = await startBench();
+    await bench.lambda.init();
+    await bench.askForSecret();
+    await bench.ask("/nowhere");
+    const { status, body } = await bench.ask("/stats");
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({
+      requests: 3,
+      hits: 1,
+      misses: 1,
+      stale: 0,
+      failures: 1,
+      assumeRoleCalls: 1,
+    });
+    expect(JSON.parse(body).version).toMatch(/^\d+\.\d+\.\d+/);
+    expect((await bench.ask("/stats", { headers: { "X-Aws-Parameters-Secrets-Token": "" } })).status).toBe(403);
+  });
+
+  it("becomes CloudWatch metrics in the log, where that is asked for, at the end at the latest", async () => {
+    const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_METRICS: "emf" } });
+    await bench.lambda.init();
+    await bench.askForSecret();
+    await bench.lambda.shutdown();
+    const lines = bench.lambda.logs.filter(({ line }) => line.includes("CloudWatchMetrics"));
+    expect(lines).toHaveLength(1);
+    const { _aws, ...members } = JSON.parse(lines[0]?.line ?? "");
+    const [{ Namespace, Dimensions, Metrics }] = _aws.CloudWatchMetrics;
+    expect([Namespace, Dimensions]).toEqual(["CrossAccountSecrets", [["FunctionName"]]]);
+    expect(Object.keys(members).sort()).toEqual(
+      ["FunctionName", ...Metrics.map(({ Name }: { Name: string }) => Name)].sort(),
+    );
+    expect(members).toMatchObject({ Requests: 1, Hits: 1, AssumeRoleCalls: 1, GetSecretValueCalls: 1 });
+  });
+});
