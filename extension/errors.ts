@@ -16,6 +16,9 @@ export type FailureCode =
   | "method-not-allowed"
   | "request-too-slow"
   | "headers-too-large"
+  | "target-too-long"
+  | "body-too-large"
+  | "too-many-connections"
   | "asked-too-often"
   | "key-not-found"
   // or there is nothing that it could ask

@@ -12,7 +12,7 @@ import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Reply, toJsonReply, toReply } from "./reply.ts";
 import type { SecretCache } from "./secret-cache.ts";
-import { toBareReply, toExtensionReply } from "./secret-reply.ts";
+import { toAgentReply, toBareReply, toExtensionReply } from "./secret-reply.ts";
 import {
   expectOnly,
   parseInvalidation,
@@ -34,6 +34,14 @@ export interface LocalRequest {
 /** Never rejects: what goes wrong is an answer. */
 export type HttpHandler = (request: LocalRequest) => Promise<Reply>;
 
+/** What a proxy adds (RFC 7239 and its forerunner): then the request is not the function's own, but one that it was talked into. */
+const FORWARDED_HEADERS = ["x-forwarded-for", "forwarded"];
+
+/** An id of 2,048 characters and a role, all of them percent-encoded. */
+const MAX_TARGET_CHARACTERS = 10_240;
+/** None of ours has one that anybody reads. */
+const MAX_BODY_BYTES = 1_024;
+
 /** AWS's extension knows the first, AWS's agent both. */
 const TOKEN_HEADERS = ["x-aws-parameters-secrets-token", "x-vault-token"];
 
@@ -52,12 +60,14 @@ export function createHttpHandler(parts: {
   const tokenHash = toHash(config.token);
 
   async function answer({ method, target, headers }: LocalRequest): Promise<Reply> {
-    if (headers["x-forwarded-for"] !== undefined) throw forwarded();
+    if (FORWARDED_HEADERS.some((name) => headers[name] !== undefined)) throw forwarded();
     if (!hosts.includes(headers.host?.toLowerCase() ?? "")) throw foreignHost(hosts);
     const isPing = /^\/ping(\?|$)/.test(target);
     if (!isPing && !TOKEN_HEADERS.some((name) => isToken(headers[name]))) throw badToken();
     const known = INVALIDATION.test(target) ? ["GET", "POST"] : ["GET"];
     if (!known.includes(method)) throw methodNotAllowed(known);
+    if (target.length > MAX_TARGET_CHARACTERS) throw targetTooLong();
+    if (Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge();
     const parsed = parseTarget(target);
     if (isPing) return ping(parsed);
     if (parsed.path === STATS) return stats(parsed);
@@ -119,6 +129,7 @@ interface Route {
 }
 
 const STATS = "/stats";
+const AGENT = "/v1/";
 const SECRETS = "/secrets/";
 const INVALID = "/invalid";
 /** A GET of the same path asks for a secret whose name ends so. */
@@ -131,10 +142,16 @@ const invalidation: Route = {
 
 function findRoute(path: string): Route {
   if (path === "/secretsmanager/get") return { parse: parseQueryRequest, toSecretReply: toExtensionReply };
-  if (path.startsWith(SECRETS)) {
-    return { parse: (target) => parsePathRequest(target, SECRETS), toSecretReply: toBareReply };
+  if (path.startsWith(AGENT)) {
+    return { parse: (target) => parsePathRequest(target, AGENT, []), toSecretReply: toAgentReply };
   }
-  throw new Failure("unknown-path", "known paths are /secretsmanager/get, /secrets/<secretId>, /stats and /ping");
+  if (path.startsWith(SECRETS)) {
+    return { parse: (target) => parsePathRequest(target, SECRETS, ["key"]), toSecretReply: toBareReply };
+  }
+  throw new Failure(
+    "unknown-path",
+    "known paths are /secretsmanager/get, /v1/<secretId>, /secrets/<secretId>, /stats and /ping",
+  );
 }
 
 function ping({ parameters }: Target): Reply {
@@ -144,7 +161,13 @@ function ping({ parameters }: Target): Reply {
 
 const toHash = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-const forwarded = () => new Failure("forwarded", "a request with X-Forwarded-For is not from this function");
+const forwarded = () =>
+  new Failure("forwarded", "a request with X-Forwarded-For or Forwarded is not from this function");
+
+const targetTooLong = () =>
+  new Failure("target-too-long", `the request target must be ${MAX_TARGET_CHARACTERS} characters at the most`);
+
+const bodyTooLarge = () => new Failure("body-too-large", `a body must be ${MAX_BODY_BYTES} bytes at the most`);
 
 const foreignHost = (hosts: readonly string[]) =>
   new Failure("foreign-host", `the Host header must be ${hosts.join(" or ")}`);

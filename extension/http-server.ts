@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Config } from "./config.ts";
+import { createConnectionLimit } from "./connection-limit.ts";
 import { toErrorReply } from "./error-reply.ts";
 import { Failure, type FailureCode, PublicError } from "./errors.ts";
 import type { HttpHandler } from "./http-handler.ts";
@@ -20,6 +21,11 @@ const HOST = "127.0.0.1";
 /** A process that was told to leave may hold the port for a moment after a reset. */
 const PORT_RETRY_FOR_MS = 1_000;
 const PORT_RETRY_EVERY_MS = 50;
+/** Lambda gives a process 1,024 descriptors: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const MAX_CONNECTIONS = 900;
+/** A function on the same machine sends a request in one piece; nobody else is to hold a connection by dripping. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const REQUEST_CHECK_EVERY_MS = 2_000;
 
 export function createHttpServer(parts: {
   readonly handler: HttpHandler;
@@ -28,10 +34,21 @@ export function createHttpServer(parts: {
   readonly inherited: Inheritance;
 }): HttpServer {
   const underWay = new Set<ServerResponse>();
+  const limit = createConnectionLimit(MAX_CONNECTIONS);
   let onIdle = () => {};
-  const server = createServer({ keepAlive: true, requireHostHeader: false }, (request, response) => {
+  const options = {
+    keepAlive: true,
+    requireHostHeader: false,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: REQUEST_CHECK_EVERY_MS,
+  };
+  const server = createServer(options, (request, response) => {
+    const { socket } = request;
     underWay.add(response);
+    limit.begin(socket);
     response.on("close", () => {
+      limit.end(socket);
       underWay.delete(response);
       if (underWay.size === 0) onIdle();
     });
@@ -41,7 +58,12 @@ export function createHttpServer(parts: {
   server.keepAliveTimeout = 0;
   // Node would drop every header past the 2,000th, and with it the one that a guard looks for. Their size is limited anyway.
   server.maxHeadersCount = 0;
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(socket, toParserCode(error)));
+  // Node would close the connection without a word.
+  server.on("connect", (_, socket: Socket) => refuse(socket, "method-not-allowed"));
+  server.on("connection", (socket: Socket) => {
+    if (!limit.admit(socket)) refuse(socket, "too-many-connections");
+  });
 
   return {
     async listen() {
@@ -86,21 +108,26 @@ export function createHttpServer(parts: {
 
 async function respond(request: IncomingMessage, response: ServerResponse, handler: HttpHandler): Promise<void> {
   const { method = "", url: target = "", headers } = request;
-  const { status, headers: replyHeaders, body } = await handler({ method, target, headers });
-  response.writeHead(status, { ...replyHeaders, "Content-Length": Buffer.byteLength(body) }).end(body);
+  // Node keeps the first of several; what stands before us, if anything does, may have looked at another.
+  const host = request.headersDistinct.host?.length === 1 ? headers.host : undefined;
+  const { status, headers: replyHeaders, body } = await handler({ method, target, headers: { ...headers, host } });
+  const closing = status === 413 ? { Connection: "close" } : {};
+  response.writeHead(status, { ...replyHeaders, ...closing, "Content-Length": Buffer.byteLength(body) }).end(body);
 }
 
-/** What Node's parser refuses never becomes a request, so that its answer is written by hand. */
-function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+const parserCodes: Readonly<Record<string, FailureCode>> = {
+  HPE_HEADER_OVERFLOW: "headers-too-large",
+  ERR_HTTP_REQUEST_TIMEOUT: "request-too-slow",
+};
+
+const toParserCode = ({ code = "" }: NodeJS.ErrnoException): FailureCode => parserCodes[code] ?? "invalid-request";
+
+/** What never becomes a request is answered by hand. */
+function refuse(socket: Socket, code: FailureCode): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const codes: Record<string, FailureCode> = {
-    HPE_HEADER_OVERFLOW: "headers-too-large",
-    ERR_HTTP_REQUEST_TIMEOUT: "request-too-slow",
-  };
-  const code = codes[error.code ?? ""] ?? "invalid-request";
   socket.write(toBytes(toErrorReply(new Failure(code, "the request is not acceptable HTTP/1.1"))));
   socket.destroySoon();
 }

@@ -55,5 +55,6 @@ async function run({ config, isEnabled, httpPort, problems }: ParsedConfig): Pro
 }
 
 // Leaving would crash the function, and a stack or a message may quote a secret.
+process.on("SIGUSR1", () => {}); // which would open the inspector
 process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
 void toExitCode(run(parsed), logger).then((exitCode) => process.exit(exitCode));

@@ -21,6 +21,21 @@ export function toExtensionReply(secret: CachedSecret): Reply {
   return toJsonReply(200, body, toHeaders(secret));
 }
 
+/** The body of AWS's agent (Workload Credentials Provider): what is not there is left out, and the date is in seconds. */
+export function toAgentReply(secret: CachedSecret): Reply {
+  const { value } = secret;
+  const body = {
+    ARN: value.arn,
+    Name: value.name,
+    VersionId: value.versionId,
+    SecretString: value.secretString,
+    SecretBinary: value.secretBinary === undefined ? undefined : Buffer.from(value.secretBinary).toString("base64"),
+    VersionStages: value.versionStages.length > 0 ? value.versionStages : undefined,
+    CreatedDate: String(value.createdDate.getTime() / 1_000),
+  };
+  return toJsonReply(200, body, toHeaders(secret));
+}
+
 /** The bare value as stored, or one field of it. */
 export function toBareReply(secret: CachedSecret, key: string | undefined): Reply {
   const headers = toHeaders(secret);

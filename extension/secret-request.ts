@@ -47,8 +47,12 @@ export function parseQueryRequest({ parameters }: Target): SecretRequest {
 }
 
 /** `/secrets/<secretId>?…`; slashes in the id may be encoded or not. */
-export function parsePathRequest({ path, parameters }: Target, prefix: string): SecretRequest {
-  expectOnly(parameters, [...QUERY_PARAMETERS, "key"]);
+export function parsePathRequest(
+  { path, parameters }: Target,
+  prefix: string,
+  others: readonly string[],
+): SecretRequest {
+  expectOnly(parameters, [...QUERY_PARAMETERS, ...others]);
   return toSecretRequest(decode(path.slice(prefix.length)), parameters);
 }
 

@@ -5,6 +5,9 @@ here=${0%/*}/../cross-account-secrets
 [ -e /lib64/ld-linux-x86-64.so.2 ] && exec "$here/launcher-x86_64"
 [ -e /lib/ld-linux-aarch64.so.1 ] && exec "$here/launcher-arm64"
 
+# A core dump would hold the secrets.
+ulimit -c 0
+
 # None of the function's own settings for Node, the loader or the AWS SDK: they are meant for the function, and would
 # change or break us. launcher.c has the same list.
 set -f

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -192,6 +193,8 @@ static void report_no_node(const char *identifier) {
 }
 
 int main(int count, char *arguments[]) {
+  /* A core dump would hold the secrets. */
+  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   char identifier[IDENTIFIER_SIZE] = "", listen_pid[32] = "LISTEN_PID=", set_identifier[IDENTIFIER_SIZE + 32];
   /* Who is not listening must not register: Lambda would start the runtime, and nobody would answer its static code. */
   bool listens = listen_locally();

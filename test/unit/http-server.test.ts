@@ -86,7 +86,7 @@ function createSlowHandler() {
   const answerAll = (body: string) => {
     for (const answer of answers.splice(0)) answer(text(body));
   };
-  return { handler, asked, answerAll };
+  return { handler, asked, answerAll, countAsked: () => answers.length };
 }
 
 async function occupy(port: number): Promise<Server> {
@@ -317,6 +317,49 @@ describe("what is no acceptable HTTP", () => {
     const headers = `X-Aws-Parameters-Secrets-Token: ${"t".repeat(8_000)}\r\n${"X-A: b\r\n".repeat(90)}`;
     const answer = await say(port, `GET /long HTTP/1.1\r\nConnection: close\r\n${headers}\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe("a connection", () => {
+  it("by CONNECT is no tunnel", async () => {
+    const { port } = await startServer();
+    const answer = await say(port, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1\.1 405 /);
+  });
+
+  it("that has been longest without a complete request makes room for a new one, be it idle or dripping", async () => {
+    const { port } = await startServer();
+    const dripping = await connectTo(port);
+    dripping.write("GET / HT");
+    const idle = await Promise.all(Array.from({ length: 899 }, () => connectTo(port)));
+    const closed = once(dripping.resume(), "close");
+    expect((await ask(port, "/new")).status).toBe(200);
+    await closed;
+    expect(idle.every((socket) => !socket.closed)).toBe(true);
+  });
+
+  it("more than 900, each with a request under way, is answered with 429", { timeout: 15_000 }, async () => {
+    const { handler, countAsked, answerAll } = createSlowHandler();
+    const { port } = await startServer(handler);
+    const busy = Array.from({ length: 900 }, () => ask(port));
+    while (countAsked() < 900) await new Promise((resolve) => setImmediate(resolve));
+    expect(await say(port, "")).toMatch(/^HTTP\/1\.1 429 /);
+    answerAll("");
+    expect(new Set((await Promise.all(busy)).map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
+
+describe("a request with two hosts", () => {
+  it("has none, as far as the handler is told", async () => {
+    const hosts: (string | undefined)[] = [];
+    const { port } = await startServer(async ({ headers }) => {
+      hosts.push(headers.host);
+      return text("");
+    });
+    const request = (lines: string) => `GET / HTTP/1.1\r\nConnection: close\r\n${lines}\r\n`;
+    await say(port, request(`Host: 127.0.0.1:${port}\r\nHost: evil.example\r\n`));
+    await say(port, request(`Host: 127.0.0.1:${port}\r\n`));
+    expect(hosts).toEqual([undefined, `127.0.0.1:${port}`]);
   });
 });
 

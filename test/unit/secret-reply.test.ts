@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Failure, type FailureCode } from "../../extension/errors.ts";
 import type { CachedSecret } from "../../extension/secret-cache.ts";
-import { toBareReply, toExtensionReply } from "../../extension/secret-reply.ts";
+import { toAgentReply, toBareReply, toExtensionReply } from "../../extension/secret-reply.ts";
 import type { SecretValue } from "../../extension/secrets-manager.ts";
 
 const ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:dummy-string-secret-MFUBmH";
@@ -26,6 +26,28 @@ function cached(value: Partial<SecretValue>, how: Partial<CachedSecret> = {}): C
 }
 const text = (secretString: string) => cached({ secretString });
 const bytes = (...secretBinary: number[]) => cached({ secretBinary: Uint8Array.from(secretBinary) });
+
+describe("the reply of AWS's agent", () => {
+  it("has its keys in its order, the date in seconds, and nothing for the value that there is none of", () => {
+    const createdDate = new Date(1_569_534_789_046);
+    const { status, body } = toAgentReply(cached({ secretString: "hunter2", createdDate }));
+    expect([status, body]).toEqual([
+      200,
+      `{"ARN":"${ARN}","Name":"dummy-string-secret","VersionId":"b1c367b9-7f53-4a47-82c4-be51a054b953",` +
+        '"SecretString":"hunter2","VersionStages":["AWSCURRENT"],"CreatedDate":"1569534789.046"}',
+    ]);
+  });
+
+  it("has bytes as standard Base64, and no stages where the version has none", () => {
+    const { body } = toAgentReply(cached({ secretBinary: Uint8Array.from([0xfb, 0xff, 0xfe]), versionStages: [] }));
+    expect(JSON.parse(String(body))).toMatchObject({ SecretBinary: "+//+" });
+    expect(Object.keys(JSON.parse(String(body)))).toEqual(["ARN", "Name", "VersionId", "SecretBinary", "CreatedDate"]);
+  });
+
+  it("tells its age, as the others do", () => {
+    expect(toAgentReply(text("x")).headers).toMatchObject({ ETag: expect.any(String), Age: "0" });
+  });
+});
 
 describe("the reply of AWS's extension", () => {
   it("has every key, in the order of a recorded one, and null for the value that there is none of", () => {

@@ -12,7 +12,7 @@ const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-A
 const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
 
 const parseQuery = (target: string): SecretRequest => parseQueryRequest(parseTarget(target));
-const parsePath = (target: string): SecretRequest => parsePathRequest(parseTarget(target), "/secrets/");
+const parsePath = (target: string): SecretRequest => parsePathRequest(parseTarget(target), "/secrets/", ["key"]);
 const parseId = (text: string): string => parseQuery(`/secretsmanager/get?secretId=${text}`).query.secretId;
 
 const invalid = (message: string | RegExp = /./) =>

@@ -1,0 +1,49 @@
+/**
+ * Keeps the number of connections below what the process has descriptors for, at the cost of those that have been longest
+ * without a complete request: idle ones, and ones that drip.
+ */
+import type { Socket } from "node:net";
+
+export interface ConnectionLimit {
+  /** False when there are too many, each with a request under way. The socket is forgotten when it closes. */
+  admit(socket: Socket): boolean;
+  /** A complete request has come. */
+  begin(socket: Socket): void;
+  /** It has been answered. */
+  end(socket: Socket): void;
+}
+
+export function createConnectionLimit(most: number): ConnectionLimit {
+  const underWay = new Map<Socket, number>();
+  /** Those without a request under way, in the order of the last one: a Set keeps the order of insertion. */
+  const idle = new Set<Socket>();
+
+  return {
+    admit(socket) {
+      if (underWay.size >= most) {
+        const [longest] = idle;
+        if (longest === undefined) return false;
+        idle.delete(longest);
+        underWay.delete(longest);
+        longest.destroy();
+      }
+      underWay.set(socket, 0);
+      idle.add(socket);
+      socket.once("close", () => {
+        underWay.delete(socket);
+        idle.delete(socket);
+      });
+      return true;
+    },
+    begin(socket) {
+      underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
+      idle.delete(socket);
+    },
+    end(socket) {
+      const left = (underWay.get(socket) ?? 0) - 1;
+      if (left < 0) return;
+      underWay.set(socket, left);
+      if (left === 0) idle.add(socket);
+    },
+  };
+}
