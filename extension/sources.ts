@@ -29,6 +29,8 @@ interface Entry {
 const NAME = `${PREFIX}CONFIG`;
 /** Each source has credentials of its own, and a part of the memory for values. */
 const MAX_SOURCES = 20;
+/** What stands in fields that are not ours: the file may be another than was meant. */
+const NOT_SHOWN = "a value that is not shown";
 
 /** Adds to `problems` what is wrong, each with the place where it stands. */
 export function parseSources(parts: {
@@ -74,7 +76,7 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
   const refuse = (place: string, rule: string, got: unknown) =>
     void problems.push({ name: `${NAME} ${place}`, rule, got: got === undefined ? undefined : toText(got) });
   const { sources, ...strangers } = root as { sources?: unknown };
-  for (const name of Object.keys(strangers)) refuse(name, "left out: only sources is known there", strangers);
+  for (const name of Object.keys(strangers)) refuse(name, "left out: only sources is known there", NOT_SHOWN);
   if (!Array.isArray(sources) || sources.length < 1 || sources.length > MAX_SOURCES) {
     refuse("sources", `a list of 1 to ${MAX_SOURCES} objects, each with a roleArn`, sources);
     return [];
@@ -87,9 +89,9 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
       continue;
     }
     for (const [name, value] of Object.entries(entry)) {
-      const field = fields[name];
+      const field = fields.get(name);
       if (field === undefined)
-        refuse(`${place}.${name}`, `left out: known are ${Object.keys(fields).join(", ")}`, value);
+        refuse(`${place}.${name}`, `left out: known are ${[...fields.keys()].join(", ")}`, NOT_SHOWN);
       else if (!field.isValid(value)) refuse(`${place}.${name}`, field.rule, value);
     }
     if (entry.roleArn === undefined) refuse(`${place}.roleArn`, settings.roleArn.rule, undefined);
@@ -104,16 +106,20 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
 
 const isMatch = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
 
-const fields: Readonly<Record<string, { readonly rule: string; readonly isValid: (value: unknown) => boolean }>> = {
-  roleArn: { rule: settings.roleArn.rule, isValid: isMatch(ROLE_ARN) },
-  externalId: { rule: settings.externalId.rule, isValid: isMatch(EXTERNAL_ID) },
-  region: { rule: settings.region.rule, isValid: isMatch(REGION) },
-  secretIds: {
-    rule: `a list of ${secretIdRule}`,
-    isValid: (value) =>
-      Array.isArray(value) && value.length > 0 && value.every((id) => typeof id === "string" && isSecretId(id)),
-  },
-};
+/** A Map, since an object has a `constructor` too. */
+const fields = new Map([
+  ["roleArn", { rule: settings.roleArn.rule, isValid: isMatch(ROLE_ARN) }],
+  ["externalId", { rule: settings.externalId.rule, isValid: isMatch(EXTERNAL_ID) }],
+  ["region", { rule: settings.region.rule, isValid: isMatch(REGION) }],
+  [
+    "secretIds",
+    {
+      rule: `a list of ${secretIdRule}`,
+      isValid: (value: unknown) =>
+        Array.isArray(value) && value.length > 0 && value.every((id) => typeof id === "string" && isSecretId(id)),
+    },
+  ],
+]);
 
 /** The object, or what was expected in its place. */
 function toJson(text: string, readFile: (path: string) => string): object | string {
