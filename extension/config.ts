@@ -68,9 +68,10 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   const token = readToken(values.token, environment, readFile, problems);
   const allow = values.allow ?? (sources.some(({ secretIds }) => secretIds.length > 0) ? "configured" : "any");
   if (allow === "configured" && !problems.some(({ rule }) => rule === settings.secretIds.rule)) {
-    for (const { roleArn, secretIds } of sources) {
-      if (secretIds.length > 0) continue;
-      const name = values.config === undefined ? `${PREFIX}SECRET_IDS` : `${PREFIX}CONFIG secretIds of ${roleArn}`;
+    const without = sources.filter(({ secretIds }) => secretIds.length === 0);
+    const ofConfig = without.map(({ roleArn }) => `${PREFIX}CONFIG secretIds of ${roleArn}`);
+    const ofVariables = values.secretIds === undefined ? [`${PREFIX}SECRET_IDS`] : [];
+    for (const name of values.config === undefined ? ofVariables : ofConfig) {
       problems.push({ name, rule: "set where ALLOW is configured", got: undefined });
     }
   }
