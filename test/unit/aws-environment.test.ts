@@ -175,3 +175,38 @@ describe("a problem", () => {
     expect(JSON.stringify(problems)).not.toContain("CANARY");
   });
 });
+
+describe("container credentials", () => {
+  const uri = "http://127.0.0.1:9001/2021-04-23/credentials";
+  const URI = { AWS_CONTAINER_CREDENTIALS_FULL_URI: uri };
+
+  it("are none without a URI, whatever token there is", () => {
+    const own = { AWS_CONTAINER_AUTHORIZATION_TOKEN: "t", AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/t" };
+    expect(reach(own).containerCredentials).toBeUndefined();
+    expect(reach({ ...own, AWS_CONTAINER_CREDENTIALS_FULL_URI: " " }).containerCredentials).toBeUndefined();
+  });
+
+  it("are asked for with a token, as it stands or in a file, or with none", () => {
+    expect(reach({ ...URI, AWS_CONTAINER_AUTHORIZATION_TOKEN: " t\n" }).containerCredentials).toEqual({
+      uri,
+      token: "t",
+      tokenFile: undefined,
+    });
+    expect(reach({ ...URI, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/t" }).containerCredentials).toEqual({
+      uri,
+      token: undefined,
+      tokenFile: "/t",
+    });
+    expect(reach(URI).containerCredentials).toEqual({ uri, token: undefined, tokenFile: undefined });
+  });
+
+  it("leave the static ones known, which are not used then", () => {
+    expect(reach(URI).credentials).toEqual(reach({}).credentials);
+  });
+
+  it.each(["127.0.0.1:9001/credentials", "ftp://127.0.0.1/", "/credentials"])("are not to be had at %s", (text) => {
+    expect(problemsOf({ AWS_CONTAINER_CREDENTIALS_FULL_URI: text })).toEqual([
+      { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", rule: "an http or https URL", got: text },
+    ]);
+  });
+});

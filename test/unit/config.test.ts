@@ -288,6 +288,13 @@ describe("what a caller may ask for", () => {
     ]);
   });
 
+  it("cannot be the configured ones where none is, which is told together with a missing role", () => {
+    expect(parse({ _ALLOW: "configured" }).problems).toEqual([
+      `${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got nothing`,
+      `${PREFIX}SECRET_IDS must be set where ALLOW is configured; got nothing`,
+    ]);
+  });
+
   it.each([",", " , ,, "])("is never anything, where a list was given and is empty: %j", (list) => {
     for (const own of [{}, { _ALLOW: "configured" }]) {
       expect(problemsOf({ _SECRET_IDS: list, ...own })).toEqual([
@@ -514,5 +521,182 @@ describe("a name with our prefix that is no setting", () => {
   it("is nothing to us without the prefix", () => {
     const own = { ROLE_ARM: "x", TTL_SECONDS: "x", TOKEN: "x", SECRET_IDS: "*", LOG_LEVEL: "x", REGION: "x" };
     expect(configure(own)).toEqual(configure());
+  });
+});
+
+describe("CONFIG", () => {
+  const SOURCES = [
+    { roleArn: ROLE, secretIds: ["a", ARN] },
+    { roleArn: OTHER_ROLE, secretIds: ["b"] },
+  ];
+  const CONFIG = JSON.stringify({ sources: SOURCES });
+
+  it("has the target roles in it, inline or in a file, and needs no other", () => {
+    const inline = parse({ _CONFIG: CONFIG });
+    expect(inline.problems).toEqual([]);
+    expect(inline.config?.sources).toMatchObject([
+      { roleArn: ROLE, secretIds: ["a", ARN], prefetchIds: ["a", ARN], home: { accountId: "111111111111" } },
+      { roleArn: OTHER_ROLE, secretIds: ["b"], prefetchIds: ["b"], home: { accountId: "333333333333" } },
+    ]);
+    const readFile = (path: string) => (path === "/opt/sources.json" ? CONFIG : noFile(path));
+    expect(parse({ _CONFIG: " /opt/sources.json\n" }, readFile)).toEqual(inline);
+  });
+
+  it("leaves the function's own ROLE_ARN and SECRET_NAME to the function, right or wrong", () => {
+    const alone = parse({ _CONFIG: CONFIG });
+    for (const [ROLE_ARN, SECRET_NAME] of [
+      [OTHER_ROLE, "mine"],
+      ["not for us", "not for us"],
+    ]) {
+      expect(parse({ _CONFIG: CONFIG, ROLE_ARN, SECRET_NAME })).toEqual(alone);
+    }
+  });
+
+  it("cannot be beside ROLE_ARN or SECRET_IDS with our prefix", () => {
+    expect(parse({ _CONFIG: CONFIG, _ROLE_ARN: ROLE, _SECRET_IDS: "a" }).problems).toEqual([
+      `${PREFIX}ROLE_ARN must be unset where ${PREFIX}CONFIG is set; got "both"`,
+      `${PREFIX}SECRET_IDS must be unset where ${PREFIX}CONFIG is set; got "both"`,
+    ]);
+  });
+
+  it("that is empty is unset: the function's own ROLE_ARN counts again", () => {
+    expect(sourceOf({ _ROLE_ARN: "", _CONFIG: " ", ROLE_ARN: OTHER_ROLE, SECRET_NAME: "mine" })).toMatchObject({
+      roleArn: OTHER_ROLE,
+      prefetchIds: ["mine"],
+    });
+  });
+
+  it("that is neither an object nor a path is not read as one, and no role is missed besides", () => {
+    expect(parse({ _CONFIG: "sources.json", ROLE_ARN: ROLE }).problems).toEqual([
+      `${PREFIX}CONFIG must be ${settings.config.rule}; got "sources.json"`,
+    ]);
+  });
+
+  it("is wrong together with everything else that is, in one go", () => {
+    const own = { _CONFIG: '{"sources":[{},{"roleArn":"x"}]}', _ALLOW: "some", AWS_REGION: "" };
+    expect(parse(own).problems).toEqual([
+      `${PREFIX}ALLOW must be configured or any; got "some"`,
+      "AWS_REGION must be a region, as Lambda sets it; got nothing",
+      `${PREFIX}CONFIG sources[0].roleArn must be ${settings.roleArn.rule}; got nothing`,
+      `${PREFIX}CONFIG sources[1].roleArn must be ${settings.roleArn.rule}; got "x"`,
+    ]);
+  });
+
+  it.each([
+    ["any, where no source names a secret", [{ roleArn: ROLE }, { roleArn: OTHER_ROLE }], {}, "any"],
+    [
+      "any, where that is asked for",
+      [{ roleArn: ROLE, secretIds: ["a"] }, { roleArn: OTHER_ROLE }],
+      { _ALLOW: "any" },
+      "any",
+    ],
+    ["those that are configured, where every source names some", SOURCES, {}, "configured"],
+  ])("lets a caller ask for %s", (_, sources, own, allow) => {
+    expect(parse({ _CONFIG: JSON.stringify({ sources }), ...own })).toMatchObject({ problems: [], config: { allow } });
+  });
+
+  it.each([{}, { _ALLOW: "configured" }])(
+    "must name secrets of every role where it does of one: a role is not opened by an omission (%o)",
+    (own) => {
+      const sources = [{ roleArn: ROLE, secretIds: ["a"] }, { roleArn: OTHER_ROLE }];
+      expect(parse({ _CONFIG: JSON.stringify({ sources }), ...own }).problems).toEqual([
+        `${PREFIX}CONFIG secretIds of ${OTHER_ROLE} must be set where ALLOW is configured; got nothing`,
+      ]);
+    },
+  );
+});
+
+describe("ENABLED=false", () => {
+  const OFF: ParsedConfig = { config: undefined, isEnabled: false, httpPort: 2_773, problems: [], logLevel: "info" };
+
+  it.each(["false", "FALSE", " False\n"])("is heeded as %j", (text) => {
+    expect(parse({ _ROLE_ARN: ROLE, _ENABLED: text })).toEqual(OFF);
+  });
+
+  it.each<[string, Environment]>([
+    ["nothing is set at all", Object.fromEntries(Object.keys(LAMBDA).map((name) => [name, undefined]))],
+    ["there is no role", {}],
+    ["there is no token", { AWS_SESSION_TOKEN: "" }],
+    ["the token is in a file that is not there", { _TOKEN: "file:///nowhere" }],
+    ["the token breaks its rule", { _TOKEN: "a b" }],
+    ["the region is none", { AWS_REGION: "Ireland" }],
+    ["an endpoint is no URL", { AWS_ENDPOINT_URL: "x", AWS_CONTAINER_CREDENTIALS_FULL_URI: "x" }],
+    ["names are misspelled", { _ROLE_ARM: "x", _TOKENS: "x", _TOMORROW: "x" }],
+    ["CONFIG is no JSON", { _CONFIG: "{" }],
+    ["CONFIG is a file that is not there", { _CONFIG: "/nowhere" }],
+    ["CONFIG is full of mistakes", { _CONFIG: '{"sources":[1,{"constructor":2}],"x":1}' }],
+    ["CONFIG stands beside ROLE_ARN", { _CONFIG: "{}", _ROLE_ARN: ROLE, _SECRET_IDS: "*" }],
+    ["settings contradict each other", { _ALLOW: "configured", _INIT_ERROR: "fail", _PREFETCH_TIMEOUT_MS: "0" }],
+    [
+      "every setting breaks its rule",
+      Object.fromEntries(
+        Object.values(settings)
+          .filter(({ name }) => name !== "ENABLED")
+          .map(({ name }) => [`_${name}`, "\u0000 ?"]),
+      ),
+    ],
+  ])("minds no mistake, and reads no file: %s", (_, broken) => {
+    expect(parse({ ...broken, _ENABLED: "false" })).toEqual(OFF);
+  });
+
+  it("keeps port and log level, where they are usable", () => {
+    expect(parse({ _ENABLED: "false", _HTTP_PORT: "8080", _LOG_LEVEL: "WARN" })).toEqual({
+      ...OFF,
+      httpPort: 8_080,
+      logLevel: "warn",
+    });
+    expect(parse({ _ENABLED: "false", PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "2774" }).httpPort).toBe(2_774);
+    expect(parse({ _ENABLED: "false", _HTTP_PORT: "65536", _LOG_LEVEL: "loud" })).toEqual(OFF);
+  });
+
+  it("is not what a mistake in it means: who wrote something else is told, and nothing is switched off", () => {
+    expect(parse({ _ROLE_ARN: ROLE, _ENABLED: "no" })).toMatchObject({
+      isEnabled: true,
+      config: undefined,
+      problems: [`${PREFIX}ENABLED must be true or false; got "no"`],
+    });
+    expect(parse({ _ROLE_ARN: ROLE, _ENABLE: "false" })).toMatchObject({
+      isEnabled: true,
+      problems: [`${PREFIX}ENABLE must be spelled ${PREFIX}ENABLED; got "${PREFIX}ENABLE"`],
+    });
+  });
+
+  it.each(["", "true", "TRUE"])("is not meant by %j", (text) => {
+    expect(parse({ _ROLE_ARN: ROLE, _ENABLED: text })).toEqual(parse({ _ROLE_ARN: ROLE }));
+  });
+});
+
+describe("a port", () => {
+  it("is known though the rest is broken, where it is itself usable", () => {
+    expect(parse({ _HTTP_PORT: "8080" })).toMatchObject({ config: undefined, httpPort: 8_080 });
+    expect(parse({ _HTTP_PORT: "-1" })).toMatchObject({ config: undefined, httpPort: 2_773 });
+  });
+});
+
+describe("SnapStart", () => {
+  it.each([
+    ["snap-start", true],
+    ["on-demand", false],
+    ["provisioned-concurrency", false],
+    ["lambda-managed-instances", false],
+    [undefined, false],
+  ])("is what %j says: %s", (AWS_LAMBDA_INITIALIZATION_TYPE, isSnapStart) => {
+    expect(configure({ AWS_LAMBDA_INITIALIZATION_TYPE }).isSnapStart).toBe(isSnapStart);
+  });
+
+  it("has its token in AWS_CONTAINER_AUTHORIZATION_TOKEN, and its credentials to be asked for", () => {
+    const { token, aws } = configure({
+      AWS_ACCESS_KEY_ID: undefined,
+      AWS_SECRET_ACCESS_KEY: undefined,
+      AWS_SESSION_TOKEN: undefined,
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:9001/2021-04-23/credentials",
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: "theirs",
+      AWS_LAMBDA_INITIALIZATION_TYPE: "snap-start",
+    });
+    expect(token).toBe("theirs");
+    expect(aws).toMatchObject({
+      credentials: undefined,
+      containerCredentials: { uri: "http://127.0.0.1:9001/2021-04-23/credentials", token: "theirs" },
+    });
   });
 });
