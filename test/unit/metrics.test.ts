@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { type Counters, createCounters } from "../../extension/counters.ts";
+import { createMetrics } from "../../extension/metrics.ts";
+
+const START_EPOCH_MS = Date.UTC(2026, 0, 1);
+const MINUTE_MS = 60_000;
+
+function setUp({ metrics = "emf" as "emf" | "none", counted = {} as Partial<Counters> } = {}) {
+  const counters = { ...createCounters(), ...counted };
+  const lines: string[] = [];
+  const clock = { epochMs: START_EPOCH_MS };
+  const { report, finish } = createMetrics({
+    config: { metrics, functionName: "my-function" },
+    counters,
+    now: () => clock.epochMs,
+    write: (line) => void lines.push(line),
+  });
+  const pass = (ms: number) => {
+    clock.epochMs += ms;
+  };
+  const parse = () => lines.map((line): Record<string, unknown> => JSON.parse(line));
+  /** What each line counts as requests. */
+  const requests = () => parse().map(({ Requests }) => Requests);
+  return { counters, lines, pass, parse, report, finish, requests };
+}
+
+describe("metrics", () => {
+  it("are a line of the embedded metric format, with what was counted", () => {
+    const { counters, finish, lines, parse, pass } = setUp();
+    Object.assign(counters, {
+      requests: 7,
+      hits: 4,
+      misses: 2,
+      stale: 1,
+      failures: 3,
+      assumeRoleCalls: 5,
+      getSecretValueCalls: 6,
+      slowestMs: 2_500,
+    });
+    pass(1_000);
+    finish();
+    const toMetric = (Name: string) => ({ Name, Unit: "Count" });
+    expect(parse()).toEqual([
+      {
+        _aws: {
+          Timestamp: START_EPOCH_MS + 1_000,
+          CloudWatchMetrics: [
+            {
+              Namespace: "CrossAccountSecrets",
+              Dimensions: [["FunctionName"]],
+              Metrics: [
+                "Requests",
+                "Hits",
+                "Misses",
+                "Stale",
+                "Failures",
+                "AssumeRoleCalls",
+                "GetSecretValueCalls",
+              ].map(toMetric),
+            },
+          ],
+        },
+        FunctionName: "my-function",
+        Requests: 7,
+        Hits: 4,
+        Misses: 2,
+        Stale: 1,
+        Failures: 3,
+        AssumeRoleCalls: 5,
+        GetSecretValueCalls: 6,
+      },
+    ]);
+    expect(lines[0]).toMatch(/^[^\n]+\n$/);
+  });
+
+  // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+  it("name members of the line only: each metric a number, each dimension a text", () => {
+    const { counters, finish, parse } = setUp();
+    counters.requests = 1;
+    finish();
+    for (const { _aws, ...members } of parse()) {
+      const { CloudWatchMetrics } = _aws as {
+        CloudWatchMetrics: { Metrics: { Name: string }[]; Dimensions: string[][] }[];
+      };
+      const names = CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name));
+      const dimensions = CloudWatchMetrics.flatMap(({ Dimensions }) => Dimensions.flat());
+      expect(names.map((name) => typeof members[name])).toEqual(names.map(() => "number"));
+      expect(dimensions.map((name) => typeof members[name])).toEqual(dimensions.map(() => "string"));
+      expect(Object.keys(members).sort()).toEqual([...names, ...dimensions].sort());
+    }
+  });
+
+  it("are what was counted since the line before, from when they were made on", () => {
+    const { counters, finish, requests } = setUp({ counted: { requests: 100 } });
+    counters.requests += 5;
+    finish();
+    counters.requests += 2;
+    finish();
+    expect(requests()).toEqual([5, 2]);
+  });
+
+  it("are printed at requests, a minute after the line before at the earliest, and nothing is lost between", () => {
+    const { counters, pass, report, requests } = setUp();
+    const ask = () => {
+      counters.requests += 1;
+      report();
+    };
+    for (let second = 0; second < 180; second += 1) {
+      ask();
+      pass(1_000);
+    }
+    // The first line is of the requests at seconds 0 to 60.
+    expect(requests()).toEqual([61, 60]);
+  });
+
+  it("are due to the millisecond", () => {
+    const { counters, pass, report, requests } = setUp();
+    counters.requests += 1;
+    pass(MINUTE_MS - 1);
+    report();
+    expect(requests()).toEqual([]);
+    pass(1);
+    report();
+    expect(requests()).toEqual([1]);
+  });
+
+  it("are printed at SHUTDOWN, however short the time since, and are not printed again", () => {
+    const { counters, pass, finish, report, requests } = setUp();
+    counters.requests += 1;
+    pass(1);
+    finish();
+    finish();
+    pass(MINUTE_MS - 1);
+    report();
+    expect(requests()).toEqual([1]);
+  });
+
+  it("are no line where nothing was counted", () => {
+    const { counters, pass, finish, report, lines } = setUp({ counted: { hits: 3 } });
+    for (let minute = 0; minute < 3; minute += 1) {
+      pass(MINUTE_MS);
+      report();
+    }
+    finish();
+    // How slow a request was is no count.
+    counters.slowestMs = 2_500;
+    finish();
+    expect(lines).toEqual([]);
+  });
+
+  it("that nothing was counted for still wait a minute from then", () => {
+    const { counters, pass, report, requests } = setUp();
+    pass(MINUTE_MS);
+    report();
+    counters.requests += 1;
+    pass(MINUTE_MS - 1);
+    report();
+    expect(requests()).toEqual([]);
+    pass(1);
+    report();
+    expect(requests()).toEqual([1]);
+  });
+
+  it("are not held back for hours by a clock that has stepped back", () => {
+    const { counters, pass, report, requests, parse } = setUp();
+    counters.requests += 1;
+    pass(-24 * 60 * MINUTE_MS);
+    report();
+    expect(requests()).toEqual([1]);
+    expect(parse()).toMatchObject([{ _aws: { Timestamp: START_EPOCH_MS - 24 * 60 * MINUTE_MS } }]);
+    counters.requests += 2;
+    pass(MINUTE_MS);
+    report();
+    expect(requests()).toEqual([1, 2]);
+  });
+
+  it("are nothing where nobody wants them", () => {
+    const { counters, pass, report, finish, lines } = setUp({ metrics: "none" });
+    counters.requests += 1;
+    pass(MINUTE_MS);
+    report();
+    finish();
+    expect(lines).toEqual([]);
+  });
+});
