@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { within } from "../../extension/deadline.ts";
+import { overFreeze, within } from "../../extension/deadline.ts";
 import { Failure } from "../../extension/errors.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
@@ -107,5 +107,135 @@ describe("a wait with a deadline", () => {
     await new Promise((resolve) => setImmediate(resolve));
     process.off("unhandledRejection", unheard);
     expect(unheard).not.toHaveBeenCalled();
+  });
+});
+
+describe("an attempt over a freeze", () => {
+  /** The clock goes on, and no timer runs: as over a freeze. */
+  const freeze = (ms: number) => vi.setSystemTime(Date.now() + ms);
+
+  interface Attempt {
+    readonly begunAtEpochMs: number;
+    readonly deadlineEpochMs: number;
+    end(result: string): void;
+    fail(failure: Failure): void;
+  }
+
+  /** Attempts within a second, each under way until the test ends it. */
+  function attemptASecond() {
+    const attempts: Attempt[] = [];
+    const wait = overFreeze({
+      deadlineEpochMs: Date.now() + 1_000,
+      now: Date.now,
+      attempt: (deadlineEpochMs) =>
+        new Promise<string>((end, fail) => {
+          attempts.push({ begunAtEpochMs: Date.now(), deadlineEpochMs, end, fail });
+        }),
+    });
+    const outcome = wait.catch((thrown: Failure) => thrown.message);
+    const last = () => {
+      const attempt = attempts.at(-1);
+      if (attempt === undefined) throw new Error("there was no attempt");
+      return attempt;
+    };
+    return { attempts, last, outcome };
+  }
+  const failure = (message: string) => new Failure("unreachable", message);
+  const settle = () => vi.advanceTimersByTimeAsync(0);
+
+  it("is made once more where it fails, under a deadline as long as the first", async () => {
+    const { attempts, last, outcome } = attemptASecond();
+    await vi.advanceTimersByTimeAsync(300);
+    freeze(3_600_000);
+    last().fail(failure("the connection died"));
+    await settle();
+    expect(attempts.map(({ begunAtEpochMs, deadlineEpochMs }) => deadlineEpochMs - begunAtEpochMs)).toEqual([
+      1_000, 1_000,
+    ]);
+    expect(last().begunAtEpochMs).toBe(START_EPOCH_MS + 3_600_300);
+    last().end("done");
+    expect(await outcome).toBe("done");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is made once more, too, where other work ran between the thaw and the failure", async () => {
+    const { attempts, last, outcome } = attemptASecond();
+    freeze(3_600_000);
+    await vi.advanceTimersByTimeAsync(700);
+    last().fail(failure("the connection died"));
+    await settle();
+    expect(attempts).toHaveLength(2);
+    last().end("done");
+    expect(await outcome).toBe("done");
+  });
+
+  it("is made twice at the most, though the second is frozen too", async () => {
+    const { attempts, last, outcome } = attemptASecond();
+    freeze(3_600_000);
+    last().fail(failure("first"));
+    await settle();
+    freeze(3_600_000);
+    last().fail(failure("second"));
+    expect(await outcome).toBe("second");
+    expect(attempts).toHaveLength(2);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is not made again where there was no freeze, however late it fails", async () => {
+    const { attempts, last, outcome } = attemptASecond();
+    await vi.advanceTimersByTimeAsync(10_000);
+    last().fail(failure("first"));
+    expect(await outcome).toBe("first");
+    expect(attempts).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is not made again where it succeeds after all", async () => {
+    const { attempts, last, outcome } = attemptASecond();
+    freeze(3_600_000);
+    last().end("done");
+    expect(await outcome).toBe("done");
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(attempts).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is not made again for a process that was merely busy, as often as that may be", async () => {
+    const { attempts, last, outcome } = attemptASecond();
+    for (let times = 0; times < 5; times += 1) {
+      freeze(400);
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    freeze(500);
+    last().fail(failure("first"));
+    expect(await outcome).toBe("first");
+    expect(attempts).toHaveLength(1);
+  });
+
+  it("is made again from half a second on that no timer ran", async () => {
+    const { attempts, last } = attemptASecond();
+    freeze(501);
+    last().fail(failure("first"));
+    await settle();
+    expect(attempts).toHaveLength(2);
+  });
+
+  it("is not made again for a clock that steps back, which is no freeze", async () => {
+    const { attempts, last, outcome } = attemptASecond();
+    await vi.advanceTimersByTimeAsync(250);
+    freeze(-3_600_000);
+    await vi.advanceTimersByTimeAsync(250);
+    last().fail(failure("first"));
+    expect(await outcome).toBe("first");
+    expect(attempts).toHaveLength(1);
+  });
+
+  it("leaves no timer behind where it cannot even begin", async () => {
+    const attempt = () => {
+      throw failure("no work");
+    };
+    const wait = overFreeze({ deadlineEpochMs: Date.now() + 1_000, now: Date.now, attempt });
+    await expect(wait).rejects.toMatchObject({ code: "unreachable" });
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
