@@ -117,8 +117,9 @@ export function createSecretFlights(parts: {
     const start = async () => {
       // Of a crowd that insists, the second flight begins when the first has ended: if that failed, it is too soon.
       const failure = alone ? recallFailure(query, { isInsisting: true }) : undefined;
-      if (failure !== undefined) throw failure;
-      return fetch(query, deadlineEpochMs);
+      if (failure === undefined) return fetch(query, deadlineEpochMs);
+      spellings.set(failure, query.secretId);
+      throw failure;
     };
     const journey = { deadlineEpochMs, start, late: () => late(query), alone };
     const isAsAsked = (outcome: object) => (spellings.get(outcome) ?? query.secretId) === query.secretId;
