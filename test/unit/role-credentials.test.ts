@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../extension/aws-call.ts";
 import type { AwsCredentials } from "../../extension/aws-environment.ts";
 import * as awsSdk from "../../extension/aws-sdk.ts";
-import { createBaseCredentials } from "../../extension/base-credentials.ts";
+import { type BaseCredentials, createBaseCredentials } from "../../extension/base-credentials.ts";
 import { createCounters } from "../../extension/counters.ts";
+import { Failure } from "../../extension/errors.ts";
 import { createRoleCredentials } from "../../extension/role-credentials.ts";
 import { findLeaks } from "../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
@@ -29,7 +30,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function setUp(overrides: ConfigOverrides = {}) {
+function setUp(overrides: ConfigOverrides = {}, baseCredentials?: BaseCredentials) {
   const config = createConfig(overrides);
   const loadAwsSdk = async () => awsSdk;
   const counters = createCounters();
@@ -39,7 +40,7 @@ function setUp(overrides: ConfigOverrides = {}) {
     ...shared,
     config,
     source: config.sources[0],
-    baseCredentials: createBaseCredentials({ config, loadAwsSdk }),
+    baseCredentials: baseCredentials ?? createBaseCredentials({ config, loadAwsSdk }),
     counters,
     version: "1.2.3",
     loadAwsSdk,
@@ -115,6 +116,20 @@ describe("AssumeRole", () => {
     const { get } = setUp({ source: { externalId: "an-id" }, roleSessionName: "a-name", durationSeconds: 900 });
     await get();
     expect(inputs()).toMatchObject([{ ExternalId: "an-id", RoleSessionName: "a-name", DurationSeconds: 900 }]);
+  });
+
+  it("sends source identity and session tags where they are configured, and neither where they are not", async () => {
+    issueSessions();
+    const sessionTags = [
+      { Key: "team", Value: "payments" },
+      { Key: "empty", Value: "" },
+    ];
+    const { get } = setUp({ sourceIdentity: "somebody", sessionTags });
+    await get();
+    expect(inputs()).toMatchObject([{ SourceIdentity: "somebody", Tags: sessionTags }]);
+    sts.resetHistory();
+    await setUp().get();
+    expect(Object.keys(inputs().at(0) ?? {}).sort()).toEqual(["DurationSeconds", "RoleArn", "RoleSessionName"]);
   });
 
   it.each([1, 54, 55, 56, 64, 140])("names its session as STS allows it, for a function name of %d", async (length) => {
@@ -403,5 +418,112 @@ describe("an STS that does not answer", () => {
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await thawed).toMatchObject([{ status: "fulfilled", value: { accessKeyId: "ASIA-2" } }]);
     expect(await frozen).toMatchObject({ code: "timeout" });
+  });
+});
+
+describe("base credentials that may change, as under SnapStart", () => {
+  /** Others each time, and as many as were asked for. */
+  function createChanging(mayChange = true) {
+    let asked = 0;
+    const get = vi.fn<BaseCredentials["get"]>(async () => {
+      asked += 1;
+      return { accessKeyId: `ASIABASE${asked}`, secretAccessKey: "key", sessionToken: "token" };
+    });
+    return { get, mayChange };
+  }
+
+  /** With whose key each call was signed. */
+  const signers = () =>
+    Promise.all(
+      sts.calls().map(async ({ thisValue }: { thisValue: unknown }) => {
+        if (!(thisValue instanceof STSClient)) throw new Error("a call was made by another client");
+        return (await thisValue.config.credentials()).accessKeyId;
+      }),
+    );
+
+  it("are asked for at every AssumeRole, and only then", async () => {
+    issueSessions();
+    const base = createChanging();
+    const { get } = setUp({}, base);
+    expect(base.get).not.toHaveBeenCalled();
+    await get();
+    await get();
+    expect(base.get).toHaveBeenCalledTimes(1);
+    vi.setSystemTime(Date.now() + HOUR_MS);
+    await get();
+    expect(await signers()).toEqual(["ASIABASE1", "ASIABASE2"]);
+  });
+
+  it("are asked for at every try: the pause before it may have made others of them", async () => {
+    sts.on(AssumeRoleCommand).rejectsOnce(toRefusal("InternalFailure", 500)).resolves(toAnswer(2));
+    const { get } = setUp({}, createChanging());
+    const wait = get();
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    expect((await wait).accessKeyId).toBe("ASIA-2");
+    expect(await signers()).toEqual(["ASIABASE1", "ASIABASE2"]);
+  });
+
+  it.each(["ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException"])(
+    "are asked for once more where AWS refuses them: %s",
+    async (name) => {
+      sts.on(AssumeRoleCommand).rejectsOnce(toRefusal(name, 403)).resolves(toAnswer(2));
+      const { get, counters } = setUp({}, createChanging());
+      expect((await get()).accessKeyId).toBe("ASIA-2");
+      expect(await signers()).toEqual(["ASIABASE1", "ASIABASE2"]);
+      expect(counters.assumeRoleCalls).toBe(2);
+    },
+  );
+
+  it("that are refused twice are refused", async () => {
+    sts.on(AssumeRoleCommand).rejects(toRefusal("ExpiredTokenException", 403));
+    const { get } = setUp({}, createChanging());
+    expect(await refusalOf(get())).toMatchObject({ code: "credentials-expired" });
+    expect(countCalls()).toBe(2);
+  });
+
+  it.each(["AccessDenied", "ValidationError", "RegionDisabledException"])(
+    "are not asked for again where it is the role that is refused: %s",
+    async (name) => {
+      sts.on(AssumeRoleCommand).rejects(toRefusal(name, 403));
+      const { get } = setUp({}, createChanging());
+      await refusalOf(get());
+      expect(countCalls()).toBe(1);
+    },
+  );
+
+  it("are not tried twice where they cannot be others", async () => {
+    sts.on(AssumeRoleCommand).rejects(toRefusal("ExpiredTokenException", 403));
+    const { get } = setUp({}, createChanging(false));
+    expect(await refusalOf(get())).toMatchObject({ code: "credentials-expired" });
+    expect(countCalls()).toBe(1);
+  });
+
+  it("that cannot be had are a failure as they tell it, which no call to STS follows", async () => {
+    const missing = new Failure("credentials-missing", "none");
+    const base = { mayChange: true, get: () => Promise.reject(missing) };
+    const { get, counters } = setUp({}, base);
+    expect(await refusalOf(get())).toBe(missing);
+    expect(countCalls()).toBe(0);
+    expect(counters.assumeRoleCalls).toBe(0);
+  });
+
+  it("that do not come are waited for until the deadline", async () => {
+    const { get } = setUp({}, { mayChange: true, get: () => new Promise(() => {}) });
+    const refused = refusalOf(get(800));
+    await vi.advanceTimersByTimeAsync(800);
+    expect(await refused).toMatchObject({ code: "timeout" });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("two sources", () => {
+  it("have sessions of their own, of their own roles", async () => {
+    issueSessions();
+    const roleArn = "arn:aws:iam::333333333333:role/Other";
+    const [one, other] = [setUp(), setUp({ source: { roleArn, externalId: "theirs" } })];
+    expect((await one.get()).accessKeyId).toBe("ASIA-1");
+    expect((await other.get()).accessKeyId).toBe("ASIA-2");
+    expect(inputs()[0]).not.toHaveProperty("ExternalId");
+    expect(inputs()[1]).toMatchObject({ RoleArn: roleArn, ExternalId: "theirs" });
   });
 });

@@ -323,3 +323,172 @@ describe("a Secrets Manager that does not answer", () => {
     expect(Date.now()).toBe(START_EPOCH_MS + 800);
   });
 });
+
+describe("FAILOVER_REGION", () => {
+  const FAILOVER = { failoverRegion: "eu-central-1" };
+  const REPLICA_ARN = ARN.replace("us-west-2", "eu-central-1");
+  const BY_ARN = { secretId: ARN };
+
+  /** Where each call went, in order. */
+  const regions = () =>
+    Promise.all(
+      aws.calls().map(({ thisValue }: { thisValue: unknown }) => {
+        if (!(thisValue instanceof SecretsManagerClient)) throw new Error("a call was made by another client");
+        return thisValue.config.region();
+      }),
+    );
+
+  /** A region that fails in its own way, and a replica in the other that answers in its own. */
+  function arrange(
+    own: () => Promise<GetSecretValueCommandOutput>,
+    replica: () => Promise<GetSecretValueCommandOutput>,
+  ) {
+    aws.on(GetSecretValueCommand).callsFake(async (_, getClient: () => SecretsManagerClient) => {
+      const region = await getClient().config.region();
+      return region === "eu-central-1" ? replica() : own();
+    });
+  }
+  const refuses = (name: string, status: number) => () => Promise.reject(toRefusal(name, status));
+  const isGone = () => Promise.reject(Object.assign(new Error(CANARY), { code: "ECONNREFUSED" }));
+  const isSilent = () => new Promise<never>(() => {});
+  const isNonsense = async () => ({ $metadata: {} });
+  const answers = async () => ({ ...ANSWER, ARN: REPLICA_ARN, SecretString: "the replica's" });
+
+  /** What becomes of the request when it has had all its time. */
+  async function outcomeOf(wait: Promise<unknown>): Promise<unknown> {
+    const outcome = wait.catch((thrown: unknown) => thrown);
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    return outcome;
+  }
+
+  it.each([
+    ["fails", refuses("InternalServiceError", 500)],
+    ["is not there for now", refuses("ServiceUnavailable", 503)],
+    ["cannot be reached", isGone],
+    ["does not answer", isSilent],
+    ["answers nonsense", isNonsense],
+  ])("is asked where the secret's own region %s, and its answer goes by the original's ARN", async (_, own) => {
+    arrange(own, answers);
+    const { get, lines } = setUp(FAILOVER);
+    expect(await outcomeOf(get(BY_ARN))).toMatchObject({
+      arn: ARN,
+      name: "app/database",
+      secretString: "the replica's",
+    });
+    expect([...new Set(await regions())]).toEqual(["us-west-2", "eu-central-1"]);
+    expect(inputs().at(-1)).toEqual({ SecretId: REPLICA_ARN });
+    expect(lines).toContainEqual({
+      level: "warn",
+      event: "failover",
+      secretId: ARN,
+      region: "eu-central-1",
+      code: expect.any(String),
+    });
+  });
+
+  it.each([
+    ["denies it", "AccessDeniedException", 400],
+    ["knows no such secret", "ResourceNotFoundException", 400],
+    ["has it marked for deletion", "InvalidRequestException", 400],
+    ["throttles", "ThrottlingException", 400],
+    ["does not accept the credentials", "UnrecognizedClientException", 400],
+    ["may not use its key", "DecryptionFailure", 400],
+    ["does not accept the request", "InvalidParameterException", 400],
+  ])("is not asked where the secret's own region %s", async (_, name, status) => {
+    arrange(refuses(name, status), answers);
+    const { get, lines } = setUp(FAILOVER);
+    expect(await outcomeOf(get(BY_ARN))).toBeInstanceOf(Failure);
+    expect([...new Set(await regions())]).toEqual(["us-west-2"]);
+    expect(lines.map(({ event }) => event)).not.toContain("failover");
+  });
+
+  it("is not asked where the secret's own region answers", async () => {
+    arrange(async () => ANSWER, answers);
+    const { get } = setUp(FAILOVER);
+    expect(await get(BY_ARN)).toMatchObject({ arn: ARN, secretString: CANARY });
+    expect(await regions()).toEqual(["us-west-2"]);
+  });
+
+  it("is asked when half of the time is over, and has the other half", async () => {
+    arrange(isSilent, isSilent);
+    const { get } = setUp(FAILOVER);
+    const settled = vi.fn();
+    const wait = get(BY_ARN, 1_000);
+    wait.then(settled, settled);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(countCalls()).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await regions()).toEqual(["us-west-2", "eu-central-1"]);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(settled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(wait).rejects.toMatchObject({ code: "timeout" });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("has all the time that is left where the own region fails at once", async () => {
+    arrange(isGone, () => new Promise((resolve) => setTimeout(() => resolve(answers()), 900)));
+    const { get } = setUp(FAILOVER);
+    const wait = get(BY_ARN, 1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await wait).toMatchObject({ secretString: "the replica's" });
+  });
+
+  it.each([
+    ["is denied", refuses("AccessDeniedException", 400)],
+    ["is not there", refuses("ResourceNotFoundException", 400)],
+    ["is throttled", refuses("ThrottlingException", 400)],
+    ["does not answer", isSilent],
+  ])("whose replica %s is no news of the original: that one's failure is told", async (_, replica) => {
+    arrange(isGone, replica);
+    const { get, credentials } = setUp(FAILOVER);
+    expect(await outcomeOf(get(BY_ARN))).toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining(" in us-west-2 "),
+    });
+    expect(credentials.getInstead).not.toHaveBeenCalled();
+  });
+
+  it("is asked for the same version and stage, and a name is the same everywhere", async () => {
+    arrange(isGone, answers);
+    const { get } = setUp(FAILOVER);
+    await outcomeOf(get({ secretId: "app/database", versionId: "1", versionStage: "AWSPREVIOUS" }));
+    expect(inputs().at(-1)).toEqual({ SecretId: "app/database", VersionId: "1", VersionStage: "AWSPREVIOUS" });
+  });
+
+  it("brings the ARN of REGION, or of AWS_REGION, for a bare name", async () => {
+    arrange(isGone, answers);
+    for (const [region, asked] of [
+      ["ap-south-1", "ap-south-1"],
+      [undefined, "eu-west-1"],
+    ] as const) {
+      const { get } = setUp({ ...FAILOVER, source: { region } });
+      expect(await outcomeOf(get())).toMatchObject({ arn: ARN.replace("us-west-2", asked) });
+    }
+  });
+
+  it("that is the secret's own region is no second one: it is asked once, with all the time there is", async () => {
+    aws.on(GetSecretValueCommand).callsFake(isSilent);
+    const { get, lines } = setUp(FAILOVER);
+    const settled = vi.fn();
+    const wait = get({ secretId: REPLICA_ARN }, 1_000);
+    wait.then(settled, settled);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(settled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(wait).rejects.toMatchObject({ code: "timeout" });
+    expect(await regions()).toEqual(["eu-central-1"]);
+    expect(lines.map(({ event }) => event)).not.toContain("failover");
+  });
+
+  it("leaves nothing of what AWS said in the log", async () => {
+    arrange(refuses("InternalServiceError", 500), refuses("AccessDeniedException", 400));
+    const { get, lines } = setUp(FAILOVER);
+    const failure = await outcomeOf(get(BY_ARN));
+    const outputs = new Map([
+      ["the failure", inspect(failure, { depth: null, showHidden: true })],
+      ["the log", JSON.stringify(lines)],
+    ]);
+    expect(findLeaks(outputs, [CANARY])).toEqual([]);
+  });
+});
