@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
 import { createCounters } from "../../extension/counters.ts";
 import { Failure } from "../../extension/errors.ts";
-import { createHttpHandler, type LocalRequest } from "../../extension/http-handler.ts";
+import { createDisabledHandler, createHttpHandler, type LocalRequest } from "../../extension/http-handler.ts";
 import type { CachedSecret, SecretCache } from "../../extension/secret-cache.ts";
+import type { Source } from "../../extension/sources.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
 
@@ -551,5 +552,230 @@ describe("the allow-list", () => {
   it("of nothing lets nothing through", async () => {
     const { outcomeOf } = setUp({ source: { secretIds: [] }, allow: "configured" });
     expect(await outcomeOf(GET_APP)).toBe(DENIED);
+  });
+});
+
+describe("several sources", () => {
+  const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
+  const OTHER_ARN = APP_ARN.replace("111111111111", "333333333333");
+
+  /** A role of each of two accounts, whose caches say whose they are. */
+  function setUpTwo(secretIds: readonly [readonly string[], readonly string[]], allow: "any" | "configured") {
+    const config = createConfig({ token: TOKEN, allow });
+    const [given] = config.sources;
+    const sources: readonly Source[] = [
+      { ...given, secretIds: secretIds[0] },
+      {
+        ...given,
+        roleArn: OTHER_ROLE,
+        home: { ...given.home, accountId: "333333333333" },
+        secretIds: secretIds[1],
+      },
+    ];
+    const asked: string[] = [];
+    const parts = sources.map((source, nth) => ({
+      source,
+      cache: {
+        get: async ({ secretId }) => {
+          asked.push(`${nth} ${secretId}`);
+          return toSecret("app/database", nth === 0 ? APP_ARN : OTHER_ARN);
+        },
+        invalidate: async ({ secretId }, versionId) => void asked.push(`${nth} ${secretId} is not ${versionId}`),
+      } satisfies SecretCache,
+    }));
+    const handler = createHttpHandler({
+      config,
+      sources: () => parts,
+      counters: createCounters(),
+      metrics: { report() {}, finish() {} },
+      logger: createLog().logger,
+      now: () => NOW_EPOCH_MS,
+      version: "1.2.3",
+    });
+    const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
+    const outcomeOf = async (target: string, method = "GET") => {
+      const { status, body } = await handler({ method, target, headers });
+      return status < 300 ? asked.splice(0).join() : `${status} ${JSON.parse(String(body)).__type}`;
+    };
+    return { asked, outcomeOf };
+  }
+
+  it("are told apart by roleArn, at every path", async () => {
+    const { outcomeOf } = setUpTwo([[], []], "any");
+    const other = `roleArn=${OTHER_ROLE}`;
+    expect(await outcomeOf(`${GET_APP}&roleArn=${ROLE_ARN}`)).toBe("0 app/database");
+    expect(await outcomeOf(`${GET_APP}&${other}`)).toBe("1 app/database");
+    expect(await outcomeOf(`/secrets/app/database?${other}`)).toBe("1 app/database");
+    expect(await outcomeOf(`/secrets/app/database/invalid?versionId=v1&${other}`, "POST")).toBe(
+      "1 app/database is not v1",
+    );
+  });
+
+  it("are told apart by the account of an ARN", async () => {
+    const { outcomeOf } = setUpTwo([[], []], "any");
+    expect(await outcomeOf(`/secretsmanager/get?secretId=${APP_ARN}`)).toBe(`0 ${APP_ARN}`);
+    expect(await outcomeOf(`/secrets/${OTHER_ARN}`)).toBe(`1 ${OTHER_ARN}`);
+  });
+
+  it("are told apart by what is configured for them", async () => {
+    const { outcomeOf } = setUpTwo([["app/cache"], ["app/database"]], "configured");
+    expect(await outcomeOf(GET_APP)).toBe("1 app/database");
+    expect(await outcomeOf("/secrets/app/database/invalid?versionId=v1", "POST")).toBe("1 app/database is not v1");
+  });
+
+  it("of which either may be meant are both left alone, and the caller is asked which", async () => {
+    for (const allow of ["any", "configured"] as const) {
+      const { asked, outcomeOf } = setUpTwo([["app/database"], ["app/database"]], allow);
+      expect(await outcomeOf(GET_APP)).toBe("400 ValidationException");
+      expect(await outcomeOf("/secrets/app/database/invalid?versionId=v1", "POST")).toBe("400 ValidationException");
+      expect(asked).toEqual([]);
+    }
+  });
+
+  it("are asked for no other role, and for nothing that the named one has not configured", async () => {
+    const { asked, outcomeOf } = setUpTwo([["app/database"], ["app/cache"]], "configured");
+    expect(await outcomeOf(`${GET_APP}&roleArn=${OTHER_ROLE}2`)).toBe("403 AccessDeniedException");
+    expect(await outcomeOf(`${GET_APP}&roleArn=${OTHER_ROLE}`)).toBe("403 AccessDeniedException");
+    expect(await outcomeOf("/secretsmanager/get?secretId=third")).toBe("403 AccessDeniedException");
+    expect(asked).toEqual([]);
+  });
+
+  it("are those of the moment: after a restore there are others", async () => {
+    const config = createConfig({ token: TOKEN });
+    const [source] = config.sources;
+    const answered: string[] = [];
+    const toCache = (name: string): SecretCache => ({
+      get: async () => {
+        answered.push(name);
+        return toSecret("app/database");
+      },
+      invalidate: async () => {},
+    });
+    let cache = toCache("before");
+    const handler = createHttpHandler({
+      config,
+      sources: () => [{ source, cache }],
+      counters: createCounters(),
+      metrics: { report() {}, finish() {} },
+      logger: createLog().logger,
+      now: () => NOW_EPOCH_MS,
+      version: "1.2.3",
+    });
+    const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
+    await handler({ method: "GET", target: GET_APP, headers });
+    cache = toCache("after");
+    await handler({ method: "GET", target: GET_APP, headers });
+    expect(answered).toEqual(["before", "after"]);
+  });
+});
+
+describe("/stats", () => {
+  it("tells version and counters, and nothing else", async () => {
+    const { ask, counters } = setUp();
+    Object.assign(counters, { requests: 6, hits: 5, slowestMs: 40 });
+    const { status, headers, body } = await ask("/stats");
+    expect(status).toBe(200);
+    expect(headers).toEqual({ "Content-Type": "application/json", "Cache-Control": "no-store" });
+    expect(JSON.parse(String(body))).toEqual({
+      version: "1.2.3",
+      ...createCounters(),
+      requests: 7,
+      hits: 5,
+      slowestMs: 40,
+    });
+  });
+
+  it.each<[string, string, Partial<LocalRequest>, string]>([
+    ["no token", "/stats", { headers: { "x-aws-parameters-secrets-token": undefined } }, "403 BadToken"],
+    ["a foreign host", "/stats", { headers: { host: "example.com" } }, "400 ValidationException"],
+    ["a forwarded request", "/stats", { headers: { "x-forwarded-for": "10.0.0.1" } }, "400 ValidationException"],
+    ["another method", "/stats", { method: "POST" }, "405 MethodNotAllowedException"],
+    ["a parameter", "/stats?reset=true", {}, "400 ValidationException"],
+    ["a longer path", "/stats/", {}, "404 UnknownOperationException"],
+    ["another case", "/Stats", {}, "404 UnknownOperationException"],
+  ])("is refused with %s", async (_, target, request, outcome) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(target, request)).toBe(outcome);
+  });
+
+  it("is a name that a secret may have all the same", async () => {
+    const { ask, get } = setUp();
+    get.mockResolvedValue(toSecret("stats"));
+    expect(await ask("/secrets/stats")).toMatchObject({ status: 200, body: '{"password":"s3cret"}' });
+  });
+});
+
+describe("after each request, whatever became of it,", () => {
+  /** A handler whose look-ups take as long as the test says. */
+  function setUpClock(lookUp: () => Promise<CachedSecret>) {
+    const clock = { epochMs: NOW_EPOCH_MS };
+    const counters = createCounters();
+    const reported: number[] = [];
+    const config = createConfig({ token: TOKEN });
+    const [source] = config.sources;
+    const handler = createHttpHandler({
+      config,
+      sources: () => [{ source, cache: { get: lookUp, invalidate: async () => {} } }],
+      counters,
+      metrics: { report: () => void reported.push(counters.requests), finish() {} },
+      logger: createLog().logger,
+      now: () => clock.epochMs,
+      version: "1.2.3",
+    });
+    const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
+    const ask = (target: string) => handler({ method: "GET", target, headers });
+    return { ask, clock, counters, reported };
+  }
+
+  it("the metrics are reported, once, and not before it is counted", async () => {
+    let fails = false;
+    const { ask, counters, reported } = setUpClock(async () => {
+      expect(reported).toHaveLength(counters.requests - 1);
+      if (fails) throw new Failure("timeout", "too late");
+      return toSecret("app/database");
+    });
+    await ask(GET_APP);
+    await ask("/ping");
+    await ask("/nowhere");
+    fails = true;
+    expect(await ask(GET_APP)).toMatchObject({ status: 504 });
+    expect(reported).toEqual([1, 2, 3, 4]);
+  });
+
+  it("the slowest is known, by the wall clock, and a clock that steps back makes none faster", async () => {
+    const durationsMs = [30, 700, 50, -3_600_000];
+    const slowest: number[] = [];
+    const { ask, clock, counters } = setUpClock(async () => {
+      clock.epochMs += durationsMs.shift() ?? 0;
+      if (durationsMs.length === 2) throw new Failure("timeout", "too late");
+      return toSecret("app/database");
+    });
+    while (durationsMs.length > 0) {
+      await ask(GET_APP);
+      slowest.push(counters.slowestMs);
+    }
+    expect(slowest).toEqual([30, 700, 700, 700]);
+  });
+});
+
+describe("an extension that is switched off", () => {
+  it.each<[string, Partial<LocalRequest>]>([
+    ["/secretsmanager/get?secretId=app/database", {}],
+    ["/ping", {}],
+    ["/stats", {}],
+    ["/nowhere", { method: "DELETE" }],
+    ["", { headers: { "x-forwarded-for": "10.0.0.1" } }],
+    [CANARY, { headers: { host: CANARY, "x-aws-parameters-secrets-token": CANARY } }],
+  ])("says so to %s, whoever asks", async (target, request) => {
+    const handler = createDisabledHandler();
+    const { status, headers, body } = await handler({ method: "GET", target, headers: {}, ...request });
+    expect(status).toBe(503);
+    expect(headers).toEqual({ "Content-Type": "application/json", "Cache-Control": "no-store" });
+    expect(JSON.parse(String(body))).toEqual({
+      __type: "Disabled",
+      message: "the extension is switched off",
+      remedy: expect.stringContaining("CROSS_ACCOUNT_SECRETS_ENABLED"),
+    });
+    expect(body).not.toContain(CANARY);
   });
 });

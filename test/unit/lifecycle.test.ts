@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCounters } from "../../extension/counters.ts";
 import { Failure, PublicError } from "../../extension/errors.ts";
-import { type Life, live, refuseInit } from "../../extension/lifecycle.ts";
+import { type Life, live, liveDisabled, refuseInit, toExitCode } from "../../extension/lifecycle.ts";
 import type { RoleCredentials } from "../../extension/role-credentials.ts";
 import type { SecretCache } from "../../extension/secret-cache.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
@@ -324,4 +324,151 @@ describe("an init that cannot go on", () => {
     expect(await refuseInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"])).toBe(1);
     expect(journal[2]).toBe("initError Extension.ConfigInvalid: one\ntwo");
   });
+});
+
+describe("SnapStart", () => {
+  const snapStart = { isSnapStart: true, source: { prefetchIds: ["app/a"] } } as const;
+
+  it.each(["serve", "fail"] as const)(
+    "has nothing fetched in init, which is over at once, INIT_ERROR being %s",
+    async (initError) => {
+      const { life, journal, events } = setUp(
+        { ...snapStart, initError },
+        { fetch: () => Promise.reject(denied()), untilShutdown: never },
+      );
+      void live(life);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(journal).toEqual(["listen", "listen: done", "register", "register: done", "untilShutdown"]);
+      expect(events()).toEqual(["info starting", "debug registered"]);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+
+  it("ends as any other life does", async () => {
+    const { life, journal } = setUp(snapStart);
+    expect(await live(life)).toBe(0);
+    expect(journal.slice(-3)).toEqual(["close within 300 ms", "close within 300 ms: done", "finish metrics"]);
+  });
+});
+
+describe("several sources", () => {
+  const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
+
+  it("are all fetched from in init, each with its own role, and named at the start", async () => {
+    const { life, journal, lines } = setUp();
+    const [part] = life.sources();
+    if (part === undefined) throw new Error("there is no source");
+    const other = { ...part.source, roleArn: OTHER_ROLE, home: { ...part.source.home, region: "us-east-1" } };
+    const sources = [
+      { ...part, source: { ...part.source, prefetchIds: ["app/a"] } },
+      { ...part, source: { ...other, prefetchIds: ["app/b"] } },
+    ] as const;
+    const config = { ...life.config, sources: [sources[0].source, sources[1].source] } as const;
+    expect(await live({ ...life, config, sources: () => sources })).toBe(0);
+    expect(journal.filter((entry) => entry.endsWith("ms"))).toEqual([
+      "assume role within 2500 ms",
+      "fetch app/a within 2500 ms",
+      "assume role within 2500 ms",
+      "fetch app/b within 2500 ms",
+      "close within 300 ms",
+    ]);
+    expect(lines[0]).toMatchObject({
+      event: "starting",
+      roleArn: ["arn:aws:iam::111111111111:role/SecretReader", OTHER_ROLE],
+      region: ["eu-west-1", "us-east-1"],
+    });
+  });
+
+  it("fail the init together where one of them fails, and INIT_ERROR is fail", async () => {
+    const { life, journal } = setUp({ initError: "fail" });
+    const [part] = life.sources();
+    if (part === undefined) throw new Error("there is no source");
+    const broken = { ...part, credentials: { ...part.credentials, get: () => Promise.reject(denied()) } };
+    expect(await live({ ...life, sources: () => [part, broken] })).toBe(1);
+    expect(journal.at(-1)).toBe("initError Extension.PrefetchFailed: AssumeRole was refused: done");
+  });
+});
+
+describe("the last metrics", () => {
+  it("are printed when all requests are answered, and before the summary, which is the last line", async () => {
+    const { life, journal, events } = setUp({}, { close: lasting(50) });
+    let linesBefore: readonly string[] = [];
+    const finish = () => {
+      journal.push("finish metrics");
+      linesBefore = events();
+    };
+    const exitCode = live({ ...life, metrics: { report() {}, finish } });
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await exitCode).toBe(0);
+    expect(journal.slice(-2)).toEqual(["close within 300 ms: done", "finish metrics"]);
+    expect(linesBefore).not.toContain("info shutdown");
+    expect(events().at(-1)).toBe("info shutdown");
+  });
+});
+
+describe("an extension that is switched off", () => {
+  it("listens, registers, and waits for SHUTDOWN: nothing else", async () => {
+    const { life, journal, lines } = setUp({}, { untilShutdown: lasting(1_000) });
+    const exitCode = liveDisabled(life);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(journal.at(-1)).toBe("untilShutdown");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await exitCode).toBe(0);
+    expect(journal).toEqual([
+      "listen",
+      "listen: done",
+      "register",
+      "register: done",
+      "untilShutdown",
+      "untilShutdown: done",
+      "close within 300 ms",
+      "close within 300 ms: done",
+    ]);
+    expect(lines).toEqual([
+      { level: "warn", event: "disabled", message: expect.stringContaining("CROSS_ACCOUNT_SECRETS_ENABLED is false") },
+    ]);
+  });
+
+  it("minds no port that is taken, and says so", async () => {
+    const listen = () => Promise.reject(new PublicError("port 2773 on 127.0.0.1 is taken"));
+    const { life, journal, lines } = setUp({}, { listen });
+    expect(await liveDisabled(life)).toBe(0);
+    expect(journal).toContain("register: done");
+    expect(journal.some((entry) => entry.startsWith("initError"))).toBe(false);
+    expect(lines.at(-1)).toEqual({
+      level: "warn",
+      event: "not-listening",
+      message: "port 2773 on 127.0.0.1 is taken",
+    });
+  });
+
+  it("repeats no words that are not ours", async () => {
+    const { life, lines } = setUp({}, { listen: () => Promise.reject(new Error(CANARY)) });
+    expect(await liveDisabled(life)).toBe(0);
+    expect(JSON.stringify(lines)).not.toContain(CANARY);
+  });
+});
+
+describe("the exit code", () => {
+  it.each([0, 1] as const)("is that of the life: %d", async (code) => {
+    const { life, lines } = setUp();
+    expect(await toExitCode(Promise.resolve(code), life.logger)).toBe(code);
+    expect(lines).toEqual([]);
+  });
+
+  it("is 1 for a life that fails, and the log says why", async () => {
+    const { life, lines } = setUp();
+    expect(await toExitCode(Promise.reject(new PublicError("event/next cannot be reached")), life.logger)).toBe(1);
+    expect(lines).toEqual([{ level: "error", event: "stopped", message: "event/next cannot be reached" }]);
+  });
+
+  it.each([new TypeError(CANARY), CANARY, undefined])(
+    "is 1 for a life that meets a bug, whose words are not repeated (%#)",
+    async (thrown) => {
+      const { life, lines } = setUp();
+      expect(await toExitCode(Promise.reject(thrown), life.logger)).toBe(1);
+      expect(lines).toMatchObject([{ level: "error", event: "stopped" }]);
+      expect(JSON.stringify(lines)).not.toContain(CANARY);
+    },
+  );
 });

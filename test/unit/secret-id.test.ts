@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { isCalled, isSecretId, mayBeSameSecret, toPlace, toRegion } from "../../extension/secret-id.ts";
+import {
+  inRegion,
+  isCalled,
+  isSecretId,
+  mayBeSameSecret,
+  toAccountId,
+  toPlace,
+  toRegion,
+} from "../../extension/secret-id.ts";
 
 const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
 const PARTIAL_ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database";
@@ -143,5 +151,31 @@ describe("the place of a secret", () => {
     [`${PREFIX}-AbCdEf`, there, ["-AbCdEf", ""]],
   ])("that is called %s is %s, and its name may be %j", (secretId, place, names) => {
     expect(toPlace(secretId, home)).toEqual({ place, names });
+  });
+});
+
+describe("the account of a secret", () => {
+  it("is in its ARN, whole or not, and in no name", () => {
+    expect([ARN, PARTIAL_ARN, "app/database"].map(toAccountId)).toEqual(["111111111111", "111111111111", undefined]);
+  });
+});
+
+describe("a secret in another region", () => {
+  it("has the same ARN but for the region", () => {
+    expect(inRegion(ARN, "us-gov-west-1")).toBe(ARN.replace("eu-west-1", "us-gov-west-1"));
+    expect(inRegion(PARTIAL_ARN, "us-east-1")).toBe(PARTIAL_ARN.replace("eu-west-1", "us-east-1"));
+    expect(toRegion(inRegion(ARN, "us-east-1"))).toBe("us-east-1");
+  });
+
+  it("keeps a name that holds the region's, and what is called by a name is called the same", () => {
+    const named = ARN.replace("app/database", "eu-west-1/database");
+    expect(inRegion(named, "us-east-1")).toBe(named.replace("secretsmanager:eu-west-1:", "secretsmanager:us-east-1:"));
+    expect(inRegion("eu-west-1/database", "us-east-1")).toBe("eu-west-1/database");
+  });
+
+  it("is the same secret again when it comes back", () => {
+    for (const secretId of [ARN, PARTIAL_ARN, "app/database"]) {
+      expect(inRegion(inRegion(secretId, "us-east-1"), "eu-west-1")).toBe(secretId);
+    }
   });
 });
