@@ -63,9 +63,12 @@ export async function getContainerCredentials({
   tokenFile,
 }: ContainerCredentials): Promise<AwsCredentials> {
   const { accessKeyId, secretAccessKey, sessionToken } = await fromHttp({
+    // An empty text is none; what is left out would be read from the function's environment.
+    awsContainerCredentialsRelativeUri: "",
     awsContainerCredentialsFullUri: uri,
-    ...(token === undefined ? {} : { awsContainerAuthorizationToken: token }),
-    ...(tokenFile === undefined ? {} : { awsContainerAuthorizationTokenFile: tokenFile }),
+    // The file goes before the token, as with the SDK, which would remark upon it on the function's output.
+    awsContainerAuthorizationToken: tokenFile === undefined ? (token ?? "") : "",
+    awsContainerAuthorizationTokenFile: tokenFile ?? "",
     maxRetries: 0,
     timeout: LONGEST_WAIT_MS,
   })();
