@@ -1,10 +1,11 @@
 import dns from "node:dns";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import net, { type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ContainerCredentials } from "../../extension/aws-environment.ts";
 import type { ClientOptions } from "../../extension/aws-sdk.ts";
 import { startLocalServer } from "../support/local-server.ts";
 import { refusalOf } from "../support/refusal-of.ts";
@@ -20,6 +21,8 @@ const answer: RequestListener = (request, response) => {
 };
 
 interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
 }
@@ -34,7 +37,7 @@ async function startAws(listener: RequestListener = answer) {
       body += chunk;
     });
     request.on("end", () => {
-      seen.push({ headers: request.headers, body });
+      seen.push({ method: request.method, url: request.url, headers: request.headers, body });
       listener(request, response);
     });
   });
@@ -55,12 +58,14 @@ const toOptions = (overrides: Partial<ClientOptions> = {}): ClientOptions => ({
 /** A copy of its own, which knows nothing yet of AWS's clock. */
 async function loadAwsSdk() {
   vi.resetModules();
-  const { assumeRole, getSecretValue } = await import("../../extension/aws-sdk.ts");
+  const { assumeRole, getSecretValue, getContainerCredentials } = await import("../../extension/aws-sdk.ts");
   const role = { RoleArn: "arn:aws:iam::111111111111:role/SecretReader", RoleSessionName: "my-function" };
   return {
     assumeRole: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) => assumeRole(role, options, signal),
     getSecretValue: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) =>
       getSecretValue({ SecretId: "name" }, options, signal),
+    getContainerCredentials: (containerCredentials: Partial<ContainerCredentials> & { readonly uri: string }) =>
+      getContainerCredentials({ token: undefined, tokenFile: undefined, ...containerCredentials }),
   };
 }
 
@@ -131,7 +136,7 @@ describe("a call", () => {
       await awsSdk[operation](toOptions({ endpoint: aws.url }));
       expect(hostile.seen).toHaveLength(0);
       expect(aws.seen).toHaveLength(1);
-      const { headers, body } = aws.seen[0] ?? { headers: {}, body: "" };
+      const { headers = {}, body } = aws.seen[0] ?? {};
       const service = operation === "assumeRole" ? "sts" : "secretsmanager";
       expect(headers.authorization).toMatch(
         new RegExp(`^AWS4-HMAC-SHA256 Credential=ASIAOURS/\\d{8}/eu-west-1/${service}/aws4_request, `),
@@ -274,6 +279,142 @@ describe("a connection", () => {
       Error,
     );
     expect(aws.sockets).toEqual([]);
+  });
+});
+
+describe("container credentials", () => {
+  const PATH = "/2021-04-23/credentials?of=the+function";
+  const CREDENTIALS = {
+    AccessKeyId: "ASIACONTAINER",
+    SecretAccessKey: "container-key",
+    Token: "container-token",
+    Expiration: "2126-01-01T01:00:00Z",
+  };
+
+  /** An endpoint, as Lambda has one under SnapStart, that answers so. */
+  const startEndpoint = (body: unknown = CREDENTIALS, status = 200) =>
+    startAws((_, response) => response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body)));
+
+  it("are asked for by GET at the whole URL, with the token as it stands", async () => {
+    const endpoint = await startEndpoint();
+    const { getContainerCredentials } = await loadAwsSdk();
+    expect(await getContainerCredentials({ uri: endpoint.url + PATH, token: "Basic dG9rZW4=" })).toEqual({
+      accessKeyId: "ASIACONTAINER",
+      secretAccessKey: "container-key",
+      sessionToken: "container-token",
+    });
+    expect(endpoint.seen).toHaveLength(1);
+    expect(endpoint.seen[0]).toMatchObject({
+      method: "GET",
+      url: "/2021-04-23/credentials?of=the%20function",
+      headers: { authorization: "Basic dG9rZW4=" },
+    });
+  });
+
+  it("are asked for with the token of a file, read anew each time, where there is one", async () => {
+    const endpoint = await startEndpoint();
+    const folder = mkdtempSync(join(tmpdir(), "container-token-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const tokenFile = join(folder, "token");
+    const { getContainerCredentials } = await loadAwsSdk();
+    for (const text of ["first", "second"]) {
+      writeFileSync(tokenFile, text);
+      await getContainerCredentials({ uri: endpoint.url, tokenFile });
+    }
+    expect(endpoint.seen.map(({ headers }) => headers.authorization)).toEqual(["first", "second"]);
+  });
+
+  it("are asked for without a token where there is none, and of nobody else, whatever the environment says", async () => {
+    const hostile = await startEndpoint();
+    const endpoint = await startEndpoint();
+    vi.stubEnv("HOME", createHostileHome(hostile.url));
+    vi.stubEnv("AWS_CONTAINER_CREDENTIALS_FULL_URI", hostile.url);
+    vi.stubEnv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/hostile");
+    vi.stubEnv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "evil");
+    vi.stubEnv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nowhere/evil");
+    const { getContainerCredentials } = await loadAwsSdk();
+    expect(await getContainerCredentials({ uri: endpoint.url })).toMatchObject({ accessKeyId: "ASIACONTAINER" });
+    expect(endpoint.seen.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+    expect(hostile.seen).toEqual([]);
+  });
+
+  it("of a token and a file have the file's, and nothing is said about it on the function's output", async () => {
+    const endpoint = await startEndpoint();
+    const folder = mkdtempSync(join(tmpdir(), "container-token-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "token"), "in-file");
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const { getContainerCredentials } = await loadAwsSdk();
+    await getContainerCredentials({ uri: endpoint.url, token: "as-it-stands", tokenFile: join(folder, "token") });
+    expect(endpoint.seen.map(({ headers }) => headers.authorization)).toEqual(["in-file"]);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, unknown, number]>([
+    ["the token is refused", { Code: "AccessDenied", Message: "no" }, 403],
+    ["the endpoint is none", "not found", 404],
+    ["the endpoint fails", "", 500],
+    ["the answer is empty", "", 200],
+    ["the answer is no JSON", "<html>", 200],
+    ["the answer is JSON, and no object", "null", 200],
+    ["the answer has no key", { ...CREDENTIALS, SecretAccessKey: undefined }, 200],
+    ["the answer has no token", { ...CREDENTIALS, Token: null }, 200],
+    ["the answer has a number for a key id", { ...CREDENTIALS, AccessKeyId: 1 }, 200],
+    ["the answer has no end that is one", { ...CREDENTIALS, Expiration: "soon" }, 200],
+    ["the answer is another place", "", 302],
+  ])("are none where %s, after one try", async (_, body, status) => {
+    const endpoint = await startEndpoint(body, status);
+    const { getContainerCredentials } = await loadAwsSdk();
+    expect(await refusalOf(getContainerCredentials({ uri: endpoint.url, token: "t" }))).toMatchObject({
+      message: expect.not.stringMatching(/^it did not fail$/),
+    });
+    expect(endpoint.seen).toHaveLength(1);
+  });
+
+  it("are none where nobody listens, and where the token's file is not there, which nobody is asked for", async () => {
+    const endpoint = await startEndpoint();
+    const { getContainerCredentials } = await loadAwsSdk();
+    const none = expect.not.stringMatching(/^it did not fail$/);
+    const noFile = { uri: endpoint.url, tokenFile: "/nowhere/token" };
+    expect(await refusalOf(getContainerCredentials(noFile))).toMatchObject({ message: none });
+    expect(endpoint.seen).toEqual([]);
+    await new Promise((resolve) => endpoint.server.close(resolve));
+    expect(await refusalOf(getContainerCredentials({ uri: endpoint.url }))).toMatchObject({ message: none });
+  });
+
+  it.each([
+    "http://example.com/credentials",
+    "http://10.0.0.1/credentials",
+    "http://169.254.169.254/latest/meta-data",
+    "http://127.0.0.1.example.com/credentials",
+    "http://127.0.0.1@example.com/credentials",
+    "http://localhost.example.com/credentials",
+    "http://[2001:db8::1]/credentials",
+    "http://",
+    "http://:80",
+  ])("are not asked for in plain text elsewhere, which would give the token away: %s", async (uri) => {
+    const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
+      const callback = args.at(-1) as (error: Error) => void;
+      callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
+    }) as typeof dns.lookup);
+    const connect = vi.spyOn(net.Socket.prototype, "connect").mockImplementation(() => {
+      throw new Error("a connection was made");
+    });
+    const { getContainerCredentials } = await loadAwsSdk();
+    expect(await refusalOf(getContainerCredentials({ uri, token: "CANARY" }))).toMatchObject({
+      message: expect.stringMatching(/URL/),
+    });
+    expect(lookup).not.toHaveBeenCalled();
+    expect(connect).not.toHaveBeenCalled();
+  });
+
+  it("come over a connection that is closed after them", async () => {
+    const endpoint = await startEndpoint();
+    const { getContainerCredentials } = await loadAwsSdk();
+    await getContainerCredentials({ uri: endpoint.url });
+    await getContainerCredentials({ uri: endpoint.url });
+    expect(endpoint.sockets).toHaveLength(2);
+    await Promise.all(endpoint.sockets.map(isClosed));
   });
 });
 
