@@ -60,12 +60,19 @@ const failInTime = ({ deadlineEpochMs, fail }: Fetch) =>
   setTimeout(() => fail(new Failure("timeout", "too late")), deadlineEpochMs - Date.now());
 
 /** A cache with a clock that stands still. Each fetch is under way until the test answers it. */
-function setUp({ ttlMs = TTL_MS, maxStaleMs = MAX_STALE_MS, cacheSize = 1_000, random = 0 } = {}) {
+function setUp({
+  ttlMs = TTL_MS,
+  maxStaleMs = MAX_STALE_MS,
+  cacheSize = 1_000,
+  random = 0,
+  sources = 1,
+  secretString = "s3cret",
+} = {}) {
   const counters = createCounters();
   const fetches: Fetch[] = [];
   const cache = createSecretCache({
     source: SOURCE,
-    config: { sources: [SOURCE], ttlMs, maxStaleMs, cacheSize, timeoutMs: TIMEOUT_MS },
+    config: { sources: Array.from({ length: sources }), ttlMs, maxStaleMs, cacheSize, timeoutMs: TIMEOUT_MS },
     policyOf: toPolicy,
     counters,
     now: Date.now,
@@ -76,7 +83,7 @@ function setUp({ ttlMs = TTL_MS, maxStaleMs = MAX_STALE_MS, cacheSize = 1_000, r
           query,
           deadlineEpochMs,
           answer: (versionId, name = toName(query.secretId), arn = toArn(name)) =>
-            resolve(toValue(versionId, name, arn)),
+            resolve({ ...toValue(versionId, name, arn), secretString }),
           fail: reject,
         });
       }),
@@ -258,6 +265,39 @@ describe("a cache with room for some", () => {
     await refresh;
     expect(await read("none", A)).toBe("a1");
     expect(await read("none", B)).toBe("b2");
+  });
+});
+
+describe("the caches of several sources", () => {
+  /** How many of these many secrets, fetched one after the other, are still at hand. */
+  async function countKept(settings: Parameters<typeof setUp>[0], secrets: number): Promise<number> {
+    const { read } = setUp(settings);
+    for (let nth = 0; nth < secrets; nth += 1) await read("v1", { secretId: `secret/${nth}` });
+    let kept = 0;
+    // The last ones first, so that what is fetched anew takes the place of nothing that is still to be looked for.
+    for (let nth = secrets - 1; nth >= 0; nth -= 1) {
+      if ((await read("v2", { secretId: `secret/${nth}` })) === "v2") break;
+      kept += 1;
+    }
+    return kept;
+  }
+
+  it.each([
+    [1, 10, 10],
+    [2, 10, 5],
+    [3, 10, 4],
+    [20, 1, 1],
+    [20, 0, 0],
+  ])("share its size: %d of them, with CACHE_SIZE %d, keep %d each", async (sources, cacheSize, kept) => {
+    expect(await countKept({ sources, cacheSize }, 12)).toBe(kept);
+  });
+
+  it.each([
+    [1, 8],
+    [2, 4],
+    [8, 1],
+  ])("share 8 MiB: %d of them keep %d MiB each", async (sources, kept) => {
+    expect(await countKept({ sources, secretString: "x".repeat(1_048_576) }, 12)).toBe(kept);
   });
 });
 
