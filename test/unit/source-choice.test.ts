@@ -179,7 +179,7 @@ describe("what AWS answered", () => {
   });
 
   it("is refused though another source has it configured: that one was not asked", () => {
-    const sources = [toSource(OF_A, ["app"]), toSource(OF_B, ["app-secret"])];
+    const sources = [toSource(OF_A, ["app"]), toSource(OF_B, [toArn("app-secret")])];
     const ask: Ask = { secretId: toPartialArn("app-secret"), allow: "configured", roleArn: OF_A };
     expect(() => choose(ask, sources).expectAllowed(answered)).toThrow(
       expect.objectContaining({ code: "not-allowed" }),
