@@ -1,0 +1,123 @@
+/**
+ * A clock that stands still while code runs, and leaps to the next thing that is due. What is due in the same
+ * millisecond runs in the order in which it was scheduled, so that two runs are the same.
+ */
+export interface Clock {
+  /** Milliseconds since 1970, as Date.now gives them. */
+  readonly now: () => number;
+  readonly schedule: (inMs: number, run: () => void) => Scheduled;
+  readonly pause: (ms: number) => Promise<void>;
+  /** Runs all that is due until then; before each leap, every promise has come to rest. */
+  readonly runUntil: (epochMs: number) => Promise<void>;
+}
+
+export interface Scheduled {
+  readonly atEpochMs: number;
+  readonly order: number;
+  /** Undefined once it is cancelled. */
+  run: (() => void) | undefined;
+}
+
+export function createClock(startEpochMs: number): Clock {
+  let nowEpochMs = startEpochMs;
+  let order = 0;
+  const queue = createQueue();
+
+  function schedule(inMs: number, run: () => void): Scheduled {
+    order += 1;
+    const scheduled = { atEpochMs: nowEpochMs + Math.max(0, Math.round(inMs)), order, run };
+    queue.push(scheduled);
+    return scheduled;
+  }
+
+  /** All that is due at the next point in time. */
+  function leap(untilEpochMs: number): boolean {
+    const first = queue.first();
+    if (first === undefined || first.atEpochMs > untilEpochMs) return false;
+    nowEpochMs = first.atEpochMs;
+    while (queue.first()?.atEpochMs === nowEpochMs) queue.shift()?.run?.();
+    return true;
+  }
+
+  return {
+    now: () => nowEpochMs,
+    schedule,
+    pause: (ms) => new Promise((resolve) => void schedule(ms, resolve)),
+    runUntil: (untilEpochMs) =>
+      new Promise((resolve, reject) => {
+        // Node empties its queue of promises between two immediates.
+        const step = () => {
+          try {
+            if (leap(untilEpochMs)) return void setImmediate(step);
+            nowEpochMs = Math.max(nowEpochMs, untilEpochMs);
+            resolve();
+          } catch (error) {
+            reject(error);
+          }
+        };
+        setImmediate(step);
+      }),
+  };
+}
+
+/**
+ * deadline.ts bounds its waits by the global setTimeout, and must go on doing so in real life: while `work` is under way,
+ * the global one is the clock's. A real timer would fire when this machine is slow, and not when the answer is.
+ */
+export async function withTimersOf<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
+  const { setTimeout, clearTimeout } = globalThis;
+  const schedule = (run: () => void, ms = 0) => clock.schedule(Math.max(1, ms), run);
+  const cancel = (scheduled: Scheduled | undefined) => {
+    if (scheduled !== undefined) scheduled.run = undefined;
+  };
+  globalThis.setTimeout = schedule as unknown as typeof setTimeout;
+  globalThis.clearTimeout = cancel as unknown as typeof clearTimeout;
+  try {
+    return await work();
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+}
+
+/** A binary heap: the earliest first. */
+function createQueue() {
+  const heap: Scheduled[] = [];
+  const isBefore = (a: Scheduled, b: Scheduled) =>
+    a.atEpochMs < b.atEpochMs || (a.atEpochMs === b.atEpochMs && a.order < b.order);
+
+  return {
+    first: (): Scheduled | undefined => heap[0],
+    push(scheduled: Scheduled): void {
+      let index = heap.push(scheduled) - 1;
+      while (index > 0) {
+        const parentIndex = (index - 1) >> 1;
+        const parent = heap[parentIndex];
+        if (parent === undefined || isBefore(parent, scheduled)) break;
+        heap[index] = parent;
+        index = parentIndex;
+      }
+      heap[index] = scheduled;
+    },
+    shift(): Scheduled | undefined {
+      const first = heap[0];
+      const last = heap.pop();
+      if (last === undefined || heap.length === 0) return first;
+      let index = 0;
+      for (;;) {
+        let childIndex = 2 * index + 1;
+        let child = heap[childIndex];
+        if (child === undefined) break;
+        const right = heap[childIndex + 1];
+        if (right !== undefined && isBefore(right, child)) {
+          child = right;
+          childIndex += 1;
+        }
+        if (isBefore(last, child)) break;
+        heap[index] = child;
+        index = childIndex;
+      }
+      heap[index] = last;
+      return first;
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/** One execution environment's extension, put together as main.ts does it, from the code that is shipped. */
+import { createAwsCaller } from "../../extension/aws-call.ts";
+import { type Config, parseConfig } from "../../extension/config.ts";
+import { createCounters } from "../../extension/counters.ts";
+import { toPolicy } from "../../extension/error-reply.ts";
+import { createLogger } from "../../extension/logger.ts";
+import { createRoleCredentials, type RoleCredentials } from "../../extension/role-credentials.ts";
+import { createSecretCache, type SecretCache } from "../../extension/secret-cache.ts";
+import { createSecretsManager } from "../../extension/secrets-manager.ts";
+import { type Aws, SECRET_NAME } from "./aws.ts";
+import type { Clock } from "./clock.ts";
+
+export interface Extension {
+  readonly credentials: RoleCredentials;
+  readonly cache: SecretCache;
+}
+
+/** What a function has to set, and else the defaults. */
+export function createConfig(): Config {
+  const { config, problems } = parseConfig(
+    {
+      CROSS_ACCOUNT_SECRETS_ROLE_ARN: "arn:aws:iam::111111111111:role/SecretReader",
+      CROSS_ACCOUNT_SECRETS_SECRET_IDS: SECRET_NAME,
+      AWS_REGION: "eu-west-1",
+      AWS_ACCESS_KEY_ID: "ASIAEXAMPLE",
+      AWS_SECRET_ACCESS_KEY: "secret",
+      AWS_SESSION_TOKEN: "token",
+    },
+    () => "",
+  );
+  if (config === undefined) throw new Error(problems.join("\n"));
+  return config;
+}
+
+export function createExtension(parts: {
+  readonly config: Config;
+  readonly aws: Aws;
+  readonly clock: Clock;
+  readonly random: () => number;
+}): Extension {
+  const { config, aws, clock, random } = parts;
+  const { now, pause } = clock;
+  // Of errors there is but one: a bug.
+  const logger = createLogger({ level: "error", now, write: (line) => console.error(line.trimEnd()) });
+  const callAws = createAwsCaller({ logger, now, random, pause });
+  const loadAwsSdk = async () => aws.sdk;
+  const shared = { config, callAws, loadAwsSdk, version: "simulated", counters: createCounters(), logger, now, random };
+  const credentials = createRoleCredentials(shared);
+  const secretsManager = createSecretsManager({ ...shared, credentials });
+  const cache = createSecretCache({ ...shared, fetch: secretsManager.getSecretValue, policyOf: toPolicy });
+  return { credentials, cache };
+}
