@@ -40,7 +40,10 @@ export function createAws(parts: {
   readonly onCall: (operation: Operation, isThrottled: boolean) => void;
 }): Aws {
   const { clock, random, onCall } = parts;
-  const buckets = { AssumeRole: createBucket("AssumeRole", clock), GetSecretValue: createBucket("GetSecretValue", clock) };
+  const buckets = {
+    AssumeRole: createBucket("AssumeRole", clock),
+    GetSecretValue: createBucket("GetSecretValue", clock),
+  };
   const latency = () => clock.pause(LATENCY_MS.least + (LATENCY_MS.most - LATENCY_MS.least) * random());
 
   async function receive(operation: Operation, signal: AbortSignal): Promise<void> {
@@ -56,7 +59,9 @@ export function createAws(parts: {
   async function fail(signal: AbortSignal): Promise<never> {
     const kind = random();
     if (kind < 0.2) {
-      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new DOMException("", "AbortError"))));
+      await new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(new DOMException("", "AbortError"))),
+      );
     }
     await latency();
     if (kind < 0.6) throw toSdkError("InternalFailure", 500);

@@ -4,13 +4,14 @@ import { createClock, withTimersOf } from "./clock.ts";
 import { createConfig } from "./extension.ts";
 import { startFleet } from "./fleet.ts";
 import { createRandom } from "./random.ts";
-import type { Scenario } from "./scenarios.ts";
+import { type Scenario, toText } from "./scenarios.ts";
 import { count, createTally, type Tally } from "./tally.ts";
 
+/** Can be sent from one thread to another. */
 export interface Result {
-  readonly scenario: Scenario;
-  /** At once. */
-  readonly environments: number;
+  readonly name: string;
+  readonly title: string;
+  readonly turns: readonly { readonly atS: number; readonly label: string }[];
   readonly tally: Tally;
   readonly findings: readonly string[];
 }
@@ -47,7 +48,9 @@ export async function simulate(scenario: Scenario, wishes: { environments: numbe
     clock,
     random: random(),
     extensionRandom: random(),
-    onStart: () => void (tally.environments += 1),
+    onStart() {
+      tally.environments += 1;
+    },
     onInvocation: () => count(tally.invocations, atS()),
     onReading(reading) {
       count(tally.reads[reading.outcome], atS());
@@ -62,5 +65,11 @@ export async function simulate(scenario: Scenario, wishes: { environments: numbe
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
-  return { scenario, environments, tally, findings: watch.toFindings(tally) };
+  return {
+    name: scenario.name,
+    title: scenario.toTitle(toText(environments)),
+    turns: scenario.turns.map(({ atS, label }) => ({ atS, label })),
+    tally,
+    findings: watch.toFindings(tally),
+  };
 }

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly name: string;
   /** What is told of it; `environments` are those at once. */
   readonly toTitle: (environments: string) => string;
+  /** How long it takes, beside the others. */
+  readonly cost: number;
   /** Of the environments that are asked for, how many there are at once. */
   readonly share: number;
   readonly areNew: boolean;
@@ -36,6 +38,7 @@ const HOUR_S = 3_600;
 /** Lambda starts 1,000 an hour for each function in 10 s: https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html */
 const burst: Scenario = {
   name: "burst",
+  cost: 13,
   toTitle: (environments) =>
     `Cold-start burst: ${environments} environments start within 10 s, as fast as Lambda starts those of one function for each 1,000`,
   share: 1,
@@ -48,7 +51,8 @@ const burst: Scenario = {
     const hadAfterS = createFirsts();
     return {
       see({ environment, outcome }, atS) {
-        if (outcome !== "failed") hadAfterS.add(environment.number, atS - (environment.startedAtEpochMs - startEpochMs) / 1_000);
+        if (outcome !== "failed")
+          hadAfterS.add(environment.number, atS - (environment.startedAtEpochMs - startEpochMs) / 1_000);
       },
       toFindings: ({ calls }) => [
         `an environment's first good read comes ${toSpread(hadAfterS.all())} after its start`,
@@ -60,8 +64,9 @@ const burst: Scenario = {
 
 const day: Scenario = {
   name: "day",
+  cost: 11,
   toTitle: (environments) => `Steady day: ${environments} environments at once, each invoked once a minute, for 24 h`,
-  share: 0.1,
+  share: 0.05,
   areNew: false,
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: MINUTE_S,
@@ -79,6 +84,7 @@ const day: Scenario = {
 const ROTATION_S = 2 * MINUTE_S;
 const rotation: Scenario = {
   name: "rotation",
+  cost: 8,
   toTitle: (environments) =>
     `Rotation: ${environments} environments, each invoked every 5 s; AWSCURRENT moves, and the old version is refused at once`,
   share: 1,
@@ -94,7 +100,8 @@ const rotation: Scenario = {
       see({ environment, outcome, versionId, wasRefused }, atS) {
         if (wasRefused) refused += 1;
         const isOld = (environment.startedAtEpochMs - startEpochMs) / 1_000 < ROTATION_S;
-        if (isOld && outcome === "served" && versionId === "version-2") hadAfterS.add(environment.number, atS - ROTATION_S);
+        if (isOld && outcome === "served" && versionId === "version-2")
+          hadAfterS.add(environment.number, atS - ROTATION_S);
       },
       toFindings: ({ calls }) => [
         `an environment has the new version ${toSpread(hadAfterS.all())} after the rotation, at its first invocation or the next`,
@@ -108,9 +115,10 @@ const rotation: Scenario = {
 const OUTAGE_S = 15 * MINUTE_S;
 const outage: Scenario = {
   name: "outage",
+  cost: 27,
   toTitle: (environments) =>
     `Outage: ${environments} environments, each invoked every 20 s; for an hour both services answer 5xx, refuse to connect, or hang`,
-  share: 0.5,
+  share: 0.15,
   areNew: false,
   startWithinS: 10 * MINUTE_S,
   meanIntervalS: 20,
@@ -148,9 +156,10 @@ const outage: Scenario = {
 const DENIAL_S = 10 * MINUTE_S;
 const denial: Scenario = {
   name: "denial",
+  cost: 15,
   toTitle: (environments) =>
     `Bad deployment: ${environments} environments, each invoked every 20 s; the role may not read the secret for 10 minutes`,
-  share: 1,
+  share: 0.5,
   areNew: false,
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: 20,
