@@ -2,11 +2,15 @@
 import { type Operation, quotas } from "./aws.ts";
 import type { Result } from "./run.ts";
 import { toText } from "./scenarios.ts";
-import { operations, type Seconds, toPeak, toTotal } from "./tally.ts";
+import { operations, type Seconds, type Tally, toGuideCalls, toPeak, toTotal } from "./tally.ts";
 
 const PANEL = { width: 440, height: 120 };
-const MARGIN = { left: 62, top: 74, between: 68, right: 20 };
-const ROW = { heading: 36, height: PANEL.height + 88 };
+const MARGIN = { left: 56, top: 74, between: 104, right: 58 };
+const ROW = { heading: 36, height: PANEL.height + 80 };
+const SERVICES: Record<Operation, string> = {
+  AssumeRole: "STS AssumeRole",
+  GetSecretValue: "Secrets Manager GetSecretValue",
+};
 const BINS = 220;
 /** What is below is drawn there: a logarithm has no zero. */
 const FLOOR_PER_SECOND = 0.1;
@@ -50,34 +54,24 @@ function toLegend(): string[] {
   return [
     ...entry(MARGIN.left, "layer", "this layer"),
     ...entry(MARGIN.left + 120, "guide", "the guide's code: both calls in every invocation"),
-    ...entry(MARGIN.left + 410, "quota", "AWS's default quota"),
-    text(MARGIN.left + 570, 50, "lines: means, shades: up to the busiest second"),
+    ...entry(MARGIN.left + 440, "quota", "AWS's default quota"),
+    text(MARGIN.left + 620, 50, "lines: means, shades: up to the busiest second"),
   ];
 }
 
 function toRow({ title, tally, turns }: Result, y: number): string {
-  const [most] = [
-    ...operations.flatMap((operation) => [toPeak(tally.calls[operation]), quotas[operation]]),
-    toPeak(tally.invocations),
-  ].sort((a, b) => b - a);
-  const scale: Scale = {
-    toX: (atS) => (atS / tally.durationS) * PANEL.width,
-    toY: (perSecond) => {
-      const part = Math.log10(Math.max(perSecond, FLOOR_PER_SECOND) / FLOOR_PER_SECOND) / toDecades(most ?? 1);
-      return PANEL.height * (1 - part);
-    },
-    decades: toDecades(most ?? 1),
-    durationS: tally.durationS,
-  };
+  const guides = toGuideCalls(tally);
+  const scale = toScale(tally);
   const panels = operations.map((operation, index) => {
-    const x = MARGIN.left + index * (PANEL.width + MARGIN.between);
+    const [ours, others] = [tally.calls[operation], guides[operation]];
+    const peaks = `peak ${toText(toPeak(ours))}/s, the guide's ${toText(toPeak(others))}/s`;
     return [
-      `<g transform="translate(${x} ${y + ROW.heading})">`,
-      text(0, -7, operation === "AssumeRole" ? "STS AssumeRole" : "Secrets Manager GetSecretValue"),
+      `<g transform="translate(${MARGIN.left + index * (PANEL.width + MARGIN.between)} ${y + ROW.heading})">`,
+      text(0, -7, `${SERVICES[operation]}: ${peaks}`),
       ...toGrid(scale),
       ...turns.flatMap(({ atS, label }) => toTurn(scale.toX(atS), label)),
-      ...toCurve("guide", tally.invocations, scale),
-      ...toCurve("layer", tally.calls[operation], scale),
+      ...toCurve("guide", others, scale),
+      ...toCurve("layer", ours, scale),
       ...toQuota(operation, scale),
       `<path class="axis" d="M0 0V${PANEL.height}H${PANEL.width}"/>`,
       "</g>",
@@ -93,8 +87,19 @@ interface Scale {
   readonly durationS: number;
 }
 
-/** Whole ones, from the floor to above the most. */
-const toDecades = (most: number): number => Math.floor(Math.log10(most / FLOOR_PER_SECOND)) + 1;
+/** Of whole decades, from the floor to above all that is to be shown. */
+function toScale(tally: Tally): Scale {
+  const { durationS, calls, invocations } = tally;
+  const peaks = [...Object.values(calls), invocations].map((seconds) => toPeak(seconds));
+  const decades = Math.floor(Math.log10(Math.max(...peaks, ...Object.values(quotas)) / FLOOR_PER_SECOND)) + 1;
+  const toDecade = (perSecond: number) => Math.log10(Math.max(perSecond, FLOOR_PER_SECOND) / FLOOR_PER_SECOND);
+  return {
+    toX: (atS) => (atS / durationS) * PANEL.width,
+    toY: (perSecond) => PANEL.height * (1 - toDecade(perSecond) / decades),
+    decades,
+    durationS,
+  };
+}
 
 function toGrid({ toX, toY, decades, durationS }: Scale): string[] {
   const values = Array.from({ length: decades + 1 }, (_, decade) => FLOOR_PER_SECOND * 10 ** decade);
@@ -128,17 +133,14 @@ function toCurve(kind: string, seconds: Seconds, { toX, toY, durationS }: Scale)
 }
 
 function toTurn(x: number, label: string): string[] {
-  return [
-    `<line class="turn" x1="${round(x)}" y1="0" x2="${round(x)}" y2="${PANEL.height}"/>`,
-    text(x + 3, PANEL.height - 5, label),
-  ];
+  return [`<line class="turn" x1="${round(x)}" y1="0" x2="${round(x)}" y2="${PANEL.height}"/>`, text(x + 4, 11, label)];
 }
 
 function toQuota(operation: Operation, { toY }: Scale): string[] {
   const y = round(toY(quotas[operation]));
   return [
     `<line class="quota" x1="0" y1="${y}" x2="${PANEL.width}" y2="${y}"/>`,
-    text(PANEL.width - 3, y - 4, `quota ${toText(quotas[operation])}/s`, "quota-text", "end"),
+    text(PANEL.width + 5, y + 4, `${toText(quotas[operation])}/s`, "quota-text"),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { type Operation, quotas } from "./aws.ts";
 import type { Result } from "./run.ts";
 import { toText } from "./scenarios.ts";
-import { operations, outcomes, type Seconds, toPeak, toTotal } from "./tally.ts";
+import { operations, outcomes, type Tally, toGuideCalls, toPeak, toTotal } from "./tally.ts";
 
 /** What the columns are, once. */
 export const LEGEND = `layer   the calls of this repository's code, those that were throttled included
@@ -17,7 +17,7 @@ peak    of calls within one second of the clock`;
 const COLUMNS = ["layer", "guide", "guide/layer", "quota", "layer/quota"];
 
 export function toReport({ title, tally, findings }: Result): string {
-  const rows = operations.flatMap((operation) => toRows(operation, tally.calls[operation], tally));
+  const rows = operations.flatMap((operation) => toRows(operation, tally));
   const reads = toTotal(tally.invocations);
   const shares = outcomes.map((outcome) => {
     const total = toTotal(tally.reads[outcome]);
@@ -33,15 +33,12 @@ export function toReport({ title, tally, findings }: Result): string {
   ].join("\n");
 }
 
-function toRows(
-  operation: Operation,
-  calls: Seconds,
-  { durationS, invocations, throttled }: Result["tally"],
-): string[] {
+function toRows(operation: Operation, tally: Tally): string[] {
+  const { durationS, calls, throttled } = tally;
+  const [ours, guides] = [calls[operation], toGuideCalls(tally)[operation]];
   const quota = quotas[operation];
-  const peak = toPeak(calls);
-  const [total, guideTotal] = [toTotal(calls), toTotal(invocations)];
-  const guidePeak = toPeak(invocations);
+  const [peak, guidePeak] = [toPeak(ours), toPeak(guides)];
+  const [total, guideTotal] = [toTotal(ours), toTotal(guides)];
   return [
     toLine(operation, "peak/s", [
       toText(peak),

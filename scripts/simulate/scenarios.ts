@@ -38,14 +38,14 @@ const HOUR_S = 3_600;
 /** Lambda starts 1,000 an hour for each function in 10 s: https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html */
 const burst: Scenario = {
   name: "burst",
-  cost: 13,
+  cost: 8,
   toTitle: (environments) =>
     `Cold-start burst: ${environments} environments start within 10 s, as fast as Lambda starts those of one function for each 1,000`,
   share: 1,
   areNew: true,
   startWithinS: 10,
   meanIntervalS: 15,
-  durationS: 10 * MINUTE_S,
+  durationS: 6 * MINUTE_S,
   turns: [],
   watch: (_config, startEpochMs) => {
     const hadAfterS = createFirsts();
@@ -64,9 +64,9 @@ const burst: Scenario = {
 
 const day: Scenario = {
   name: "day",
-  cost: 11,
+  cost: 13,
   toTitle: (environments) => `Steady day: ${environments} environments at once, each invoked once a minute, for 24 h`,
-  share: 0.05,
+  share: 0.04,
   areNew: false,
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: MINUTE_S,
@@ -81,17 +81,17 @@ const day: Scenario = {
   }),
 };
 
-const ROTATION_S = 2 * MINUTE_S;
+const ROTATION_S = 105;
 const rotation: Scenario = {
   name: "rotation",
-  cost: 8,
+  cost: 6,
   toTitle: (environments) =>
     `Rotation: ${environments} environments, each invoked every 5 s; AWSCURRENT moves, and the old version is refused at once`,
   share: 1,
   areNew: false,
   startWithinS: 1.5 * MINUTE_S,
   meanIntervalS: 5,
-  durationS: 4 * MINUTE_S,
+  durationS: 3 * MINUTE_S,
   turns: [{ atS: ROTATION_S, label: "rotation", turn: (aws) => void Object.assign(aws, { versionId: "version-2" }) }],
   watch: (_config, startEpochMs) => {
     const hadAfterS = createFirsts();
@@ -115,10 +115,10 @@ const rotation: Scenario = {
 const OUTAGE_S = 15 * MINUTE_S;
 const outage: Scenario = {
   name: "outage",
-  cost: 27,
+  cost: 20,
   toTitle: (environments) =>
     `Outage: ${environments} environments, each invoked every 20 s; for an hour both services answer 5xx, refuse to connect, or hang`,
-  share: 0.15,
+  share: 0.1,
   areNew: false,
   startWithinS: 10 * MINUTE_S,
   meanIntervalS: 20,
@@ -153,37 +153,37 @@ const outage: Scenario = {
   },
 };
 
-const DENIAL_S = 10 * MINUTE_S;
+const DENIAL_S = 8 * MINUTE_S;
+const ALLOWED_S = DENIAL_S + 10 * MINUTE_S;
 const denial: Scenario = {
   name: "denial",
-  cost: 15,
+  cost: 12,
   toTitle: (environments) =>
     `Bad deployment: ${environments} environments, each invoked every 20 s; the role may not read the secret for 10 minutes`,
   share: 0.5,
   areNew: false,
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: 20,
-  durationS: DENIAL_S + 15 * MINUTE_S,
+  durationS: ALLOWED_S + 5 * MINUTE_S,
   turns: [
     { atS: DENIAL_S, label: "denied", turn: (aws) => void Object.assign(aws, { condition: "denying" }) },
-    { atS: 2 * DENIAL_S, label: "allowed", turn: (aws) => void Object.assign(aws, { condition: "well" }) },
+    { atS: ALLOWED_S, label: "allowed", turn: (aws) => void Object.assign(aws, { condition: "well" }) },
   ],
   watch: (_config, startEpochMs) => {
-    const overS = 2 * DENIAL_S;
     const wellAfterS = createFirsts();
     const denied = new Set<number>();
     let servedAfterDenial = 0;
     return {
       see({ environment, outcome }, atS) {
         const { number, startedAtEpochMs } = environment;
-        const isDenying = atS >= DENIAL_S && atS < overS;
+        const isDenying = atS >= DENIAL_S && atS < ALLOWED_S;
         if (isDenying && outcome === "failed") denied.add(number);
         if (isDenying && outcome !== "failed" && denied.has(number)) servedAfterDenial += 1;
-        const isOld = (startedAtEpochMs - startEpochMs) / 1_000 < overS;
-        if (atS >= overS && isOld && outcome === "served") wellAfterS.add(number, atS - overS);
+        const isOld = (startedAtEpochMs - startEpochMs) / 1_000 < ALLOWED_S;
+        if (atS >= ALLOWED_S && isOld && outcome === "served") wellAfterS.add(number, atS - ALLOWED_S);
       },
       toFindings: ({ calls: { AssumeRole, GetSecretValue } }) => [
-        `while denied ${toRate(AssumeRole, DENIAL_S, overS)} AssumeRole/s and ${toRate(GetSecretValue, DENIAL_S, overS)} GetSecretValue/s`,
+        `while denied ${toRate(AssumeRole, DENIAL_S, ALLOWED_S)} AssumeRole/s and ${toRate(GetSecretValue, DENIAL_S, ALLOWED_S)} GetSecretValue/s`,
         `reads served by environments that had been denied: ${toText(servedAfterDenial)}`,
         `an environment is well again ${toSpread(wellAfterS.all())} after the permission is back`,
       ],

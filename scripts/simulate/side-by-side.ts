@@ -1,7 +1,7 @@
 /** Runs scenarios side by side, each in a process of its own: none knows of another, and what comes out stays the same. */
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { argv, execArgv } from "node:process";
+import process, { argv, execArgv } from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Result, simulate } from "./run.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
@@ -43,6 +43,7 @@ if (argv[1] === SELF) {
   const [name, environments, seed] = argv.slice(2);
   const scenario = scenarios.find((candidate) => candidate.name === name);
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`);
+  process.once("disconnect", () => process.exit());
   const startedAtMs = performance.now();
   const result = await simulate(scenario, { environments: Number(environments), seed: Number(seed) });
   const timed: TimedResult = { ...result, tookS: (performance.now() - startedAtMs) / 1_000 };

@@ -19,6 +19,12 @@ export interface Tally {
   environments: number;
 }
 
+/** What the common guide's own code calls in the same invocations: both, in each. */
+export const toGuideCalls = ({ invocations }: Tally): Tally["calls"] => ({
+  AssumeRole: invocations,
+  GetSecretValue: invocations,
+});
+
 export function createTally(durationS: number): Tally {
   // What is under way at the end may last some seconds more.
   const seconds = () => new Uint32Array(durationS + 1);
