@@ -6,9 +6,9 @@
 import { writeFile } from "node:fs/promises";
 import { argv } from "node:process";
 import { HELP, parseArguments, Refusal } from "./simulate/arguments.ts";
+import { toText } from "./simulate/figures.ts";
 import { toPlot } from "./simulate/plot.ts";
 import { LEGEND, toReport } from "./simulate/report.ts";
-import { toText } from "./simulate/scenarios.ts";
 import { simulateAll } from "./simulate/side-by-side.ts";
 
 try {

@@ -7,10 +7,12 @@ import { nextTick } from "node:process";
 export interface Clock {
   /** Milliseconds since 1970, as Date.now gives them. */
   readonly now: () => number;
+  /** Seconds since the start. */
+  readonly atS: () => number;
   readonly schedule: (inMs: number, run: () => void) => Scheduled;
   readonly pause: (ms: number) => Promise<void>;
   /** Runs all that is due until then; before each leap, every promise has come to rest. */
-  readonly runUntil: (epochMs: number) => Promise<void>;
+  readonly runUntil: (atS: number) => Promise<void>;
 }
 
 export interface Scheduled {
@@ -43,10 +45,12 @@ export function createClock(startEpochMs: number): Clock {
 
   return {
     now: () => nowEpochMs,
+    atS: () => (nowEpochMs - startEpochMs) / 1_000,
     schedule,
     pause: (ms) => new Promise((resolve) => void schedule(ms, resolve)),
-    runUntil: (untilEpochMs) =>
+    runUntil: (atS) =>
       new Promise((resolve, reject) => {
+        const untilEpochMs = startEpochMs + atS * 1_000;
         let leaps = 0;
         const step = () => {
           try {

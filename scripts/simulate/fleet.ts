@@ -15,7 +15,7 @@ import type { Outcome } from "./tally.ts";
 
 export interface Environment {
   readonly number: number;
-  readonly startedAtEpochMs: number;
+  readonly bornAtS: number;
 }
 
 /** What one invocation got. */
@@ -64,7 +64,7 @@ export function startFleet(parts: {
 
   function start(endsAtEpochMs: number): void {
     started += 1;
-    const environment = { number: started, startedAtEpochMs: clock.now() };
+    const environment = { number: started, bornAtS: clock.atS() };
     const extension = createExtension({ ...parts, random: parts.extensionRandom });
     parts.onStart();
     prefetch(extension);

@@ -1,7 +1,7 @@
 /** Calls per second over time, as SVG: a row for each scenario, a panel for each service. Pure. */
 import { type Operation, quotas } from "./aws.ts";
+import { toText } from "./figures.ts";
 import type { Result } from "./run.ts";
-import { toText } from "./scenarios.ts";
 import { operations, type Seconds, type Tally, toGuideCalls, toPeak, toTotal } from "./tally.ts";
 
 const PANEL = { width: 440, height: 120 };

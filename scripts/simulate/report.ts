@@ -1,7 +1,7 @@
 /** What the terminal shows of a run. Pure. */
 import { type Operation, quotas } from "./aws.ts";
+import { toText } from "./figures.ts";
 import type { Result } from "./run.ts";
-import { toText } from "./scenarios.ts";
 import { operations, outcomes, type Tally, toGuideCalls, toPeak, toTotal } from "./tally.ts";
 
 /** What the columns are, once. */

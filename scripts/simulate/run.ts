@@ -2,9 +2,10 @@
 import { createAws } from "./aws.ts";
 import { createClock, withTimersOf } from "./clock.ts";
 import { createConfig } from "./extension.ts";
+import { toText } from "./figures.ts";
 import { startFleet } from "./fleet.ts";
 import { createRandom } from "./random.ts";
-import { type Scenario, toText } from "./scenarios.ts";
+import type { Scenario } from "./scenarios.ts";
 import { count, createTally, type Tally } from "./tally.ts";
 
 /** Can be sent from one thread to another. */
@@ -22,20 +23,19 @@ export async function simulate(scenario: Scenario, wishes: { environments: numbe
   const environments = Math.max(1, Math.round(wishes.environments * scenario.share));
   const clock = createClock(START_EPOCH_MS);
   const tally = createTally(scenario.durationS);
-  const atS = () => (clock.now() - START_EPOCH_MS) / 1_000;
   const seeds = createRandom(wishes.seed);
   const random = () => createRandom(seeds() * 2 ** 32);
   const aws = createAws({
     clock,
     random: random(),
     onCall(operation, isThrottled) {
-      count(tally.calls[operation], atS());
+      count(tally.calls[operation], clock.atS());
       if (isThrottled) tally.throttled[operation] += 1;
     },
   });
   const config = createConfig();
-  const watch = scenario.watch(config, START_EPOCH_MS);
-  for (const { atS, turn } of scenario.turns) clock.schedule(atS * 1_000, () => turn(aws));
+  const watch = scenario.watch(config);
+  for (const { atS, becomes } of scenario.turns) clock.schedule(atS * 1_000, () => Object.assign(aws, becomes));
   startFleet({
     habits: {
       environments,
@@ -51,17 +51,17 @@ export async function simulate(scenario: Scenario, wishes: { environments: numbe
     onStart() {
       tally.environments += 1;
     },
-    onInvocation: () => count(tally.invocations, atS()),
+    onInvocation: () => count(tally.invocations, clock.atS()),
     onReading(reading) {
-      count(tally.reads[reading.outcome], atS());
-      watch.see(reading, atS());
+      count(tally.reads[reading.outcome], clock.atS());
+      watch.see(reading, clock.atS());
     },
   });
   // A Failure is made for each failed or stale read, and nobody reads its stack.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    await withTimersOf(clock, () => clock.runUntil(START_EPOCH_MS + scenario.durationS * 1_000));
+    await withTimersOf(clock, () => clock.runUntil(scenario.durationS));
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }

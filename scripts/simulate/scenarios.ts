@@ -1,13 +1,14 @@
 /** What befalls the fleet, and what is to be known of it beyond the calls that it makes. */
 import type { Config } from "../../extension/config.ts";
 import type { Aws } from "./aws.ts";
+import { createFirsts, toRate, toSpread, toText } from "./figures.ts";
 import type { Reading } from "./fleet.ts";
-import { type Tally, toPeak, toQuantile, toTotal } from "./tally.ts";
+import { type Tally, toPeak, toTotal } from "./tally.ts";
 
 export interface Turn {
   readonly atS: number;
   readonly label: string;
-  readonly turn: (aws: Aws) => void;
+  readonly becomes: Partial<Pick<Aws, "condition" | "versionId">>;
 }
 
 /** Sees every invocation of a run, and then has something to say. */
@@ -20,8 +21,6 @@ export interface Scenario {
   readonly name: string;
   /** What is told of it; `environments` are those at once. */
   readonly toTitle: (environments: string) => string;
-  /** How long it takes, beside the others. */
-  readonly cost: number;
   /** Of the environments that are asked for, how many there are at once. */
   readonly share: number;
   readonly areNew: boolean;
@@ -29,30 +28,28 @@ export interface Scenario {
   readonly meanIntervalS: number;
   readonly durationS: number;
   readonly turns: readonly Turn[];
-  readonly watch: (config: Config, startEpochMs: number) => Watch;
+  readonly watch: (config: Config) => Watch;
 }
 
 const MINUTE_S = 60;
 const HOUR_S = 3_600;
 
-/** Lambda starts 1,000 an hour for each function in 10 s: https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html */
+/** Lambda starts up to 1,000 environments of each function in 10 s: https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html */
 const burst: Scenario = {
   name: "burst",
-  cost: 8,
   toTitle: (environments) =>
-    `Cold-start burst: ${environments} environments start within 10 s, as fast as Lambda starts those of one function for each 1,000`,
+    `Cold-start burst: ${environments} environments start within 10 s, 1,000 of each function, as fast as Lambda starts them`,
   share: 1,
   areNew: true,
   startWithinS: 10,
   meanIntervalS: 15,
   durationS: 6 * MINUTE_S,
   turns: [],
-  watch: (_config, startEpochMs) => {
+  watch: () => {
     const hadAfterS = createFirsts();
     return {
       see({ environment, outcome }, atS) {
-        if (outcome !== "failed")
-          hadAfterS.add(environment.number, atS - (environment.startedAtEpochMs - startEpochMs) / 1_000);
+        if (outcome !== "failed") hadAfterS.add(environment.number, atS - environment.bornAtS);
       },
       toFindings: ({ calls }) => [
         `an environment's first good read comes ${toSpread(hadAfterS.all())} after its start`,
@@ -64,9 +61,8 @@ const burst: Scenario = {
 
 const day: Scenario = {
   name: "day",
-  cost: 13,
   toTitle: (environments) => `Steady day: ${environments} environments at once, each invoked once a minute, for 24 h`,
-  share: 0.04,
+  share: 0.03,
   areNew: false,
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: MINUTE_S,
@@ -84,7 +80,6 @@ const day: Scenario = {
 const ROTATION_S = 105;
 const rotation: Scenario = {
   name: "rotation",
-  cost: 6,
   toTitle: (environments) =>
     `Rotation: ${environments} environments, each invoked every 5 s; AWSCURRENT moves, and the old version is refused at once`,
   share: 1,
@@ -92,14 +87,14 @@ const rotation: Scenario = {
   startWithinS: 1.5 * MINUTE_S,
   meanIntervalS: 5,
   durationS: 3 * MINUTE_S,
-  turns: [{ atS: ROTATION_S, label: "rotation", turn: (aws) => void Object.assign(aws, { versionId: "version-2" }) }],
-  watch: (_config, startEpochMs) => {
+  turns: [{ atS: ROTATION_S, label: "rotation", becomes: { versionId: "version-2" } }],
+  watch: () => {
     const hadAfterS = createFirsts();
     let refused = 0;
     return {
       see({ environment, outcome, versionId, wasRefused }, atS) {
         if (wasRefused) refused += 1;
-        const isOld = (environment.startedAtEpochMs - startEpochMs) / 1_000 < ROTATION_S;
+        const isOld = environment.bornAtS < ROTATION_S;
         if (isOld && outcome === "served" && versionId === "version-2")
           hadAfterS.add(environment.number, atS - ROTATION_S);
       },
@@ -115,7 +110,6 @@ const rotation: Scenario = {
 const OUTAGE_S = 15 * MINUTE_S;
 const outage: Scenario = {
   name: "outage",
-  cost: 20,
   toTitle: (environments) =>
     `Outage: ${environments} environments, each invoked every 20 s; for an hour both services answer 5xx, refuse to connect, or hang`,
   share: 0.1,
@@ -124,18 +118,17 @@ const outage: Scenario = {
   meanIntervalS: 20,
   durationS: OUTAGE_S + HOUR_S + 10 * MINUTE_S,
   turns: [
-    { atS: OUTAGE_S, label: "outage", turn: (aws) => void Object.assign(aws, { condition: "out of order" }) },
-    { atS: OUTAGE_S + HOUR_S, label: "over", turn: (aws) => void Object.assign(aws, { condition: "well" }) },
+    { atS: OUTAGE_S, label: "outage", becomes: { condition: "out of order" } },
+    { atS: OUTAGE_S + HOUR_S, label: "over", becomes: { condition: "well" } },
   ],
-  watch: ({ ttlMs, maxStaleMs }, startEpochMs) => {
+  watch: ({ ttlMs, maxStaleMs }) => {
     const overS = OUTAGE_S + HOUR_S;
     const wellAfterS = createFirsts();
     const askedAtS = new Map<number, number>();
     let [unborn, tooOld, tooEarly] = [0, 0, 0];
     return {
       see({ environment, outcome, ageMs }, atS) {
-        const { number, startedAtEpochMs } = environment;
-        const bornAtS = (startedAtEpochMs - startEpochMs) / 1_000;
+        const { number, bornAtS } = environment;
         const heldAtS = askedAtS.get(number);
         if (outcome !== "failed") askedAtS.set(number, atS - ageMs / 1_000);
         else if (heldAtS === undefined) unborn += 1;
@@ -157,29 +150,28 @@ const DENIAL_S = 8 * MINUTE_S;
 const ALLOWED_S = DENIAL_S + 10 * MINUTE_S;
 const denial: Scenario = {
   name: "denial",
-  cost: 12,
   toTitle: (environments) =>
     `Bad deployment: ${environments} environments, each invoked every 20 s; the role may not read the secret for 10 minutes`,
-  share: 0.5,
+  share: 0.4,
   areNew: false,
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: 20,
   durationS: ALLOWED_S + 5 * MINUTE_S,
   turns: [
-    { atS: DENIAL_S, label: "denied", turn: (aws) => void Object.assign(aws, { condition: "denying" }) },
-    { atS: ALLOWED_S, label: "allowed", turn: (aws) => void Object.assign(aws, { condition: "well" }) },
+    { atS: DENIAL_S, label: "denied", becomes: { condition: "denying" } },
+    { atS: ALLOWED_S, label: "allowed", becomes: { condition: "well" } },
   ],
-  watch: (_config, startEpochMs) => {
+  watch: () => {
     const wellAfterS = createFirsts();
     const denied = new Set<number>();
     let servedAfterDenial = 0;
     return {
       see({ environment, outcome }, atS) {
-        const { number, startedAtEpochMs } = environment;
+        const { number, bornAtS } = environment;
         const isDenying = atS >= DENIAL_S && atS < ALLOWED_S;
         if (isDenying && outcome === "failed") denied.add(number);
         if (isDenying && outcome !== "failed" && denied.has(number)) servedAfterDenial += 1;
-        const isOld = (startedAtEpochMs - startEpochMs) / 1_000 < ALLOWED_S;
+        const isOld = bornAtS < ALLOWED_S;
         if (atS >= ALLOWED_S && isOld && outcome === "served") wellAfterS.add(number, atS - ALLOWED_S);
       },
       toFindings: ({ calls: { AssumeRole, GetSecretValue } }) => [
@@ -192,27 +184,3 @@ const denial: Scenario = {
 };
 
 export const scenarios: readonly Scenario[] = [burst, day, rotation, outage, denial];
-
-/** For each environment, the first number only. */
-function createFirsts() {
-  const firsts = new Map<number, number>();
-  return {
-    add(environment: number, value: number): void {
-      if (!firsts.has(environment)) firsts.set(environment, value);
-    },
-    all: () => [...firsts.values()],
-  };
-}
-
-const toSpread = (seconds: readonly number[]): string =>
-  `${toText(toQuantile(seconds, 0.5))} s (median), ${toText(toQuantile(seconds, 0.99))} s (99 %), ${toText(toQuantile(seconds, 1))} s (last)`;
-
-function toRate(seconds: Uint32Array, fromS: number, toS: number): string {
-  return `${toText(toTotal(seconds, fromS, toS) / (toS - fromS))} (peak ${toText(toPeak(seconds, fromS, toS))})`;
-}
-
-/** Three digits that mean something, and thousands apart. */
-export function toText(number: number): string {
-  if (number >= 100) return Math.round(number).toLocaleString("en-US");
-  return number === 0 ? "0" : number.toLocaleString("en-US", { maximumSignificantDigits: 3 });
-}

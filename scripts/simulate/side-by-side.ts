@@ -15,8 +15,7 @@ export async function simulateAll(
   wishes: { readonly environments: number; readonly seed: number },
 ): Promise<TimedResult[]> {
   const results: TimedResult[] = [];
-  // The longest first, so that no processor is left with it in the end.
-  const queue = [...wanted].sort((a, b) => b.cost - a.cost);
+  const queue = [...wanted];
   const work = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       results.push(await simulateApart([next.name, String(wishes.environments), String(wishes.seed)]));
