@@ -38,11 +38,11 @@ const HOUR_S = 3_600;
 const burst: Scenario = {
   name: "burst",
   toTitle: (environments) =>
-    `Cold-start burst: ${environments} environments start within 10 s, 1,000 of each function, as fast as Lambda starts them`,
+    `Cold-start burst: ${environments} environments start within 10 s, 1,000 of each function, and are invoked every 30 s`,
   share: 1,
   areNew: true,
   startWithinS: 10,
-  meanIntervalS: 15,
+  meanIntervalS: 30,
   durationS: 6 * MINUTE_S,
   turns: [],
   watch: () => {
@@ -62,7 +62,7 @@ const burst: Scenario = {
 const day: Scenario = {
   name: "day",
   toTitle: (environments) => `Steady day: ${environments} environments at once, each invoked once a minute, for 24 h`,
-  share: 0.03,
+  share: 0.025,
   areNew: false,
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: MINUTE_S,
@@ -111,11 +111,11 @@ const OUTAGE_S = 15 * MINUTE_S;
 const outage: Scenario = {
   name: "outage",
   toTitle: (environments) =>
-    `Outage: ${environments} environments, each invoked every 20 s; for an hour both services answer 5xx, refuse to connect, or hang`,
+    `Outage: ${environments} environments, each invoked every 30 s; for an hour both services answer 5xx, refuse to connect, or hang`,
   share: 0.1,
   areNew: false,
   startWithinS: 10 * MINUTE_S,
-  meanIntervalS: 20,
+  meanIntervalS: 30,
   durationS: OUTAGE_S + HOUR_S + 10 * MINUTE_S,
   turns: [
     { atS: OUTAGE_S, label: "outage", becomes: { condition: "out of order" } },
@@ -151,11 +151,11 @@ const ALLOWED_S = DENIAL_S + 10 * MINUTE_S;
 const denial: Scenario = {
   name: "denial",
   toTitle: (environments) =>
-    `Bad deployment: ${environments} environments, each invoked every 20 s; the role may not read the secret for 10 minutes`,
+    `Bad deployment: ${environments} environments, each invoked every 30 s; the role may not read the secret for 10 minutes`,
   share: 0.4,
   areNew: false,
   startWithinS: 5 * MINUTE_S,
-  meanIntervalS: 20,
+  meanIntervalS: 30,
   durationS: ALLOWED_S + 5 * MINUTE_S,
   turns: [
     { atS: DENIAL_S, label: "denied", becomes: { condition: "denying" } },
