@@ -49,7 +49,7 @@ export function startFleet(parts: {
   readonly config: Config;
   readonly aws: Aws;
   readonly clock: Clock;
-  /** Of the fleet, and of the extension: changed code does not change when a function is invoked. */
+  /** The fleet's own, and the extensions'. */
   readonly random: () => number;
   readonly extensionRandom: () => number;
   readonly onStart: () => void;

@@ -1,4 +1,4 @@
-/** Random numbers that are the same at every run with the same seed: Mulberry32, https://github.com/cprosche/mulberry32 */
+/** Random numbers that are the same at every run with the same seed: Tommy Ettinger's Mulberry32. */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -5,8 +5,8 @@ import type { Result } from "./run.ts";
 import { operations, outcomes, type Tally, toGuideCalls, toPeak, toTotal } from "./tally.ts";
 
 /** What the columns are, once. */
-export const LEGEND = `layer   the calls of this repository's code, those that were throttled included
-guide   AssumeRole and GetSecretValue in every invocation, no cache, no second try: those of the common guide's own code
+export const LEGEND = `layer   calls of this repository's code, throttled ones included
+guide   those of the common guide's own code: AssumeRole and GetSecretValue in every invocation, no cache, no second try
 quota   AWS's default, for each account and region; what exceeds it is throttled here, with one second's worth as a burst
         AssumeRole ${toText(quotas.AssumeRole)}/s, shared with other STS calls, in the account that calls
           https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

@@ -214,6 +214,8 @@ describe("the command", () => {
     expect(() => parseArguments(args)).toThrow(expect.objectContaining<Partial<Refusal>>({ name: "Refusal", message }));
   });
 
+  test("explains itself", () => expect(parseArguments(["--help", "--seed=1"])).toBe("help"));
+
   test("takes scenarios in any number and order", () => {
     const { scenarios: chosen } = parse(["--scenario", "denial,burst", "--scenario=burst"]);
     expect(chosen.map(({ name }) => name)).toEqual(["burst", "denial"]);
