@@ -73,22 +73,35 @@ export function createClock(startEpochMs: number): Clock {
 }
 
 /**
- * deadline.ts bounds its waits by the global setTimeout, and must go on doing so in real life: while `work` is under way,
- * the global one is the clock's. A real timer would fire when this machine is slow, and not when the answer is.
+ * aws-call.ts pauses, and deadline.ts bounds its waits and finds out freezes, by the global timers, and must go on doing so
+ * in real life: while `work` is under way, the global ones are the clock's. A real timer would fire when this machine is
+ * slow, and not when AWS is.
  */
 export async function withTimersOf<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
-  const { setTimeout, clearTimeout } = globalThis;
-  const schedule = (run: () => void, ms = 0) => clock.schedule(Math.max(1, ms), run);
-  const cancel = (scheduled: Scheduled | undefined) => {
-    if (scheduled !== undefined) scheduled.run = undefined;
+  const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
+  const once = (run: () => void, ms = 0): Timer => ({ scheduled: clock.schedule(Math.max(1, ms), run) });
+  const again = (run: () => void, ms = 0): Timer => {
+    const turn = () => {
+      timer.scheduled = clock.schedule(Math.max(1, ms), turn);
+      run();
+    };
+    const timer = once(turn, ms);
+    return timer;
   };
-  globalThis.setTimeout = schedule as unknown as typeof setTimeout;
-  globalThis.clearTimeout = cancel as unknown as typeof clearTimeout;
+  const cancel = (timer: Timer | undefined) => {
+    if (timer !== undefined) timer.scheduled.run = undefined;
+  };
+  const timers = { setTimeout: once, clearTimeout: cancel, setInterval: again, clearInterval: cancel };
+  Object.assign(globalThis, timers);
   try {
     return await work();
   } finally {
-    Object.assign(globalThis, { setTimeout, clearTimeout });
+    Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval });
   }
+}
+
+interface Timer {
+  scheduled: Scheduled;
 }
 
 /** A binary heap: the earliest first. */

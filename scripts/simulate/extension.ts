@@ -1,5 +1,6 @@
 /** One execution environment's extension, put together as main.ts does it, from the code that is shipped. */
 import { createAwsCaller } from "../../extension/aws-call.ts";
+import { createBaseCredentials } from "../../extension/base-credentials.ts";
 import { type Config, parseConfig } from "../../extension/config.ts";
 import { createCounters } from "../../extension/counters.ts";
 import { toPolicy } from "../../extension/error-reply.ts";
@@ -13,6 +14,7 @@ import type { Clock } from "./clock.ts";
 export interface Extension {
   readonly credentials: RoleCredentials;
   readonly cache: SecretCache;
+  readonly prefetchIds: readonly string[];
 }
 
 /** What a function has to set, and else the defaults. */
@@ -39,14 +41,15 @@ export function createExtension(parts: {
   readonly random: () => number;
 }): Extension {
   const { config, aws, clock, random } = parts;
-  const { now, pause } = clock;
+  const { now } = clock;
+  const [source] = config.sources;
   // Of errors there is but one: a bug.
   const logger = createLogger({ level: "error", now, write: (line) => console.error(line.trimEnd()) });
-  const callAws = createAwsCaller({ logger, now, random, pause });
   const loadAwsSdk = async () => aws.sdk;
-  const shared = { config, callAws, loadAwsSdk, version: "simulated", counters: createCounters(), logger, now, random };
-  const credentials = createRoleCredentials(shared);
-  const secretsManager = createSecretsManager({ ...shared, credentials });
-  const cache = createSecretCache({ ...shared, fetch: secretsManager.getSecretValue, policyOf: toPolicy });
-  return { credentials, cache };
+  const common = { config, source, counters: createCounters(), loadAwsSdk, logger, version: "simulated", now, random };
+  const shared = { ...common, callAws: createAwsCaller(common) };
+  const credentials = createRoleCredentials({ ...shared, baseCredentials: createBaseCredentials(shared) });
+  const { getSecretValue: fetch } = createSecretsManager({ ...shared, credentials });
+  const cache = createSecretCache({ ...shared, fetch, policyOf: toPolicy });
+  return { credentials, cache, prefetchIds: source.prefetchIds };
 }

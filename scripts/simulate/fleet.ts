@@ -72,10 +72,10 @@ export function startFleet(parts: {
   }
 
   /** As lifecycle.ts does in init. What fails is asked for again by the invocations. */
-  function prefetch({ credentials, cache }: Extension): void {
+  function prefetch({ credentials, cache, prefetchIds }: Extension): void {
     const deadlineEpochMs = clock.now() + Math.max(config.timeoutMs, config.prefetchTimeoutMs);
     credentials.get(deadlineEpochMs).catch(() => {});
-    for (const secretId of config.prefetchIds) cache.get({ secretId }, { deadlineEpochMs }).catch(() => {});
+    for (const secretId of prefetchIds) cache.get({ secretId }, { deadlineEpochMs }).catch(() => {});
   }
 
   async function live(environment: Environment, extension: Extension, endsAtEpochMs: number): Promise<void> {

@@ -14,7 +14,6 @@ import { toReport } from "../../scripts/simulate/report.ts";
 import { simulate } from "../../scripts/simulate/run.ts";
 import { type Scenario, scenarios } from "../../scripts/simulate/scenarios.ts";
 import { outcomes, toGuideCalls, toTotal } from "../../scripts/simulate/tally.ts";
-import { pause } from "../support/pause.ts";
 
 type Seen = Reading & { readonly atS: number };
 
@@ -70,9 +69,9 @@ describe("a simulation", () => {
   });
 
   test("leaves the timers as they were", async () => {
-    const timers = [setTimeout, clearTimeout];
+    const timers = [setTimeout, clearTimeout, setInterval, clearInterval];
     await run("burst", 1);
-    expect([setTimeout, clearTimeout]).toEqual(timers);
+    expect([setTimeout, clearTimeout, setInterval, clearInterval]).toEqual(timers);
   });
 });
 
@@ -83,7 +82,7 @@ describe("the fleet", () => {
   });
 
   test("is throttled where a burst exceeds AWS's quota, and all get the secret in the end", async () => {
-    const { result, readings } = await run("burst", 1_500, { startWithinS: 1, durationS: 120 });
+    const { result, readings } = await run("burst", 1_500, { startWithinS: 1, meanIntervalS: 5, durationS: 90 });
     expect(result.tally.throttled).toEqual({ AssumeRole: expect.any(Number), GetSecretValue: 0 });
     expect(result.tally.throttled.AssumeRole).toBeGreaterThan(300);
     const served = readings.filter(({ outcome }) => outcome === "served");
@@ -178,10 +177,13 @@ describe("the clock", () => {
     const fired: number[] = [];
     await withTimersOf(clock, async () => {
       clearTimeout(setTimeout(() => fired.push(-1), 10));
-      void pause(3_600_000).then(() => fired.push(clock.atS()));
+      setTimeout(() => fired.push(clock.atS()), 3_600_000);
+      const interval = setInterval(() => fired.push(clock.atS()), 2_000_000);
       await clock.runUntil(7_200);
+      clearInterval(interval);
+      await clock.runUntil(9_000);
     });
-    expect(fired).toEqual([3_600]);
+    expect(fired).toEqual([2_000, 3_600, 4_000, 6_000]);
   });
 });
 
