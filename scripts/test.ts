@@ -1,25 +1,32 @@
 /**
  * `npm test`: formats, types, builds the layers, and runs every test that this machine can run; `npm test -- e2e` runs the
- * named projects alone. Says in one line each what is left out. The last line counts the tests.
+ * named projects alone, and `npm run faults` those of the fault suite, wherever they are. Says in one line each what is left
+ * out. The last line counts the tests.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { argv, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { findMachineObstacle } from "../test/e2e/support/availability.ts";
+import type { FaultRow } from "../test/support/faults.ts";
 import { layerNames } from "./build/layers.ts";
 import { build } from "./build.ts";
 import { setUpCounterparts } from "./e2e-setup.ts";
+import { drawFaults } from "./test/faults-table.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const REPORT = ".cache/tests.json";
-const ALL = ["unit", "integration", "layer", "e2e"];
+const ALL = ["unit", "integration", "layer", "faults", "e2e"];
+/** Minutes of waiting: once per release. */
+const KNOWN = [...ALL, "release"];
 
 const asked = argv.slice(2);
-const projects = asked.length > 0 ? asked : ALL;
-const unknown = projects.find((project) => !ALL.includes(project));
+// Some faults can be brought about only where the end-to-end tests can run: there in a file that is called so, too.
+const isFaultsOnly = asked.join() === "faults";
+const projects = isFaultsOnly ? ["faults", "e2e"] : asked.length > 0 ? asked : ALL;
+const unknown = projects.find((project) => !KNOWN.includes(project));
 if (unknown !== undefined) {
-  console.error(`no tests are called ${JSON.stringify(unknown)}; expected ${ALL.join(", ")}`);
+  console.error(`no tests are called ${JSON.stringify(unknown)}; expected ${KNOWN.join(", ")}`);
   process.exit(2);
 }
 
@@ -38,7 +45,7 @@ if (can.some((project) => project !== "unit")) {
   if (missing.length > 0) leftOut.push(`what runs on the layer ${missing.join(" or ")}, which cannot be built here`);
 }
 mkdirSync(`${root}/.cache`, { recursive: true });
-const selection = can.flatMap((project) => ["--project", project]);
+const selection = [...(isFaultsOnly ? ["faults"] : []), ...can.flatMap((project) => ["--project", project])];
 const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${REPORT}`];
 if (can.length > 0)
   isGood =
@@ -51,7 +58,11 @@ interface Report {
   readonly numFailedTestSuites: number;
   readonly testResults: readonly {
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly meta: { readonly fault?: FaultRow };
+    }[];
   }[];
 }
 const none: Report = { numPassedTests: 0, numFailedTests: 0, numFailedTestSuites: 0, testResults: [] };
@@ -62,7 +73,9 @@ leftOut.push(...results.filter(({ status }) => /pending|skipped/.test(status)).m
 const unloaded = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
 const missing = process.env.CI === "true" ? leftOut.length : 0;
 const failed = Math.max(report.numFailedTests + unloaded.length + missing, isGood ? 0 : 1);
+const faults = results.flatMap(({ status, meta }) => (meta.fault === undefined ? [] : [{ ...meta.fault, status }]));
 console.log();
+for (const line of drawFaults(faults)) console.log(line);
 for (const line of leftOut) console.log(`left out: ${line}`);
 console.log(`${report.numPassedTests} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

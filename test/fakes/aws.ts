@@ -67,6 +67,8 @@ export interface FakeAws {
   replicateSecret(arn: string, region: string): void;
   /** It still has its name, but its value cannot be read. */
   markForDeletion(arn: string): void;
+  /** Ends a mark for deletion. */
+  restoreSecret(arn: string): void;
   /** Gone for good; its name is free again. */
   deleteSecret(arn: string): void;
 
@@ -126,6 +128,12 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
     });
     if (fault?.kind === "reset-mid-body") {
       response.write(body.subarray(0, body.length / 2), () => incoming.socket.resetAndDestroy());
+    } else if (fault?.kind === "drip") {
+      for (let at = 0; at < body.length && !response.destroyed; at += 1) {
+        response.write(body.subarray(at, at + 1));
+        await delay(fault.everyMs, undefined, { ref: false });
+      }
+      response.end();
     } else {
       response.end(body);
     }
@@ -161,6 +169,7 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
     putSecretValue: secrets.putSecretValue,
     replicateSecret: secrets.replicateSecret,
     markForDeletion: secrets.markForDeletion,
+    restoreSecret: secrets.restoreSecret,
     deleteSecret: secrets.deleteSecret,
     fault: (operation, fault, scope = {}) => faults.add(operation, fault, scope),
     heal: faults.heal,

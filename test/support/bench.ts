@@ -34,13 +34,15 @@ export interface BenchOptions extends Omit<FakeLambdaOptions, "opt" | "environme
   readonly opt?: string;
   /** Further variables of the function; undefined removes one. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** AWS's clock, in milliseconds since 1970. Default: the machine's. */
+  readonly now?: () => number;
   /** Prepares AWS, before Lambda is there. */
   readonly prepare?: (accounts: TwoAccounts) => void;
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
-  const { layer = "nodejs", opt = toOpt(layer), prepare, ...lambdaOptions } = options;
-  const accounts = await startTwoAccounts();
+  const { layer = "nodejs", opt = toOpt(layer), prepare, now = Date.now, ...lambdaOptions } = options;
+  const accounts = await startTwoAccounts({ now });
   onTestFinished(() => accounts.close());
   prepare?.(accounts);
   const port = await findFreePort();

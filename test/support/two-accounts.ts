@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FakeAws, type SessionCredentials, startFakeAws } from "../fakes/aws.ts";
+import { type FakeAws, type FakeAwsOptions, type SessionCredentials, startFakeAws } from "../fakes/aws.ts";
 
 /** The guide's own names: Account A owns the secret, Account B has the function. */
 export const SECRET_NAME = "my-shared-secret";
@@ -18,8 +18,8 @@ export interface TwoAccounts {
 }
 
 /** A fake AWS as the guide sets it up: a role in Account A that trusts Account B's and may read one secret. */
-export async function startTwoAccounts(): Promise<TwoAccounts> {
-  const aws = await startFakeAws();
+export async function startTwoAccounts(options: FakeAwsOptions = {}): Promise<TwoAccounts> {
+  const aws = await startFakeAws(options);
   const canaries = [createCanary(), createCanary()];
   const [username = "", password = ""] = canaries;
   aws.createRole({ arn: FUNCTION_ROLE_ARN, assumableRoles: [TARGET_ROLE_ARN] });

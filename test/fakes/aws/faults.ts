@@ -6,6 +6,8 @@ import { type Refusal, refuse } from "./wire.ts";
 export type Fault =
   /** The right answer, as of the time of the request, comes late. */
   | { readonly kind: "slow"; readonly delayMs: number }
+  /** The right answer, as of the time of the request, comes byte by byte. */
+  | { readonly kind: "drip"; readonly everyMs: number }
   /** The request is read, and never answered. */
   | { readonly kind: "hang" }
   /** The request is read, and the connection reset. */

@@ -39,6 +39,7 @@ export interface SecretStore {
   putSecretValue(arn: string, value: SecretValue, stages?: readonly string[]): { readonly versionId: string };
   replicateSecret(arn: string, region: string): void;
   markForDeletion(arn: string): void;
+  restoreSecret(arn: string): void;
   deleteSecret(arn: string): void;
   find(secretId: string, account: string, region: string): Secret | undefined;
 }
@@ -86,6 +87,9 @@ export function createSecretStore(now: () => number): SecretStore {
     },
     markForDeletion(arn) {
       secrets.set(arn, { ...expectSecret(arn), markedForDeletion: true });
+    },
+    restoreSecret(arn) {
+      secrets.set(arn, { ...expectSecret(arn), markedForDeletion: false });
     },
     deleteSecret(arn) {
       expectSecret(arn);
