@@ -57,6 +57,7 @@ interface Report {
   readonly numFailedTests: number;
   readonly numFailedTestSuites: number;
   readonly testResults: readonly {
+    readonly name: string;
     readonly status: string;
     readonly assertionResults: readonly {
       readonly status: string;
@@ -67,7 +68,8 @@ interface Report {
 }
 const none: Report = { numPassedTests: 0, numFailedTests: 0, numFailedTestSuites: 0, testResults: [] };
 const report: Report = can.length > 0 ? JSON.parse(readFileSync(`${root}/${REPORT}`, "utf8")) : none;
-const results = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+const files = report.testResults.toSorted((a, b) => a.name.localeCompare(b.name));
+const results = files.flatMap(({ assertionResults }) => assertionResults);
 leftOut.push(...results.filter(({ status }) => /pending|skipped/.test(status)).map(({ fullName }) => fullName));
 // A file that cannot even be loaded has no test that could fail; nor has a formatter. CI must leave nothing out.
 const unloaded = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);

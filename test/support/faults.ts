@@ -30,7 +30,7 @@ interface Fault extends Omit<FaultRow, "seen"> {
  */
 export function fault({ timeoutMs, ...row }: Fault, run: (see: (seen: string) => void) => Promise<void>): void {
   const options = { meta: { fault: row }, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }) };
-  it(`${row.group}: ${row.name}: ${row.expected}`, options, ({ task }) =>
+  it(`${row.group}: ${row.name}`, options, ({ task }) =>
     run((seen) => {
       task.meta.fault = { ...row, seen };
     }),

@@ -1,0 +1,192 @@
+/** A wall clock that jumps, or is wrong: ages are decided by it, and calls are signed by it. */
+import { expect } from "vitest";
+import { fault } from "../support/faults.ts";
+import { createCanary } from "../support/two-accounts.ts";
+import { startVirtualBench, type VirtualAnswer, type VirtualBench } from "../support/virtual-bench.ts";
+
+const group = "wall clock";
+const on = "virtual clock";
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const TTL_MS = 5 * MINUTE_MS;
+const MAX_STALE_MS = HOUR_MS;
+const FAILS = { kind: "error", status: 500, code: "InternalServiceError" } as const;
+
+const versionOf = ({ body }: VirtualAnswer) => JSON.parse(body).VersionId;
+const statusOf = ({ status, headers }: VirtualAnswer) =>
+  `${status} ${String(headers["Cache-Status"] ?? "").replace("cross-account-secrets; ", "")}`.trim();
+const rotate = ({ aws, secretArn }: VirtualBench) =>
+  aws.putSecretValue(secretArn, { secretString: createCanary() }).versionId;
+const toMinutes = (ms: number) => `${Math.round(ms / MINUTE_MS)} min`;
+
+/**
+ * Reads once a minute for so long, by the true time; for how long the same fetch's value was served, and how often none was.
+ * One that was there before counts from the first read of it.
+ */
+async function readOn(bench: VirtualBench, spanMs: number) {
+  const seenAtMs = new Map<string, number>();
+  const result = { reads: 0, refused: 0, oldestMs: 0 };
+  for (const untilMs = bench.elapsedMs() + spanMs; bench.elapsedMs() < untilMs; bench.pass(MINUTE_MS)) {
+    const calls = bench.aws.count("GetSecretValue");
+    const answer = await bench.askForSecret();
+    result.reads += 1;
+    if (answer.status !== 200) result.refused += 1;
+    else {
+      const version = versionOf(answer);
+      if (!seenAtMs.has(version)) seenAtMs.set(version, bench.elapsedMs());
+      result.oldestMs = Math.max(result.oldestMs, bench.elapsedMs() - (seenAtMs.get(version) ?? 0));
+    }
+    // Each value that AWS gives is another one, so that a version tells when it was fetched.
+    if (bench.aws.count("GetSecretValue") > calls) rotate(bench);
+  }
+  return result;
+}
+
+for (const byMs of [2 * HOUR_MS, 30 * 24 * HOUR_MS]) {
+  const name = `${byMs / HOUR_MS} h forward`;
+  fault({ group, on, name, expected: "fetched anew, never served from memory" }, async (see) => {
+    const bench = await startVirtualBench();
+    await bench.askForSecret();
+    const versionId = rotate(bench);
+    bench.setClock(byMs);
+    const answer = await bench.askForSecret();
+    see(`${statusOf(answer)}, the ${versionOf(answer) === versionId ? "new" : "old"} version`);
+    expect(statusOf(answer)).toBe("200 fwd=miss");
+    expect(versionOf(answer)).toBe(versionId);
+  });
+}
+
+fault(
+  { group, on, name: "2 h forward, past TTL + MAX_STALE, and AWS fails", expected: "502, nothing is served" },
+  async (see) => {
+    const bench = await startVirtualBench();
+    await bench.askForSecret();
+    bench.aws.fault("GetSecretValue", FAILS);
+    bench.setClock(2 * HOUR_MS);
+    const answer = await bench.askForSecret();
+    see(statusOf(answer));
+    expect(answer.status).toBe(502);
+  },
+);
+
+fault(
+  {
+    group,
+    on,
+    name: "no step, and AWS fails for three hours",
+    expected: "served, but not past TTL + MAX_STALE (65 min)",
+  },
+  async (see) => {
+    const bench = await startVirtualBench();
+    await bench.askForSecret();
+    bench.aws.fault("GetSecretValue", FAILS);
+    const { reads, refused, oldestMs } = await readOn(bench, 3 * HOUR_MS);
+    see(`oldest ${toMinutes(oldestMs)}; ${refused} of ${reads} reads refused`);
+    expect(oldestMs).toBeLessThan(TTL_MS + MAX_STALE_MS);
+    expect(oldestMs).toBeGreaterThan(MAX_STALE_MS);
+    expect(refused).toBeGreaterThan(100);
+  },
+);
+
+for (const byMs of [10_000, HOUR_MS, 30 * 24 * HOUR_MS]) {
+  const back = byMs < HOUR_MS ? `${byMs / 1_000} s` : `${byMs / HOUR_MS} h`;
+
+  fault(
+    {
+      group,
+      on,
+      name: `${back} back, then three hours`,
+      expected: "nothing is older than the TTL; AssumeRole ≤ 1 + ⌈3 h ÷ 54 min⌉",
+    },
+    async (see) => {
+      const bench = await startVirtualBench();
+      await bench.askForSecret();
+      bench.pass(MINUTE_MS);
+      rotate(bench);
+      const before = bench.aws.count("AssumeRole");
+      bench.setClock(-byMs);
+      const { reads, refused, oldestMs } = await readOn(bench, 3 * HOUR_MS);
+      const assumed = bench.aws.count("AssumeRole") - before;
+      see(`oldest ${toMinutes(oldestMs)}; ${refused} of ${reads} reads refused; ${assumed} AssumeRole`);
+      expect(refused).toBe(0);
+      expect(oldestMs).toBeLessThanOrEqual(TTL_MS + MINUTE_MS);
+      // A call that was wrongly signed is made again.
+      expect(assumed).toBeLessThanOrEqual(2 + Math.ceil(180 / 54));
+    },
+  );
+
+  fault(
+    {
+      group,
+      on,
+      name: `${back} back, and AWS fails for three hours`,
+      expected: "nothing past TTL + MAX_STALE (65 min), counted by that clock",
+    },
+    async (see) => {
+      const bench = await startVirtualBench();
+      await bench.askForSecret();
+      bench.pass(MINUTE_MS);
+      bench.aws.fault("GetSecretValue", FAILS);
+      bench.setClock(-byMs);
+      const servedAtMs: number[] = [];
+      for (const from = bench.elapsedMs(); bench.elapsedMs() < from + 3 * HOUR_MS; bench.pass(MINUTE_MS)) {
+        if ((await bench.askForSecret()).status === 200) servedAtMs.push(bench.elapsedMs());
+      }
+      see(
+        servedAtMs.length === 0 ? "nothing is served" : `served until it was ${toMinutes(Math.max(...servedAtMs))} old`,
+      );
+      // Who cannot see that the clock stepped, because the value is older than the step, keeps it for as much longer.
+      expect(Math.max(0, ...servedAtMs)).toBeLessThan(TTL_MS + MAX_STALE_MS + Math.min(byMs, MINUTE_MS));
+    },
+  );
+}
+
+for (const aheadMs of [15 * MINUTE_MS, -15 * MINUTE_MS, 16 * MINUTE_MS, -16 * MINUTE_MS, 26 * HOUR_MS]) {
+  const minutes = `${aheadMs > 0 ? "+" : ""}${aheadMs / MINUTE_MS} min`;
+
+  fault(
+    {
+      group,
+      on,
+      name: `the local clock is wrong by ${minutes} from the start`,
+      expected: "one call is made twice; then AssumeRole once an hour, every call ok",
+    },
+    async (see) => {
+      const bench = await startVirtualBench({}, aheadMs);
+      const { refused } = await readOn(bench, 3 * HOUR_MS);
+      const outcomes = bench.aws.calls.map(({ operation, outcome }) => `${operation} ${outcome}`);
+      const wrong = outcomes.filter((outcome) => !outcome.endsWith(" ok"));
+      see(
+        `${bench.aws.count("AssumeRole")} AssumeRole in 3 h; refused: ${wrong.join(", ") || "none"}; ${refused} failed reads`,
+      );
+      expect(refused).toBe(0);
+      expect(wrong.length).toBeLessThanOrEqual(1);
+      expect(bench.aws.count("AssumeRole")).toBeLessThanOrEqual(1 + Math.ceil(180 / 54));
+    },
+  );
+
+  fault(
+    {
+      group,
+      on,
+      name: `the local clock steps by ${minutes} in mid-life`,
+      expected: "one call is made twice; then every call is ok",
+    },
+    async (see) => {
+      const bench = await startVirtualBench();
+      await readOn(bench, 10 * MINUTE_MS);
+      const before = bench.aws.calls.length;
+      bench.setClock(aheadMs);
+      const { refused } = await readOn(bench, 3 * HOUR_MS);
+      const calls = bench.aws.calls.slice(before);
+      const wrong = calls
+        .filter(({ outcome }) => outcome !== "ok")
+        .map(({ operation, outcome }) => `${operation} ${outcome}`);
+      const assumed = calls.filter(({ operation }) => operation === "AssumeRole").length;
+      see(`${assumed} AssumeRole in 3 h; refused: ${wrong.join(", ") || "none"}; ${refused} failed reads`);
+      expect(refused).toBe(0);
+      expect(wrong.length).toBeLessThanOrEqual(1);
+      expect(assumed).toBeLessThanOrEqual(2 + Math.ceil(180 / 54));
+    },
+  );
+}

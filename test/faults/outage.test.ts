@@ -1,0 +1,144 @@
+/** AWS is not itself for a while, and what becomes of those who read all the time. */
+import dns from "node:dns";
+import { expect, onTestFinished, vi } from "vitest";
+import type { AwsOperation } from "../fakes/aws.ts";
+import { startBench } from "../support/bench.ts";
+import { fault } from "../support/faults.ts";
+import { SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { startVirtualBench, type VirtualBench } from "../support/virtual-bench.ts";
+
+const group = "outage";
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const GET = `/secretsmanager/get?secretId=${SECRET_NAME}`;
+const HOST = "aws.example";
+/** The longest that an outage is remembered. */
+const LONGEST_PAUSE_MS = 15 * SECOND_MS;
+
+/** A read each second for so long. */
+async function readOn(bench: VirtualBench, spanMs: number) {
+  const statuses = new Map<string, number>();
+  for (const untilMs = bench.elapsedMs() + spanMs; bench.elapsedMs() < untilMs; bench.pass(SECOND_MS)) {
+    const { status, headers } = await bench.askForSecret();
+    const how =
+      `${status} ${String(headers["Cache-Status"] ?? "").replace(/^[^;]+; |; (ttl|fwd-status)=.*$/g, "")}`.trim();
+    statuses.set(how, (statuses.get(how) ?? 0) + 1);
+  }
+  return statuses;
+}
+
+/** How long it takes until a value comes from AWS again. */
+async function untilFetched(bench: VirtualBench): Promise<number> {
+  const startMs = bench.elapsedMs();
+  const calls = () =>
+    bench.aws.calls.filter(({ operation, outcome }) => operation === "GetSecretValue" && outcome === "ok").length;
+  for (const before = calls(); calls() === before; bench.pass(SECOND_MS)) {
+    await bench.askForSecret();
+    if (bench.elapsedMs() > startMs + 10 * MINUTE_MS) throw new Error("it never came back");
+  }
+  return bench.elapsedMs() - startMs;
+}
+
+const tell = (statuses: ReadonlyMap<string, number>) =>
+  [...statuses].map(([how, times]) => `${times} × ${how}`).join(", ");
+
+for (const operation of ["AssumeRole", "GetSecretValue"] as const satisfies AwsOperation[]) {
+  for (const [what, isHeld] of [
+    ["a value at hand", true],
+    ["nothing at hand", false],
+  ] as const) {
+    const expected = `${isHeld ? "every read is served" : "502 with Retry-After"}; in the end a try each 7.5 to 15 s; back within 15 s`;
+    fault(
+      { group, on: "virtual clock", name: `${operation} answers 500 for 10 min, ${what}`, expected },
+      async (see) => {
+        const bench = await startVirtualBench();
+        const { aws } = bench;
+        if (isHeld) {
+          // Sessions and values end together, so that each service is needed.
+          aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 300 });
+          await bench.askForSecret();
+          bench.pass(5 * MINUTE_MS);
+        }
+        aws.fault(operation, { kind: "error", status: 500, code: "InternalFailure" });
+        const statuses = await readOn(bench, 10 * MINUTE_MS);
+        const { headers } = await bench.askForSecret();
+        const failed = aws.calls.filter(({ outcome }) => outcome === "InternalFailure").length;
+        aws.heal();
+        const backMs = await untilFetched(bench);
+        see(`${tell(statuses)}; ${failed} calls failed; back after ${backMs / SECOND_MS} s`);
+        const isRight = (how: string) => (isHeld ? how.startsWith("200") : how.startsWith("502"));
+        expect([...statuses.keys()].filter((how) => !isRight(how))).toEqual([]);
+        // Three tries each, at 0.5 s to 15 s; the first pauses double.
+        expect(failed).toBeLessThanOrEqual(3 * (6 + 600 / 7.5));
+        expect(backMs).toBeLessThanOrEqual(LONGEST_PAUSE_MS + 2 * SECOND_MS);
+      },
+    );
+  }
+
+  const service = operation === "AssumeRole" ? "STS" : "SECRETS_MANAGER";
+  fault(
+    {
+      group,
+      on: "virtual clock",
+      name: `DNS does not know the name of ${operation}'s endpoint any more`,
+      expected: "served stale for MAX_STALE (60 min), then 503; back within 15 s",
+    },
+    async (see) => {
+      let isKnown = true;
+      const { lookup } = dns;
+      vi.spyOn(dns, "lookup").mockImplementation(((name: string, ...rest: unknown[]) => {
+        const callback = rest.at(-1) as (...args: unknown[]) => void;
+        if (name !== HOST) Reflect.apply(lookup, dns, [name, ...rest]);
+        else if (!isKnown) callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
+        else if ((rest[0] as { all?: boolean }).all) callback(null, [{ address: "127.0.0.1", family: 4 }]);
+        else callback(null, "127.0.0.1", 4);
+      }) as typeof dns.lookup);
+      onTestFinished(() => void vi.restoreAllMocks());
+      const bench = await startVirtualBench({}, 0, (url) => ({
+        [`AWS_ENDPOINT_URL_${service}`]: url.replace("127.0.0.1", HOST),
+      }));
+      bench.aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 300 });
+      await bench.askForSecret();
+      bench.pass(5 * MINUTE_MS);
+      isKnown = false;
+      const stale = await readOn(bench, 10 * MINUTE_MS);
+      bench.pass(50 * MINUTE_MS);
+      const refused = await bench.askForSecret();
+      isKnown = true;
+      const backMs = await untilFetched(bench);
+      see(`${tell(stale)}; an hour later ${refused.status}; back after ${backMs / SECOND_MS} s`);
+      expect([...stale.keys()].filter((how) => !how.startsWith("200"))).toEqual([]);
+      expect(refused.status).toBe(503);
+      expect(backMs).toBeLessThanOrEqual(LONGEST_PAUSE_MS + 2 * SECOND_MS);
+    },
+  );
+}
+
+for (const aheadMs of [15, -15, 120, -120].map((minutes) => minutes * MINUTE_MS)) {
+  const minutes = `${Math.abs(aheadMs) / MINUTE_MS} min ${aheadMs > 0 ? "ahead" : "behind"}`;
+  fault(
+    {
+      group,
+      on: "layer",
+      name: `AWS's clock is ${minutes}`,
+      expected: "200 in init and after the TTL; one call at most is made twice",
+    },
+    async (see) => {
+      const bench = await startBench({
+        now: () => Date.now() + aheadMs,
+        environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" },
+      });
+      await bench.lambda.init();
+      const statuses: number[] = [];
+      for (let nth = 0; nth < 2; nth += 1) {
+        statuses.push((await bench.ask(GET)).status);
+        await new Promise((resolve) => setTimeout(resolve, 1_050));
+      }
+      const outcomes = bench.aws.calls.map(({ operation, outcome }) => `${operation} ${outcome}`);
+      see(`${statuses.join(", ")}; ${outcomes.join(", ")}`);
+      expect(statuses).toEqual([200, 200]);
+      expect(outcomes.filter((outcome) => !outcome.endsWith(" ok")).length).toBeLessThanOrEqual(1);
+      expect(bench.aws.count("AssumeRole")).toBeLessThanOrEqual(2);
+    },
+  );
+}

@@ -1,0 +1,3 @@
+import { secretsManager, tryEachFault } from "../support/aws-faults.ts";
+
+tryEachFault(secretsManager);

@@ -1,0 +1,3 @@
+import { sts, tryEachFault } from "../support/aws-faults.ts";
+
+tryEachFault(sts);
