@@ -4,12 +4,15 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import { createAwsCaller } from "../../extension/aws-call.ts";
-import { parseConfig } from "../../extension/config.ts";
+import { createBaseCredentials } from "../../extension/base-credentials.ts";
+import { type Config, parseConfig } from "../../extension/config.ts";
 import { type Counters, createCounters } from "../../extension/counters.ts";
 import { toPolicy } from "../../extension/error-reply.ts";
 import { createHttpHandler, type HttpHandler } from "../../extension/http-handler.ts";
 import { createHttpServer, type HttpServer } from "../../extension/http-server.ts";
 import { createLogger } from "../../extension/logger.ts";
+import { createMetrics } from "../../extension/metrics.ts";
+import { createRestorable } from "../../extension/restorable.ts";
 import { createRoleCredentials } from "../../extension/role-credentials.ts";
 import { createSecretCache } from "../../extension/secret-cache.ts";
 import { createSecretsManager } from "../../extension/secrets-manager.ts";
@@ -65,7 +68,8 @@ export function createVirtualEnvironment(options: VirtualEnvironmentOptions): Vi
   });
   if (config === undefined) throw new Error(problems.join("\n"));
   const lines: string[] = [];
-  const logger = createLogger({ level: logLevel, now, write: (line) => void lines.push(line) });
+  const write = (line: string) => void lines.push(line);
+  const logger = createLogger({ level: logLevel, now, write });
   const counters = createCounters();
   const underWay = new Set<Promise<unknown>>();
   const watch = <T>(work: Promise<T>): Promise<T> => {
@@ -75,24 +79,27 @@ export function createVirtualEnvironment(options: VirtualEnvironmentOptions): Vi
   };
 
   const call = createAwsCaller({ logger, now, random });
-  const shared = {
+  const common = {
     config,
-    callAws: ((...args) => watch(call(...args))) as typeof call,
-    loadAwsSdk: () => import("../../extension/aws-sdk.ts"),
-    version,
     counters,
+    loadAwsSdk: () => import("../../extension/aws-sdk.ts"),
     logger,
+    version,
     now,
+    monotonicNow: () => performance.now(),
     random,
+    write,
+    callAws: ((...args) => watch(call(...args))) as typeof call,
   };
-  const credentials = createRoleCredentials(shared);
-  const { getSecretValue } = createSecretsManager({ ...shared, credentials });
-  const cache = createSecretCache({
-    ...shared,
-    fetch: (...args) => watch(getSecretValue(...args)),
-    policyOf: toPolicy,
-  });
-  const handler = createHttpHandler({ ...shared, cache });
+  const shared = { ...common, metrics: createMetrics(common) };
+  const makeSource = (source: Config["sources"][number]) => {
+    const credentials = createRoleCredentials({ ...shared, source, baseCredentials: createBaseCredentials(shared) });
+    const { getSecretValue } = createSecretsManager({ ...shared, source, credentials });
+    const fetch: typeof getSecretValue = (...args) => watch(getSecretValue(...args));
+    return { source, credentials, cache: createSecretCache({ ...shared, source, fetch, policyOf: toPolicy }) };
+  };
+  const sources = createRestorable({ ...shared, make: () => config.sources.map(makeSource) });
+  const handler = createHttpHandler({ ...shared, sources });
   const server = createHttpServer({ config, handler, inherited: { descriptor: undefined, identifier: undefined } });
   return {
     handler,
