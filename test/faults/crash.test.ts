@@ -1,0 +1,176 @@
+/** A process of the execution environment dies or hangs, and Lambda starts all of them again, in the same /tmp. */
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
+import type { Invocation } from "../fakes/lambda.ts";
+import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
+import { fault, until } from "../support/faults.ts";
+
+const group = "crash";
+const on = "layer";
+const NEXT = "the next invocation reads the secret, on the same port";
+
+const told = (invocation: Invocation) =>
+  "error" in invocation ? invocation.error.errorType : JSON.stringify(invocation.payload);
+
+/** A function that reads the secret in its handler, and does what else its payload says. */
+async function startReader(
+  options: BenchOptions = {},
+  onInvoke: (payload: unknown) => unknown = () => {},
+): Promise<Bench> {
+  const bench: Bench = await startBench({
+    ...options,
+    runtime: {
+      onInvoke: async (payload) => {
+        await onInvoke(payload);
+        return (await bench.askForSecret()).status;
+      },
+    },
+  });
+  await bench.lambda.init();
+  expect(await bench.lambda.invoke()).toMatchObject({ payload: 200 });
+  return bench;
+}
+
+/** Ends the extension; Lambda has seen it. */
+async function end({ lambda }: Bench, signal: NodeJS.Signals): Promise<void> {
+  const { extensionPid } = lambda;
+  lambda.kill("extension", signal);
+  await until(() => lambda.extensionPid !== extensionPid);
+}
+
+/** What comes after: a new process with the port of the one that was there. */
+async function expectNext(
+  bench: Bench,
+  first: Invocation | undefined,
+  formerPid: number | undefined,
+  see: (seen: string) => void,
+) {
+  const { initInside, ...next } = await bench.lambda.invoke();
+  const isAnother = bench.lambda.extensionPid !== formerPid && bench.lambda.extensionPid !== undefined;
+  const ofFirst = first === undefined ? "" : `${told(first)}; `;
+  see(`${ofFirst}then ${told({ ...next, initInside })} from ${isAnother ? "another" : "the same"} process`);
+  expect(next).toMatchObject({ payload: 200 });
+  expect([isAnother, initInside]).toEqual([true, true]);
+  expect((await bench.ask("/ping")).status).toBe(200);
+}
+
+for (const signal of ["SIGKILL", "SIGTERM", "SIGSEGV"] as const) {
+  fault(
+    {
+      group,
+      on,
+      name: `${signal} for the extension between two invocations`,
+      expected: `one failed invocation; ${NEXT}`,
+    },
+    async (see) => {
+      const bench = await startReader();
+      const { extensionPid } = bench.lambda;
+      await end(bench, signal);
+      const failed = await bench.lambda.invoke();
+      expect(failed).toHaveProperty("error");
+      await expectNext(bench, failed, extensionPid, see);
+    },
+  );
+}
+
+fault(
+  {
+    group,
+    on,
+    name: "kill -9 of the extension in the middle of an invocation",
+    expected: `one failed invocation; ${NEXT}`,
+  },
+  async (see) => {
+    const bench: Bench = await startReader({}, async (payload) => {
+      if (payload !== "crash") return;
+      bench.lambda.kill("extension", "SIGKILL");
+      await delay(5_000);
+    });
+    const { extensionPid } = bench.lambda;
+    const failed = await bench.lambda.invoke("crash");
+    expect(failed).toHaveProperty("error");
+    await expectNext(bench, failed, extensionPid, see);
+  },
+);
+
+fault(
+  {
+    group,
+    on,
+    name: "kill -9 of the extension while fifty callers wait for AWS",
+    expected: `one failed invocation; ${NEXT}`,
+  },
+  async (see) => {
+    const bench = await startReader();
+    const { extensionPid } = bench.lambda;
+    bench.aws.fault("GetSecretValue", { kind: "hang" }, { times: 3 });
+    const calls = bench.aws.count("GetSecretValue");
+    const asked = Promise.allSettled(
+      Array.from({ length: 50 }, () => bench.ask("/secretsmanager/get?secretId=my-shared-secret&refreshNow=true")),
+    );
+    await until(() => bench.aws.count("GetSecretValue") > calls);
+    bench.aws.heal();
+    await end(bench, "SIGKILL");
+    await asked;
+    const failed = await bench.lambda.invoke();
+    await expectNext(bench, failed, extensionPid, see);
+  },
+);
+
+fault({ group, on, name: "the function crashes", expected: `one failed invocation; ${NEXT}` }, async (see) => {
+  const bench: Bench = await startReader({}, (payload) => {
+    if (payload === "crash") bench.lambda.kill("runtime", "SIGKILL");
+  });
+  const { extensionPid } = bench.lambda;
+  const failed = await bench.lambda.invoke("crash");
+  expect(failed).toHaveProperty("error");
+  await expectNext(bench, failed, extensionPid, see);
+});
+
+fault({ group, on, name: "the function times out", expected: `one failed invocation; ${NEXT}` }, async (see) => {
+  const bench = await startReader({ functionTimeoutMs: 2_500 }, async (payload) => {
+    if (payload === "hang") await delay(60_000, undefined, { ref: false });
+  });
+  const { extensionPid } = bench.lambda;
+  const failed = await bench.lambda.invoke("hang");
+  expect(told(failed)).toBe("Sandbox.Timedout");
+  await expectNext(bench, failed, extensionPid, see);
+});
+
+fault(
+  { group, on, name: "the extension hangs when it is told to leave", expected: `killed after 2 s; ${NEXT}` },
+  async (see) => {
+    const bench = await startReader();
+    const { extensionPid } = bench.lambda;
+    bench.lambda.kill("extension", "SIGSTOP");
+    const { signal, ms } = await bench.lambda.reset("timeout");
+    expect(signal).toBe("SIGKILL");
+    const { initInside, ...next } = await bench.lambda.invoke();
+    see(`${signal} after ${Math.round(ms)} ms; then ${told({ ...next, initInside })}`);
+    expect(next).toMatchObject({ payload: 200 });
+    expect(bench.lambda.extensionPid).not.toBe(extensionPid);
+  },
+);
+
+fault(
+  {
+    group,
+    on,
+    name: "ten crashes, one after another",
+    expected: "each next invocation reads the secret; AWS is asked once for each start",
+  },
+  async (see) => {
+    const bench = await startReader();
+    let good = 0;
+    for (let nth = 0; nth < 10; nth += 1) {
+      await end(bench, "SIGKILL");
+      await bench.lambda.invoke();
+      if (told(await bench.lambda.invoke()) === "200") good += 1;
+    }
+    see(
+      `${good} of 10; ${bench.aws.count("AssumeRole")} AssumeRole, ${bench.aws.count("GetSecretValue")} GetSecretValue`,
+    );
+    expect(good).toBe(10);
+    expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual([11, 11]);
+  },
+);
