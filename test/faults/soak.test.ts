@@ -1,0 +1,121 @@
+/** An hour of a busy function: half a million requests, refreshes, renewals and rotations. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished } from "vitest";
+import { fault } from "../support/faults.ts";
+import { findFreePort } from "../support/free-port.ts";
+import type { SoakResult, SoakRound } from "../support/soak-load.ts";
+import type { SoakMeasure, SoakOrder } from "../support/soak-server.ts";
+import { createCanary, SECRET_NAME, startTwoAccounts } from "../support/two-accounts.ts";
+
+const REQUESTS = 500_000;
+const ROUNDS = 100;
+const WARM_UP_ROUNDS = 20;
+const HOUR_MS = 3_600_000;
+const MB = 1_048_576;
+
+function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const path = fileURLToPath(new URL(`../support/${file}`, import.meta.url));
+  const child = fork(path, args, { execArgv: ["--expose-gc", "--no-warnings", "--import", "tsx"], env });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+
+async function tell<T>(child: ChildProcess, order: SoakOrder | SoakRound): Promise<T> {
+  const answered = once(child, "message");
+  child.send(order);
+  return (await answered)[0] as T;
+}
+
+const toP99 = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? 0;
+const toMedian = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const toPercent = (after: number, before: number) =>
+  `${after >= before ? "+" : ""}${((100 * after) / before - 100).toFixed(1)} %`;
+
+fault(
+  {
+    group: "soak",
+    on: "virtual clock",
+    name: `${REQUESTS} requests over an hour`,
+    expected: "all 200; memory within 10 %; no socket left; p99 of the last tenth ≤ 2 × that of the first",
+    timeoutMs: 180_000,
+  },
+  async (see) => {
+    let aheadMs = 0;
+    const { aws, environment, secretArn, close } = await startTwoAccounts({ now: () => Date.now() + aheadMs });
+    onTestFinished(close);
+    const port = String(await findFreePort());
+    const token = environment.AWS_SESSION_TOKEN ?? "";
+    const server = start("soak-server.ts", [], {
+      ...environment,
+      PATH: process.env.PATH,
+      CROSS_ACCOUNT_SECRETS_HTTP_PORT: port,
+      // Lines are kept, and would count as memory.
+      CROSS_ACCOUNT_SECRETS_LOG_LEVEL: "error",
+      CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "60",
+      CROSS_ACCOUNT_SECRETS_DURATION_SECONDS: "900",
+    });
+    await once(server, "message");
+    const load = start("soak-load.ts", [port, `/secretsmanager/get?secretId=${SECRET_NAME}`, token], {
+      PATH: process.env.PATH,
+    });
+    await once(load, "message");
+
+    const statuses: Record<string, number> = {};
+    async function round(): Promise<readonly number[]> {
+      const result = await tell<SoakResult>(load, { requests: REQUESTS / ROUNDS });
+      for (const [status, times] of Object.entries(result.statuses)) statuses[status] = (statuses[status] ?? 0) + times;
+      return result.batchMs;
+    }
+    async function pass(passMs: number): Promise<void> {
+      aheadMs += passMs;
+      await tell(server, { passMs });
+    }
+
+    for (let nth = 0; nth < WARM_UP_ROUNDS; nth += 1) {
+      await round();
+      await pass(HOUR_MS / ROUNDS);
+    }
+    const before = await tell<SoakMeasure>(server, "measure");
+    delete statuses["200"];
+    const callsBefore = aws.calls.length;
+    const rounds: (readonly number[])[] = [];
+    const startedMs = performance.now();
+    for (let nth = 0; nth < ROUNDS; nth += 1) {
+      if (nth % 10 === 5) aws.putSecretValue(secretArn, { secretString: createCanary() });
+      rounds.push(await round());
+      await pass(HOUR_MS / ROUNDS);
+    }
+    const seconds = (performance.now() - startedMs) / 1_000;
+    const after = await tell<SoakMeasure>(server, "measure");
+    load.send("leave");
+    await once(load, "exit");
+    const alone = await tell<SoakMeasure>(server, "measure");
+
+    const calls = aws.calls.slice(callsBefore);
+    const count = (operation: string) => calls.filter((call) => call.operation === operation).length;
+    // By round, of which one that another process disturbed counts no more than the others.
+    const [first = 0, last = 0] = [rounds.slice(0, ROUNDS / 10), rounds.slice(-ROUNDS / 10)].map((some) =>
+      toMedian(some.map(toP99)),
+    );
+    see(
+      [
+        `${Object.entries(statuses).map(([status, times]) => `${times} × ${status}`)} in ${seconds.toFixed(0)} s`,
+        `${count("AssumeRole")} AssumeRole, ${count("GetSecretValue")} GetSecretValue`,
+        `heap ${(after.heapBytes / MB).toFixed(1)} MB (${toPercent(after.heapBytes, before.heapBytes)}), rss ${(after.rssBytes / MB).toFixed(0)} MB (${toPercent(after.rssBytes, before.rssBytes)})`,
+        `sockets ${before.sockets}, ${after.sockets}, then ${alone.sockets}`,
+        `p99 ${first.toFixed(1)} ms, ${last.toFixed(1)} ms`,
+      ].join("; "),
+    );
+    expect(statuses).toEqual({ "200": REQUESTS });
+    expect(count("AssumeRole")).toBeGreaterThanOrEqual(4);
+    expect(count("GetSecretValue")).toBeGreaterThanOrEqual(30);
+    expect(calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
+    expect(after.heapBytes).toBeLessThan(1.1 * before.heapBytes);
+    expect(after.rssBytes).toBeLessThan(1.1 * before.rssBytes);
+    expect([after.sockets, after.descriptors]).toEqual([before.sockets, before.descriptors]);
+    expect(alone.sockets).toBe(0);
+    expect(last).toBeLessThan(2 * first);
+  },
+);
