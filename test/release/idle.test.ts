@@ -1,0 +1,34 @@
+/** Once per release: it takes as long as it says. */
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
+import { startBench } from "../support/bench.ts";
+import { fault } from "../support/faults.ts";
+
+/** Beyond the 300 s after which Node's `fetch`, for one, gives up on an answer. */
+const IDLE_SECONDS = 310;
+
+fault(
+  {
+    group: "idle",
+    on: "layer",
+    name: `${IDLE_SECONDS} s in /event/next, then an invocation and SHUTDOWN`,
+    expected: "one poll, still under way; 200; exit code 0",
+  },
+  async (see) => {
+    const bench = await startBench({ runtime: { onInvoke: async () => (await bench.askForSecret()).status } });
+    const { lambda } = bench;
+    await lambda.init();
+    const { extensionPid } = lambda;
+    await delay(IDLE_SECONDS * 1_000);
+    const polls = lambda.journal.filter(({ from, call }) => from === "cross-account-secrets" && call === "next").length;
+    const invocation = await lambda.invoke();
+    const isSame = lambda.extensionPid === extensionPid;
+    const { exitCode, ms } = await lambda.shutdown();
+    see(
+      `${polls} poll, ${isSame ? "the same" : "another"} process, ${"payload" in invocation ? invocation.payload : invocation.error.errorType}, exit code ${exitCode} after ${Math.round(ms)} ms`,
+    );
+    expect([polls, isSame, exitCode]).toEqual([1, true, 0]);
+    expect(invocation).toMatchObject({ payload: 200, initInside: false });
+    expect(ms).toBeLessThan(2_000);
+  },
+);
