@@ -2,6 +2,7 @@
  * Fetches what the end-to-end tests run against, from the ordinary registries into `.e2e/`: `npx tsx scripts/e2e-setup.ts`.
  *
  *   .e2e/aws-lambda-rie   Lambda's Runtime Interface Emulator, the very binary that `sam local` runs
+ *   .e2e/clock/           libfaketime, with which a test sets the clock of a whole execution environment
  *   .e2e/python/          a virtual environment with moto (STS, IAM, Secrets Manager), awslambdaric (Lambda's Python client), cfn-lint
  *   .e2e/stamp.json       what was fetched; written last, so that a set-up that was cut off is done again
  */
@@ -14,6 +15,7 @@ import { arch, argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { unzipSync } from "fflate";
+import { downloadPackage } from "./build/debian.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, ".e2e");
@@ -33,9 +35,27 @@ const EMULATORS: Partial<Record<NodeJS.Architecture, { readonly member: string; 
   },
 };
 
+/**
+ * Gives every program that loads it the clock that a file says. https://github.com/wolfcw/libfaketime. Debian 12's asks for
+ * glibc 2.34, so that the C library that the layers carry can load it, too.
+ */
+const LIBFAKETIME = "libfaketime=0.9.10-2.1";
+const LIBFAKETIME_FILES: Partial<Record<NodeJS.Architecture, { readonly member: string; readonly sha256: string }>> = {
+  x64: {
+    member: "usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    sha256: "45c4822a7516e9c41ec1b5498b0f08665ba4877330e9e9573c1213d16d6629a0",
+  },
+  arm64: {
+    member: "usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    sha256: "1e31a6ea22d03e56a141ba41b3ebaf155e07d438506a60f5559e177c0c1a1b08",
+  },
+};
+
 /** Where the counterparts are on this machine. */
 export interface Counterparts {
   readonly emulator: string;
+  /** libfaketime. */
+  readonly clock: string;
   /** The virtual environment with moto and awslambdaric. */
   readonly venv: string;
   /** Where the interpreter that the virtual environment borrows is installed: `/usr`, or wherever a version manager put it. */
@@ -46,7 +66,7 @@ export interface Counterparts {
 export function findCounterparts(): Counterparts | undefined {
   if (!existsSync(stampFile)) return undefined;
   const { pins, ...counterparts }: Counterparts & { pins: string } = JSON.parse(readFileSync(stampFile, "utf8"));
-  const files = [counterparts.emulator, toPython(counterparts.venv)]; // existsSync follows links, to the interpreter itself
+  const files = [counterparts.emulator, counterparts.clock, toPython(counterparts.venv)]; // existsSync follows links, to the interpreter itself
   return pins === readPins() && files.every((file) => existsSync(file)) ? counterparts : undefined;
 }
 
@@ -67,8 +87,11 @@ export async function setUpCounterparts(say: (line: string) => void): Promise<Co
   await pip("download", "--no-deps", "--only-binary=:all:", `--dest=${folder}`, `aws-sam-cli==${SAM_CLI}`);
   const emulator = await extractEmulator(join(folder, `aws_sam_cli-${SAM_CLI}-py3-none-any.whl`));
 
+  say(`fetching ${LIBFAKETIME}`);
+  const clock = await extractClock(await downloadPackage(LIBFAKETIME, folder));
+
   const pythonPrefix = (await run(toPython(venv), ["-c", "import sys; print(sys.base_prefix)"])).trim();
-  const counterparts: Counterparts = { emulator, venv, pythonPrefix };
+  const counterparts: Counterparts = { emulator, clock, venv, pythonPrefix };
   await writeFile(stampFile, JSON.stringify({ pins: readPins(), ...counterparts }, null, 2));
   return counterparts;
 }
@@ -78,7 +101,7 @@ export const toPython = (venv: string): string => join(venv, "bin/python3");
 
 /** Whatever, once changed, makes a set-up of yesterday wrong. */
 function readPins(): string {
-  const pinned = [readFileSync(requirements, "utf8"), SAM_CLI, EMULATORS[arch], root];
+  const pinned = [readFileSync(requirements, "utf8"), SAM_CLI, EMULATORS[arch], LIBFAKETIME_FILES[arch], root];
   return createHash("sha256").update(JSON.stringify(pinned)).digest("hex");
 }
 
@@ -109,12 +132,31 @@ async function extractEmulator(wheel: string): Promise<string> {
   const members = unzipSync(await readFile(wheel), { filter: ({ name }) => name === wanted.member });
   const binary = members[wanted.member];
   if (binary === undefined) throw new Error(`aws-sam-cli ${SAM_CLI} has no ${wanted.member}`);
-  const sha256 = createHash("sha256").update(binary).digest("hex");
-  if (sha256 !== wanted.sha256) throw new Error(`${wanted.member} has SHA-256 ${sha256}, expected ${wanted.sha256}`);
+  expectSha256(binary, wanted);
   const emulator = join(folder, "aws-lambda-rie");
   await writeFile(emulator, binary, { mode: 0o755 });
   await rm(wheel);
   return emulator;
+}
+
+async function extractClock(deb: string): Promise<string> {
+  const wanted = LIBFAKETIME_FILES[arch];
+  if (wanted === undefined) throw new Error(`no libfaketime is pinned for ${arch}, only for x64 and arm64`);
+  const unpacked = join(folder, "libfaketime");
+  await run("dpkg-deb", ["-x", deb, unpacked]);
+  const library = await readFile(join(unpacked, wanted.member));
+  expectSha256(library, wanted);
+  const clock = join(folder, "clock/libfaketime.so.1");
+  await mkdir(join(folder, "clock"));
+  await writeFile(clock, library);
+  await rm(unpacked, { recursive: true });
+  await rm(deb);
+  return clock;
+}
+
+function expectSha256(bytes: Uint8Array, wanted: { readonly member: string; readonly sha256: string }): void {
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  if (sha256 !== wanted.sha256) throw new Error(`${wanted.member} has SHA-256 ${sha256}, expected ${wanted.sha256}`);
 }
 
 async function run(command: string, args: readonly string[]): Promise<string> {

@@ -38,6 +38,12 @@ export function readChildren(pid: number): number[] {
   return threads.flatMap((thread) => readWords(`/proc/${pid}/task/${thread}/children`).map(Number));
 }
 
+/** Those, and what they have started in turn. */
+export function readDescendants(pid: number): number[] {
+  const children = ifAlive(() => readChildren(pid)) ?? [];
+  return children.flatMap((child) => [child, ...readDescendants(child)]);
+}
+
 /** The names of a process's variables. */
 export function readVariableNames(pid: number): string[] {
   const variables = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");

@@ -1,14 +1,15 @@
 #!/bin/sh
 # Becomes process 1 of an execution environment: a root file system with nothing of this machine but /usr, read-only as on
-# Lambda, then the command in it, as Lambda's user and with an environment of its own.
+# Lambda, then the command in it, as the given user, with an environment of its own and Lambda's 1,024 descriptors.
 #
-#   unshare --mount --pid --fork sandbox.sh <folder> [<file here> <path inside>]… -- [<name>=<value>]… <command>…
+#   unshare --mount --pid --fork sandbox.sh <folder> <user>:<group> [<file here> <path inside>]… -- [<name>=<value>]… <command>…
 #
 # <folder>/root is where it is mounted, for these processes only; <folder>/tmp is its /tmp.
 set -eu
 folder=$1
 root=$folder/root
-shift
+user=$2
+shift 2
 
 bind() {
   if [ -d "$1" ]; then
@@ -64,5 +65,6 @@ mount -o remount,ro "$root"
 
 # Not `exec`: the kernel forgets that a process is to die with its parent when the process changes its user, and all
 # processes here end with number 1. https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
-chroot --userspec=993:990 --groups= "$root" /usr/bin/env -i --chdir=/var/task "$@"
+ulimit -n 1024
+chroot --userspec="$user" --groups= "$root" /usr/bin/env -i --chdir=/var/task "$@"
 exit $?

@@ -18,9 +18,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { findCounterparts } from "../../../scripts/e2e-setup.ts";
 import { findFreePort } from "../../support/free-port.ts";
+import { createFreezer } from "./freezer.ts";
 import { send } from "./http.ts";
 import { createLog, type LogLine, type WaitForLogOptions } from "./log.ts";
-import { type Exit, ifAlive, readChildren, readVariableNames, startProcess } from "./process.ts";
+import { type Exit, ifAlive, readChildren, readDescendants, readVariableNames, startProcess } from "./process.ts";
 import type { Runtime } from "./runtimes.ts";
 
 export interface RieOptions {
@@ -31,6 +32,10 @@ export interface RieOptions {
   readonly runtime: Runtime;
   /** The function's variables, credentials included; they win over Lambda's own below. Extension and function get nothing else. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Of the emulator's command line. */
+  readonly flags?: readonly string[];
+  /** Who the emulator is, as `chroot --userspec` takes it. Default: Lambda's user. */
+  readonly user?: string;
 }
 
 /** What the caller of a function gets. */
@@ -56,6 +61,9 @@ export interface Sandbox {
   waitForLog(pattern: RegExp, options?: WaitForLogOptions): Promise<LogLine>;
   /** Process ids, as this machine numbers them, of what the emulator has started from `/opt/extensions` and still runs. */
   extensionPids(): number[];
+  /** Stops every process that the emulator has started, as Lambda does between two invocations. The emulator goes on. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** SIGTERM to the emulator: it sends SHUTDOWN to the extensions, and kills after two seconds. */
   shutdown(): Promise<Shutdown>;
   /** Ends every process and removes every file. To be called whatever the test's outcome; a second time is no error. */
@@ -80,7 +88,8 @@ const LAMBDA_ENVIRONMENT = {
 const EMULATOR = "/var/rapid/aws-lambda-rie";
 
 /** Starts an environment, and settles when it can be invoked. Nothing of the layer or the function runs before `invoke`. */
-export async function startRie({ opt, task, runtime, environment }: RieOptions): Promise<Sandbox> {
+export async function startRie(options: RieOptions): Promise<Sandbox> {
+  const { opt, task, runtime, environment, flags = [], user = "993:990" } = options;
   const counterparts = findCounterparts();
   if (counterparts === undefined) throw new Error("no emulator: run npx tsx scripts/e2e-setup.ts");
   const folder = await mkdtemp(join(tmpdir(), "sandbox-"));
@@ -97,12 +106,13 @@ export async function startRie({ opt, task, runtime, environment }: RieOptions):
     command: [
       ...["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL"],
       fileURLToPath(new URL("sandbox.sh", import.meta.url)),
-      folder,
+      ...[folder, user],
       ...Object.entries(files).flatMap(([inside, here]) => [here, inside]),
       "--",
       ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),
       ...[EMULATOR, "--log-level", "info", "--runtime-api-address", `127.0.0.1:${runtimeApiPort}`],
       ...["--runtime-interface-emulator-address", `127.0.0.1:${invokePort}`],
+      ...flags,
       ...runtime.bootstrap,
     ],
     onLine: log.add,
@@ -115,11 +125,15 @@ export async function startRie({ opt, task, runtime, environment }: RieOptions):
   const toChildren = (pid: number | undefined) => (pid === undefined ? [] : (ifAlive(() => readChildren(pid)) ?? []));
   const findInit = () => toChildren(child.pid)[0];
 
+  const freezer = createFreezer();
+
   const close = async () => {
+    await freezer.thaw(); // a signal does not reach what is frozen
     // With process 1 the kernel ends all others of its namespace, and their mounts, before `unshare` sees it gone.
     const init = findInit();
     if (!hasEnded && !ifAlive(() => init !== undefined && kill(init, "SIGKILL"))) child.kill("SIGKILL");
     await ended;
+    freezer.remove();
     await rm(folder, { recursive: true, force: true });
   };
 
@@ -151,6 +165,8 @@ export async function startRie({ opt, task, runtime, environment }: RieOptions):
       const isExtension = (pid: number) => ifAlive(() => !readVariableNames(pid).includes("_HANDLER")) ?? false;
       return toChildren(emulatorPid).filter(isExtension);
     },
+    freeze: () => freezer.freeze(readDescendants(emulatorPid)),
+    thaw: freezer.thaw,
     async shutdown() {
       const startMs = performance.now();
       if (!hasEnded) ifAlive(() => kill(emulatorPid, "SIGTERM"));
