@@ -182,17 +182,6 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       }
     });
 
-    it("a crash of the function starts a new extension process, which serves the next invocation", async () => {
-      const accounts = await startFakeAccounts();
-      const sandbox = await startEnvironment({ ...accounts, function: "shell" });
-      await sandbox.invoke({ command: "true" });
-      const [before] = sandbox.extensionPids();
-      expect((await sandbox.invoke({ command: "kill -9 $PPID" })).status).toBe(502);
-      const answer = await sandbox.invoke({ command: askWithCurl(accounts) });
-      expect(JSON.parse(answer.body).output).toBe("200");
-      expect(sandbox.extensionPids()).not.toContain(before);
-    });
-
     describe("the function's own settings for Node, the loader and the SDK, and what lies in /tmp, change nothing:", () => {
       const hostile: Record<string, string> = {
         NODE_OPTIONS: "--require=/nope.js",
@@ -282,9 +271,3 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     });
   });
 });
-
-/** A shell command that asks for the secret and prints the status alone; the token comes from the environment. */
-function askWithCurl({ environment }: TwoAccounts): string {
-  const url = `http://127.0.0.1:${environment.CROSS_ACCOUNT_SECRETS_HTTP_PORT}/secrets/${SECRET_NAME}`;
-  return `curl -s -o /dev/null -w '%{http_code}' -H "X-Aws-Parameters-Secrets-Token: $AWS_SESSION_TOKEN" ${url}`;
-}

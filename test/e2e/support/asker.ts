@@ -7,7 +7,7 @@ import { parseLogLine } from "../../support/log-lines.ts";
 import { createCanary, SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../../support/two-accounts.ts";
 import { type Clocks, clockEnvironment, setClock, withClock } from "./clock.ts";
 import { endWithoutLeaks, secretsOf } from "./leaks.ts";
-import { python } from "./runtimes.ts";
+import { python, type Runtime } from "./runtimes.ts";
 import { type Invocation, type RieOptions, type Sandbox, startRie } from "./sandbox.ts";
 
 /** What came of requests that all went the same way. */
@@ -54,23 +54,24 @@ export interface AskerOptions extends Partial<Pick<RieOptions, "flags" | "opt" |
   readonly environment?: Readonly<Record<string, string>>;
   /** Prepares AWS, and gives further variables. */
   readonly prepare?: (accounts: TwoAccounts) => Readonly<Record<string, string>> | undefined;
-  /** What stands before the runtime's command. */
-  readonly wrapper?: readonly string[];
+  /** Further values that no output may hold. */
+  readonly canaries?: readonly string[];
+  /** What is not as in Lambda's Python runtime. */
+  readonly toRuntime?: (python: Runtime) => Runtime;
 }
 
 export async function startAsker(options: AskerOptions = {}): Promise<Asker> {
-  const { clocks, prepare, wrapper = [], opt = toOpt("x86_64"), ...rest } = options;
+  const { clocks, prepare, toRuntime = (python) => python, opt = toOpt("x86_64"), ...rest } = options;
   const aheadMs = { AWS: 0, environment: 0 };
   const accounts = await startTwoAccounts({ now: () => Date.now() + aheadMs.AWS });
   onTestFinished(() => accounts.close());
   const port = await findFreePort();
-  const runtime = python("app.handler");
-  const wrapped = { ...runtime, bootstrap: [...wrapper, ...runtime.bootstrap] };
+  const runtime = toRuntime(python("app.handler"));
   const sandbox = await startRie({
     ...rest,
     opt,
     task: fileURLToPath(new URL("../../fixtures/asker", import.meta.url)),
-    runtime: clocks === undefined ? wrapped : withClock(wrapped),
+    runtime: clocks === undefined ? runtime : withClock(runtime),
     environment: {
       ...accounts.environment,
       CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
@@ -79,7 +80,7 @@ export async function startAsker(options: AskerOptions = {}): Promise<Asker> {
       ...prepare?.(accounts),
     },
   });
-  const canaries = [...accounts.canaries];
+  const canaries = [...accounts.canaries, ...(options.canaries ?? [])];
   endWithoutLeaks(sandbox, () => secretsOf({ ...accounts, canaries }));
 
   async function ask(questions: Questions = { paths: [GET] }): Promise<readonly Outcome[]> {
