@@ -86,13 +86,15 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
         aws.fault("GetSecretValue", ofFirst, { times: 1 });
         const answered = asker.askOnce();
         await until(() => aws.count("GetSecretValue") === 1);
-        await sandbox.freeze();
+        const freezer = await sandbox.freeze();
         await delay(FREEZE_MS);
         await sandbox.thaw();
         const thawedMs = performance.now();
         const answer = await answered;
         const ms = performance.now() - thawedMs;
-        see(`${toText(answer)} ${ms.toFixed(0)} ms after the thaw; ${aws.count("GetSecretValue")} GetSecretValue`);
+        see(
+          `${toText(answer)} ${ms.toFixed(0)} ms after the thaw; ${aws.count("GetSecretValue")} GetSecretValue; ${freezer}`,
+        );
         expect(answer.status).toBe(200);
         expect(ms).toBeLessThan(TIMEOUT_MS + MARGIN_MS);
       },

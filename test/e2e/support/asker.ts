@@ -53,7 +53,7 @@ export interface AskerOptions extends Partial<Pick<RieOptions, "flags" | "opt" |
   readonly clocks?: Clocks;
   readonly environment?: Readonly<Record<string, string>>;
   /** Prepares AWS, and gives further variables. */
-  readonly prepare?: (accounts: TwoAccounts) => Readonly<Record<string, string>> | undefined;
+  readonly prepare?: (accounts: TwoAccounts) => Readonly<Record<string, string>>;
   /** Further values that no output may hold. */
   readonly canaries?: readonly string[];
   /** What is not as in Lambda's Python runtime. */

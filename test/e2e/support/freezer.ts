@@ -6,8 +6,8 @@ import { ifAlive } from "./process.ts";
 
 /** Stops processes without their noticing, and lets them go on. */
 export interface Freezer {
-  /** Settles when none of them runs any more. Once, until they are thawed. */
-  freeze(pids: readonly number[]): Promise<void>;
+  /** Settles when none of them runs any more, with what it was done by. Once, until they are thawed. */
+  freeze(pids: readonly number[]): Promise<string>;
   /** No error where nothing is frozen. */
   thaw(): Promise<void>;
   /** To be called when the processes have ended. */
@@ -16,6 +16,7 @@ export interface Freezer {
 
 /** Of the kernel's two freezers: where it is mounted, and how it is spoken to. */
 interface Hierarchy {
+  readonly name: string;
   readonly mount: string;
   readonly file: string;
   readonly words: { readonly freeze: string; readonly thaw: string };
@@ -23,12 +24,14 @@ interface Hierarchy {
 }
 
 const v2 = {
+  name: "cgroup v2",
   file: "cgroup.freeze",
   words: { freeze: "1", thaw: "0" },
   state: { file: "cgroup.events", frozen: /^frozen 1$/m },
 };
 const hierarchies: readonly Hierarchy[] = [
   {
+    name: "cgroup v1",
     mount: "/sys/fs/cgroup/freezer",
     file: "freezer.state",
     words: { freeze: "FROZEN", thaw: "THAWED" },
@@ -61,6 +64,7 @@ export function createFreezer(): Freezer {
         for (const pid of pids) ifAlive(() => writeFileSync(members, String(pid)));
       }
       await set("freeze");
+      return group?.hierarchy.name ?? "SIGSTOP";
     },
     async thaw() {
       if (stopped.length > 0) await set("thaw");

@@ -61,8 +61,8 @@ export interface Sandbox {
   waitForLog(pattern: RegExp, options?: WaitForLogOptions): Promise<LogLine>;
   /** Process ids, as this machine numbers them, of what the emulator has started from `/opt/extensions` and still runs. */
   extensionPids(): number[];
-  /** Stops every process that the emulator has started, as Lambda does between two invocations. The emulator goes on. */
-  freeze(): Promise<void>;
+  /** Stops every process that the emulator has started, as Lambda does between two invocations; says by what. The emulator goes on. */
+  freeze(): Promise<string>;
   thaw(): Promise<void>;
   /** SIGTERM to the emulator: it sends SHUTDOWN to the extensions, and kills after two seconds. */
   shutdown(): Promise<Shutdown>;
