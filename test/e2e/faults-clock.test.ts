@@ -1,7 +1,7 @@
 /** The wall clock of the whole environment is set while it runs, or was never right; the monotonic clock goes on as it did. */
 import { describe, expect } from "vitest";
 import { fault } from "../support/faults.ts";
-import { type Asker, type Outcome, startAsker, toText } from "./support/asker.ts";
+import { type Asker, type Outcome, startAsker, toCounts, toText } from "./support/asker.ts";
 import { unavailable } from "./support/availability.ts";
 
 const group = "wall clock";
@@ -86,8 +86,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
           if (answer.digest === digest) right += 1;
         }
         const { aws } = asker;
-        const counts = `${aws.count("AssumeRole")} AssumeRole, ${aws.count("GetSecretValue")} GetSecretValue`;
-        see(`${[...statuses].join(", ")}; ${right} of ${READS} values are new; ${counts}`);
+        see(`${[...statuses].join(", ")}; ${right} of ${READS} values are new; ${toCounts(asker)}`);
         expect(right).toBe(READS);
         expect([1, 2]).toContain(aws.count("AssumeRole"));
         expect(

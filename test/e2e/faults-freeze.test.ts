@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect } from "vitest";
 import type { Fault } from "../fakes/aws.ts";
 import { fault, until } from "../support/faults.ts";
-import { GET, startAsker, toText } from "./support/asker.ts";
+import { GET, startAsker, toCounts, toText, UNFETCHED } from "./support/asker.ts";
 import { unavailable } from "./support/availability.ts";
 
 const group = "freeze";
@@ -15,7 +15,6 @@ const TIMEOUT_MS = 1_000;
 const FREEZE_MS = 1_700;
 /** For a processor that others use too. */
 const MARGIN_MS = 1_500;
-const UNFETCHED = { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "", SECRET_NAME: "" };
 
 describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
   fault(
@@ -27,14 +26,14 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     },
     async (see) => {
       const asker = await startAsker({ clocks: "wall and monotonic" });
-      const { aws, sandbox } = asker;
+      const { sandbox } = asker;
       expect((await asker.askOnce()).status).toBe(200);
       await sandbox.freeze();
       const { versionId, digest } = asker.rotate();
       asker.pass(TWO_HOURS_MS);
       await sandbox.thaw();
       const answer = await asker.askOnce();
-      const counts = `${aws.count("AssumeRole")} AssumeRole, ${aws.count("GetSecretValue")} GetSecretValue`;
+      const counts = toCounts(asker);
       see(`${toText(answer)}, the ${answer.digest === digest ? "new" : "old"} value; ${counts}`);
       expect(answer).toMatchObject({ status: 200, versionId, digest });
       expect(counts).toBe("2 AssumeRole, 2 GetSecretValue");

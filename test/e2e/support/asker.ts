@@ -30,6 +30,8 @@ export interface Questions {
   readonly atOnce?: number;
 }
 
+/** Variables with which nothing is fetched before somebody asks for it, but for the session. */
+export const UNFETCHED = { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "", SECRET_NAME: "" };
 export const GET = `/secretsmanager/get?secretId=${SECRET_NAME}`;
 
 /** An execution environment with the layer, a function that asks it for what the test says, and a fake AWS with a clock. */
@@ -128,3 +130,7 @@ export const toDigest = (text: string): string => createHash("sha256").update(te
 /** For the table: `200 fwd=miss` or `503 ConnectionError`. */
 export const toText = ({ status, cacheStatus = "", type = "" }: Outcome): string =>
   `${status} ${cacheStatus.replace("cross-account-secrets; ", "")}${type}`.trim();
+
+/** For the table: how many calls reached AWS, whatever came of them. */
+export const toCounts = ({ aws }: Asker): string =>
+  `${aws.count("AssumeRole")} AssumeRole, ${aws.count("GetSecretValue")} GetSecretValue`;
