@@ -23,6 +23,7 @@ const on = "emulator";
 /** In this mode the emulator does init at its start, gives processes another user, and knows only `bootstrap`. */
 const managedInstances: AskerOptions = {
   user: "0:0",
+  flags: ["--log-level", "debug"], // says who registered for what
   environment: {
     ...UNFETCHED,
     AWS_LAMBDA_INITIALIZATION_TYPE: "lambda-managed-instances",
@@ -86,12 +87,13 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     {
       group,
       on,
-      name: "50 invocations ask at once for a secret not yet fetched",
-      expected:
-        "all get the secret, for 1 AssumeRole and 1 GetSecretValue; INVOKE, which is refused here, is not asked for",
+      name: "Managed Instances: 50 invocations ask at once for a secret not yet fetched",
+      expected: "all get the secret, for 1 AssumeRole and 1 GetSecretValue; SHUTDOWN alone was registered for",
     },
     async (see) => {
       const asker = await startAsker(managedInstances);
+      const registration = await asker.sandbox.waitForLog(/External agent registered.* events=/);
+      const events = /events=(.*)/.exec(registration.text)?.[1];
       await asker.sandbox.waitForLog(/"event":"init-over"/);
       const startMs = performance.now();
       const invocations = Array.from({ length: 50 }, () => invokeWhenIdle(asker, { paths: [GET], meet: true }));
@@ -99,7 +101,10 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       const ms = performance.now() - startMs;
       const { exitCode } = await asker.sandbox.shutdown();
       const [summary] = asker.events("shutdown");
-      see(`${outcomes.filter(({ status }) => status === 200).length} × 200 in ${ms.toFixed(0)} ms; ${toCounts(asker)}`);
+      see(
+        `${outcomes.filter(({ status }) => status === 200).length} × 200 in ${ms.toFixed(0)} ms; ${toCounts(asker)}; ${events}`,
+      );
+      expect(events).toBe("[SHUTDOWN]");
       expect(outcomes.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200));
       expect(toCounts(asker)).toBe("1 AssumeRole, 1 GetSecretValue");
       expect([exitCode, summary?.reason]).toEqual([0, "spindown"]);
