@@ -168,6 +168,14 @@ describe("a failure that says that AWS is not there", () => {
     for (const query of SPELLINGS) expect(recall(query)).toBeUndefined();
   });
 
+  it("is told to all who fly together, in whatever spelling, and costs one call", async () => {
+    const { fetch, fetched, fetches } = setUp();
+    const refusals = SPELLINGS.map((query) => refusalOf(fetch(query)));
+    fetched(1).fail(unreachable());
+    for (const refused of refusals) expect(await refused).toMatchObject({ code: "unreachable" });
+    expect(fetches).toHaveLength(1);
+  });
+
   it("keeps who insists for a second at the most", async () => {
     const { fail, recall } = setUp();
     for (const pauseMs of [500, 1_000, 2_000]) {
@@ -191,6 +199,19 @@ describe("a denial", () => {
       for (const query of [APP, BY_PARTIAL_ARN]) expect(recall(query)).toBeUndefined();
     },
   );
+
+  it("is forgotten at an answer to its spelling, and the next one is the first again", async () => {
+    const { fail, fetch, fetched, recall } = setUp();
+    await fail(denied(), BY_ARN);
+    freeze(10_000);
+    await fail(denied(), BY_ARN);
+    expect(recall(BY_ARN)).toMatchObject({ details: { retryAfterMs: 20_000 } });
+    const wait = fetch(BY_ARN);
+    fetched(3).answer("v1");
+    await wait;
+    expect(recall(BY_ARN)).toBeUndefined();
+    expect(await fail(denied(), BY_ARN)).toMatchObject({ details: { retryAfterMs: 10_000 } });
+  });
 
   it("is told rather than an outage that came to another spelling", async () => {
     const { fail, recall } = setUp();
