@@ -11,6 +11,7 @@ import { createCanary, SECRET_NAME, startTwoAccounts } from "../support/two-acco
 
 const REQUESTS = 500_000;
 const ROUNDS = 100;
+const TENTH = ROUNDS / 10;
 const WARM_UP_ROUNDS = 20;
 const HOUR_MS = 3_600_000;
 const MB = 1_048_576;
@@ -30,6 +31,18 @@ async function tell<T>(child: ChildProcess, order: SoakOrder | SoakRound): Promi
 
 const toP99 = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? 0;
 const toMedian = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const toMean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** By round, of which one that another process disturbed counts no more than the others. */
+function toTenth(rounds: readonly (readonly number[])[], cpuMs: readonly number[], nth: number) {
+  const some = rounds.slice(nth * TENTH, (nth + 1) * TENTH);
+  return {
+    p99Ms: toMedian(some.map(toP99)),
+    meanMs: toMedian(some.map(toMean)),
+    cpuUs: (((cpuMs[nth + 1] ?? 0) - (cpuMs[nth] ?? 0)) * 1_000) / (REQUESTS / 10),
+  };
+}
+
 const toPercent = (after: number, before: number) =>
   `${after >= before ? "+" : ""}${((100 * after) / before - 100).toFixed(1)} %`;
 
@@ -38,8 +51,9 @@ fault(
     group: "soak",
     on: "virtual clock",
     name: `${REQUESTS} requests over an hour`,
-    expected: "all 200; memory within 10 %; no socket left; p99 of the last tenth ≤ 2 × that of the first",
-    timeoutMs: 180_000,
+    expected: "all 200; memory within 10 %; no socket left; last tenth: p99 ≤ 2 ×, processor ≤ 1.5 × the first's",
+    // Half a minute on two processors that nobody else uses.
+    timeoutMs: 600_000,
   },
   async (see) => {
     let aheadMs = 0;
@@ -81,9 +95,11 @@ fault(
     delete statuses["200"];
     const callsBefore = aws.calls.length;
     const rounds: (readonly number[])[] = [];
+    const cpuMs: number[] = [];
     const startedMs = performance.now();
     for (let nth = 0; nth < ROUNDS; nth += 1) {
-      if (nth % 10 === 5) aws.putSecretValue(secretArn, { secretString: createCanary() });
+      if (nth % TENTH === 0) cpuMs.push((await tell<SoakMeasure>(server, "measure")).cpuMs);
+      if (nth % TENTH === 5) aws.putSecretValue(secretArn, { secretString: createCanary() });
       rounds.push(await round());
       await pass(HOUR_MS / ROUNDS);
     }
@@ -95,17 +111,15 @@ fault(
 
     const calls = aws.calls.slice(callsBefore);
     const count = (operation: string) => calls.filter((call) => call.operation === operation).length;
-    // By round, of which one that another process disturbed counts no more than the others.
-    const [first = 0, last = 0] = [rounds.slice(0, ROUNDS / 10), rounds.slice(-ROUNDS / 10)].map((some) =>
-      toMedian(some.map(toP99)),
-    );
+    cpuMs.push(after.cpuMs);
+    const [first, last] = [toTenth(rounds, cpuMs, 0), toTenth(rounds, cpuMs, 9)];
     see(
       [
         `${Object.entries(statuses).map(([status, times]) => `${times} × ${status}`)} in ${seconds.toFixed(0)} s`,
         `${count("AssumeRole")} AssumeRole, ${count("GetSecretValue")} GetSecretValue`,
         `heap ${(after.heapBytes / MB).toFixed(1)} MB (${toPercent(after.heapBytes, before.heapBytes)}), rss ${(after.rssBytes / MB).toFixed(0)} MB (${toPercent(after.rssBytes, before.rssBytes)})`,
         `sockets ${before.sockets}, ${after.sockets}, then ${alone.sockets}`,
-        `p99 ${first.toFixed(1)} ms, ${last.toFixed(1)} ms`,
+        `p99 ${first.p99Ms.toFixed(1)} ms, then ${last.p99Ms.toFixed(1)} ms; processor ${first.cpuUs.toFixed(0)} µs each, then ${last.cpuUs.toFixed(0)} µs`,
       ].join("; "),
     );
     expect(statuses).toEqual({ "200": REQUESTS });
@@ -116,6 +130,8 @@ fault(
     expect(after.rssBytes).toBeLessThan(1.1 * before.rssBytes);
     expect([after.sockets, after.descriptors]).toEqual([before.sockets, before.descriptors]);
     expect(alone.sockets).toBe(0);
-    expect(last).toBeLessThan(2 * first);
+    // A machine that is shared may be slower at the end. That it is not us who are is told by the processor's time.
+    expect(last.cpuUs).toBeLessThan(1.5 * first.cpuUs);
+    expect(last.p99Ms).toBeLessThan(2 * first.p99Ms * Math.max(1, last.meanMs / first.meanMs));
   },
 );

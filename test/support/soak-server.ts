@@ -13,6 +13,8 @@ export type SoakOrder = { readonly passMs: number } | "measure";
 export interface SoakMeasure {
   readonly heapBytes: number;
   readonly rssBytes: number;
+  /** Processor time spent so far. */
+  readonly cpuMs: number;
   readonly sockets: number;
   /** Of files and sockets together; 0 where there is no /proc. */
   readonly descriptors: number;
@@ -26,6 +28,8 @@ const { server, settled } = createVirtualEnvironment({ environment, now: clock.n
 
 async function measure(): Promise<SoakMeasure> {
   await settled();
+  const { user, system } = process.cpuUsage();
+  const cpuMs = (user + system) / 1_000;
   // What a finalizer lets go of is garbage for the next one.
   for (let times = 0; times < 4; times += 1) {
     globalThis.gc?.();
@@ -35,6 +39,7 @@ async function measure(): Promise<SoakMeasure> {
   return {
     heapBytes: heapUsed,
     rssBytes: rss,
+    cpuMs,
     sockets: process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length,
     descriptors: existsSync(DESCRIPTORS) ? readdirSync(DESCRIPTORS).length : 0,
   };
