@@ -4,20 +4,22 @@ import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
 import type { FailureCode } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
-const MAX_TRIES = 3;
-
 /**
- * What is worth another try, and the longest that the first pause may be; each later one may be twice as long. A throttled
- * fleet must spread out, an unsteady network only has to be asked again. After a wrong signature the client has set its
- * clock by AWS's. Pauses are jittered in full: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+ * What is worth another try: how many there are in all, and the longest that the first pause may be; each later one may be
+ * twice as long. An unsteady network only has to be asked again, but a throttled fleet must spread out and ask less. After
+ * a wrong signature the client has set its clock by AWS's. Pauses are jittered in full:
+ * https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
  */
-const pausesMs: Partial<Record<FailureCode, number>> = {
-  throttled: 500,
-  "aws-error": 100,
-  "aws-response-invalid": 100,
-  unreachable: 100,
-  "signature-invalid": 0,
+const retries: Partial<Record<FailureCode, { readonly tries: number; readonly pauseMs: number }>> = {
+  throttled: { tries: 2, pauseMs: 1_000 },
+  "aws-error": { tries: 3, pauseMs: 100 },
+  "aws-response-invalid": { tries: 3, pauseMs: 100 },
+  unreachable: { tries: 3, pauseMs: 100 },
+  "signature-invalid": { tries: 3, pauseMs: 0 },
 };
+
+/** Calls that failed are forgotten, the oldest first: more than are ever under way. */
+const MAX_FAILING = 1_000;
 
 /** `send` makes one try, signed anew, and is to end it when the signal fires. Rejects with a Failure, at the deadline at the latest. */
 export type AwsCaller = <T>(
@@ -33,20 +35,37 @@ export function createAwsCaller(parts: {
   readonly random: () => number;
 }): AwsCaller {
   const { logger, now, random } = parts;
+  /**
+   * Calls of which all tries failed: until one succeeds, each gets one try. In an outage a fleet that asks three times is
+   * three outages; who tells the next pause is the cache.
+   */
+  const failing = new Set<string>();
+
   return async (call, deadlineEpochMs, send) => {
+    const { operation, region, roleArn, secretId = "" } = call;
+    const key = `${operation} ${region} ${roleArn} ${secretId}`;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await within({ deadlineEpochMs, now, start: send, late: () => toTimeout(call) });
+        const answer = await within({ deadlineEpochMs, now, start: send, late: () => toTimeout(call) });
+        failing.delete(key);
+        return answer;
       } catch (thrown) {
         const failure = diagnose(thrown, call);
         const { code, message, details } = failure;
-        const longestPauseMs = pausesMs[code];
-        const pauseMs = random() * (longestPauseMs ?? 0) * 2 ** (tries - 1);
+        const retry = retries[code];
+        const pauseMs = random() * (retry?.pauseMs ?? 0) * 2 ** (tries - 1);
+        const isHopeless = failing.has(key) && code !== "signature-invalid";
         // Whoever would still be pausing at the deadline knows more now than "too late".
-        const isFinal = longestPauseMs === undefined || tries === MAX_TRIES || now() + pauseMs >= deadlineEpochMs;
-        const { operation } = call;
+        const isFinal = retry === undefined || isHopeless || tries >= retry.tries || now() + pauseMs >= deadlineEpochMs;
         logger[isFinal ? "warn" : "debug"]("aws-call-failed", { operation, code, tries, message, ...details });
-        if (isFinal) throw failure;
+        if (isFinal) {
+          if (retry !== undefined) failing.add(key);
+          for (const oldest of failing) {
+            if (failing.size <= MAX_FAILING) break;
+            failing.delete(oldest);
+          }
+          throw failure;
+        }
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
     }

@@ -48,14 +48,15 @@ const FROZEN_MS = 400;
 
 /**
  * Makes the attempt and, where it fails and the process was frozen meanwhile, once more under a deadline as long as the
- * first: time ran out, a signature grew old or a connection died of the freeze, and not of AWS.
+ * first: time ran out, a signature grew old or a connection died of the freeze, and not of AWS. A refusal is what it is.
  */
 export async function overFreeze<T>(parts: {
   readonly deadlineEpochMs: DeadlineEpochMs;
   readonly now: () => number;
   readonly attempt: (deadlineEpochMs: DeadlineEpochMs) => Promise<T>;
+  readonly isRefusal: (thrown: unknown) => boolean;
 }): Promise<T> {
-  const { deadlineEpochMs, now, attempt } = parts;
+  const { deadlineEpochMs, now, attempt, isRefusal } = parts;
   const timeoutMs = deadlineEpochMs - now();
   let lookedAtEpochMs = now();
   let wasFrozen = false;
@@ -69,7 +70,7 @@ export async function overFreeze<T>(parts: {
     return await attempt(deadlineEpochMs);
   } catch (thrown) {
     look();
-    if (!wasFrozen) throw thrown;
+    if (!wasFrozen || isRefusal(thrown)) throw thrown;
   } finally {
     clearInterval(timer);
   }

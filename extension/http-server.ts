@@ -23,9 +23,9 @@ const PORT_RETRY_FOR_MS = 1_000;
 const PORT_RETRY_EVERY_MS = 50;
 /** Lambda gives a process 1,024 descriptors: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const MAX_CONNECTIONS = 900;
-/** A function on the same machine sends a request in one piece; nobody else is to hold a connection by dripping. */
-const REQUEST_TIMEOUT_MS = 10_000;
-const REQUEST_CHECK_EVERY_MS = 2_000;
+/** Counted from the connection, which a client may open ahead; who drips is the first to go where there are too many. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const REQUEST_CHECK_EVERY_MS = 5_000;
 
 export function createHttpServer(parts: {
   readonly handler: HttpHandler;

@@ -30,14 +30,18 @@ interface Session {
    * stepped back, and says nothing about how long the session still lives.
    */
   readonly askedAtEpochMs: number;
+  readonly newForMs: number;
   readonly renewAtEpochMs: number;
   readonly expiresAtEpochMs: number;
 }
 
 /** The last part of a session's life in which a new one is asked for; 6 minutes of an hour. */
 const RENEWAL_WINDOW = 0.1;
-/** So long a session is new. A secret that is denied for good costs an AssumeRole in that time, and not more. */
-const NEW_SESSION_MS = 60_000;
+/**
+ * So long a session is new; twice as long if it took the place of one that was refused, up to the most: what is denied for
+ * good costs an AssumeRole in that time, and not more.
+ */
+const NEW_SESSION_MS = { least: 60_000, most: 240_000 };
 /** What AWS says of credentials whose time is over. */
 const REFUSED: readonly FailureCode[] = ["credentials-expired", "credentials-invalid"];
 
@@ -63,7 +67,7 @@ export function createRoleCredentials(parts: {
   let renewals = 0;
   const fly = createSingleFlight<Session>(now);
 
-  async function assumeRole(deadlineEpochMs: DeadlineEpochMs): Promise<Session> {
+  async function assumeRole(deadlineEpochMs: DeadlineEpochMs, newForMs: number): Promise<Session> {
     const awsSdk = await parts.loadAwsSdk();
     if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
     const startedAtEpochMs = now();
@@ -106,20 +110,20 @@ export function createRoleCredentials(parts: {
     logger.info("role-assumed", { roleArn, requestId, ms: now() - startedAtEpochMs });
     const expiresAtEpochMs = askedAtEpochMs + lifeMs;
     const renewAtEpochMs = expiresAtEpochMs - lifeMs * RENEWAL_WINDOW;
-    return { credentials, order, askedAtEpochMs, renewAtEpochMs, expiresAtEpochMs };
+    return { credentials, order, askedAtEpochMs, newForMs, renewAtEpochMs, expiresAtEpochMs };
   }
 
   /** The session itself is set in the work, so that nobody finds neither the work nor what it made. */
-  const renew = (deadlineEpochMs: DeadlineEpochMs) =>
+  const renew = (deadlineEpochMs: DeadlineEpochMs, newForMs = NEW_SESSION_MS.least) =>
     fly({
       key: "session",
       deadlineEpochMs,
       late: () => toTimeout(call),
       start: async () => {
-        const renewed = await assumeRole(deadlineEpochMs).catch((thrown: unknown) => {
+        const renewed = await assumeRole(deadlineEpochMs, newForMs).catch((thrown: unknown) => {
           // Between the look at the base credentials and their use, Lambda may have put others in their place.
           if (!baseCredentials.mayChange || !REFUSED.includes(toFailure(thrown).code)) throw thrown;
-          return assumeRole(deadlineEpochMs);
+          return assumeRole(deadlineEpochMs, newForMs);
         });
         // One that was frozen brings what is older than what is at hand.
         if (session === undefined || renewed.order > session.order) session = renewed;
@@ -141,8 +145,10 @@ export function createRoleCredentials(parts: {
     get,
     async getInstead(refused, deadlineEpochMs) {
       if (session?.credentials !== refused) return get(deadlineEpochMs);
-      const ageMs = now() - session.askedAtEpochMs;
-      return ageMs >= 0 && ageMs < NEW_SESSION_MS ? refused : (await renew(deadlineEpochMs)).credentials;
+      const { askedAtEpochMs, newForMs } = session;
+      const ageMs = now() - askedAtEpochMs;
+      if (ageMs >= 0 && ageMs < newForMs) return refused;
+      return (await renew(deadlineEpochMs, Math.min(2 * newForMs, NEW_SESSION_MS.most))).credentials;
     },
   };
 }

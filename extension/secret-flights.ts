@@ -140,6 +140,7 @@ export function createSecretFlights(parts: {
       overFreeze({
         deadlineEpochMs,
         now,
+        isRefusal: (thrown) => !policyOf(toFailure(thrown)).mayServeStale,
         async attempt(atEpochMs) {
           const secret = await share(query, atEpochMs, alone);
           // The answer lay in the socket over a freeze, and is as old as that.

@@ -49,7 +49,6 @@ describe("a call to AWS", () => {
   });
 
   it.each([
-    ["throttled", throttled, 0.5 * 500 + 0.5 * 1_000],
     ["aws-error", { ...throttled, name: "InternalFailure", $metadata: { httpStatusCode: 500 } }, 0.5 * 100 + 0.5 * 200],
     ["unreachable", { code: "ECONNRESET" }, 0.5 * 100 + 0.5 * 200],
     ["aws-response-invalid", { name: "SyntaxError", $metadata: { httpStatusCode: 200 } }, 0.5 * 100 + 0.5 * 200],
@@ -60,10 +59,47 @@ describe("a call to AWS", () => {
     expect(send).toHaveBeenCalledTimes(3);
   });
 
+  it("that is throttled is made twice, with a longer pause: a fleet must ask less", async () => {
+    const send = vi.fn(() => Promise.reject(throttled));
+    expect(await settle(createBench().callAws(call, 10_000, send))).toEqual({ code: "throttled", atMs: 500 });
+    expect(send).toHaveBeenCalledTimes(2);
+  });
+
+  it("of which all tries failed is made once until it succeeds, and others are not the worse for it", async () => {
+    const { callAws } = createBench();
+    const failing = vi.fn(() => Promise.reject({ code: "ECONNRESET" }));
+    await settle(callAws(call, Date.now() + 10_000, failing));
+    await settle(callAws(call, Date.now() + 10_000, failing));
+    expect(failing).toHaveBeenCalledTimes(3 + 1);
+    await settle(callAws({ ...call, roleArn: `${call.roleArn}2` }, Date.now() + 10_000, failing));
+    expect(failing).toHaveBeenCalledTimes(3 + 1 + 3);
+    await settle(callAws(call, Date.now() + 10_000, async () => "answer"));
+    await settle(callAws(call, Date.now() + 10_000, failing));
+    expect(failing).toHaveBeenCalledTimes(3 + 1 + 3 + 3);
+  });
+
+  it("that was signed by a wrong clock is signed again, though it failed before", async () => {
+    const { callAws } = createBench();
+    await settle(callAws(call, Date.now() + 10_000, () => Promise.reject({ code: "ECONNRESET" })));
+    const send = vi
+      .fn()
+      .mockRejectedValueOnce({ ...denied, name: "SignatureDoesNotMatch" })
+      .mockResolvedValueOnce("ok");
+    expect(await settle(callAws(call, Date.now() + 1_000, send))).toMatchObject({ value: "ok" });
+  });
+
+  it("that AWS denied, or that came too late, is tried as often as before", async () => {
+    const { callAws } = createBench();
+    await settle(callAws(call, Date.now() + 1_000, () => Promise.reject(denied)));
+    const failing = vi.fn(() => Promise.reject({ code: "ECONNRESET" }));
+    await settle(callAws(call, Date.now() + 10_000, failing));
+    expect(failing).toHaveBeenCalledTimes(3);
+  });
+
   it("succeeds at the second try, and says nothing above debug", async () => {
     const { callAws, lines } = createBench();
     const send = vi.fn().mockRejectedValueOnce(throttled).mockResolvedValueOnce("answer");
-    expect(await settle(callAws(call, 1_000, send))).toEqual({ value: "answer", atMs: 250 });
+    expect(await settle(callAws(call, 1_000, send))).toEqual({ value: "answer", atMs: 500 });
     expect(lines.map((line) => JSON.parse(line).level)).toEqual(["debug"]);
   });
 

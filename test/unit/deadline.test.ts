@@ -131,6 +131,7 @@ describe("an attempt over a freeze", () => {
         new Promise<string>((end, fail) => {
           attempts.push({ begunAtEpochMs: Date.now(), deadlineEpochMs, end, fail });
         }),
+      isRefusal: (thrown) => thrown instanceof Failure && thrown.code === "get-secret-value-denied",
     });
     const outcome = wait.catch((thrown: Failure) => thrown.message);
     const last = () => {
@@ -142,6 +143,14 @@ describe("an attempt over a freeze", () => {
   }
   const failure = (message: string) => new Failure("unreachable", message);
   const settle = () => vi.advanceTimersByTimeAsync(0);
+
+  it("is not made once more where it was refused: that is no matter of time", async () => {
+    const { attempts, last, outcome } = attemptASecond();
+    freeze(3_600_000);
+    last().fail(new Failure("get-secret-value-denied", "no"));
+    expect(await outcome).toBe("no");
+    expect(attempts).toHaveLength(1);
+  });
 
   it("is made once more where it fails, under a deadline as long as the first", async () => {
     const { attempts, last, outcome } = attemptASecond();
@@ -234,7 +243,7 @@ describe("an attempt over a freeze", () => {
     const attempt = () => {
       throw failure("no work");
     };
-    const wait = overFreeze({ deadlineEpochMs: Date.now() + 1_000, now: Date.now, attempt });
+    const wait = overFreeze({ deadlineEpochMs: Date.now() + 1_000, now: Date.now, attempt, isRefusal: () => false });
     await expect(wait).rejects.toMatchObject({ code: "unreachable" });
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -336,6 +336,20 @@ describe("another session than the refused one", () => {
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
+  it("is asked for ever more rarely where others are refused too, up to once in four minutes", async () => {
+    issueSessions();
+    const { get, getInstead } = setUp();
+    let held = await get();
+    const renewedAtSeconds: number[] = [];
+    for (let seconds = 10; seconds <= 1_000; seconds += 10) {
+      vi.setSystemTime(START_EPOCH_MS + seconds * 1_000);
+      const instead = await getInstead(held);
+      if (instead !== held) renewedAtSeconds.push(seconds);
+      held = instead;
+    }
+    expect(renewedAtSeconds).toEqual([60, 180, 420, 660, 900]);
+  });
+
   it("is the same where it is new: the refusal must be meant", async () => {
     issueSessions();
     const { get, getInstead } = setUp();
