@@ -89,7 +89,8 @@ export async function liveDisabled({
   logger,
 }: Pick<Life, "api" | "server" | "logger">): Promise<ExitCode> {
   logger.warn("disabled", { message: "CROSS_ACCOUNT_SECRETS_ENABLED is false: nothing is fetched, nothing is served" });
-  await server.listen().catch((error: unknown) => logger.warn("not-listening", { message: toPublicText(error) }));
+  // A port that is taken is tried again for a second, which nobody is to wait for.
+  server.listen().catch((error: unknown) => logger.warn("not-listening", { message: toPublicText(error) }));
   await api.register();
   await api.untilShutdown();
   await server.close(SHUTDOWN_GRACE_MS);

@@ -8,7 +8,15 @@ export default defineConfig({
       { test: { name: "integration", include: ["test/integration/**/*.test.ts"], testTimeout: 15_000 } },
       { test: { name: "layer", include: ["test/layer/**/*.test.ts"], testTimeout: 30_000 } },
       // Most of a fault is waiting, so that several files share a processor.
-      { test: { name: "faults", include: ["test/faults/**/*.test.ts"], testTimeout: 30_000, maxWorkers: 4 } },
+      {
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          testTimeout: 30_000,
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
+        },
+      },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 120_000, fileParallelism: false } },
       { test: { name: "release", include: ["test/release/**/*.test.ts"], testTimeout: 420_000 } },
     ],

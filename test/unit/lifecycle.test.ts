@@ -416,8 +416,8 @@ describe("an extension that is switched off", () => {
     expect(await exitCode).toBe(0);
     expect(journal).toEqual([
       "listen",
-      "listen: done",
       "register",
+      "listen: done",
       "register: done",
       "untilShutdown",
       "untilShutdown: done",
@@ -427,6 +427,13 @@ describe("an extension that is switched off", () => {
     expect(lines).toEqual([
       { level: "warn", event: "disabled", message: expect.stringContaining("CROSS_ACCOUNT_SECRETS_ENABLED is false") },
     ]);
+  });
+
+  it("does not wait for a port that stays taken for a while", async () => {
+    const { life, journal } = setUp({}, { listen: never, untilShutdown: never });
+    void liveDisabled(life);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(journal).toContain("untilShutdown");
   });
 
   it("minds no port that is taken, and says so", async () => {
