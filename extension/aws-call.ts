@@ -42,8 +42,8 @@ export function createAwsCaller(parts: {
   const failing = new Set<string>();
 
   return async (call, deadlineEpochMs, send) => {
-    const { operation, region, roleArn, secretId = "" } = call;
-    const key = `${operation} ${region} ${roleArn} ${secretId}`;
+    const { operation, region, roleArn, id = "" } = call;
+    const key = `${operation} ${region} ${roleArn} ${id}`;
     for (let tries = 1; ; tries += 1) {
       try {
         const answer = await within({ deadlineEpochMs, now, start: send, late: () => toTimeout(call) });

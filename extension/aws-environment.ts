@@ -1,5 +1,6 @@
 /** AWS's own variables: what of the function's environment reaches the SDK. Pure. */
-import { type Environment, type Problem, REGION } from "./settings.ts";
+import type { Environment, Problem } from "./setting.ts";
+import { REGION } from "./settings.ts";
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -21,7 +22,11 @@ export interface AwsEnvironment {
   /** In place of `credentials`, where it is given. */
   readonly containerCredentials: ContainerCredentials | undefined;
   readonly credentials: AwsCredentials | undefined;
-  readonly endpoints: { readonly sts: string | undefined; readonly secretsManager: string | undefined };
+  readonly endpoints: {
+    readonly sts: string | undefined;
+    readonly secretsManager: string | undefined;
+    readonly ssm: string | undefined;
+  };
   readonly clientOptions: { readonly useFipsEndpoint: boolean; readonly useDualstackEndpoint: boolean };
 }
 
@@ -66,7 +71,7 @@ export function parseAwsEnvironment(environment: Environment, problems: Problem[
       accessKeyId && secretAccessKey
         ? { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
         : undefined,
-    endpoints: { sts: endpoint("STS"), secretsManager: endpoint("SECRETS_MANAGER") },
+    endpoints: { sts: endpoint("STS"), secretsManager: endpoint("SECRETS_MANAGER"), ssm: endpoint("SSM") },
     clientOptions: {
       useFipsEndpoint: flag("AWS_USE_FIPS_ENDPOINT"),
       useDualstackEndpoint: flag("AWS_USE_DUALSTACK_ENDPOINT"),

@@ -1,7 +1,6 @@
 /**
- * All that we use of the AWS SDK. It is bundled into a file of its own, which is loaded after registration: the
- * function's runtime waits for that. Every option is given here, so that the SDK asks neither the function's
- * environment nor `~/.aws` for any.
+ * What we use of the AWS SDK for every secret. It is bundled into a file of its own, which is loaded after registration:
+ * the function's runtime waits for that.
  */
 
 import {
@@ -11,17 +10,8 @@ import {
 } from "@aws-sdk/client-secrets-manager";
 import { AssumeRoleCommand, type AssumeRoleCommandInput, STSClient } from "@aws-sdk/client-sts";
 import { fromHttp } from "@aws-sdk/credential-provider-http";
+import { type ClientOptions, leave, toClientConfig } from "./aws-client.ts";
 import type { AwsCredentials, ContainerCredentials } from "./aws-environment.ts";
-
-export interface ClientOptions {
-  readonly region: string;
-  readonly credentials: AwsCredentials;
-  readonly endpoint: string | undefined;
-  readonly useFipsEndpoint: boolean;
-  readonly useDualstackEndpoint: boolean;
-  /** Appended to the SDK's own, as `cross-account-secrets/<version>`. */
-  readonly version: string;
-}
 
 /**
  * AssumeRole: one try, over a connection of its own, ended at the latest when `signal` fires. With the answer comes its
@@ -73,36 +63,4 @@ export async function getContainerCredentials({
     timeout: LONGEST_WAIT_MS,
   })();
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
-}
-
-/** How far AWS's clock is ahead of ours, in milliseconds: clients learn it from the `Date` of every answer. */
-let systemClockOffset = 0;
-
-function leave(client: STSClient | SecretsManagerClient): void {
-  client.destroy();
-  systemClockOffset = client.config.systemClockOffset;
-}
-
-/**
- * One client a call, and no connection kept: two calls an hour need no pool, and a pooled socket cannot be trusted after
- * a freeze, nor can credentials that a client remembers.
- */
-function toClientConfig({ endpoint, version, ...given }: ClientOptions) {
-  return {
-    ...given,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    // The caller's signal bounds the whole call; the SDK's own time-outs are off or only warn, and stay out of the way.
-    requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
-    // Tries are counted where the deadline is known.
-    maxAttempts: 1,
-    retryMode: "standard",
-    systemClockOffset,
-    disableClockSkewCorrection: false,
-    ignoreConfiguredEndpointUrls: true,
-    defaultsMode: "standard" as const,
-    authSchemePreference: ["aws.auth#sigv4"],
-    sigv4aSigningRegionSet: [given.region],
-    userAgentAppId: async () => undefined,
-    customUserAgent: [["cross-account-secrets", version]] as [string, string][],
-  };
 }

@@ -4,13 +4,16 @@
  */
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
 import { isSecretId } from "./secret-id.ts";
-import { type Environment, PREFIX, type Problem, type Setting, type SettingValues, settings } from "./settings.ts";
+import { type Environment, PREFIX, type Problem, type Setting } from "./setting.ts";
+import { type SettingValues, settings } from "./settings.ts";
 import { parseSources, type Source } from "./sources.ts";
+import { parseToken, type Token } from "./token.ts";
 
 /** These become others, or are heeded before there is a Config. */
 type Raw =
   | "roleArn"
   | "secretIds"
+  | "parameterNames"
   | "externalId"
   | "region"
   | "config"
@@ -22,7 +25,7 @@ type Raw =
 export interface Config extends Omit<SettingValues, Raw> {
   readonly sources: readonly [Source, ...Source[]];
   readonly allow: "configured" | "any";
-  readonly token: string;
+  readonly token: Token;
   readonly functionName: string;
   /** Whether init ends in a snapshot, from which many execution environments may be restored. */
   readonly isSnapStart: boolean;
@@ -65,13 +68,13 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   const secretName = [environment.SECRET_NAME?.trim() ?? ""].find(isSecretId);
   const sources = parseSources({ values, awsRegion: aws.region, secretName, readFile, problems });
   const [source, ...others] = sources;
-  const token = readToken(values.token, environment, readFile, problems);
-  const allow = values.allow ?? (sources.some(({ secretIds }) => secretIds.length > 0) ? "configured" : "any");
+  const token = parseToken(values.token, environment, readFile, problems);
+  const allow = values.allow ?? (sources.some(isConfigured) ? "configured" : "any");
   if (allow === "configured" && !problems.some(({ rule }) => rule === settings.secretIds.rule)) {
-    const without = sources.filter(({ secretIds }) => secretIds.length === 0);
+    const without = sources.filter((candidate) => !isConfigured(candidate));
     const ofConfig = without.map(({ roleArn }) => `${PREFIX}CONFIG secretIds of ${roleArn}`);
-    const ofVariables = values.secretIds === undefined ? [`${PREFIX}SECRET_IDS`] : [];
-    for (const name of values.config === undefined ? ofVariables : ofConfig) {
+    const isNone = values.secretIds === undefined && values.parameterNames === undefined;
+    for (const name of values.config !== undefined ? ofConfig : isNone ? [`${PREFIX}SECRET_IDS`] : []) {
       problems.push({ name, rule: "set where ALLOW is configured", got: undefined });
     }
   }
@@ -79,7 +82,18 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     problems.push({ name: `${PREFIX}PREFETCH_TIMEOUT_MS`, rule: "above 0 where INIT_ERROR is fail", got: "0" });
   }
 
-  const { logLevel, cacheEnabled, roleArn, secretIds, externalId, region, config: _, enabled, ...rest } = values;
+  const {
+    logLevel,
+    cacheEnabled,
+    roleArn,
+    secretIds,
+    parameterNames,
+    externalId,
+    region,
+    config: _,
+    enabled,
+    ...rest
+  } = values;
   if (problems.length > 0 || source === undefined || token === undefined) {
     const asides = unknown.map((name) => `${name} is not a setting of this version`);
     return {
@@ -105,11 +119,14 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   return { config, isEnabled: true, httpPort, problems: [], logLevel };
 }
 
+const isConfigured = ({ secretIds, parameterNames }: Source): boolean =>
+  secretIds.length > 0 || parameterNames.length > 0;
+
 function readSetting(setting: Setting<unknown>, environment: Environment, problems: Problem[]): unknown {
   for (const name of [PREFIX + setting.name, ...(setting.alsoRead ?? [])]) {
     const text = environment[name]?.trim() ?? "";
     // 0 is AWS's default of SECRETS_MANAGER_TIMEOUT_MILLIS, "no time-out", and CDK always writes it: not a wish.
-    if (text === "" || (name === "SECRETS_MANAGER_TIMEOUT_MILLIS" && text === "0")) continue;
+    if (text === "" || (name.endsWith("_TIMEOUT_MILLIS") && text === "0")) continue;
     // It is the function's own beside a CONFIG, which has its roles in it.
     if (name === "ROLE_ARN" && environment[`${PREFIX}CONFIG`]?.trim()) continue;
     const value = setting.parse(text);
@@ -119,33 +136,6 @@ function readSetting(setting: Setting<unknown>, environment: Environment, proble
     return value;
   }
   return setting.default === undefined ? undefined : setting.parse(setting.default);
-}
-
-function readToken(
-  text: string | undefined,
-  environment: Environment,
-  readFile: (path: string) => string,
-  problems: Problem[],
-): string | undefined {
-  if (text === undefined) {
-    if (problems.some(({ rule }) => rule === settings.token.rule)) return undefined;
-    const rule = `${settings.token.rule}, since there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none)`;
-    problems.push({ name: `${PREFIX}TOKEN`, rule, got: undefined });
-    return undefined;
-  }
-  if (!text.startsWith("file:")) return text;
-  try {
-    if (!text.startsWith("file:///")) throw new Error("relative to what?");
-    const token = settings.token.parse(readFile(decodeURIComponent(text.slice("file://".length))).trim());
-    if (token !== undefined) return token;
-  } catch {
-    // Falls through: an unreadable file and an unusable one are the same mistake, and the cause may quote its text.
-  }
-  const names = [`${PREFIX}TOKEN`, ...settings.token.alsoRead];
-  const name = names.find((candidate) => environment[candidate]?.trim() === text) ?? `${PREFIX}TOKEN`;
-  const got = text.startsWith("file:///") ? text : "a value that is not shown";
-  problems.push({ name, rule: "file:///path of a readable file with one token in it", got });
-  return undefined;
 }
 
 /** Names with our prefix that are no setting: a typo, when within two edits of one; else something for a later version. */

@@ -12,6 +12,7 @@ export interface Counters {
   failures: number;
   assumeRoleCalls: number;
   getSecretValueCalls: number;
+  getParameterCalls: number;
   /** The longest that a local request took, by the wall clock, and so with any freeze. */
   slowestMs: number;
 }
@@ -25,6 +26,7 @@ export function createCounters(): Counters {
     failures: 0,
     assumeRoleCalls: 0,
     getSecretValueCalls: 0,
+    getParameterCalls: 0,
     slowestMs: 0,
   };
 }

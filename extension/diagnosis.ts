@@ -5,14 +5,15 @@
  * nobody but this file, and is not repeated: it is not ours to vouch for what stands in it.
  */
 import { Failure, type FailureCode } from "./errors.ts";
+import { toRemedy } from "./remedies.ts";
 
 /** What was asked of AWS, in public terms. */
 export interface AwsCall {
-  readonly operation: "AssumeRole" | "GetSecretValue";
+  readonly operation: "AssumeRole" | "GetSecretValue" | "GetParameter";
   readonly roleArn: string;
   readonly region: string;
-  /** With GetSecretValue. */
-  readonly secretId?: string;
+  /** Of the secret or parameter. */
+  readonly id?: string;
 }
 
 /** AWS's codes, as the "Common Errors" pages of both services list them. */
@@ -52,6 +53,20 @@ const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, Fai
     ResourceNotFoundException: "secret-not-found",
     InvalidRequestException: "secret-deleted",
   },
+  GetParameter: {
+    AccessDenied: "get-parameter-denied",
+    AccessDeniedException: "get-parameter-denied",
+    NotAuthorized: "get-parameter-denied",
+    InvalidKeyId: "kms-denied",
+    ParameterNotFound: "parameter-not-found",
+    ParameterVersionNotFound: "parameter-not-found",
+  },
+};
+
+const rejectedCodes: Readonly<Record<AwsCall["operation"], FailureCode>> = {
+  AssumeRole: "assume-role-rejected",
+  GetSecretValue: "secret-id-rejected",
+  GetParameter: "parameter-rejected",
 };
 
 /** What Node's sockets, resolver and TLS say: https://nodejs.org/api/errors.html#common-system-errors */
@@ -65,7 +80,7 @@ export function diagnose(thrown: unknown, call: AwsCall): Failure {
   const error = toPublicParts(thrown);
   const code = toFailureCode(error, call);
   return new Failure(code, toMessage(code, error, call), {
-    remedy: toRemedy(code, error.networkCode, call),
+    remedy: toRemedy(code, call, error.networkCode !== undefined && CERTIFICATE_CODE.test(error.networkCode)),
     requestId: error.requestId,
     awsCode: error.awsCode,
   });
@@ -117,17 +132,19 @@ function toFailureCode(error: PublicParts, { operation }: AwsCall): FailureCode 
   if (error.isServerFault) return "aws-error";
   if (awsCode === undefined || status === undefined || status < 400) return "aws-response-invalid";
   const code = codesOf[operation][awsCode];
-  if (code === "get-secret-value-denied" && error.isAboutKms) return "kms-denied";
-  return code ?? (operation === "AssumeRole" ? "assume-role-rejected" : "secret-id-rejected");
+  if ((code === "get-secret-value-denied" || code === "get-parameter-denied") && error.isAboutKms) return "kms-denied";
+  return code ?? rejectedCodes[operation];
 }
 
 function toMessage(code: FailureCode, error: PublicParts, call: AwsCall): string {
   const what = toPhrase(call);
   switch (code) {
     case "kms-denied":
-      return `${what} was refused because the secret's KMS key may not be used`;
+      return `${what} was refused because its KMS key may not be used`;
     case "secret-not-found":
       return `${what} found no such secret, version or stage`;
+    case "parameter-not-found":
+      return `${what} found no such parameter, version or label`;
     case "secret-deleted":
       return `${what} was refused: the secret is marked for deletion, or has no such value`;
     case "throttled":
@@ -145,48 +162,9 @@ function toMessage(code: FailureCode, error: PublicParts, call: AwsCall): string
   }
 }
 
-function toPhrase({ operation, roleArn, region, secretId }: AwsCall): string {
+function toPhrase({ operation, roleArn, region, id }: AwsCall): string {
   if (operation === "AssumeRole") return `AssumeRole of ${roleArn} in ${region}`;
-  return `GetSecretValue of ${secretId} in ${region} as ${roleArn}`;
-}
-
-function toRemedy(code: FailureCode, networkCode: string | undefined, call: AwsCall): string | undefined {
-  const { operation, roleArn, region, secretId } = call;
-  switch (code) {
-    case "assume-role-denied":
-      return `both sides must agree: the trust policy of ${roleArn} must name the function's execution role (and match its external ID or organization condition, if it has one), and the execution role's own policy must allow sts:AssumeRole on ${roleArn}`;
-    case "assume-role-rejected":
-      return "check what is sent with AssumeRole: the role's ARN, the external ID, the session name and the duration";
-    case "region-disabled":
-      return `enable the region ${region} in the account of ${roleArn}, in its STS settings`;
-    case "get-secret-value-denied":
-      return `allow ${roleArn} secretsmanager:GetSecretValue on the secret's ARN, ending in -?????? for the six characters that AWS appends; AWS says the same when no secret of that name is in that account and region, so check ${secretId} and ${region} too`;
-    case "kms-denied":
-      return `allow ${roleArn} kms:Decrypt and kms:DescribeKey in the key's policy and in its own, and see that the key is enabled`;
-    case "secret-not-found":
-      return `check the name, the version and the region ${region}; the secret must be in the account of ${roleArn}`;
-    case "secret-deleted":
-      return "restore the secret with aws secretsmanager restore-secret, or put a value into it";
-    case "secret-id-rejected":
-      return "check the secret's id, the version id and the stage";
-    case "credentials-expired":
-    case "credentials-invalid":
-      return operation === "AssumeRole"
-        ? "the function's own credentials are no longer good; a new execution environment has new ones"
-        : `the session of ${roleArn} was ended; the next one is asked for when it is renewed`;
-    case "signature-invalid":
-      return "check the clock of this machine, and the secret access key";
-    case "throttled":
-      return "fewer environments at once, or a longer CROSS_ACCOUNT_SECRETS_TTL_SECONDS, make fewer calls; the quota can be raised";
-    case "unreachable":
-    case "timeout":
-      if (networkCode !== undefined && CERTIFICATE_CODE.test(networkCode)) {
-        return "the certificate is not trusted: name a proxy's own authority in NODE_EXTRA_CA_CERTS, and check the clock";
-      }
-      return `a function in a VPC needs a NAT gateway, or interface endpoints for ${operation === "AssumeRole" ? "sts" : "secretsmanager"} in ${region}, and a security group that lets it reach them`;
-    default:
-      return undefined;
-  }
+  return `${operation} of ${id} in ${region} as ${roleArn}`;
 }
 
 /** What a call that outlives its deadline fails with. */

@@ -32,12 +32,15 @@ export const errorTable = {
 
   "secret-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
   "secret-deleted": { kind: "absent", status: 400, type: "InvalidRequestException" },
+  "parameter-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
+  "parameter-rejected": { kind: "absent", status: 400, type: "InvalidParameterException" },
   "secret-id-rejected": { kind: "absent", status: 400, type: "InvalidParameterException" },
 
   "assume-role-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "assume-role-rejected": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "region-disabled": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "get-secret-value-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "get-parameter-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "kms-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
 
   "credentials-missing": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },

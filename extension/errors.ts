@@ -27,11 +27,14 @@ export type FailureCode =
   | "secret-not-found"
   | "secret-deleted"
   | "secret-id-rejected"
+  | "parameter-not-found"
+  | "parameter-rejected"
   // denied: one of the policies in the two accounts forbids it
   | "assume-role-denied"
   | "assume-role-rejected"
   | "region-disabled"
   | "get-secret-value-denied"
+  | "get-parameter-denied"
   | "kms-denied"
   // credentials: AWS does not accept who we say we are
   | "credentials-missing"

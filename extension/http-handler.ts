@@ -2,28 +2,27 @@
  * One local request, from the guards to the answer. Guards stand in a column, cheapest first; each throws the Failure
  * that its refusal becomes.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
+import type { DeadlineEpochMs } from "./deadline.ts";
 import { toErrorReply } from "./error-reply.ts";
 import { Failure, toFailure, toPublicText } from "./errors.ts";
+import type { Kind, Named } from "./kind.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
+import { parameterKind } from "./parameter-id.ts";
+import { toParameterReply } from "./parameter-reply.ts";
+import { parseParameterRequest } from "./parameter-request.ts";
+import type { ParameterQuery } from "./parameter-store.ts";
 import { type Reply, toJsonReply, toReply } from "./reply.ts";
-import type { SecretCache } from "./secret-cache.ts";
+import { expectOnly, parseTarget, type Target, type Wishes } from "./request-target.ts";
+import type { Cached, SecretCache } from "./secret-cache.ts";
+import { secretKind } from "./secret-id.ts";
 import { toAgentReply, toBareReply, toExtensionReply } from "./secret-reply.ts";
-import {
-  expectOnly,
-  parseInvalidation,
-  parsePathRequest,
-  parseQueryRequest,
-  parseTarget,
-  type SecretRequest,
-  type Target,
-} from "./secret-request.ts";
+import { parseInvalidation, parsePathRequest, parseQueryRequest, type SecretRequest } from "./secret-request.ts";
 import { chooseSource } from "./source-choice.ts";
-import type { Source } from "./sources.ts";
+import type { SourceParts } from "./source-parts.ts";
 
 export interface LocalRequest {
   readonly method: string;
@@ -47,17 +46,17 @@ const TOKEN_HEADERS = ["x-aws-parameters-secrets-token", "x-vault-token"];
 
 export function createHttpHandler(parts: {
   readonly config: Config;
-  readonly sources: () => readonly { readonly source: Source; readonly cache: SecretCache }[];
+  readonly sources: () => readonly Omit<SourceParts, "credentials">[];
+  readonly isToken: (header: string | string[] | undefined) => boolean;
   readonly counters: Counters;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly now: () => number;
   readonly version: string;
 }): HttpHandler {
-  const { config, counters, metrics, logger, now, version } = parts;
+  const { config, sources, isToken, counters, metrics, logger, now, version } = parts;
   const hosts = [`127.0.0.1:${config.httpPort}`, `localhost:${config.httpPort}`];
   if (config.httpPort === 80) hosts.push("127.0.0.1", "localhost");
-  const tokenHash = toHash(config.token);
 
   async function answer({ method, target, headers }: LocalRequest): Promise<Reply> {
     if (FORWARDED_HEADERS.some((name) => headers[name] !== undefined)) throw forwarded();
@@ -70,25 +69,45 @@ export function createHttpHandler(parts: {
     if (Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge();
     const parsed = parseTarget(target);
     if (isPing) return ping(parsed);
-    if (parsed.path === STATS) return stats(parsed);
-    const { parse, toSecretReply } = method === "POST" ? invalidation : findRoute(parsed.path);
-    const request = parse(parsed);
-    const { source, expectAllowed } = chooseSource(request, config.allow, parts.sources());
-    const deadlineEpochMs = now() + config.timeoutMs;
-    if (toSecretReply === undefined) return invalidate(source.cache, request, deadlineEpochMs);
-    const secret = await source.cache.get(request.query, { deadlineEpochMs, refreshNow: request.refreshNow });
-    expectAllowed(secret.value);
-    return toSecretReply(secret, request.key);
+    return method === "POST" ? invalidate(parseInvalidation(parsed, SECRETS, INVALID)) : route(parsed);
   }
 
-  /** One side of a comparison that takes as long whatever the caller guessed, and however long. */
-  function isToken(header: string | string[] | undefined): boolean {
-    return typeof header === "string" && timingSafeEqual(toHash(header), tokenHash);
+  async function route(target: Target): Promise<Reply> {
+    const { path } = target;
+    if (path === "/secretsmanager/get") return toExtensionReply(await findSecret(parseQueryRequest(target)));
+    if (path.startsWith(AGENT)) return toAgentReply(await findSecret(parsePathRequest(target, AGENT, [])));
+    if (path.startsWith(SECRETS)) {
+      const request = parsePathRequest(target, SECRETS, ["key"]);
+      return toBareReply(await findSecret(request), request.key);
+    }
+    if (PARAMETERS.test(path)) return toParameterReply(await findParameter(parseParameterRequest(target)));
+    if (path === STATS) return stats(target);
+    throw unknownPath();
+  }
+
+  const findSecret = (request: SecretRequest) =>
+    find({ kind: secretKind, ...request }, ({ secrets }) => secrets, now() + config.timeoutMs);
+
+  const findParameter = (request: Wishes & { readonly query: ParameterQuery }) =>
+    find({ kind: parameterKind, ...request }, ({ parameters }) => parameters, now() + config.parameterTimeoutMs);
+
+  async function find<Q, V extends Named>(
+    request: Wishes & { readonly kind: Kind<Q, V>; readonly query: Q },
+    toCache: (parts: Omit<SourceParts, "credentials">) => SecretCache<Q, V>,
+    deadlineEpochMs: DeadlineEpochMs,
+  ): Promise<Cached<V>> {
+    const { source, expectAllowed } = chooseSource(request, config.allow, sources());
+    const { refreshNow } = request;
+    const cached = await toCache(source).get(request.query, { deadlineEpochMs, refreshNow });
+    expectAllowed(cached.value);
+    return cached;
   }
 
   /** The version that was refused is that of the secret as it is now: AWSCURRENT's, under no version id of its own. */
-  async function invalidate(cache: SecretCache, { query }: SecretRequest, deadlineEpochMs: number): Promise<Reply> {
-    await cache.invalidate({ secretId: query.secretId }, query.versionId ?? "", deadlineEpochMs);
+  async function invalidate(request: SecretRequest): Promise<Reply> {
+    const { secretId, versionId = "" } = request.query;
+    const { source } = chooseSource({ kind: secretKind, ...request }, config.allow, sources());
+    await source.secrets.invalidate({ secretId }, versionId, now() + config.timeoutMs);
     return { status: 204, headers: { "Cache-Control": "no-store" }, body: "" };
   }
 
@@ -122,44 +141,19 @@ export function createDisabledHandler(): HttpHandler {
   return async () => toErrorReply(failure);
 }
 
-interface Route {
-  readonly parse: (target: Target) => SecretRequest;
-  /** Undefined where the answer is not a secret. */
-  readonly toSecretReply: typeof toBareReply | undefined;
-}
-
 const STATS = "/stats";
 const AGENT = "/v1/";
+/** AWS documents it with and without the slash. */
+const PARAMETERS = /^\/systemsmanager\/parameters\/get\/?$/;
 const SECRETS = "/secrets/";
 const INVALID = "/invalid";
 /** A GET of the same path asks for a secret whose name ends so. */
 const INVALIDATION = /^\/secrets\/[^?]+\/invalid(\?|$)/;
 
-const invalidation: Route = {
-  parse: (target) => parseInvalidation(target, SECRETS, INVALID),
-  toSecretReply: undefined,
-};
-
-function findRoute(path: string): Route {
-  if (path === "/secretsmanager/get") return { parse: parseQueryRequest, toSecretReply: toExtensionReply };
-  if (path.startsWith(AGENT)) {
-    return { parse: (target) => parsePathRequest(target, AGENT, []), toSecretReply: toAgentReply };
-  }
-  if (path.startsWith(SECRETS)) {
-    return { parse: (target) => parsePathRequest(target, SECRETS, ["key"]), toSecretReply: toBareReply };
-  }
-  throw new Failure(
-    "unknown-path",
-    "known paths are /secretsmanager/get, /v1/<secretId>, /secrets/<secretId>, /stats and /ping",
-  );
-}
-
 function ping({ parameters }: Target): Reply {
   expectOnly(parameters, []);
   return toReply(200, "text/plain; charset=utf-8", "healthy");
 }
-
-const toHash = (text: string): Buffer => createHash("sha256").update(text).digest();
 
 const forwarded = () =>
   new Failure("forwarded", "a request with X-Forwarded-For or Forwarded is not from this function");
@@ -180,3 +174,9 @@ const badToken = () =>
 
 const methodNotAllowed = (known: readonly string[]) =>
   new Failure("method-not-allowed", `known here: ${known.join(", ")}`, { allow: known.join(", ") });
+
+const unknownPath = () =>
+  new Failure(
+    "unknown-path",
+    "known paths are /secretsmanager/get, /systemsmanager/parameters/get, /v1/<secretId>, /secrets/<secretId>, /stats and /ping",
+  );

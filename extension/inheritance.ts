@@ -1,4 +1,4 @@
-import type { Environment } from "./settings.ts";
+import type { Environment } from "./setting.ts";
 
 /** What the launcher has done already, so that it need not be done again. */
 export interface Inheritance {

@@ -6,9 +6,7 @@ import type { ExtensionsApi } from "./extensions-api.ts";
 import type { HttpServer } from "./http-server.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
-import type { RoleCredentials } from "./role-credentials.ts";
-import type { SecretCache } from "./secret-cache.ts";
-import type { Source } from "./sources.ts";
+import type { SourceParts } from "./source-parts.ts";
 
 export type ExitCode = 0 | 1;
 
@@ -19,11 +17,7 @@ export interface Life {
   readonly config: Config;
   readonly api: ExtensionsApi;
   readonly server: HttpServer;
-  readonly sources: () => readonly {
-    readonly source: Source;
-    readonly credentials: RoleCredentials;
-    readonly cache: SecretCache;
-  }[];
+  readonly sources: () => readonly SourceParts[];
   /** False when Lambda runs init again inside an invocation, on the invocation's clock. */
   readonly isFirstInit: () => boolean;
   readonly counters: Counters;
@@ -114,9 +108,12 @@ export async function refuseInit(
 async function prefetch({ config, sources, now }: Life): Promise<void> {
   const deadlineEpochMs = now() + Math.max(config.timeoutMs, config.prefetchTimeoutMs);
   await Promise.all(
-    sources().flatMap(({ source, credentials, cache }) => [
+    sources().flatMap(({ source, credentials, secrets, parameters }) => [
       credentials.get(deadlineEpochMs),
-      ...source.prefetchIds.map((secretId) => cache.get({ secretId }, { deadlineEpochMs })),
+      ...source.prefetchIds.map((secretId) => secrets.get({ secretId }, { deadlineEpochMs })),
+      ...source.parameterNames.map((parameterId) =>
+        parameters.get({ parameterId, withDecryption: true }, { deadlineEpochMs }),
+      ),
     ]),
   );
 }

@@ -1,16 +1,15 @@
 /**
  * Wires the parts, and is the only file that touches `process`. The map:
  *   function ── HTTP ──► http-server ─► http-handler ─► secret-cache ─► secrets-manager ─► role-credentials
- *                                                                             │                  │
- *   Lambda ◄── extensions-api ◄── lifecycle                          Secrets Manager            STS
+ *                                                      (source-parts)    parameter-store          │
+ *   Lambda ◄── extensions-api ◄── lifecycle                              Secrets Manager          STS
  */
 import { readFileSync } from "node:fs";
 import { version } from "../package.json";
 import { createAwsCaller } from "./aws-call.ts";
 import { createBaseCredentials } from "./base-credentials.ts";
-import { type Config, type ParsedConfig, parseConfig } from "./config.ts";
+import { type ParsedConfig, parseConfig } from "./config.ts";
 import { createCounters } from "./counters.ts";
-import { toPolicy } from "./error-reply.ts";
 import { toPublicText } from "./errors.ts";
 import { createExtensionsApi } from "./extensions-api.ts";
 import { createDisabledHandler, createHttpHandler, type HttpHandler } from "./http-handler.ts";
@@ -22,17 +21,17 @@ import { createLogger } from "./logger.ts";
 import { createMetrics } from "./metrics.ts";
 import { random } from "./random.ts";
 import { createRestorable } from "./restorable.ts";
-import { createRoleCredentials } from "./role-credentials.ts";
-import { createSecretCache } from "./secret-cache.ts";
-import { createSecretsManager } from "./secrets-manager.ts";
+import { createSourceParts } from "./source-parts.ts";
+import { createTokenCheck } from "./token.ts";
 
 const environment = { ...process.env };
 // The SDK would read some forty AWS_… variables by itself; it is told everything, and sees none.
 for (const name of Object.keys(environment)) if (name.startsWith("AWS_")) delete process.env[name];
 
-const parsed = parseConfig(environment, (path) => readFileSync(path, "utf8"));
+const readFile = (path: string) => readFileSync(path, "utf8");
+const parsed = parseConfig(environment, readFile);
 const write = (line: string) => process.stdout.write(line);
-const world = { now: Date.now, monotonicNow: () => performance.now(), random, write };
+const world = { now: Date.now, monotonicNow: () => performance.now(), random, readFile, write };
 const logger = createLogger({ level: parsed.logLevel, ...world });
 const inherited = parseInheritance(environment, process.pid);
 const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API, inherited, logger });
@@ -41,17 +40,13 @@ async function run({ config, isEnabled, httpPort, problems }: ParsedConfig): Pro
   const serve = (handler: HttpHandler) => createHttpServer({ config: { httpPort }, inherited, handler });
   if (!isEnabled) return liveDisabled({ api, logger, server: serve(createDisabledHandler()) });
   if (config === undefined) return refuseInit(api, logger, "Extension.ConfigInvalid", problems);
-  const loadAwsSdk = () => import("./aws-sdk.ts");
-  const common = { config, counters: createCounters(), loadAwsSdk, logger, version, ...world };
-  const shared = { ...common, metrics: createMetrics(common), callAws: createAwsCaller(common) };
-  const makeSource = (source: Config["sources"][number]) => {
-    const credentials = createRoleCredentials({ ...shared, source, baseCredentials: createBaseCredentials(shared) });
-    const { getSecretValue: fetch } = createSecretsManager({ ...shared, source, credentials });
-    return { source, credentials, cache: createSecretCache({ ...shared, source, fetch, policyOf: toPolicy }) };
-  };
-  const sources = createRestorable({ ...shared, make: () => config.sources.map(makeSource) });
-  const server = serve(createHttpHandler({ ...shared, sources }));
-  return live({ ...shared, api, server, sources, isFirstInit: createInitMarker(environment.TMPDIR) });
+  const load = { loadAwsSdk: () => import("./aws-sdk.ts"), loadAwsSsm: () => import("./aws-ssm.ts") };
+  const common = { config, counters: createCounters(), logger, version, ...load, ...world };
+  const metrics = createMetrics(common);
+  const behind = { ...common, baseCredentials: createBaseCredentials(common), callAws: createAwsCaller(common) };
+  const sources = createRestorable({ ...common, make: () => config.sources.map(createSourceParts(behind)) });
+  const server = serve(createHttpHandler({ ...common, isToken: createTokenCheck(common), metrics, sources }));
+  return live({ ...common, api, server, sources, metrics, isFirstInit: createInitMarker(environment.TMPDIR) });
 }
 
 // Leaving would crash the function, and a stack or a message may quote a secret.

@@ -24,6 +24,7 @@ const metrics = {
   Failures: "failures",
   AssumeRoleCalls: "assumeRoleCalls",
   GetSecretValueCalls: "getSecretValueCalls",
+  GetParameterCalls: "getParameterCalls",
 } as const satisfies Record<string, keyof Counters>;
 
 export function createMetrics(parts: {

@@ -8,6 +8,7 @@ import type { DeadlineEpochMs } from "./deadline.ts";
 import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
 import { type FailureCode, toFailure } from "./errors.ts";
 import type { Logger } from "./logger.ts";
+import { toSessionPolicy } from "./session-policy.ts";
 import { createSingleFlight } from "./single-flight.ts";
 import type { Source } from "./sources.ts";
 
@@ -63,6 +64,9 @@ export function createRoleCredentials(parts: {
   const call: AwsCall = { operation: "AssumeRole", roleArn, region: config.aws.region };
   // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
   const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toHex(parts.random())}`;
+  const hasPolicy = config.sessionPolicy === "auto" && config.allow === "configured";
+  let policy = hasPolicy ? toSessionPolicy(source, config.failoverRegion) : undefined;
+  if (hasPolicy && policy === undefined) warnOfNoPolicy("it would be longer than STS allows");
   let session: Session | undefined;
   let renewals = 0;
   const fly = createSingleFlight<Session>(now);
@@ -87,6 +91,7 @@ export function createRoleCredentials(parts: {
             RoleSessionName: roleSessionName,
             DurationSeconds: config.durationSeconds,
             ...(externalId === undefined ? {} : { ExternalId: externalId }),
+            ...(policy === undefined ? {} : { Policy: policy }),
             ...(config.sourceIdentity === undefined ? {} : { SourceIdentity: config.sourceIdentity }),
             ...(config.sessionTags === undefined ? {} : { Tags: [...config.sessionTags] }),
           },
@@ -113,6 +118,10 @@ export function createRoleCredentials(parts: {
     return { credentials, order, askedAtEpochMs, newForMs, renewAtEpochMs, expiresAtEpochMs };
   }
 
+  function warnOfNoPolicy(reason: string): void {
+    logger.warn("session-policy-left-out", { roleArn, reason });
+  }
+
   /** The session itself is set in the work, so that nobody finds neither the work nor what it made. */
   const renew = (deadlineEpochMs: DeadlineEpochMs, newForMs = NEW_SESSION_MS.least) =>
     fly({
@@ -121,8 +130,15 @@ export function createRoleCredentials(parts: {
       late: () => toTimeout(call),
       start: async () => {
         const renewed = await assumeRole(deadlineEpochMs, newForMs).catch((thrown: unknown) => {
+          const { code, details } = toFailure(thrown);
           // Between the look at the base credentials and their use, Lambda may have put others in their place.
-          if (!baseCredentials.mayChange || !REFUSED.includes(toFailure(thrown).code)) throw thrown;
+          const isWorthwhile = baseCredentials.mayChange && REFUSED.includes(code);
+          const isTooLarge = policy !== undefined && details.awsCode?.startsWith("PackedPolicyTooLarge");
+          if (!isWorthwhile && !isTooLarge) throw thrown;
+          if (isTooLarge) {
+            policy = undefined;
+            warnOfNoPolicy("STS cannot pack it");
+          }
           return assumeRole(deadlineEpochMs, newForMs);
         });
         // One that was frozen brings what is older than what is at hand.

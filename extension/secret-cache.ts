@@ -12,13 +12,13 @@ import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
 import { Failure, toFailure } from "./errors.ts";
+import type { Kind, Named } from "./kind.ts";
 import { createSecretFlights, type PolicyOf } from "./secret-flights.ts";
-import { createSecretStore, type StoredSecret } from "./secret-store.ts";
-import type { SecretQuery, SecretValue } from "./secrets-manager.ts";
+import { createSecretStore, type Stored } from "./secret-store.ts";
 import type { Source } from "./sources.ts";
 
-export interface CachedSecret {
-  readonly value: SecretValue;
+export interface Cached<V> {
+  readonly value: V;
   /** Where it is from: memory; a fetch; or memory, because the fetch failed. */
   readonly from: "memory" | "fetch" | { readonly failed: Failure };
   readonly ageMs: number;
@@ -26,17 +26,17 @@ export interface CachedSecret {
   readonly ttlMs: number;
 }
 
-export interface SecretCache {
+export interface SecretCache<Q, V> {
   /**
    * The value that `query` asks for. With `refreshNow` it is fetched after this call, whatever is at hand or under way.
    * Fails with the fetch's Failure, or with `timeout` at the deadline.
    */
-  get(query: SecretQuery, options: { deadlineEpochMs: DeadlineEpochMs; refreshNow?: boolean }): Promise<CachedSecret>;
+  get(query: Q, options: { deadlineEpochMs: DeadlineEpochMs; refreshNow?: boolean }): Promise<Cached<V>>;
   /**
    * "This version was refused by what the secret opens": fetches anew if it is still the one at hand. Fails with
    * `asked-too-often` when it has only just been fetched.
    */
-  invalidate(query: SecretQuery, versionId: string, deadlineEpochMs: DeadlineEpochMs): Promise<void>;
+  invalidate(query: Q, versionId: string, deadlineEpochMs: DeadlineEpochMs): Promise<void>;
 }
 
 /** Between two reports that one version was refused. */
@@ -44,8 +44,9 @@ const INVALIDATION_PAUSE_MS = 5_000;
 /** All values together: function and extension share the function's memory, 128 MB at the least. */
 const MAX_BYTES = 8_388_608;
 
-export function createSecretCache(parts: {
-  readonly fetch: (query: SecretQuery, deadlineEpochMs: DeadlineEpochMs) => Promise<SecretValue>;
+export function createSecretCache<Q, V extends Named>(parts: {
+  readonly kind: Kind<Q, V>;
+  readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
   readonly policyOf: PolicyOf;
   readonly source: Pick<Source, "home">;
   /** A TTL of 0, or a size of 0: nothing is kept, but flights are still shared. The sources share size and memory. */
@@ -56,10 +57,11 @@ export function createSecretCache(parts: {
   readonly now: () => number;
   /** From 0 to 1, without 1. */
   readonly random: () => number;
-}): SecretCache {
+}): SecretCache<Q, V> {
   const { policyOf, counters, now, source } = parts;
   const { ttlMs, maxStaleMs, cacheSize, timeoutMs, sources } = parts.config;
   const store = createSecretStore({
+    kind: parts.kind,
     home: source.home,
     maxEntries: ttlMs > 0 ? Math.ceil(cacheSize / sources.length) : 0,
     maxBytes: MAX_BYTES / sources.length,
@@ -67,20 +69,20 @@ export function createSecretCache(parts: {
   const flights = createSecretFlights({ ...parts, home: source.home, ttlMs, store });
 
   /** A clock that has stepped back says nothing about an age: the value is too old. */
-  const toAgeMs = ({ askedAtEpochMs }: StoredSecret): number => {
+  const toAgeMs = ({ askedAtEpochMs }: Stored<V>): number => {
     const ageMs = now() - askedAtEpochMs;
     return ageMs < 0 ? Number.POSITIVE_INFINITY : ageMs;
   };
 
   /** What is at hand, at whatever age it may still be served. */
-  function find(query: SecretQuery): StoredSecret | undefined {
+  function find(query: Q): Stored<V> | undefined {
     const secret = store.find(query);
     if (secret === undefined || toAgeMs(secret) < ttlMs + maxStaleMs) return secret;
     store.drop(query);
     return undefined;
   }
 
-  const serve = (secret: StoredSecret, from: CachedSecret["from"]): CachedSecret => {
+  const serve = (secret: Stored<V>, from: Cached<V>["from"]): Cached<V> => {
     // Over which the clock stepped back, what was fetched just now is still new.
     const ageMs = from === "fetch" ? Math.max(0, now() - secret.askedAtEpochMs) : toAgeMs(secret);
     return { value: secret.value, from, ageMs, ttlMs: cacheSize === 0 || ttlMs === 0 ? 0 : ttlMs - ageMs };

@@ -5,19 +5,19 @@
 import { type DeadlineEpochMs, overFreeze } from "./deadline.ts";
 import { Failure, toFailure } from "./errors.ts";
 import { type BackOff, createFailureMemory } from "./failure-memory.ts";
-import { type Home, isCalled, toPlace } from "./secret-id.ts";
-import { type SecretStore, type StoredSecret, toKey } from "./secret-store.ts";
-import type { SecretQuery, SecretValue } from "./secrets-manager.ts";
+import type { Kind, Named } from "./kind.ts";
+import type { Home } from "./secret-id.ts";
+import { type SecretStore, type Stored, toKey } from "./secret-store.ts";
 import { createSingleFlight } from "./single-flight.ts";
 
-export interface SecretFlights {
+export interface SecretFlights<Q, V> {
   /**
    * What AWS has, which is in the store then. Joins a fetch under way, but with `alone`, which is for what is fetched after
    * this call. Fails with the fetch's Failure, or with `timeout` at the deadline.
    */
-  fetch(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs, options?: { alone: boolean }): Promise<StoredSecret>;
+  fetch(query: Q, deadlineEpochMs: DeadlineEpochMs, options?: { alone: boolean }): Promise<Stored<V>>;
   /** How the last fetch failed, as long as that keeps from another; who insists is kept for a second at the most. */
-  recallFailure(query: SecretQuery, options?: { isInsisting: boolean }): Failure | undefined;
+  recallFailure(query: Q, options?: { isInsisting: boolean }): Failure | undefined;
 }
 
 /** What a kind of failure allows. */
@@ -37,19 +37,20 @@ const FROZEN_MS = 1_000;
 /** Between two tries that callers insist on. */
 const INSISTENCE_PAUSE_MS = 1_000;
 
-export function createSecretFlights(parts: {
-  readonly fetch: (query: SecretQuery, deadlineEpochMs: DeadlineEpochMs) => Promise<SecretValue>;
-  readonly store: SecretStore;
+export function createSecretFlights<Q, V extends Named>(parts: {
+  readonly kind: Kind<Q, V>;
+  readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
+  readonly store: SecretStore<Q, V>;
   readonly home: Home;
   readonly ttlMs: number;
   readonly policyOf: PolicyOf;
   readonly now: () => number;
   /** From 0 to 1, without 1. */
   readonly random: () => number;
-}): SecretFlights {
-  const { store, home, ttlMs, policyOf, now, random } = parts;
+}): SecretFlights<Q, V> {
+  const { kind, store, home, ttlMs, policyOf, now, random } = parts;
   const failures = createFailureMemory({ backOffOf: (failure) => policyOf(failure).backOff, now, random });
-  const fly = createSingleFlight<StoredSecret>(now);
+  const fly = createSingleFlight<Stored<V>>(now);
   /** How the secret was spelled in the fetch that came to this value, or to this failure. */
   const spellings = new WeakMap<object, string>();
   /** The last fetch that came to an end, of each key. */
@@ -57,9 +58,10 @@ export function createSecretFlights(parts: {
   let order = 0;
 
   /** Of this spelling alone, and of all spellings of what may be the same secret. */
-  function toKeys(query: SecretQuery): { readonly own: string; readonly shared: string } {
-    const { place, names } = toPlace(query.secretId, home);
-    return { own: toKey(query.secretId, query), shared: toKey(`${place}:${names[names.length - 1]}`, query) };
+  function toKeys(query: Q): { readonly own: string; readonly shared: string } {
+    const [id, variant] = [kind.toId(query), kind.toVariant(query)];
+    const { place, names } = kind.toPlace(id, home);
+    return { own: toKey(id, variant), shared: toKey(`${place}:${names[names.length - 1]}`, variant) };
   }
 
   /** Whether no fetch that began later has come to an end. */
@@ -74,14 +76,14 @@ export function createSecretFlights(parts: {
     return true;
   }
 
-  async function fetch(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<StoredSecret> {
+  async function fetch(query: Q, deadlineEpochMs: DeadlineEpochMs): Promise<Stored<V>> {
     order += 1;
     const freshMs = ttlMs * (FRESH_PART.least + FRESH_PART.jitter * random());
     const begun = { askedAtEpochMs: now(), freshMs, order };
     const { own, shared } = toKeys(query);
     try {
       const secret = { value: await parts.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS), ...begun };
-      spellings.set(secret, query.secretId);
+      spellings.set(secret, kind.toId(query));
       const refusal = store.keep(query, secret);
       if (refusal !== undefined) throw refusal;
       for (const key of [own, shared]) if (isNews(key, begun.order)) failures.forget(key);
@@ -96,12 +98,12 @@ export function createSecretFlights(parts: {
       // A fetch that was frozen says nothing about AWS as it is now.
       const isTimely = now() <= deadlineEpochMs + FROZEN_MS;
       if (isNews(key, begun.order) && isTimely) failure = failures.remember(key, failure);
-      spellings.set(failure, query.secretId);
+      spellings.set(failure, kind.toId(query));
       throw failure;
     }
   }
 
-  function recallFailure(query: SecretQuery, { isInsisting } = { isInsisting: false }): Failure | undefined {
+  function recallFailure(query: Q, { isInsisting } = { isInsisting: false }): Failure | undefined {
     const { own, shared } = toKeys(query);
     const mostMs = isInsisting ? INSISTENCE_PAUSE_MS : undefined;
     return failures.recall(own, mostMs) ?? failures.recall(shared, mostMs);
@@ -111,21 +113,22 @@ export function createSecretFlights(parts: {
    * Whoever joins the flight of another spelling looks whether it brought the secret that was meant, or was refused for
    * its spelling; then one's own spelling is asked for.
    */
-  async function share(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs, alone: boolean): Promise<StoredSecret> {
+  async function share(query: Q, deadlineEpochMs: DeadlineEpochMs, alone: boolean): Promise<Stored<V>> {
     const { own, shared } = toKeys(query);
     const leftMs = deadlineEpochMs - now();
     const start = async () => {
       // Of a crowd that insists, the second flight begins when the first has ended: if that failed, it is too soon.
       const failure = alone ? recallFailure(query, { isInsisting: true }) : undefined;
       if (failure === undefined) return fetch(query, deadlineEpochMs);
-      spellings.set(failure, query.secretId);
+      spellings.set(failure, kind.toId(query));
       throw failure;
     };
-    const journey = { deadlineEpochMs, start, late: () => late(query), alone };
-    const isAsAsked = (outcome: object) => (spellings.get(outcome) ?? query.secretId) === query.secretId;
+    const journey = { deadlineEpochMs, start, late: () => late(kind.toId(query)), alone };
+    const id = kind.toId(query);
+    const isAsAsked = (outcome: object) => (spellings.get(outcome) ?? id) === id;
     try {
       const secret = await fly({ ...journey, key: shared });
-      if (isAsAsked(secret) || isCalled(secret.value, query.secretId)) return secret;
+      if (isAsAsked(secret) || kind.isCalled(secret.value, id)) return secret;
     } catch (thrown) {
       const failure = toFailure(thrown);
       if (isAsAsked(failure) || policyOf(failure).mayServeStale) throw failure;
@@ -144,7 +147,7 @@ export function createSecretFlights(parts: {
         async attempt(atEpochMs) {
           const secret = await share(query, atEpochMs, alone);
           // The answer lay in the socket over a freeze, and is as old as that.
-          if (now() >= atEpochMs) throw late(query);
+          if (now() >= atEpochMs) throw late(kind.toId(query));
           return secret;
         },
       }),
@@ -152,4 +155,4 @@ export function createSecretFlights(parts: {
   };
 }
 
-const late = ({ secretId }: SecretQuery) => new Failure("timeout", `${secretId} was not fetched in time`);
+const late = (id: string) => new Failure("timeout", `${id} was not fetched in time`);

@@ -3,6 +3,8 @@
  * Manager appends (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
  * Pure.
  */
+import type { Identity, Kind } from "./kind.ts";
+import type { SecretQuery, SecretValue } from "./secrets-manager.ts";
 
 /** What AWS allows in a name, with `!` of the secrets that AWS services own and `:` of an ARN; 2,048 is the API's limit. */
 const SECRET_ID = /^[A-Za-z0-9/_+=.@!:-]{1,2048}$/;
@@ -22,7 +24,7 @@ export function toRegion(secretId: string): string | undefined {
 }
 
 /** The account in an ARN; undefined for a name. */
-export function toAccountId(secretId: string): string | undefined {
+function toAccountId(secretId: string): string | undefined {
   return SECRET_ARN.exec(secretId)?.[2];
 }
 
@@ -40,38 +42,42 @@ export interface Home {
   readonly accountId: string;
 }
 
-/** What AWS said the secret is. */
-export interface SecretIdentity {
-  readonly arn: string;
-  readonly name: string;
+export interface Place {
+  /** Region and account. */
+  readonly place: string;
+  /** What the name may be, the likelier first. */
+  readonly names: readonly [string, ...string[]];
 }
 
-/** Does `secretId` call the secret that AWS answered with? */
-export function isCalled({ arn, name }: SecretIdentity, secretId: string): boolean {
+function isCalled({ arn, name }: Identity, secretId: string): boolean {
   return secretId === name || secretId === arn || secretId === arn.replace(RANDOM_SUFFIX, "");
-}
-
-/**
- * May `asked` and `configured` be two spellings of one secret? "May", because only AWS knows whether the last six
- * characters of an ARN are random ones or part of the name: whoever relies on it checks the answer with `isCalled`.
- * A bare name is in `home`: where the target role is, and where secrets are asked for.
- */
-export function mayBeSameSecret(asked: string, configured: string, home: Home): boolean {
-  const [a, b] = [toPlace(asked, home), toPlace(configured, home)];
-  return a.place === b.place && (a.names.includes(b.names[0]) || b.names.includes(a.names[0]));
 }
 
 /**
  * Where the secret is, and what its name may be: as it stands and, of an ARN, without what may be its random characters,
  * in this order.
  */
-export function toPlace(
-  secretId: string,
-  home: Home,
-): { readonly place: string; readonly names: readonly [string, ...string[]] } {
+function toPlace(secretId: string, home: Home): Place {
   const arn = SECRET_ARN.exec(secretId);
   const [region, accountId, resource = ""] = arn ? arn.slice(1) : [home.region, home.accountId, secretId];
   const names: [string, ...string[]] = [resource];
   if (arn && RANDOM_SUFFIX.test(resource)) names.push(resource.replace(RANDOM_SUFFIX, ""));
   return { place: `${region}:${accountId}`, names };
 }
+
+/** Asking for AWSCURRENT is asking for nothing in particular. Neither part may hold a space. */
+function toVariant({ versionId = "", versionStage = "" }: SecretQuery): string {
+  return `${versionId} ${versionId === "" && versionStage === "AWSCURRENT" ? "" : versionStage}`;
+}
+
+export const secretKind: Kind<SecretQuery, SecretValue> = {
+  word: "secret",
+  setting: "SECRET_IDS",
+  toConfigured: ({ secretIds }) => secretIds,
+  toId: ({ secretId }) => secretId,
+  toVariant,
+  toPlace,
+  toAccountId,
+  isCalled,
+  toBytes: ({ secretString, secretBinary }) => secretBinary?.length ?? Buffer.byteLength(secretString ?? ""),
+};

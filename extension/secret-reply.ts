@@ -1,9 +1,11 @@
 /** From a secret to the answer that holds it, in each of the forms that callers know. Pure. */
-import { toStatusCode } from "./error-reply.ts";
+import { toCacheHeaders } from "./cache-headers.ts";
 import { Failure } from "./errors.ts";
 import { type Reply, toJsonReply, toReply } from "./reply.ts";
-import type { CachedSecret } from "./secret-cache.ts";
+import type { Cached } from "./secret-cache.ts";
 import type { SecretValue } from "./secrets-manager.ts";
+
+export type CachedSecret = Cached<SecretValue>;
 
 /** The body of AWS's own Parameters and Secrets Lambda extension: every key is always there, in its order. */
 export function toExtensionReply(secret: CachedSecret): Reply {
@@ -18,7 +20,7 @@ export function toExtensionReply(secret: CachedSecret): Reply {
     VersionStages: value.versionStages,
     ResultMetadata: {},
   };
-  return toJsonReply(200, body, toHeaders(secret));
+  return toJsonReply(200, body, toCacheHeaders(secret));
 }
 
 /** The body of AWS's agent (Workload Credentials Provider): what is not there is left out, and the date is in seconds. */
@@ -33,12 +35,12 @@ export function toAgentReply(secret: CachedSecret): Reply {
     VersionStages: value.versionStages.length > 0 ? value.versionStages : undefined,
     CreatedDate: String(value.createdDate.getTime() / 1_000),
   };
-  return toJsonReply(200, body, toHeaders(secret));
+  return toJsonReply(200, body, toCacheHeaders(secret));
 }
 
 /** The bare value as stored, or one field of it. */
 export function toBareReply(secret: CachedSecret, key: string | undefined): Reply {
-  const headers = toHeaders(secret);
+  const headers = toCacheHeaders(secret);
   const { secretString, secretBinary } = secret.value;
   if (key !== undefined) {
     const field = pick(secret.value, key);
@@ -48,20 +50,6 @@ export function toBareReply(secret: CachedSecret, key: string | undefined): Repl
   if (secretBinary !== undefined) return toReply(200, "application/octet-stream", secretBinary, headers);
   const text = secretString ?? "";
   return toReply(200, toTextType(parseJson(text)), text, headers);
-}
-
-/** `Age` and `ETag` are HTTP's own (RFC 9110, 9111); `Cache-Status` is RFC 9211. All in whole seconds. */
-function toHeaders({ value, from, ageMs, ttlMs }: CachedSecret): Record<string, string> {
-  return {
-    ETag: `"${value.versionId}"`,
-    Age: String(Math.floor(ageMs / 1_000)),
-    "Cache-Status": `cross-account-secrets; ${toStatus(from, Math.floor(ttlMs / 1_000))}`,
-  };
-}
-
-function toStatus(from: CachedSecret["from"], ttlSeconds: number): string {
-  if (from === "memory") return `hit; ttl=${ttlSeconds}`;
-  return from === "fetch" ? "fwd=miss" : `fwd=stale; fwd-status=${toStatusCode(from.failed)}`;
 }
 
 const toTextType = (content: unknown): string =>

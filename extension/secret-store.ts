@@ -3,11 +3,11 @@
  * Bounded in number and bytes; the least recently used goes first.
  */
 import type { Failure } from "./errors.ts";
-import { type Home, isCalled, toPlace } from "./secret-id.ts";
-import type { SecretQuery, SecretValue } from "./secrets-manager.ts";
+import type { Kind, Named } from "./kind.ts";
+import type { Home } from "./secret-id.ts";
 
-export interface StoredSecret {
-  readonly value: SecretValue;
+export interface Stored<V> {
+  readonly value: V;
   /** When the call that brought it began: what AWS changed after that, it does not know. */
   readonly askedAtEpochMs: number;
   /** How long it is fresh; jittered, so that a fleet that started together does not refresh together. */
@@ -16,27 +16,28 @@ export interface StoredSecret {
   readonly order: number;
 }
 
-export interface SecretStore {
+export interface SecretStore<Q, V> {
   /** The value that the query calls, whatever its age. */
-  find(query: SecretQuery): StoredSecret | undefined;
+  find(query: Q): Stored<V> | undefined;
   /** Never instead of one that a later fetch brought. Where a later fetch was refused, gives that refusal instead. */
-  keep(query: SecretQuery, secret: StoredSecret): Failure | undefined;
-  drop(query: SecretQuery): void;
+  keep(query: Q, secret: Stored<V>): Failure | undefined;
+  drop(query: Q): void;
   /** A fetch, the how-manieth, was refused: drops what an older one brought, and what an older one may yet bring. */
-  refuse(query: SecretQuery, order: number, failure: Failure): void;
+  refuse(query: Q, order: number, failure: Failure): void;
 }
 
 /** What was settled matters as long as an older fetch is under way: for seconds. */
 const MAX_SETTLED = 1_000;
 
-export function createSecretStore(parts: {
+export function createSecretStore<Q, V extends Named>(parts: {
+  readonly kind: Kind<Q, V>;
   readonly home: Home;
   readonly maxEntries: number;
   readonly maxBytes: number;
-}): SecretStore {
-  const { home, maxEntries, maxBytes } = parts;
+}): SecretStore<Q, V> {
+  const { kind, home, maxEntries, maxBytes } = parts;
   /** In order of last use: a Map keeps the order of insertion, and a look-up inserts anew. */
-  const secrets = new Map<string, StoredSecret>();
+  const secrets = new Map<string, Stored<V>>();
 
   /** By what may be the secret's name, the last fetch that was settled, and what it was refused with, if it was. */
   const settled = new Map<string, { readonly order: number; readonly refusal: Failure | undefined }>();
@@ -51,15 +52,21 @@ export function createSecretStore(parts: {
     }
   }
 
-  function toKeys(query: SecretQuery): readonly string[] {
-    const { place, names } = toPlace(query.secretId, home);
-    return names.map((name) => toKey(`${place}:${name}`, query));
+  function toKeys(query: Q): readonly string[] {
+    const { place, names } = kind.toPlace(kind.toId(query), home);
+    return names.map((name) => toKey(`${place}:${name}`, kind.toVariant(query)));
   }
 
-  function findKey(query: SecretQuery): string | undefined {
+  function toBytes(): number {
+    let bytes = 0;
+    for (const { value } of secrets.values()) bytes += kind.toBytes(value);
+    return bytes;
+  }
+
+  function findKey(query: Q): string | undefined {
     return toKeys(query).find((key) => {
       const secret = secrets.get(key);
-      return secret !== undefined && isCalled(secret.value, query.secretId);
+      return secret !== undefined && kind.isCalled(secret.value, kind.toId(query));
     });
   }
 
@@ -73,9 +80,9 @@ export function createSecretStore(parts: {
       return secret;
     },
     keep(query, secret) {
-      const { place } = toPlace(query.secretId, home);
+      const { place } = kind.toPlace(kind.toId(query), home);
       const name = `${place}:${secret.value.name}`;
-      const key = toKey(name, query);
+      const key = toKey(name, kind.toVariant(query));
       const last = settled.get(key);
       if (last !== undefined && last.order > secret.order) return last.refusal;
       settle(key, secret.order, undefined);
@@ -86,7 +93,7 @@ export function createSecretStore(parts: {
       }
       secrets.set(key, secret);
       for (const oldest of secrets.keys()) {
-        if (secrets.size <= maxEntries && toBytes(secrets.values()) <= maxBytes) break;
+        if (secrets.size <= maxEntries && toBytes() <= maxBytes) break;
         secrets.delete(oldest);
       }
       return undefined;
@@ -103,14 +110,5 @@ export function createSecretStore(parts: {
   };
 }
 
-/** Asking for AWSCURRENT is asking for nothing in particular. No part may hold a space, so that keys are unambiguous. */
-export function toKey(secret: string, { versionId = "", versionStage = "" }: SecretQuery): string {
-  const stage = versionId === "" && versionStage === "AWSCURRENT" ? "" : versionStage;
-  return `${secret} ${versionId} ${stage}`;
-}
-
-function toBytes(secrets: Iterable<StoredSecret>): number {
-  let bytes = 0;
-  for (const { value } of secrets) bytes += value.secretBinary?.length ?? Buffer.byteLength(value.secretString ?? "");
-  return bytes;
-}
+/** No name holds a space, so that keys are unambiguous. */
+export const toKey = (name: string, variant: string): string => `${name} ${variant}`;

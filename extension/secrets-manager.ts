@@ -1,3 +1,4 @@
+import { asRole } from "./as-role.ts";
 import type { AwsCaller } from "./aws-call.ts";
 import type { AwsCredentials } from "./aws-environment.ts";
 import type * as AwsSdk from "./aws-sdk.ts";
@@ -34,14 +35,6 @@ export interface SecretsManager {
   getSecretValue(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<SecretValue>;
 }
 
-/** What may be the session's fault and not the permissions': believed only of a new session. */
-const DOUBTFUL: readonly FailureCode[] = [
-  "get-secret-value-denied",
-  "kms-denied",
-  "credentials-expired",
-  "credentials-invalid",
-];
-
 /** What may be a region's fault, so that a replica in another is worth a try. */
 const REGIONAL: readonly FailureCode[] = ["aws-error", "aws-response-invalid", "unreachable", "timeout"];
 
@@ -66,7 +59,7 @@ export function createSecretsManager(parts: {
     credentials: AwsCredentials,
     deadlineEpochMs: DeadlineEpochMs,
   ) {
-    const call: AwsCall = { operation: "GetSecretValue", roleArn: source.roleArn, region, secretId };
+    const call: AwsCall = { operation: "GetSecretValue", roleArn: source.roleArn, region, id: secretId };
     const { endpoints, clientOptions } = config.aws;
     const awsSdk = await parts.loadAwsSdk();
     const startedAtEpochMs = now();
@@ -124,16 +117,7 @@ export function createSecretsManager(parts: {
   }
 
   return {
-    async getSecretValue(query, deadlineEpochMs) {
-      const credentials = await parts.credentials.get(deadlineEpochMs);
-      try {
-        return await askAnywhere(query, credentials, deadlineEpochMs);
-      } catch (thrown) {
-        if (!DOUBTFUL.includes(toFailure(thrown).code)) throw thrown;
-        const others = await parts.credentials.getInstead(credentials, deadlineEpochMs);
-        if (others === credentials) throw thrown;
-        return await askAnywhere(query, others, deadlineEpochMs);
-      }
-    },
+    getSecretValue: (query, deadlineEpochMs) =>
+      asRole(parts.credentials, deadlineEpochMs, (credentials) => askAnywhere(query, credentials, deadlineEpochMs)),
   };
 }

@@ -1,10 +1,10 @@
 /**
  * The session policy: what a session of the target role may do at the most, so that a stolen one reads the configured
- * secrets and nothing else. Pure.
+ * secrets and parameters and nothing else. Pure.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
  */
+import { toArnName, toParameterRegion } from "./parameter-id.ts";
 import { inRegion, toRegion } from "./secret-id.ts";
-import { ROLE_ARN } from "./settings.ts";
 import type { Source } from "./sources.ts";
 
 /** STS's limit for the text; it also packs it, which only STS can tell the size of. */
@@ -12,35 +12,50 @@ const MAX_CHARACTERS = 2_048;
 
 /** As JSON; undefined where it would be too long for STS. */
 export function toSessionPolicy(source: Source, failoverRegion: string | undefined): string | undefined {
-  const partition = ROLE_ARN.exec(source.roleArn)?.[0].split(":")[1] ?? "aws";
-  const regions = [source.home.region, ...(failoverRegion === undefined ? [] : [failoverRegion])];
-  const toResources = (secretId: string): readonly string[] => {
-    if (toRegion(secretId) === undefined) {
-      const { accountId } = source.home;
-      // AWS appends a hyphen and six characters. `-*` would also let through `<name>-prod-…`.
-      return regions.map(
-        (region) => `arn:${partition}:secretsmanager:${region}:${accountId}:secret:${secretId}-??????`,
-      );
-    }
-    const own = source.region === undefined ? secretId : inRegion(secretId, source.region);
-    const arns = [own, ...(failoverRegion === undefined ? [] : [inRegion(own, failoverRegion)])];
-    return arns.flatMap((arn) => [arn, `${arn}-??????`]);
-  };
+  const [secrets, parameters] = [toSecretArns(source, failoverRegion), toParameterArns(source)];
+  const services = [...(secrets.length > 0 ? ["secretsmanager.*"] : []), ...(parameters.length > 0 ? ["ssm.*"] : [])];
   const policy = JSON.stringify({
     Version: "2012-10-17",
     Statement: [
-      {
-        Effect: "Allow",
-        Action: "secretsmanager:GetSecretValue",
-        Resource: [...new Set(source.secretIds.flatMap(toResources))],
-      },
+      ...toStatements("secretsmanager:GetSecretValue", secrets),
+      ...toStatements("ssm:GetParameter", parameters),
+      // Which keys these are, only the secrets and parameters know.
       {
         Effect: "Allow",
         Action: "kms:Decrypt",
         Resource: "*",
-        Condition: { StringLike: { "kms:ViaService": "secretsmanager.*" } },
+        Condition: { StringLike: { "kms:ViaService": services } },
       },
     ],
   });
   return policy.length <= MAX_CHARACTERS ? policy : undefined;
 }
+
+function toStatements(action: string, resources: readonly string[]): readonly object[] {
+  return resources.length === 0 ? [] : [{ Effect: "Allow", Action: action, Resource: [...new Set(resources)] }];
+}
+
+function toSecretArns(source: Source, failoverRegion: string | undefined): readonly string[] {
+  // A parameter may be a reference to a secret, which is then read with the role's permission too.
+  const ids = [...source.secretIds, ...source.parameterNames.flatMap((name) => REFERENCE.exec(name)?.[1] ?? [])];
+  return ids.flatMap((secretId) => {
+    const region = source.region ?? toRegion(secretId) ?? source.home.region;
+    const prefix = `arn:${toPartition(source)}:secretsmanager:${region}:${source.home.accountId}:secret:`;
+    const own = toRegion(secretId) === undefined ? prefix + secretId : inRegion(secretId, region);
+    return [own, ...(failoverRegion === undefined ? [] : [inRegion(own, failoverRegion)])].flatMap((arn) => [
+      ...(toRegion(secretId) === undefined ? [] : [arn]),
+      // AWS appends a hyphen and six characters to a name. `-*` would also let through `<name>-prod-…`.
+      `${arn}-??????`,
+    ]);
+  });
+}
+
+function toParameterArns(source: Source): readonly string[] {
+  const prefix = `arn:${toPartition(source)}:ssm:${source.home.region}:${source.home.accountId}:parameter/`;
+  return source.parameterNames.map((name) => (toParameterRegion(name) === undefined ? prefix + toArnName(name) : name));
+}
+
+/** https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html */
+const REFERENCE = /^\/aws\/reference\/secretsmanager\/(.+)$/;
+
+const toPartition = ({ roleArn }: Source): string => roleArn.split(":")[1] ?? "aws";

@@ -3,33 +3,10 @@
  * The README's table is held to this one by a test. Pure.
  */
 import { logLevels } from "./logger.ts";
+import { isParameterId, parameterIdRule } from "./parameter-id.ts";
 import { isSecretId, secretIdRule } from "./secret-id.ts";
 import { parseSessionTags, sessionTagsRule } from "./session-tags.ts";
-import { list, matching, oneOf, wholeNumber } from "./setting-parsers.ts";
-
-export const PREFIX = "CROSS_ACCOUNT_SECRETS_";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** One mistake: which variable, what was expected, and what was got, save for what may be secret. */
-export interface Problem {
-  readonly name: string;
-  readonly rule: string;
-  readonly got: string | undefined;
-}
-
-export interface Setting<T> {
-  /** Without the prefix. */
-  readonly name: string;
-  /** Other variables, whole names, read in this order when ours is unset. */
-  readonly alsoRead?: readonly string[];
-  /** As it would be written in the environment. */
-  readonly default?: string;
-  /** What is expected, to finish the sentence "… must be". */
-  readonly rule: string;
-  /** The value, or undefined when the text breaks the rule. */
-  readonly parse: (text: string) => T | undefined;
-}
+import { list, matching, oneOf, type Setting, wholeNumber } from "./setting.ts";
 
 /** STS's own patterns: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 const STS_NAME = /^[\w+=,.@-]{2,64}$/;
@@ -61,6 +38,11 @@ export const settings = {
     rule: `a list, comma or space separated, of ${secretIdRule}`,
     parse: list(isSecretId),
   },
+  parameterNames: {
+    name: "PARAMETER_NAMES",
+    rule: `a list, comma or space separated, of ${parameterIdRule}`,
+    parse: list(isParameterId),
+  },
   externalId: {
     name: "EXTERNAL_ID",
     rule: "2 to 1224 letters, digits and _+=,.@:/-",
@@ -89,6 +71,12 @@ export const settings = {
     rule: "a whole number of seconds, 900 to 3600",
     parse: wholeNumber(900, 3_600),
   },
+  sessionPolicy: {
+    name: "SESSION_POLICY",
+    default: "auto",
+    rule: "auto or none",
+    parse: oneOf("auto", "none"),
+  },
   region: {
     name: "REGION",
     rule: "a region, such as eu-west-1",
@@ -106,6 +94,13 @@ export const settings = {
     rule: "a whole number of seconds, 0 to 86400",
     parse: wholeNumber(0, 86_400, 1_000),
   },
+  parameterTtlMs: {
+    name: "PARAMETER_TTL_SECONDS",
+    alsoRead: ["SSM_PARAMETER_STORE_TTL"],
+    default: "300",
+    rule: "a whole number of seconds, 0 to 86400",
+    parse: wholeNumber(0, 86_400, 1_000),
+  },
   maxStaleMs: {
     name: "MAX_STALE_SECONDS",
     default: "3600",
@@ -116,6 +111,13 @@ export const settings = {
     name: "TIMEOUT_MS",
     alsoRead: ["SECRETS_MANAGER_TIMEOUT_MILLIS"],
     // Below Lambda's default function time-out of 3 s, so that the function gets an answer and not a time-out.
+    default: "2500",
+    rule: "a whole number of milliseconds, 100 to 60000",
+    parse: wholeNumber(100, 60_000),
+  },
+  parameterTimeoutMs: {
+    name: "PARAMETER_TIMEOUT_MS",
+    alsoRead: ["SSM_PARAMETER_STORE_TIMEOUT_MILLIS"],
     default: "2500",
     rule: "a whole number of milliseconds, 100 to 60000",
     parse: wholeNumber(100, 60_000),

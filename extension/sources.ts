@@ -2,8 +2,10 @@
  * Where secrets come from: target roles, and what is asked for through each. There is one, in variables of its own, or as
  * many as CONFIG lists. Pure but for CONFIG's file, which it is handed a way to read.
  */
+import { isParameterId, parameterIdRule } from "./parameter-id.ts";
 import { type Home, isSecretId, secretIdRule } from "./secret-id.ts";
-import { EXTERNAL_ID, PREFIX, type Problem, REGION, ROLE_ARN, type SettingValues, settings } from "./settings.ts";
+import { PREFIX, type Problem } from "./setting.ts";
+import { EXTERNAL_ID, REGION, ROLE_ARN, type SettingValues, settings } from "./settings.ts";
 
 export interface Source {
   readonly roleArn: string;
@@ -14,7 +16,8 @@ export interface Source {
   readonly home: Home;
   /** What a caller may ask for, where `allow` is `configured`. */
   readonly secretIds: readonly string[];
-  /** What is fetched in init. */
+  readonly parameterNames: readonly string[];
+  /** The secrets that are fetched in init; of parameters, all. */
   readonly prefetchIds: readonly string[];
 }
 
@@ -24,6 +27,7 @@ interface Entry {
   readonly externalId?: string | undefined;
   readonly region?: string | undefined;
   readonly secretIds?: readonly string[] | undefined;
+  readonly parameterNames?: readonly string[] | undefined;
 }
 
 const NAME = `${PREFIX}CONFIG`;
@@ -42,17 +46,22 @@ export function parseSources(parts: {
   readonly problems: Problem[];
 }): readonly Source[] {
   const { values, problems } = parts;
-  const { roleArn, secretIds, externalId, region } = values;
+  const { roleArn, secretIds, parameterNames, externalId, region } = values;
   const toSource = (entry: Entry, prefetchIds = entry.secretIds ?? []): Source => ({
     roleArn: entry.roleArn,
     externalId: entry.externalId ?? externalId,
     region: entry.region ?? region,
     home: { region: entry.region ?? region ?? parts.awsRegion, accountId: ROLE_ARN.exec(entry.roleArn)?.[1] ?? "" },
     secretIds: entry.secretIds ?? [],
+    parameterNames: entry.parameterNames ?? [],
     prefetchIds,
   });
   if (values.config !== undefined) {
-    for (const [name, value] of Object.entries({ ROLE_ARN: roleArn, SECRET_IDS: secretIds })) {
+    for (const [name, value] of Object.entries({
+      ROLE_ARN: roleArn,
+      SECRET_IDS: secretIds,
+      PARAMETER_NAMES: parameterNames,
+    })) {
       if (value !== undefined) problems.push({ name: PREFIX + name, rule: `unset where ${NAME} is set`, got: "both" });
     }
     return parseEntries(values.config, parts.readFile, problems).map((entry) => toSource(entry));
@@ -64,7 +73,7 @@ export function parseSources(parts: {
     return [];
   }
   const prefetchIds = secretIds ?? (parts.secretName === undefined ? [] : [parts.secretName]);
-  return [toSource({ roleArn, secretIds }, prefetchIds)];
+  return [toSource({ roleArn, secretIds, parameterNames }, prefetchIds)];
 }
 
 function parseEntries(text: string, readFile: (path: string) => string, problems: Problem[]): readonly Entry[] {
@@ -104,6 +113,11 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
   return problems.some(({ name }) => name.startsWith(`${NAME} `)) ? [] : entries;
 }
 
+function isListOf(isMember: (text: string) => boolean) {
+  return (value: unknown) =>
+    Array.isArray(value) && value.length > 0 && value.every((id) => typeof id === "string" && isMember(id));
+}
+
 const isMatch = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
 
 /** A Map, since an object has a `constructor` too. */
@@ -111,14 +125,8 @@ const fields = new Map([
   ["roleArn", { rule: settings.roleArn.rule, isValid: isMatch(ROLE_ARN) }],
   ["externalId", { rule: settings.externalId.rule, isValid: isMatch(EXTERNAL_ID) }],
   ["region", { rule: settings.region.rule, isValid: isMatch(REGION) }],
-  [
-    "secretIds",
-    {
-      rule: `a list of ${secretIdRule}`,
-      isValid: (value: unknown) =>
-        Array.isArray(value) && value.length > 0 && value.every((id) => typeof id === "string" && isSecretId(id)),
-    },
-  ],
+  ["secretIds", { rule: `a list of ${secretIdRule}`, isValid: isListOf(isSecretId) }],
+  ["parameterNames", { rule: `a list of ${parameterIdRule}`, isValid: isListOf(isParameterId) }],
 ]);
 
 /** The object, or what was expected in its place. */

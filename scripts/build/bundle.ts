@@ -11,13 +11,14 @@ export interface Bundle {
 }
 
 /**
- * Two files: the program, and the AWS SDK, which the program loads after it has registered. CommonJS, because Node
+ * Three files: the program, and the AWS SDK, which the program loads after it has registered, and of which the part for
+ * Parameter Store is loaded with the first parameter. CommonJS, because Node
  * starts it faster than ES modules, and for the oldest Node that a function may bring.
  */
 export async function bundleExtension(root: string): Promise<Bundle> {
   const result = await build({
     absWorkingDir: root,
-    entryPoints: ["extension/main.ts", "extension/aws-sdk.ts"],
+    entryPoints: ["extension/main.ts", "extension/aws-sdk.ts", "extension/aws-ssm.ts"],
     outdir: "out",
     // Not .js, which a package.json further up could turn into ES modules.
     outExtension: { ".js": ".cjs" },
@@ -31,14 +32,14 @@ export async function bundleExtension(root: string): Promise<Bundle> {
     mainFields: ["module", "main"],
     minify: true,
     legalComments: "none",
-    // `import()` of the second file has to become `require`.
+    // `import()` of the others has to become `require`.
     supported: { "dynamic-import": false },
     plugins: [
       {
         name: "aws-sdk-apart",
         setup: ({ onResolve }) =>
-          onResolve({ filter: /\/aws-sdk\.ts$/ }, ({ kind }) =>
-            kind === "dynamic-import" ? { path: "./aws-sdk.cjs", external: true } : undefined,
+          onResolve({ filter: /\/aws-(sdk|ssm)\.ts$/ }, ({ kind, path }) =>
+            kind === "dynamic-import" ? { path: path.replace(/ts$/, "cjs"), external: true } : undefined,
           ),
       },
     ],

@@ -3,17 +3,14 @@ import { createAwsCaller } from "../../extension/aws-call.ts";
 import { createBaseCredentials } from "../../extension/base-credentials.ts";
 import { type Config, parseConfig } from "../../extension/config.ts";
 import { createCounters } from "../../extension/counters.ts";
-import { toPolicy } from "../../extension/error-reply.ts";
 import { createLogger } from "../../extension/logger.ts";
-import { createRoleCredentials, type RoleCredentials } from "../../extension/role-credentials.ts";
-import { createSecretCache, type SecretCache } from "../../extension/secret-cache.ts";
-import { createSecretsManager } from "../../extension/secrets-manager.ts";
+import { createSourceParts, type SourceParts } from "../../extension/source-parts.ts";
 import { type Aws, SECRET_NAME } from "./aws.ts";
 import type { Clock } from "./clock.ts";
 
 export interface Extension {
-  readonly credentials: RoleCredentials;
-  readonly cache: SecretCache;
+  readonly credentials: SourceParts["credentials"];
+  readonly cache: SourceParts["secrets"];
   readonly prefetchIds: readonly string[];
 }
 
@@ -46,10 +43,20 @@ export function createExtension(parts: {
   // Of errors there is but one: a bug.
   const logger = createLogger({ level: "error", now, write: (line) => console.error(line.trimEnd()) });
   const loadAwsSdk = async () => aws.sdk;
-  const common = { config, source, counters: createCounters(), loadAwsSdk, logger, version: "simulated", now, random };
-  const shared = { ...common, callAws: createAwsCaller(common) };
-  const credentials = createRoleCredentials({ ...shared, baseCredentials: createBaseCredentials(shared) });
-  const { getSecretValue: fetch } = createSecretsManager({ ...shared, credentials });
-  const cache = createSecretCache({ ...shared, fetch, policyOf: toPolicy });
+  const loadAwsSsm = async (): Promise<never> => {
+    throw new Error("no parameter is asked for in the simulation");
+  };
+  const common = {
+    config,
+    counters: createCounters(),
+    loadAwsSdk,
+    loadAwsSsm,
+    logger,
+    version: "simulated",
+    now,
+    random,
+  };
+  const behind = { ...common, baseCredentials: createBaseCredentials(common), callAws: createAwsCaller(common) };
+  const { credentials, secrets: cache } = createSourceParts(behind)(source);
   return { credentials, cache, prefetchIds: source.prefetchIds };
 }

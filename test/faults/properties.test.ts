@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, vi } from "vitest";
 import { createCounters } from "../../extension/counters.ts";
 import { toPolicy } from "../../extension/error-reply.ts";
 import { createSecretCache } from "../../extension/secret-cache.ts";
+import { secretKind } from "../../extension/secret-id.ts";
 import { findBroken, type Promised, spellings, toSequence, toValue } from "../support/cache-sequences.ts";
 import { createConfig } from "../support/config.ts";
 import { fault } from "../support/faults.ts";
@@ -73,6 +74,7 @@ fault(
         const sizes = new Map<string, number>();
         let isAnswering = true;
         const cache = createSecretCache({
+          kind: secretKind,
           source: sources[0],
           config: { sources, ttlMs: 60_000, maxStaleMs: 0, cacheSize, timeoutMs: 2_500 },
           policyOf: toPolicy,

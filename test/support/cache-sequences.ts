@@ -5,6 +5,7 @@ import { createCounters } from "../../extension/counters.ts";
 import { toPolicy } from "../../extension/error-reply.ts";
 import { Failure, type FailureCode } from "../../extension/errors.ts";
 import { createSecretCache } from "../../extension/secret-cache.ts";
+import { secretKind } from "../../extension/secret-id.ts";
 import type { SecretValue } from "../../extension/secrets-manager.ts";
 import { createConfig } from "./config.ts";
 
@@ -104,6 +105,7 @@ export async function findBroken(
   const complaints: string[] = [];
   const complain = (broken: Promised, how: string) => void (broken === promised && complaints.push(how));
   const cache = createSecretCache({
+    kind: secretKind,
     source: SOURCE,
     config: { sources: [SOURCE], ttlMs: TTL_MS, maxStaleMs: MAX_STALE_MS, cacheSize: 10, timeoutMs: TIMEOUT_MS },
     policyOf: toPolicy,

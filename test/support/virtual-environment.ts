@@ -5,17 +5,15 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { createAwsCaller } from "../../extension/aws-call.ts";
 import { createBaseCredentials } from "../../extension/base-credentials.ts";
-import { type Config, parseConfig } from "../../extension/config.ts";
+import { parseConfig } from "../../extension/config.ts";
 import { type Counters, createCounters } from "../../extension/counters.ts";
-import { toPolicy } from "../../extension/error-reply.ts";
 import { createHttpHandler, type HttpHandler } from "../../extension/http-handler.ts";
 import { createHttpServer, type HttpServer } from "../../extension/http-server.ts";
 import { createLogger } from "../../extension/logger.ts";
 import { createMetrics } from "../../extension/metrics.ts";
 import { createRestorable } from "../../extension/restorable.ts";
-import { createRoleCredentials } from "../../extension/role-credentials.ts";
-import { createSecretCache } from "../../extension/secret-cache.ts";
-import { createSecretsManager } from "../../extension/secrets-manager.ts";
+import { createSourceParts } from "../../extension/source-parts.ts";
+import { createTokenCheck } from "../../extension/token.ts";
 import { version } from "../../package.json";
 
 export interface VirtualClock {
@@ -83,6 +81,7 @@ export function createVirtualEnvironment(options: VirtualEnvironmentOptions): Vi
     config,
     counters,
     loadAwsSdk: () => import("../../extension/aws-sdk.ts"),
+    loadAwsSsm: () => import("../../extension/aws-ssm.ts"),
     logger,
     version,
     now,
@@ -92,20 +91,18 @@ export function createVirtualEnvironment(options: VirtualEnvironmentOptions): Vi
     callAws: ((...args) => watch(call(...args))) as typeof call,
   };
   const shared = { ...common, metrics: createMetrics(common) };
-  const makeSource = (source: Config["sources"][number]) => {
-    const credentials = createRoleCredentials({ ...shared, source, baseCredentials: createBaseCredentials(shared) });
-    const { getSecretValue } = createSecretsManager({ ...shared, source, credentials });
-    const fetch: typeof getSecretValue = (...args) => watch(getSecretValue(...args));
-    return { source, credentials, cache: createSecretCache({ ...shared, source, fetch, policyOf: toPolicy }) };
+  const behind = { ...shared, baseCredentials: createBaseCredentials(shared) };
+  const sources = createRestorable({ ...shared, make: () => config.sources.map(createSourceParts(behind)) });
+  const readFile = (path: string): string => {
+    throw new Error(`nothing is to be read, but ${path} was`);
   };
-  const sources = createRestorable({ ...shared, make: () => config.sources.map(makeSource) });
-  const handler = createHttpHandler({ ...shared, sources });
+  const handler = createHttpHandler({ ...shared, isToken: createTokenCheck({ ...shared, readFile }), sources });
   const server = createHttpServer({ config, handler, inherited: { descriptor: undefined, identifier: undefined } });
   return {
     handler,
     server,
     counters,
-    token: config.token,
+    token: config.token.text,
     lines,
     async settled() {
       do {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type AwsEnvironment, parseAwsEnvironment } from "../../extension/aws-environment.ts";
-import type { Environment, Problem } from "../../extension/settings.ts";
+import type { Environment, Problem } from "../../extension/setting.ts";
 
 const TOKEN = "CANARY-token-8b1f";
 
@@ -31,7 +31,7 @@ describe("what reaches the SDK", () => {
     expect(reach({})).toEqual({
       region: "eu-west-1",
       credentials: { accessKeyId: "ASIAEXAMPLE", secretAccessKey: "CANARY-key-5c2d", sessionToken: TOKEN },
-      endpoints: { sts: undefined, secretsManager: undefined },
+      endpoints: { sts: undefined, secretsManager: undefined, ssm: undefined },
       clientOptions: { useFipsEndpoint: false, useDualstackEndpoint: false },
     });
   });
@@ -79,17 +79,17 @@ describe("the credentials", () => {
 
 describe("an endpoint", () => {
   it.each<[Environment, AwsEnvironment["endpoints"]]>([
-    [{}, { sts: undefined, secretsManager: undefined }],
-    [{ AWS_ENDPOINT_URL: "http://a" }, { sts: "http://a", secretsManager: "http://a" }],
+    [{}, { sts: undefined, secretsManager: undefined, ssm: undefined }],
+    [{ AWS_ENDPOINT_URL: "http://a" }, { sts: "http://a", secretsManager: "http://a", ssm: undefined }],
     [
       { AWS_ENDPOINT_URL: "https://a:8443/path" },
-      { sts: "https://a:8443/path", secretsManager: "https://a:8443/path" },
+      { sts: "https://a:8443/path", secretsManager: "https://a:8443/path", ssm: undefined },
     ],
-    [{ AWS_ENDPOINT_URL_STS: "http://s" }, { sts: "http://s", secretsManager: undefined }],
-    [{ AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m" }, { sts: undefined, secretsManager: "http://m" }],
+    [{ AWS_ENDPOINT_URL_STS: "http://s" }, { sts: "http://s", secretsManager: undefined, ssm: undefined }],
+    [{ AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m" }, { sts: undefined, secretsManager: "http://m", ssm: undefined }],
     [
       { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_STS: "http://s", AWS_ENDPOINT_URL_SECRETS_MANAGER: " " },
-      { sts: "http://s", secretsManager: "http://a" },
+      { sts: "http://s", secretsManager: "http://a", ssm: undefined },
     ],
   ])("is what %j gives, a service's own before the common one", (own, endpoints) => {
     expect(reach(own).endpoints).toEqual(endpoints);

@@ -5,8 +5,8 @@ import net, { type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ClientOptions } from "../../extension/aws-client.ts";
 import type { ContainerCredentials } from "../../extension/aws-environment.ts";
-import type { ClientOptions } from "../../extension/aws-sdk.ts";
 import { startLocalServer } from "../support/local-server.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Config, type ParsedConfig, parseConfig } from "../../extension/config.ts";
-import { type Environment, PREFIX, settings } from "../../extension/settings.ts";
+import { type Environment, PREFIX } from "../../extension/setting.ts";
+import { settings } from "../../extension/settings.ts";
 import type { Source } from "../../extension/sources.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";

@@ -8,7 +8,7 @@ const REQUEST_ID = "8a1f0e6c-0000-4000-8000-5d3a1b2c3d4e";
 const CANARY = "CANARY-3e7f";
 
 const assumeRole: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" };
-const getSecretValue: AwsCall = { operation: "GetSecretValue", roleArn: ROLE, region: "eu-west-1", secretId: "app/db" };
+const getSecretValue: AwsCall = { operation: "GetSecretValue", roleArn: ROLE, region: "eu-west-1", id: "app/db" };
 
 const ASSUME_ROLE = `AssumeRole of ${ROLE} in eu-west-1`;
 const GET_SECRET_VALUE = `GetSecretValue of app/db in eu-west-1 as ${ROLE}`;

@@ -2,7 +2,10 @@ import { describe, expect, it, vi } from "vitest";
 import { createCounters } from "../../extension/counters.ts";
 import { Failure } from "../../extension/errors.ts";
 import { createDisabledHandler, createHttpHandler, type LocalRequest } from "../../extension/http-handler.ts";
-import type { CachedSecret, SecretCache } from "../../extension/secret-cache.ts";
+import type { ParameterQuery, ParameterValue } from "../../extension/parameter-store.ts";
+import type { SecretCache } from "../../extension/secret-cache.ts";
+import type { CachedSecret } from "../../extension/secret-reply.ts";
+import type { SecretQuery, SecretValue } from "../../extension/secrets-manager.ts";
 import type { Source } from "../../extension/sources.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
@@ -29,22 +32,37 @@ const toSecret = (name: string, arn = APP_ARN): CachedSecret => ({
   ttlMs: 211_600,
 });
 
+type Secrets = SecretCache<SecretQuery, SecretValue>;
+
+const isToken = (header: unknown) => header === TOKEN;
+
+/** A cache that nothing is to be asked of. */
+const parameters: SecretCache<ParameterQuery, ParameterValue> = {
+  get: async ({ parameterId }) => {
+    throw new Error(`no look-up was expected, but ${parameterId} was looked up`);
+  },
+  invalidate: async ({ parameterId }) => {
+    throw new Error(`nothing was expected to be invalid, but ${parameterId} was said to be`);
+  },
+};
+
 /** A handler over a cache that answers as it is told, and complains when it was not told. */
 function setUp(overrides: ConfigOverrides = {}) {
   const counters = createCounters();
   const { logger, lines } = createLog();
-  const get = vi.fn<SecretCache["get"]>(async ({ secretId }) => {
+  const get = vi.fn<Secrets["get"]>(async ({ secretId }) => {
     throw new Error(`no look-up was expected, but ${secretId} was looked up`);
   });
-  const invalidate = vi.fn<SecretCache["invalidate"]>(async ({ secretId }) => {
+  const invalidate = vi.fn<Secrets["invalidate"]>(async ({ secretId }) => {
     throw new Error(`nothing was expected to be invalid, but ${secretId} was said to be`);
   });
   const report = vi.fn();
-  const config = createConfig({ token: TOKEN, ...overrides });
+  const config = createConfig({ token: { text: TOKEN, path: undefined }, ...overrides });
   const [source] = config.sources;
   const handler = createHttpHandler({
     config,
-    sources: () => [{ source, cache: { get, invalidate } }],
+    isToken,
+    sources: () => [{ source, secrets: { get, invalidate }, parameters }],
     counters,
     metrics: { report, finish() {} },
     logger,
@@ -561,7 +579,7 @@ describe("several sources", () => {
 
   /** A role of each of two accounts, whose caches say whose they are. */
   function setUpTwo(secretIds: readonly [readonly string[], readonly string[]], allow: "any" | "configured") {
-    const config = createConfig({ token: TOKEN, allow });
+    const config = createConfig({ token: { text: TOKEN, path: undefined }, allow });
     const [given] = config.sources;
     const sources: readonly Source[] = [
       { ...given, secretIds: secretIds[0] },
@@ -575,16 +593,18 @@ describe("several sources", () => {
     const asked: string[] = [];
     const parts = sources.map((source, nth) => ({
       source,
-      cache: {
+      parameters,
+      secrets: {
         get: async ({ secretId }) => {
           asked.push(`${nth} ${secretId}`);
           return toSecret("app/database", nth === 0 ? APP_ARN : OTHER_ARN);
         },
         invalidate: async ({ secretId }, versionId) => void asked.push(`${nth} ${secretId} is not ${versionId}`),
-      } satisfies SecretCache,
+      } satisfies Secrets,
     }));
     const handler = createHttpHandler({
       config,
+      isToken,
       sources: () => parts,
       counters: createCounters(),
       metrics: { report() {}, finish() {} },
@@ -641,10 +661,10 @@ describe("several sources", () => {
   });
 
   it("are those of the moment: after a restore there are others", async () => {
-    const config = createConfig({ token: TOKEN });
+    const config = createConfig({ token: { text: TOKEN, path: undefined } });
     const [source] = config.sources;
     const answered: string[] = [];
-    const toCache = (name: string): SecretCache => ({
+    const toCache = (name: string): Secrets => ({
       get: async () => {
         answered.push(name);
         return toSecret("app/database");
@@ -654,7 +674,8 @@ describe("several sources", () => {
     let cache = toCache("before");
     const handler = createHttpHandler({
       config,
-      sources: () => [{ source, cache }],
+      isToken,
+      sources: () => [{ source, secrets: cache, parameters }],
       counters: createCounters(),
       metrics: { report() {}, finish() {} },
       logger: createLog().logger,
@@ -711,11 +732,12 @@ describe("after each request, whatever became of it,", () => {
     const clock = { epochMs: NOW_EPOCH_MS };
     const counters = createCounters();
     const reported: number[] = [];
-    const config = createConfig({ token: TOKEN });
+    const config = createConfig({ token: { text: TOKEN, path: undefined } });
     const [source] = config.sources;
     const handler = createHttpHandler({
       config,
-      sources: () => [{ source, cache: { get: lookUp, invalidate: async () => {} } }],
+      isToken,
+      sources: () => [{ source, secrets: { get: lookUp, invalidate: async () => {} }, parameters }],
       counters,
       metrics: { report: () => void reported.push(counters.requests), finish() {} },
       logger: createLog().logger,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseInheritance } from "../../extension/inheritance.ts";
-import type { Environment } from "../../extension/settings.ts";
+import type { Environment } from "../../extension/setting.ts";
 
 const PID = 17;
 const GIVEN = { LISTEN_PID: "17", LISTEN_FDS: "1", LAMBDA_EXTENSION_IDENTIFIER: "an-identifier" };

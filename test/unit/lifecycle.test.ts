@@ -3,7 +3,7 @@ import { createCounters } from "../../extension/counters.ts";
 import { Failure, PublicError } from "../../extension/errors.ts";
 import { type Life, live, liveDisabled, refuseInit, toExitCode } from "../../extension/lifecycle.ts";
 import type { RoleCredentials } from "../../extension/role-credentials.ts";
-import type { SecretCache } from "../../extension/secret-cache.ts";
+import type { SourceParts } from "../../extension/source-parts.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
 import { refusalOf } from "../support/refusal-of.ts";
@@ -52,7 +52,7 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
       return refused;
     },
   };
-  const cache: SecretCache = {
+  const secrets: SourceParts["secrets"] = {
     get: async ({ secretId }, { deadlineEpochMs }) => {
       await act(`fetch ${secretId} within ${left(deadlineEpochMs)}`, acts.fetch);
       const [arn, name, versionId] = ["arn", secretId, "1"];
@@ -61,6 +61,16 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
       return { value, from: "fetch", ageMs: 0, ttlMs: 0 };
     },
     invalidate: async ({ secretId }) => act(`invalidate ${secretId}`, undefined),
+  };
+  const parameters: SourceParts["parameters"] = {
+    get: async ({ parameterId, withDecryption }, { deadlineEpochMs }) => {
+      const how = withDecryption ? "decrypted " : "";
+      await act(`fetch ${parameterId} ${how}within ${left(deadlineEpochMs)}`, acts.fetch);
+      const identity = { arn: "arn", name: parameterId, versionId: "1", type: "SecureString" };
+      const others = { dataType: undefined, lastModifiedDate: undefined, selector: undefined, sourceResult: undefined };
+      return { value: { ...identity, ...others, value: CANARY }, from: "fetch", ageMs: 0, ttlMs: 0 };
+    },
+    invalidate: async ({ parameterId }) => act(`invalidate ${parameterId}`, undefined),
   };
   const life: Life = {
     config,
@@ -77,7 +87,7 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
       listen: () => act("listen", acts.listen),
       close: (graceMs) => act(`close within ${graceMs} ms`, acts.close),
     },
-    sources: () => config.sources.map((source) => ({ source, credentials, cache })),
+    sources: () => config.sources.map((source) => ({ source, credentials, secrets, parameters })),
     isFirstInit: () => acts.isFirstInit ?? true,
     counters: { ...createCounters(), requests: 3 },
     metrics: { report() {}, finish: () => void journal.push("finish metrics") },

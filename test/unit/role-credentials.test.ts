@@ -171,7 +171,7 @@ describe("AssumeRole", () => {
     const { get } = setUp({
       aws: {
         ...aws,
-        endpoints: { sts: "https://sts.example.com", secretsManager: "https://secrets.example.com" },
+        endpoints: { sts: "https://sts.example.com", secretsManager: "https://secrets.example.com", ssm: undefined },
         clientOptions: { useFipsEndpoint: true, useDualstackEndpoint: true },
       },
     });

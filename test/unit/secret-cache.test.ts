@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCounters } from "../../extension/counters.ts";
 import { toPolicy } from "../../extension/error-reply.ts";
 import { Failure, type FailureCode } from "../../extension/errors.ts";
-import { type CachedSecret, createSecretCache } from "../../extension/secret-cache.ts";
+import { type Cached, createSecretCache } from "../../extension/secret-cache.ts";
+import { secretKind } from "../../extension/secret-id.ts";
 import type { SecretQuery, SecretValue } from "../../extension/secrets-manager.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
@@ -70,6 +71,7 @@ function setUp({
   const counters = createCounters();
   const fetches: Fetch[] = [];
   const cache = createSecretCache({
+    kind: secretKind,
     source: SOURCE,
     config: { sources: Array.from({ length: sources }), ttlMs, maxStaleMs, cacheSize, timeoutMs: TIMEOUT_MS },
     policyOf: toPolicy,
@@ -106,7 +108,7 @@ function setUp({
     return (await wait).value.versionId;
   }
   /** A look-up whose fetches all fail, and what became of it. */
-  async function failing(failure: Failure, query: SecretQuery = APP): Promise<CachedSecret | unknown> {
+  async function failing(failure: Failure, query: SecretQuery = APP): Promise<Cached<SecretValue> | unknown> {
     const before = fetches.length;
     const wait = get(query).catch((thrown: unknown) => thrown);
     for (let next = before; next < fetches.length; next += 1) {
@@ -549,6 +551,7 @@ describe("a value that ages", () => {
     const random = vi.fn(() => draws.shift() ?? 0.5);
     const fetch = vi.fn(async () => toValue("v1"));
     const cache = createSecretCache({
+      kind: secretKind,
       source: SOURCE,
       config: { sources: [SOURCE], ttlMs: TTL_MS, maxStaleMs: 0, cacheSize: 1, timeoutMs: TIMEOUT_MS },
       policyOf: toPolicy,

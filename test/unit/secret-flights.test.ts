@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { toPolicy } from "../../extension/error-reply.ts";
 import { Failure, type FailureCode } from "../../extension/errors.ts";
 import { createSecretFlights } from "../../extension/secret-flights.ts";
+import { secretKind } from "../../extension/secret-id.ts";
 import { createSecretStore } from "../../extension/secret-store.ts";
 import type { SecretQuery, SecretValue } from "../../extension/secrets-manager.ts";
 import { refusalOf } from "../support/refusal-of.ts";
@@ -46,8 +47,9 @@ const settle = () => vi.advanceTimersByTimeAsync(0);
 /** Each fetch is under way until the test ends it. */
 function setUp({ random = 0, maxEntries = 1_000 } = {}) {
   const fetches: Fetch[] = [];
-  const store = createSecretStore({ home: HOME, maxEntries, maxBytes: 1_000_000 });
+  const store = createSecretStore({ kind: secretKind, home: HOME, maxEntries, maxBytes: 1_000_000 });
   const flights = createSecretFlights({
+    kind: secretKind,
     store,
     home: HOME,
     ttlMs: 60_000,

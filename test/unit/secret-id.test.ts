@@ -1,13 +1,10 @@
 import { describe, expect, it } from "vitest";
-import {
-  inRegion,
-  isCalled,
-  isSecretId,
-  mayBeSameSecret,
-  toAccountId,
-  toPlace,
-  toRegion,
-} from "../../extension/secret-id.ts";
+import { mayBeSame } from "../../extension/kind.ts";
+import { type Home, inRegion, isSecretId, secretKind, toRegion } from "../../extension/secret-id.ts";
+
+const { isCalled, toAccountId, toPlace } = secretKind;
+const mayBeSameSecret = (asked: string, configured: string, home: Home) =>
+  mayBeSame(secretKind, asked, configured, home);
 
 const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
 const PARTIAL_ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database";

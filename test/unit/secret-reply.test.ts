@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Failure, type FailureCode } from "../../extension/errors.ts";
-import type { CachedSecret } from "../../extension/secret-cache.ts";
-import { toAgentReply, toBareReply, toExtensionReply } from "../../extension/secret-reply.ts";
+import { type CachedSecret, toAgentReply, toBareReply, toExtensionReply } from "../../extension/secret-reply.ts";
 import type { SecretValue } from "../../extension/secrets-manager.ts";
 
 const ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:dummy-string-secret-MFUBmH";

@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { expectOnly, parseTarget } from "../../extension/request-target.ts";
 import {
-  expectOnly,
   parseInvalidation,
   parsePathRequest,
   parseQueryRequest,
-  parseTarget,
   type SecretRequest,
 } from "../../extension/secret-request.ts";
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../extension/errors.ts";
-import { createSecretStore, type StoredSecret, toKey } from "../../extension/secret-store.ts";
+import { secretKind } from "../../extension/secret-id.ts";
+import { createSecretStore, type Stored } from "../../extension/secret-store.ts";
 import type { SecretQuery, SecretValue } from "../../extension/secrets-manager.ts";
 
 const HOME = { region: "eu-west-1", accountId: "111111111111" };
@@ -11,7 +12,7 @@ const toArn = (name: string, suffix = "AbCdEf") =>
   `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${name}-${suffix}`;
 const toPartialArn = (name: string) => toArn(name).replace("-AbCdEf", "");
 
-function toSecret(name: string, order = 1, value: Partial<SecretValue> = {}): StoredSecret {
+function toSecret(name: string, order = 1, value: Partial<SecretValue> = {}): Stored<SecretValue> {
   return {
     value: {
       arn: toArn(name),
@@ -31,10 +32,10 @@ function toSecret(name: string, order = 1, value: Partial<SecretValue> = {}): St
 
 /** A store; `keepByName` keeps a secret as if it had been asked for by its name, and `find` tells the version that it finds. */
 function setUp({ maxEntries = 1_000 } = {}) {
-  const store = createSecretStore({ home: HOME, maxEntries, maxBytes: 8 * MIB });
+  const store = createSecretStore({ kind: secretKind, home: HOME, maxEntries, maxBytes: 8 * MIB });
   return {
     ...store,
-    keepByName: (secret: StoredSecret) => store.keep({ secretId: secret.value.name }, secret),
+    keepByName: (secret: Stored<SecretValue>) => store.keep({ secretId: secret.value.name }, secret),
     version: (secretId: string, rest: Omit<SecretQuery, "secretId"> = {}) =>
       store.find({ secretId, ...rest })?.value.versionId,
   };
@@ -166,7 +167,7 @@ describe("versions and stages", () => {
     [{ versionStage: "AWSPENDING" }, {}, false],
     [{ versionStage: "awscurrent" }, {}, false],
   ])("%j and %j are the same: %s", (a, b, isSame) => {
-    const [one, other] = [toKey("a", { secretId: "a", ...a }), toKey("a", { secretId: "a", ...b })];
+    const [one, other] = [a, b].map((rest) => secretKind.toVariant({ secretId: "a", ...rest }));
     expect(one === other).toBe(isSame);
   });
 });
@@ -335,7 +336,7 @@ describe("a store with room for some", () => {
     });
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4 }), fc.array(step, { maxLength: 40 }), (maxEntries, steps) => {
-        const store = createSecretStore({ home: HOME, maxEntries, maxBytes: 8 * MIB });
+        const store = createSecretStore({ kind: secretKind, home: HOME, maxEntries, maxBytes: 8 * MIB });
         for (const [order, { kind, name, spelling, length }] of steps.entries()) {
           const query = { secretId: spelling(name) };
           if (kind === "keep") store.keep(query, bytes(name, length, order));

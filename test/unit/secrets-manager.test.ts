@@ -133,7 +133,7 @@ describe("GetSecretValue", () => {
     const { get } = setUp({
       aws: {
         ...createConfig().aws,
-        endpoints: { sts: "https://sts.example.com", secretsManager: "https://secrets.example.com" },
+        endpoints: { sts: "https://sts.example.com", secretsManager: "https://secrets.example.com", ssm: undefined },
         clientOptions: { useFipsEndpoint: true, useDualstackEndpoint: true },
       },
     });

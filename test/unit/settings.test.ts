@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { PREFIX, type Setting, settings } from "../../extension/settings.ts";
+import { PREFIX, type Setting } from "../../extension/setting.ts";
+import { settings } from "../../extension/settings.ts";
 
 const all: readonly Setting<unknown>[] = Object.values(settings);
 const parse = (key: keyof typeof settings, text: string): unknown => settings[key].parse(text);

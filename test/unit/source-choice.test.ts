@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../extension/errors.ts";
-import { isCalled } from "../../extension/secret-id.ts";
+import { secretKind } from "../../extension/secret-id.ts";
 import { chooseSource } from "../../extension/source-choice.ts";
 import type { Source } from "../../extension/sources.ts";
 
@@ -21,6 +21,7 @@ const toSource = (roleArn: string, secretIds: readonly string[] = [], region = "
   region: undefined,
   home: { region, accountId: roleArn.split(":")[4] ?? "" },
   secretIds,
+  parameterNames: [],
   prefetchIds: secretIds,
 });
 
@@ -31,7 +32,7 @@ interface Ask {
 }
 
 const choose = ({ secretId, roleArn, allow = "any" }: Ask, sources: readonly Source[]) => {
-  const request = { query: { secretId }, roleArn, refreshNow: false, key: undefined };
+  const request = { kind: secretKind, query: { secretId }, roleArn };
   return chooseSource(
     request,
     allow,
@@ -224,7 +225,7 @@ describe("whatever is asked of whatever sources", () => {
         }
         if (asked.roleArn !== undefined) expect(outcome).toBe(asked.roleArn);
         const { expectAllowed } = choose(asked, given);
-        const isConfigured = chosen.secretIds.some((id) => isCalled(answered, id));
+        const isConfigured = chosen.secretIds.some((id) => secretKind.isCalled(answered, id));
         let isLetThrough = true;
         try {
           expectAllowed(answered);

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { secretIdRule } from "../../extension/secret-id.ts";
-import { type Problem, type SettingValues, settings } from "../../extension/settings.ts";
+import type { Problem } from "../../extension/setting.ts";
+import { type SettingValues, settings } from "../../extension/settings.ts";
 import { parseSources, type Source } from "../../extension/sources.ts";
 
 const NAME = "CROSS_ACCOUNT_SECRETS_CONFIG";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { list, matching, oneOf, wholeNumber } from "../../extension/setting-parsers.ts";
+import { list, matching, oneOf, wholeNumber } from "../../extension/setting.ts";
 
 describe("a text that has to match", () => {
   it("is taken as it is, or not at all", () => {

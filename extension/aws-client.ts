@@ -1,0 +1,47 @@
+/**
+ * How a client of the AWS SDK is made, used once, and left. Every option is given here, so that the SDK asks neither the
+ * function's environment nor `~/.aws` for any.
+ */
+import type { AwsCredentials } from "./aws-environment.ts";
+
+export interface ClientOptions {
+  readonly region: string;
+  readonly credentials: AwsCredentials;
+  readonly endpoint: string | undefined;
+  readonly useFipsEndpoint: boolean;
+  readonly useDualstackEndpoint: boolean;
+  /** Appended to the SDK's own, as `cross-account-secrets/<version>`. */
+  readonly version: string;
+}
+
+/** How far AWS's clock is ahead of ours, in milliseconds: clients learn it from the `Date` of every answer. */
+let systemClockOffset = 0;
+
+export function leave(client: { destroy(): void; readonly config: { readonly systemClockOffset: number } }): void {
+  client.destroy();
+  systemClockOffset = client.config.systemClockOffset;
+}
+
+/**
+ * One client a call, and no connection kept: two calls an hour need no pool, and a pooled socket cannot be trusted after
+ * a freeze, nor can credentials that a client remembers.
+ */
+export function toClientConfig({ endpoint, version, ...given }: ClientOptions) {
+  return {
+    ...given,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    // The caller's signal bounds the whole call; the SDK's own time-outs are off or only warn, and stay out of the way.
+    requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
+    // Tries are counted where the deadline is known.
+    maxAttempts: 1,
+    retryMode: "standard",
+    systemClockOffset,
+    disableClockSkewCorrection: false,
+    ignoreConfiguredEndpointUrls: true,
+    defaultsMode: "standard" as const,
+    authSchemePreference: ["aws.auth#sigv4"],
+    sigv4aSigningRegionSet: [given.region],
+    userAgentAppId: async () => undefined,
+    customUserAgent: [["cross-account-secrets", version]] as [string, string][],
+  };
+}
