@@ -2,8 +2,18 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 const EXTENSION = new URL("../../extension/", import.meta.url);
-/** What comes later is handed to what comes earlier by main.ts, and by nobody else. */
-const PATH = ["http-server.ts", "http-handler.ts", "secret-cache.ts", "secrets-manager.ts", "role-credentials.ts"];
+/** What is handed to its neighbour, by main.ts or, where it stands behind one source, by source-parts.ts. */
+const HANDED_ON_BY = {
+  "http-server.ts": "main.ts",
+  "http-handler.ts": "main.ts",
+  "secret-cache.ts": "source-parts.ts",
+  "secrets-manager.ts": "source-parts.ts",
+  "parameter-store.ts": "source-parts.ts",
+  "role-credentials.ts": "source-parts.ts",
+  "source-parts.ts": "main.ts",
+} as const;
+/** The AWS SDK, and what it is loaded for. */
+const SDK_FILES = ["aws-sdk.ts", "aws-ssm.ts"];
 const NO_IMPORTS = ["errors.ts", "logger.ts"];
 
 const files = readdirSync(EXTENSION);
@@ -21,8 +31,8 @@ const importersOf = (wanted: string, importsOf: (file: string) => string[]) =>
   files.filter((file) => importsOf(file).some((name) => name === wanted || name.startsWith(`${wanted}/`)));
 
 describe("the shape of the code", () => {
-  it.each(PATH)("%s is handed to its neighbour by main.ts, which alone imports it", (part) => {
-    expect(importersOf(part, valueImports)).toEqual(["main.ts"]);
+  it.each(Object.entries(HANDED_ON_BY))("%s is handed to its neighbour by %s, which alone imports it", (part, by) => {
+    expect(importersOf(part, valueImports)).toEqual([by]);
     expect(importersOf(part, dynamicImports)).toEqual([]);
   });
 
@@ -45,13 +55,18 @@ describe("the shape of the code", () => {
     expect([...importersOf("process", allImports), ...importersOf("node:process", allImports)]).toEqual([]);
   });
 
-  it("has the AWS SDK in aws-sdk.ts alone, which main.ts loads when it is needed", () => {
-    expect(importersOf("@aws-sdk", valueImports)).toEqual(["aws-sdk.ts"]);
-    expect(["secrets-manager.ts", "role-credentials.ts"]).toEqual(
-      expect.arrayContaining(importersOf("@aws-sdk", typeImports)),
-    );
-    expect(importersOf("aws-sdk.ts", valueImports)).toEqual([]);
-    expect(importersOf("aws-sdk.ts", dynamicImports)).toEqual(["main.ts"]);
+  it("has the AWS SDK in two files alone, each of which main.ts loads when it is needed", () => {
+    expect([...importersOf("@aws-sdk", valueImports), ...importersOf("@smithy", valueImports)]).toEqual(SDK_FILES);
+    expect([...importersOf("@aws-sdk", dynamicImports), ...importersOf("@aws-sdk", typeImports)]).toEqual([]);
+    for (const file of SDK_FILES) {
+      expect(importersOf(file, valueImports)).toEqual([]);
+      expect(importersOf(file, dynamicImports)).toEqual(["main.ts"]);
+    }
+  });
+
+  it("loads nothing of Parameter Store's with what every secret needs", () => {
+    expect(valueImports("aws-sdk.ts")).not.toContain("@aws-sdk/client-ssm");
+    expect(valueImports("aws-ssm.ts").filter((name) => name.startsWith("@aws-sdk/"))).toEqual(["@aws-sdk/client-ssm"]);
   });
 
   it.each(files)("%s is short", (file) => {

@@ -80,16 +80,21 @@ describe("the credentials", () => {
 describe("an endpoint", () => {
   it.each<[Environment, AwsEnvironment["endpoints"]]>([
     [{}, { sts: undefined, secretsManager: undefined, ssm: undefined }],
-    [{ AWS_ENDPOINT_URL: "http://a" }, { sts: "http://a", secretsManager: "http://a", ssm: undefined }],
+    [{ AWS_ENDPOINT_URL: "http://a" }, { sts: "http://a", secretsManager: "http://a", ssm: "http://a" }],
     [
       { AWS_ENDPOINT_URL: "https://a:8443/path" },
-      { sts: "https://a:8443/path", secretsManager: "https://a:8443/path", ssm: undefined },
+      { sts: "https://a:8443/path", secretsManager: "https://a:8443/path", ssm: "https://a:8443/path" },
     ],
     [{ AWS_ENDPOINT_URL_STS: "http://s" }, { sts: "http://s", secretsManager: undefined, ssm: undefined }],
     [{ AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m" }, { sts: undefined, secretsManager: "http://m", ssm: undefined }],
     [
       { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_STS: "http://s", AWS_ENDPOINT_URL_SECRETS_MANAGER: " " },
-      { sts: "http://s", secretsManager: "http://a", ssm: undefined },
+      { sts: "http://s", secretsManager: "http://a", ssm: "http://a" },
+    ],
+    [{ AWS_ENDPOINT_URL_SSM: "http://p" }, { sts: undefined, secretsManager: undefined, ssm: "http://p" }],
+    [
+      { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_SSM: "http://p" },
+      { sts: "http://a", secretsManager: "http://a", ssm: "http://p" },
     ],
   ])("is what %j gives, a service's own before the common one", (own, endpoints) => {
     expect(reach(own).endpoints).toEqual(endpoints);
@@ -104,7 +109,7 @@ describe("an endpoint", () => {
     "see http://a",
     "http:a",
   ])("that is %s is a problem of the variable that gives it", (text) => {
-    for (const name of ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"]) {
+    for (const name of ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"]) {
       expect(problemsOf({ [name]: text, AWS_ENDPOINT_URL: "http://a" })).toEqual([
         { name, rule: "an http or https URL", got: text },
       ]);
@@ -114,10 +119,15 @@ describe("an endpoint", () => {
   });
 
   it("is not judged where another is used", () => {
-    const own = { AWS_ENDPOINT_URL_STS: "http://s", AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m" };
+    const own = {
+      AWS_ENDPOINT_URL_STS: "http://s",
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m",
+      AWS_ENDPOINT_URL_SSM: "http://p",
+    };
     expect(reach({ ...own, AWS_ENDPOINT_URL: "not a url" }).endpoints).toEqual({
       sts: "http://s",
       secretsManager: "http://m",
+      ssm: "http://p",
     });
   });
 });

@@ -7,6 +7,7 @@ import type { Source } from "../../extension/sources.ts";
 const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
 const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
 const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
+const PARAMETER_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
 const TOKEN = "CANARY-token-8b1f";
 
 /** What Lambda sets, as far as it matters here. */
@@ -51,6 +52,7 @@ describe("a config", () => {
             region: undefined,
             home: { region: "eu-west-1", accountId: "111111111111" },
             secretIds: [],
+            parameterNames: [],
             prefetchIds: [],
           },
         ],
@@ -59,16 +61,19 @@ describe("a config", () => {
         sourceIdentity: undefined,
         sessionTags: undefined,
         durationSeconds: 3_600,
+        sessionPolicy: "auto",
         failoverRegion: undefined,
         metrics: "none",
         isSnapStart: false,
         ttlMs: 300_000,
+        parameterTtlMs: 300_000,
         maxStaleMs: 3_600_000,
         timeoutMs: 2_500,
+        parameterTimeoutMs: 2_500,
         prefetchTimeoutMs: 1_000,
         cacheSize: 1_000,
         httpPort: 2_773,
-        token: TOKEN,
+        token: { text: TOKEN, path: undefined },
         logLevel: "info",
         execWrapperError: "fail",
         initError: "serve",
@@ -82,7 +87,7 @@ describe("a config", () => {
             secretAccessKey: "CANARY-key-5c2d",
             sessionToken: TOKEN,
           },
-          endpoints: { sts: undefined, secretsManager: undefined },
+          endpoints: { sts: undefined, secretsManager: undefined, ssm: undefined },
           clientOptions: { useFipsEndpoint: false, useDualstackEndpoint: false },
         },
       },
@@ -96,17 +101,21 @@ describe("a config", () => {
   it("takes every setting", () => {
     const config = configure({
       _SECRET_IDS: `app/database ${ARN}`,
+      _PARAMETER_NAMES: `/app/flag, ${PARAMETER_ARN}`,
       _EXTERNAL_ID: "external",
       _ROLE_SESSION_NAME: "session",
       _SOURCE_IDENTITY: "somebody",
       _SESSION_TAGS: "team=payments, stage = prod,empty=",
       _DURATION_SECONDS: "900",
+      _SESSION_POLICY: "None",
       _REGION: "eu-central-1",
       _FAILOVER_REGION: "eu-west-1",
       _METRICS: "EMF",
       _ENABLED: "TRUE",
       _TTL_SECONDS: "60",
+      _PARAMETER_TTL_SECONDS: "30",
       _TIMEOUT_MS: "100",
+      _PARAMETER_TIMEOUT_MS: "200",
       _PREFETCH_TIMEOUT_MS: "9000",
       _CACHE_SIZE: "10",
       _CACHE_ENABLED: "true",
@@ -120,6 +129,7 @@ describe("a config", () => {
       sources: [
         {
           secretIds: ["app/database", ARN],
+          parameterNames: ["/app/flag", PARAMETER_ARN],
           prefetchIds: ["app/database", ARN],
           externalId: "external",
           region: "eu-central-1",
@@ -133,15 +143,18 @@ describe("a config", () => {
         { Key: "empty", Value: "" },
       ],
       durationSeconds: 900,
+      sessionPolicy: "none",
       failoverRegion: "eu-west-1",
       metrics: "emf",
       ttlMs: 60_000,
+      parameterTtlMs: 30_000,
       timeoutMs: 100,
+      parameterTimeoutMs: 200,
       prefetchTimeoutMs: 9_000,
       cacheSize: 10,
       allow: "any",
       httpPort: 8_080,
-      token: "mine",
+      token: { text: "mine", path: undefined },
       logLevel: "debug",
       initError: "fail",
     });
@@ -158,7 +171,7 @@ describe("a config", () => {
 
   it("takes no notice of space around a value", () => {
     const own = { _ROLE_ARN: ` ${ROLE}\n`, _TTL_SECONDS: " 60 ", _TOKEN: " mine\r\n", _ALLOW: "\tany" };
-    expect(configure(own)).toMatchObject({ ttlMs: 60_000, token: "mine", allow: "any", sources: [{ roleArn: ROLE }] });
+    expect(configure(own)).toMatchObject({ ttlMs: 60_000, token: { text: "mine", path: undefined }, allow: "any", sources: [{ roleArn: ROLE }] });
   });
 
   it("has bare names at home in the target role's account, and in the region of the secrets", () => {
@@ -197,6 +210,10 @@ describe("a variable of AWS's own", () => {
     ["SECRETS_MANAGER_TTL", "120", "ttlMs", 120_000],
     ["SECRETS_MANAGER_TIMEOUT_MILLIS", "1500", "timeoutMs", 1_500],
     ["SECRETS_MANAGER_TIMEOUT_MILLIS", "0", "timeoutMs", 2_500],
+    ["SSM_PARAMETER_STORE_TTL", "0", "parameterTtlMs", 0],
+    ["SSM_PARAMETER_STORE_TTL", "120", "parameterTtlMs", 120_000],
+    ["SSM_PARAMETER_STORE_TIMEOUT_MILLIS", "1500", "parameterTimeoutMs", 1_500],
+    ["SSM_PARAMETER_STORE_TIMEOUT_MILLIS", "0", "parameterTimeoutMs", 2_500],
     ["PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", "0", "cacheSize", 0],
     ["PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", "5", "cacheSize", 5],
     ["PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED", "TRUE", "cacheSize", 1_000],
@@ -221,6 +238,10 @@ describe("a variable of AWS's own", () => {
       SECRETS_MANAGER_TTL: "five minutes",
       _TIMEOUT_MS: "200",
       SECRETS_MANAGER_TIMEOUT_MILLIS: "-1",
+      _PARAMETER_TTL_SECONDS: "30",
+      SSM_PARAMETER_STORE_TTL: "five minutes",
+      _PARAMETER_TIMEOUT_MS: "300",
+      SSM_PARAMETER_STORE_TIMEOUT_MILLIS: "-1",
       _CACHE_SIZE: "7",
       PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE: "9999",
       _CACHE_ENABLED: "true",
@@ -234,6 +255,8 @@ describe("a variable of AWS's own", () => {
       sources: [{ roleArn: ROLE }],
       ttlMs: 60_000,
       timeoutMs: 200,
+      parameterTtlMs: 30_000,
+      parameterTimeoutMs: 300,
       cacheSize: 7,
       httpPort: 8_080,
       logLevel: "warn",
@@ -247,6 +270,17 @@ describe("a variable of AWS's own", () => {
     ]);
   });
 
+  it("is one service's own: neither service has the other's TTL or time-out", () => {
+    expect(configure({ SECRETS_MANAGER_TTL: "1", SECRETS_MANAGER_TIMEOUT_MILLIS: "100" })).toMatchObject({
+      parameterTtlMs: 300_000,
+      parameterTimeoutMs: 2_500,
+    });
+    expect(configure({ SSM_PARAMETER_STORE_TTL: "1", SSM_PARAMETER_STORE_TIMEOUT_MILLIS: "100" })).toMatchObject({
+      ttlMs: 300_000,
+      timeoutMs: 2_500,
+    });
+  });
+
   it("has a 0 that means no wish, and ours has none", () => {
     expect(problemsOf({ _TIMEOUT_MS: "0" })).toEqual([
       `${PREFIX}TIMEOUT_MS must be a whole number of milliseconds, 100 to 60000; got "0"`,
@@ -256,7 +290,7 @@ describe("a variable of AWS's own", () => {
   it("that we do not read is nothing to us", () => {
     const own = {
       PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS: "-3",
-      SSM_PARAMETER_STORE_TTL: "x",
+      PARAMETERS_SECRETS_EXTENSION_MAX_RETRIES: "x",
       AWS_PROFILE: "p",
       AWS_DEFAULTS_MODE: "oops",
     };
@@ -305,6 +339,30 @@ describe("what a caller may ask for", () => {
   });
 });
 
+describe("parameters that a caller may ask for", () => {
+  it.each<[string, Environment, Config["allow"], readonly string[]]>([
+    ["those that are configured, and no secret", { _PARAMETER_NAMES: "/a,/b" }, "configured", ["/a", "/b"]],
+    ["those beside secrets", { _PARAMETER_NAMES: "/a", _SECRET_IDS: "a" }, "configured", ["/a"]],
+    ["none, where only secrets are configured", { _SECRET_IDS: "a" }, "configured", []],
+    ["anything, where that is asked for", { _PARAMETER_NAMES: "/a", _ALLOW: "any" }, "any", ["/a"]],
+  ])("are %s", (_, own, allow, parameterNames) => {
+    expect(configure(own).allow).toBe(allow);
+    expect(sourceOf(own).parameterNames).toEqual(parameterNames);
+  });
+
+  it("are enough where ALLOW is configured", () => {
+    expect(configure({ _ALLOW: "configured", _PARAMETER_NAMES: "/a" })).toMatchObject({ allow: "configured" });
+  });
+
+  it.each([",", "/app/*", "/a:3", ARN])("are never any, where a list was given and is none: %j", (list) => {
+    for (const own of [{}, { _ALLOW: "configured" }]) {
+      expect(problemsOf({ _PARAMETER_NAMES: list, ...own })).toEqual([
+        `${PREFIX}PARAMETER_NAMES must be ${settings.parameterNames.rule}; got "${list}"`,
+      ]);
+    }
+  });
+});
+
 describe("what is fetched in init", () => {
   it.each<[string, Environment, readonly string[]]>([
     ["nothing, where nothing is configured", {}, []],
@@ -313,6 +371,12 @@ describe("what is fetched in init", () => {
     ["the function's own secret, where none is configured", { SECRET_NAME: "a" }, ["a"]],
     ["the function's own secret, without the space around it", { SECRET_NAME: " app/database\n" }, ["app/database"]],
     ["what is configured, and not the function's own secret", { _SECRET_IDS: "a", SECRET_NAME: "b" }, ["a"]],
+    ["no secret that nobody may ask for", { _PARAMETER_NAMES: "/a", SECRET_NAME: "b" }, []],
+    [
+      "the function's own secret beside parameters, where a caller may ask for anything",
+      { _PARAMETER_NAMES: "/a", _ALLOW: "any", SECRET_NAME: "b" },
+      ["b"],
+    ],
   ])("is %s", (_, own, expected) => {
     expect(sourceOf(own).prefetchIds).toEqual(expected);
   });
@@ -336,7 +400,7 @@ describe("the token", () => {
         ...later.map((other) => [other, `in-${other}`]),
         ...earlier.map((other) => [other, ""]),
       ]);
-      expect(configure(own).token).toBe(`in-${name}`);
+      expect(configure(own).token).toEqual({ text: `in-${name}`, path: undefined });
     },
   );
 
@@ -353,27 +417,9 @@ describe("the token", () => {
     ["file:///a%20b/100%25", "/a b/100%"],
   ])("at %s is in the file %s, without the space around it", (text, expectedPath) => {
     const readFile = (path: string) => (path === expectedPath ? `\n  ${TOKEN}-in-file\r\n` : noFile(path));
-    expect(configure({ _TOKEN: text }, readFile).token).toBe(`${TOKEN}-in-file`);
-    expect(configure({ AWS_SESSION_TOKEN: text }, readFile).token).toBe(`${TOKEN}-in-file`);
-  });
-
-  it("in a file is not followed to another file", () => {
-    expect(configure({ _TOKEN: "file:///a" }, () => "file:///b").token).toBe("file:///b");
-  });
-
-  it.each([
-    ["is empty", "file:///a", () => ""],
-    ["is blank", "file:///a", () => " \n"],
-    ["holds two", "file:///a", () => `${TOKEN}\n${TOKEN}`],
-    ["holds a letter beyond ASCII", "file:///a", () => `${TOKEN}é`],
-    ["cannot be read", "file:///a", () => {
-      throw new Error(`ENOENT: ${TOKEN}`);
-    }], // biome-ignore format: one row
-    ["has a path that is not percent-encoded", "file:///100%", () => TOKEN],
-  ])("in a file that %s is a problem, which names the path and nothing else", (_, text, readFile) => {
-    expect(problemsOf({ _TOKEN: text }, readFile)).toEqual([
-      `${PREFIX}TOKEN must be file:///path of a readable file with one token in it; got "${text}"`,
-    ]);
+    const token = { text: `${TOKEN}-in-file`, path: expectedPath };
+    expect(configure({ _TOKEN: text }, readFile).token).toEqual(token);
+    expect(configure({ AWS_SESSION_TOKEN: text }, readFile).token).toEqual(token);
   });
 
   it("in a file is a problem of the variable that names the file", () => {
@@ -381,15 +427,6 @@ describe("the token", () => {
       'AWS_TOKEN must be file:///path of a readable file with one token in it; got "file:///a"',
     ]);
   });
-
-  it.each(["file://relative/token", "file://host/token", "file:/token", "file:token"])(
-    "is in no file that is relative to something: %s is not read",
-    (text) => {
-      expect(problemsOf({ _TOKEN: text }, () => TOKEN)).toEqual([
-        `${PREFIX}TOKEN must be file:///path of a readable file with one token in it; got "a value that is not shown"`,
-      ]);
-    },
-  );
 
   it.each(TOKENS)("in %s is not shown where it breaks the rule", (name) => {
     const earlier = Object.fromEntries(TOKENS.slice(0, TOKENS.indexOf(name)).map((other) => [other, ""]));
@@ -408,19 +445,23 @@ describe("problems", () => {
       AWS_SESSION_TOKEN: "",
       _ROLE_ARN: "SecretReader",
       _SECRET_IDS: "app/*",
+      _PARAMETER_NAMES: "/app/*",
       _EXTERNAL_ID: "x",
       _ROLE_SESSION_NAME: "a b",
       _SOURCE_IDENTITY: "a b",
       _SESSION_TAGS: "aws:team=payments",
       _DURATION_SECONDS: "7200",
+      _SESSION_POLICY: "strict",
       _REGION: "Ireland",
       _FAILOVER_REGION: "Frankfurt",
       _METRICS: "prometheus",
       _ENABLED: "off",
       _CONFIG: "sources.json",
       _TTL_SECONDS: "5m",
+      _PARAMETER_TTL_SECONDS: "5m",
       _MAX_STALE_SECONDS: "1h",
       _TIMEOUT_MS: "99",
+      _PARAMETER_TIMEOUT_MS: "99",
       _PREFETCH_TIMEOUT_MS: "9001",
       _CACHE_SIZE: "1001",
       _CACHE_ENABLED: "yes",
@@ -553,10 +594,12 @@ describe("CONFIG", () => {
     }
   });
 
-  it("cannot be beside ROLE_ARN or SECRET_IDS with our prefix", () => {
-    expect(parse({ _CONFIG: CONFIG, _ROLE_ARN: ROLE, _SECRET_IDS: "a" }).problems).toEqual([
+  it("cannot be beside ROLE_ARN, SECRET_IDS or PARAMETER_NAMES with our prefix", () => {
+    const own = { _ROLE_ARN: ROLE, _SECRET_IDS: "a", _PARAMETER_NAMES: "/a" };
+    expect(parse({ _CONFIG: CONFIG, ...own }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be unset where ${PREFIX}CONFIG is set; got "both"`,
       `${PREFIX}SECRET_IDS must be unset where ${PREFIX}CONFIG is set; got "both"`,
+      `${PREFIX}PARAMETER_NAMES must be unset where ${PREFIX}CONFIG is set; got "both"`,
     ]);
   });
 
@@ -592,6 +635,15 @@ describe("CONFIG", () => {
       "any",
     ],
     ["those that are configured, where every source names some", SOURCES, {}, "configured"],
+    [
+      "those that are configured, where one names secrets and the other parameters",
+      [
+        { roleArn: ROLE, secretIds: ["a"] },
+        { roleArn: OTHER_ROLE, parameterNames: ["/a"] },
+      ],
+      {},
+      "configured",
+    ],
   ])("lets a caller ask for %s", (_, sources, own, allow) => {
     expect(parse({ _CONFIG: JSON.stringify({ sources }), ...own })).toMatchObject({ problems: [], config: { allow } });
   });
@@ -694,7 +746,7 @@ describe("SnapStart", () => {
       AWS_CONTAINER_AUTHORIZATION_TOKEN: "theirs",
       AWS_LAMBDA_INITIALIZATION_TYPE: "snap-start",
     });
-    expect(token).toBe("theirs");
+    expect(token).toEqual({ text: "theirs", path: undefined });
     expect(aws).toMatchObject({
       credentials: undefined,
       containerCredentials: { uri: "http://127.0.0.1:9001/2021-04-23/credentials", token: "theirs" },

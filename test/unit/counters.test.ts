@@ -12,6 +12,7 @@ describe("counters", () => {
       slowestMs: 0,
       assumeRoleCalls: 0,
       getSecretValueCalls: 0,
+      getParameterCalls: 0,
     });
   });
 

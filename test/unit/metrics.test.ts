@@ -35,6 +35,7 @@ describe("metrics", () => {
       failures: 3,
       assumeRoleCalls: 5,
       getSecretValueCalls: 6,
+      getParameterCalls: 8,
       slowestMs: 2_500,
     });
     pass(1_000);
@@ -56,6 +57,7 @@ describe("metrics", () => {
                 "Failures",
                 "AssumeRoleCalls",
                 "GetSecretValueCalls",
+                "GetParameterCalls",
               ].map(toMetric),
             },
           ],
@@ -68,6 +70,7 @@ describe("metrics", () => {
         Failures: 3,
         AssumeRoleCalls: 5,
         GetSecretValueCalls: 6,
+        GetParameterCalls: 8,
       },
     ]);
     expect(lines[0]).toMatch(/^[^\n]+\n$/);

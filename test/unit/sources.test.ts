@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parameterIdRule } from "../../extension/parameter-id.ts";
 import { secretIdRule } from "../../extension/secret-id.ts";
 import type { Problem } from "../../extension/setting.ts";
 import { type SettingValues, settings } from "../../extension/settings.ts";
@@ -9,6 +10,7 @@ const NAME = "CROSS_ACCOUNT_SECRETS_CONFIG";
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const OTHER_ROLE = "arn:aws:iam::333333333333:role/readers/Other";
 const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
+const PARAMETER_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
 const CANARY = "CANARY-whoever's-file-that-is";
 
 /** As they are where nothing is set. */
@@ -60,6 +62,7 @@ describe("the one source of variables", () => {
           region: undefined,
           home: { region: "eu-west-1", accountId: "111111111111" },
           secretIds: [],
+          parameterNames: [],
           prefetchIds: [],
         },
       ],
@@ -68,7 +71,8 @@ describe("the one source of variables", () => {
   });
 
   it("is what they say", () => {
-    const values = { roleArn: ROLE, externalId: "external", region: "us-east-1", secretIds: ["a", ARN] };
+    const named = { secretIds: ["a", ARN], parameterNames: ["flag", PARAMETER_ARN] };
+    const values = { roleArn: ROLE, externalId: "external", region: "us-east-1", ...named };
     expect(parse(values, { secretName: "b" }).sources).toEqual([
       {
         ...values,
@@ -105,7 +109,7 @@ describe("CONFIG", () => {
   it("lists roles, each with what is its own, in their order", () => {
     const { sources, problems } = parseConfigured({
       sources: [
-        { roleArn: OTHER_ROLE, externalId: "theirs", region: "us-west-2", secretIds: ["a", ARN] },
+        { roleArn: OTHER_ROLE, externalId: "theirs", region: "us-west-2", secretIds: ["a", ARN], parameterNames: ["/app/flag"] },
         { roleArn: ROLE },
       ],
     });
@@ -117,6 +121,7 @@ describe("CONFIG", () => {
         region: "us-west-2",
         home: { region: "us-west-2", accountId: "333333333333" },
         secretIds: ["a", ARN],
+        parameterNames: ["/app/flag"],
         prefetchIds: ["a", ARN],
       },
       {
@@ -125,6 +130,7 @@ describe("CONFIG", () => {
         region: undefined,
         home: { region: "eu-west-1", accountId: "111111111111" },
         secretIds: [],
+        parameterNames: [],
         prefetchIds: [],
       },
     ]);
@@ -163,6 +169,12 @@ describe("CONFIG", () => {
     expect(parse({ config }, { secretName: "own" }).sources).toMatchObject([{ secretIds: [], prefetchIds: [] }]);
   });
 
+  it("cannot be together with PARAMETER_NAMES either", () => {
+    expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { parameterNames: ["/app/flag"] }).problems).toEqual([
+      { name: "CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES", rule: `unset where ${NAME} is set`, got: "both" },
+    ]);
+  });
+
   it("cannot be together with ROLE_ARN or SECRET_IDS, and is parsed all the same, so that nothing is told later", () => {
     const both = { roleArn: ROLE, secretIds: ["a"] };
     expect(parseConfigured({ sources: [{ roleArn: "x" }] }, both).problems).toMatchObject([
@@ -190,7 +202,7 @@ describe("a mistake in CONFIG", () => {
         { roleArn: ROLE, externalId: "x", region: "Ireland", secretIds: "a,b" },
         { roleArn: "SecretReader", secretIDs: ["a"] },
         { externalId: "theirs" },
-        { roleArn: ROLE, secretIds: ["ok", "app/*"] },
+        { roleArn: ROLE, secretIds: ["ok", "app/*"], parameterNames: ["/ok", "/app/*"] },
         "role",
       ],
     };
@@ -200,9 +212,10 @@ describe("a mistake in CONFIG", () => {
       `${NAME} sources[0].region must be ${settings.region.rule}; got Ireland`,
       `${NAME} sources[0].secretIds must be a list of ${secretIdRule}; got a,b`,
       `${NAME} sources[1].roleArn must be ${settings.roleArn.rule}; got SecretReader`,
-      `${NAME} sources[1].secretIDs must be left out: known are roleArn, externalId, region, secretIds; got a value that is not shown`,
+      `${NAME} sources[1].secretIDs must be left out: known are roleArn, externalId, region, secretIds, parameterNames; got a value that is not shown`,
       `${NAME} sources[2].roleArn must be ${settings.roleArn.rule}; got undefined`,
       `${NAME} sources[3].secretIds must be a list of ${secretIdRule}; got ["ok","app/*"]`,
+      `${NAME} sources[3].parameterNames must be a list of ${parameterIdRule}; got ["/ok","/app/*"]`,
       `${NAME} sources[3].roleArn must be another than in the sources before it; got ${ROLE}`,
       `${NAME} sources[4] must be an object with a roleArn; got role`,
     ]);
@@ -227,6 +240,11 @@ describe("a mistake in CONFIG", () => {
     ["a number for a secret", { sources: [{ roleArn: ROLE, secretIds: [7] }] }, ["sources[0].secretIds"]],
     ["an empty secret", { sources: [{ roleArn: ROLE, secretIds: [""] }] }, ["sources[0].secretIds"]],
     ["a wildcard", { sources: [{ roleArn: ROLE, secretIds: ["a*"] }] }, ["sources[0].secretIds"]],
+    ["no parameter in a list", { sources: [{ roleArn: ROLE, parameterNames: [] }] }, ["sources[0].parameterNames"]],
+    ["a text for parameters", { sources: [{ roleArn: ROLE, parameterNames: "/a" }] }, ["sources[0].parameterNames"]],
+    ["a secret's ARN", { sources: [{ roleArn: ROLE, parameterNames: [ARN] }] }, ["sources[0].parameterNames"]],
+    ["a parameter's ARN", { sources: [{ roleArn: ROLE, secretIds: [PARAMETER_ARN] }] }, ["sources[0].secretIds"]],
+    ["a version of one", { sources: [{ roleArn: ROLE, parameterNames: ["/a:3"] }] }, ["sources[0].parameterNames"]],
     ["one role twice", { sources: [{ roleArn: ROLE }, { roleArn: ROLE }] }, ["sources[1].roleArn"]],
     ["a mistake in the second source", { sources: [{ roleArn: ROLE }, { roleArn: "x" }] }, ["sources[1].roleArn"]],
     ["two unknown fields", { sources: [{ roleArn: ROLE }], a: 1, b: 2 }, ["a", "b"]],
@@ -288,7 +306,7 @@ describe("a mistake in CONFIG", () => {
 
 describe("whatever CONFIG holds", () => {
   const field = fc.oneof(
-    fc.constantFrom("roleArn", "externalId", "region", "secretIds", "__proto__", "constructor", "sources"),
+    fc.constantFrom("roleArn", "externalId", "region", "secretIds", "parameterNames", "__proto__", "constructor", "sources"),
     fc.string(),
   );
   const value = fc.oneof(
