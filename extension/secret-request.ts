@@ -1,5 +1,5 @@
 /** From the target of a local HTTP request for a secret to what it asks for. Pure. */
-import { decode, invalid, parseWishes, type Target, type Wishes } from "./request-target.ts";
+import { decode, expectOnly, invalid, parseWishes, type Target, type Wishes } from "./request-target.ts";
 import { isSecretId, secretIdRule } from "./secret-id.ts";
 import type { SecretQuery } from "./secrets-manager.ts";
 
@@ -31,8 +31,8 @@ export function parsePathRequest(
 
 /** `POST /secrets/<secretId>/invalid?versionId=…` */
 export function parseInvalidation({ path, parameters }: Target, prefix: string, suffix: string): SecretRequest {
-  if (parameters.has("refreshNow"))
-    throw invalid("a report of a version is always heeded now: refreshNow is not known here");
+  // A report of a version is heeded now, or not at all.
+  expectOnly(parameters, ["versionId", "roleArn"]);
   const wishes = parseWishes(parameters, ["versionId"]);
   if (!parameters.has("versionId")) throw invalid("versionId must say which version was refused");
   return toSecretRequest(decode(path.slice(prefix.length, -suffix.length)), parameters, wishes);
