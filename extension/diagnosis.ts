@@ -75,6 +75,9 @@ const NETWORK_CODE = /^(E(?!RR_)[A-Z_]{3,30}|ERR_(SSL|TLS|OSSL|SOCKET)_[A-Z0-9_]
 const CERTIFICATE_CODE =
   /^(((CERT|CRL|DEPTH|SELF_SIGNED|UNABLE_TO|HOSTNAME|INVALID)_[A-Z_]{1,60})|ERR_TLS_CERT_[A-Z_]{1,60})$/;
 
+/** How AWS says that it is the key: the last as Parameter Store hands on KMS's own refusal. */
+const KMS_TEXT = /\bAccess to KMS\b|\bperform: kms:|\(Service: (AWSKMS|Kms)\b/;
+
 export function diagnose(thrown: unknown, call: AwsCall): Failure {
   if (thrown instanceof Failure) return thrown;
   const error = toPublicParts(thrown);
@@ -118,7 +121,7 @@ function toPublicParts(thrown: unknown): PublicParts {
     requestId: typeof requestId === "string" && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined,
     networkCode,
     isServerFault: error.$fault === "server" || (status ?? 0) >= 500,
-    isAboutKms: typeof message === "string" && /\bAccess to KMS\b|\bperform: kms:/.test(message),
+    isAboutKms: typeof message === "string" && KMS_TEXT.test(message),
     isAbort: name === "AbortError" || name === "TimeoutError",
   };
 }
