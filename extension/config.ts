@@ -46,6 +46,9 @@ export interface ParsedConfig {
   readonly logLevel: SettingValues["logLevel"];
 }
 
+/** Whoever breaks one of them has set what may be asked for. */
+const LIST_RULES: readonly string[] = [settings.secretIds.rule, settings.parameterNames.rule];
+
 function toSentence({ name, rule, got }: Problem): string {
   return `${name} must be ${rule}; got ${got === undefined ? "nothing" : JSON.stringify(got.slice(0, 200))}`;
 }
@@ -70,7 +73,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   const [source, ...others] = sources;
   const token = parseToken(values.token, environment, readFile, problems);
   const allow = values.allow ?? (sources.some(isConfigured) ? "configured" : "any");
-  if (allow === "configured" && !problems.some(({ rule }) => rule === settings.secretIds.rule)) {
+  if (allow === "configured" && !problems.some(({ rule }) => LIST_RULES.includes(rule))) {
     const without = sources.filter((candidate) => !isConfigured(candidate));
     const ofConfig = without.map(({ roleArn }) => `${PREFIX}CONFIG secretIds of ${roleArn}`);
     const isNone = values.secretIds === undefined && values.parameterNames === undefined;
