@@ -72,7 +72,9 @@ export function parseSources(parts: {
     }
     return [];
   }
-  const prefetchIds = secretIds ?? (parts.secretName === undefined ? [] : [parts.secretName]);
+  // Where only parameters may be asked for, the session policy lets no secret through either.
+  const isAllowed = parameterNames === undefined || values.allow === "any";
+  const prefetchIds = secretIds ?? (parts.secretName !== undefined && isAllowed ? [parts.secretName] : []);
   return [toSource({ roleArn, secretIds, parameterNames }, prefetchIds)];
 }
 
