@@ -9,7 +9,7 @@ import type { ParameterQuery, ParameterValue } from "./parameter-store.ts";
 
 /** What AWS allows in a name, with what else may stand in an ARN or in a reference to a secret; 2,048 is the API's limit. */
 const PARAMETER_ID = /^[A-Za-z0-9/_+=.@!:-]{1,2048}$/;
-const PARAMETER_ARN = /^arn:aws[a-z-]*:ssm:([a-z0-9-]+):(\d{12}):parameter\/(.+)$/;
+const PARAMETER_ARN = /^arn:aws[a-z-]*:ssm:([a-z0-9-]+):(\d{12}):parameter\/([^:]+)$/;
 
 export const parameterIdRule =
   "a parameter's name (letters, digits and /_.-) or its ARN, arn:<partition>:ssm:<region>:<account>:parameter/<name>";
@@ -34,8 +34,9 @@ export const parameterKind: Kind<ParameterQuery, ParameterValue> = {
   toPlace(parameterId, home) {
     const [, region = home.region, accountId = home.accountId, name] = PARAMETER_ARN.exec(parameterId) ?? [];
     const place = `ssm:${region}:${accountId}`;
-    // An ARN does not tell whether a name of one part begins with a slash.
-    return { place, names: name === undefined ? [parameterId] : [`/${name}`, name] };
+    if (name === undefined) return { place, names: [parameterId] };
+    // A path begins with a slash; of a name of one part an ARN does not tell.
+    return { place, names: name.includes("/") ? [`/${name}`] : [`/${name}`, name] };
   },
   toAccountId: (parameterId) => PARAMETER_ARN.exec(parameterId)?.[2],
   isCalled: ({ arn, name }, parameterId) => parameterId === name || parameterId === arn,
