@@ -51,11 +51,17 @@ function toSecretArns(source: Source, failoverRegion: string | undefined): reado
 }
 
 function toParameterArns(source: Source): readonly string[] {
-  const prefix = `arn:${toPartition(source)}:ssm:${source.home.region}:${source.home.accountId}:parameter/`;
-  return source.parameterNames.map((name) => (toParameterRegion(name) === undefined ? prefix + toArnName(name) : name));
+  const { region, accountId } = source.home;
+  return source.parameterNames.map((name) => {
+    if (toParameterRegion(name) !== undefined) return name;
+    // AWS's public parameters are of no account:
+    // https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
+    const owner = name.startsWith("/aws/service/") ? "" : accountId;
+    return `arn:${toPartition(source)}:ssm:${region}:${owner}:parameter/${toArnName(name)}`;
+  });
 }
 
 /** https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html */
-const REFERENCE = /^\/aws\/reference\/secretsmanager\/(.+)$/;
+const REFERENCE = /(?:^|:parameter)\/aws\/reference\/secretsmanager\/(.+)$/;
 
 const toPartition = ({ roleArn }: Source): string => roleArn.split(":")[1] ?? "aws";
