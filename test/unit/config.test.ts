@@ -171,7 +171,12 @@ describe("a config", () => {
 
   it("takes no notice of space around a value", () => {
     const own = { _ROLE_ARN: ` ${ROLE}\n`, _TTL_SECONDS: " 60 ", _TOKEN: " mine\r\n", _ALLOW: "\tany" };
-    expect(configure(own)).toMatchObject({ ttlMs: 60_000, token: { text: "mine", path: undefined }, allow: "any", sources: [{ roleArn: ROLE }] });
+    expect(configure(own)).toMatchObject({
+      ttlMs: 60_000,
+      token: { text: "mine", path: undefined },
+      allow: "any",
+      sources: [{ roleArn: ROLE }],
+    });
   });
 
   it("has bare names at home in the target role's account, and in the region of the secrets", () => {

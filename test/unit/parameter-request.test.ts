@@ -24,13 +24,13 @@ describe("a parameter asked for as AWS's extension is", () => {
 
   it("may be asked for with everything, in any order", () => {
     const name = encodeURIComponent("/app/flag");
-    expect(parse(`?refreshNow=1&withDecryption=true&roleArn=${encodeURIComponent(ROLE)}&label=prod&name=${name}`)).toEqual(
-      {
-        query: { parameterId: "/app/flag", selector: "prod", withDecryption: true },
-        refreshNow: true,
-        roleArn: ROLE,
-      },
-    );
+    expect(
+      parse(`?refreshNow=1&withDecryption=true&roleArn=${encodeURIComponent(ROLE)}&label=prod&name=${name}`),
+    ).toEqual({
+      query: { parameterId: "/app/flag", selector: "prod", withDecryption: true },
+      refreshNow: true,
+      roleArn: ROLE,
+    });
   });
 
   it.each([
@@ -56,12 +56,12 @@ describe("a parameter asked for as AWS's extension is", () => {
     },
   );
 
-  it.each(["arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/flag-AbCdEf", "arn:aws:ssm:eu-west-1:1:parameter/a"])(
-    "refuses another ARN: %s",
-    (arn) => {
-      expect(() => parse(`?name=${arn}`)).toThrow(invalid(/^a parameter's id must be/));
-    },
-  );
+  it.each([
+    "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/flag-AbCdEf",
+    "arn:aws:ssm:eu-west-1:1:parameter/a",
+  ])("refuses another ARN: %s", (arn) => {
+    expect(() => parse(`?name=${arn}`)).toThrow(invalid(/^a parameter's id must be/));
+  });
 
   it.each(["Name", "secretId", "versionId", "key", "decrypt", "withdecryption", "constructor", "__proto__"])(
     "knows no parameter %s",
@@ -72,12 +72,14 @@ describe("a parameter asked for as AWS's extension is", () => {
     },
   );
 
-  it.each(["name=a&name=b", "name=a&version=1&version=2", "name=a&label=x&label=x", "name=a&withDecryption=1&withDecryption=0"])(
-    "knows none twice: %s",
-    (query) => {
-      expect(() => parse(`?${query}`)).toThrow(invalid("given more than once"));
-    },
-  );
+  it.each([
+    "name=a&name=b",
+    "name=a&version=1&version=2",
+    "name=a&label=x&label=x",
+    "name=a&withDecryption=1&withDecryption=0",
+  ])("knows none twice: %s", (query) => {
+    expect(() => parse(`?${query}`)).toThrow(invalid("given more than once"));
+  });
 });
 
 describe("a version or label", () => {
@@ -92,9 +94,12 @@ describe("a version or label", () => {
     ["?name=a%3Aprod", "prod"],
     ["?name=a:3&label=prod", "prod"],
     ["?version=4&name=a:3", "4"],
-  ])("of %s is %s: of a version and a label, the one placed first; of either and the name's, either", (query, selector) => {
-    expect(queryOf(query)).toEqual({ parameterId: "a", selector, withDecryption: false });
-  });
+  ])(
+    "of %s is %s: of a version and a label, the one placed first; of either and the name's, either",
+    (query, selector) => {
+      expect(queryOf(query)).toEqual({ parameterId: "a", selector, withDecryption: false });
+    },
+  );
 
   it.each(["3", "prod", "a.b_c-d"])("may stand after an ARN: %s", (selector) => {
     expect(queryOf(`?name=${ARN}:${selector}`)).toEqual({ parameterId: ARN, selector, withDecryption: false });

@@ -104,9 +104,7 @@ describe("what is wished for along with a value", () => {
   });
 
   it.each(["", "yes", "2", "01", "true+", "truefalse", "%00"])("refuses refreshNow=%s", (text) => {
-    expect(() => parse(`refreshNow=${text}`)).toThrow(
-      invalid("refreshNow must be true, false, 1 or 0"),
-    );
+    expect(() => parse(`refreshNow=${text}`)).toThrow(invalid("refreshNow must be true, false, 1 or 0"));
   });
 
   it.each([

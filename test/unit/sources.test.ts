@@ -109,7 +109,13 @@ describe("CONFIG", () => {
   it("lists roles, each with what is its own, in their order", () => {
     const { sources, problems } = parseConfigured({
       sources: [
-        { roleArn: OTHER_ROLE, externalId: "theirs", region: "us-west-2", secretIds: ["a", ARN], parameterNames: ["/app/flag"] },
+        {
+          roleArn: OTHER_ROLE,
+          externalId: "theirs",
+          region: "us-west-2",
+          secretIds: ["a", ARN],
+          parameterNames: ["/app/flag"],
+        },
         { roleArn: ROLE },
       ],
     });
@@ -306,7 +312,16 @@ describe("a mistake in CONFIG", () => {
 
 describe("whatever CONFIG holds", () => {
   const field = fc.oneof(
-    fc.constantFrom("roleArn", "externalId", "region", "secretIds", "parameterNames", "__proto__", "constructor", "sources"),
+    fc.constantFrom(
+      "roleArn",
+      "externalId",
+      "region",
+      "secretIds",
+      "parameterNames",
+      "__proto__",
+      "constructor",
+      "sources",
+    ),
     fc.string(),
   );
   const value = fc.oneof(

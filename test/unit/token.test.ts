@@ -51,9 +51,7 @@ describe("a token", () => {
     (text) => {
       const { token, problems } = parse(text, () => TOKEN);
       expect(token).toBeUndefined();
-      expect(problems).toEqual([
-        { name: "CROSS_ACCOUNT_SECRETS_TOKEN", rule: RULE, got: "a value that is not shown" },
-      ]);
+      expect(problems).toEqual([{ name: "CROSS_ACCOUNT_SECRETS_TOKEN", rule: RULE, got: "a value that is not shown" }]);
     },
   );
 
