@@ -1,12 +1,12 @@
 /**
- * A fake AWS on 127.0.0.1: STS and Secrets Manager of any number of accounts and regions, at one URL.
+ * A fake AWS on 127.0.0.1: STS, Secrets Manager and Parameter Store of any number of accounts and regions, at one URL.
  *
- *   received ─► parseAwsRequest ─► authenticate ─► answerSts | answerSecretsManager ─► sent
- *                  │ journal          │ aws-signature    │ aws-permissions
- *                  └ faults           └ aws-iam          └ aws-iam, aws-secrets
+ *   received ─► parseAwsRequest ─► authenticate ─► answerSts | answerSecretsManager | answerSystemsManager ─► sent
+ *                  │ journal          │ signature        │ permissions, session-policy
+ *                  └ faults           └ iam              └ iam, secrets, parameters
  *
  * It checks what AWS checks, signatures too, and refuses in AWS's own words and shapes; where these could not be verified,
- * a comment says so. It does not evaluate policies: roles carry lists in their place.
+ * a comment says so. It evaluates the policies of sessions; roles carry lists in place of theirs.
  */
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -18,19 +18,22 @@ import { createFaultPlan, type Fault, type FaultScope, refusalOfFault, toMalform
 import { createIam, type RoleChanges, type RoleOptions, type SessionCredentials } from "./aws/iam.ts";
 import { type AwsCall, toCall } from "./aws/journal.ts";
 import { parseAwsRequest } from "./aws/operation.ts";
+import { createParameterStore, type NewParameter } from "./aws/parameters.ts";
 import { createSecretStore, type NewSecret, type SecretValue } from "./aws/secrets.ts";
 import { answerSecretsManager } from "./aws/secrets-manager.ts";
 import { parseAuthorization, type ReceivedRequest } from "./aws/signature.ts";
 import { answerSts } from "./aws/sts.ts";
+import { answerSystemsManager } from "./aws/systems-manager.ts";
 import { isRefusal, WIRES } from "./aws/wire.ts";
 
 export type { Fault, FaultScope } from "./aws/faults.ts";
 export type { RoleChanges, RoleOptions, SessionCredentials } from "./aws/iam.ts";
 export type { AwsCall } from "./aws/journal.ts";
+export type { NewParameter } from "./aws/parameters.ts";
 export type { NewSecret, SecretValue } from "./aws/secrets.ts";
 
 /** The operations that the fake knows. */
-export type AwsOperation = "AssumeRole" | "GetCallerIdentity" | "GetSecretValue";
+export type AwsOperation = "AssumeRole" | "GetCallerIdentity" | "GetSecretValue" | "GetParameter";
 
 export interface FakeAwsOptions {
   /** AWS's clock, in milliseconds since 1970. Default: the machine's. */
@@ -40,7 +43,7 @@ export interface FakeAwsOptions {
 }
 
 export interface FakeAws {
-  /** For `AWS_ENDPOINT_URL_STS` and `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
+  /** For `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL_SECRETS_MANAGER` and `AWS_ENDPOINT_URL_SSM`. */
   readonly url: string;
   /** Every request that came, in order, with what came of it. It holds no secret value, no key and no token. */
   readonly calls: readonly Readonly<AwsCall>[];
@@ -72,6 +75,13 @@ export interface FakeAws {
   /** Gone for good; its name is free again. */
   deleteSecret(arn: string): void;
 
+  /** Its first version is 1. */
+  createParameter(parameter: NewParameter): { readonly arn: string };
+  putParameter(arn: string, value: string): { readonly version: number };
+  /** A label stands on one version at a time. */
+  labelParameter(arn: string, version: number, label: string): void;
+  deleteParameter(arn: string): void;
+
   /** From now on the operation fails so. The oldest fault that fits a call and has times left is the one that it runs into. */
   fault(operation: AwsOperation, fault: Fault, scope?: FaultScope): void;
   /** Ends the faults of the operation, or all. Calls that hang go on hanging. */
@@ -84,6 +94,7 @@ export interface FakeAws {
 export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions = {}): Promise<FakeAws> {
   const iam = createIam(now);
   const secrets = createSecretStore(now);
+  const parameters = createParameterStore(now);
   const faults = createFaultPlan();
   const calls: AwsCall[] = [];
 
@@ -106,11 +117,10 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
 
     const requestId = randomUUID();
     const caller = await authenticate({ request: received, authorization, service, iam, regions, nowMs });
-    const context = { request, region, requestId, iam, secrets };
+    const context = { request, region, requestId, iam, secrets, parameters };
     const answer = isRefusal(caller)
       ? caller
-      : (refusalOfFault(fault, request, caller) ??
-        (service === "sts" ? answerSts({ ...context, caller }) : answerSecretsManager({ ...context, caller })));
+      : (refusalOfFault(fault, request, caller) ?? ANSWERS[service]({ ...context, caller }));
     if (!isRefusal(caller)) call.caller = caller.session.arn;
     if (fault?.kind === "slow") await delay(fault.delayMs, undefined, { ref: false });
 
@@ -171,6 +181,10 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
     markForDeletion: secrets.markForDeletion,
     restoreSecret: secrets.restoreSecret,
     deleteSecret: secrets.deleteSecret,
+    createParameter: parameters.createParameter,
+    putParameter: parameters.putParameter,
+    labelParameter: parameters.labelParameter,
+    deleteParameter: parameters.deleteParameter,
     fault: (operation, fault, scope = {}) => faults.add(operation, fault, scope),
     heal: faults.heal,
     async close() {
@@ -181,6 +195,8 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
     },
   };
 }
+
+const ANSWERS = { sts: answerSts, secretsmanager: answerSecretsManager, ssm: answerSystemsManager };
 
 async function receive(incoming: IncomingMessage): Promise<ReceivedRequest> {
   const chunks: Buffer[] = [];

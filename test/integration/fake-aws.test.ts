@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import {
   AssumeRoleCommand,
   type AssumeRoleCommandInput,
@@ -251,6 +252,282 @@ describe("a rotation", () => {
       name: "InvalidRequestException",
       status: 400,
       message: "You provided a VersionStage that is not associated to the provided VersionId.",
+    });
+  });
+});
+
+describe("a parameter", () => {
+  const [HOST, PASSWORD, KEY] = [
+    "/app/database/host",
+    "/app/database/password",
+    "arn:aws:kms:eu-west-1:111111111111:key/1",
+  ];
+
+  /** Two parameters, and who may read them. */
+  async function startWithParameters() {
+    const accounts = await startAccounts();
+    const { aws, target } = accounts;
+    const place = { account: ACCOUNT_A, region: REGION };
+    const { arn: hostArn } = aws.createParameter({ ...place, name: HOST, value: "db.internal" });
+    const secure = { type: "SecureString", value: CANARY, kmsKey: KEY } as const;
+    const { arn: passwordArn } = aws.createParameter({ ...place, name: PASSWORD, ...secure });
+    aws.changeRole(TARGET_ROLE, { readableParameters: [HOST, PASSWORD, "plain"] });
+    const credentials = await target();
+    const get = async (Name: string, WithDecryption?: boolean, client: ClientOptions = {}) =>
+      (await callSsm(aws, credentials, client).send(new GetParameterCommand({ Name, WithDecryption }))).Parameter;
+    return { ...accounts, place, hostArn, passwordArn, get };
+  }
+
+  test("is found by its name and its ARN, and tells its version and when it was modified", async () => {
+    const { aws, place, hostArn, get } = await startWithParameters();
+    expect(hostArn).toBe(`arn:aws:ssm:${REGION}:${ACCOUNT_A}:parameter${HOST}`);
+    const expected = { ARN: hostArn, DataType: "text", LastModifiedDate: expect.any(Date), Name: HOST };
+    for (const name of [HOST, hostArn]) {
+      expect(await get(name)).toEqual({ ...expected, Type: "String", Value: "db.internal", Version: 1 });
+    }
+    expect(secondsUntil((await get(HOST))?.LastModifiedDate)).toBeGreaterThan(-10);
+    const { arn } = aws.createParameter({ ...place, name: "plain", type: "StringList", value: "a,b" });
+    expect(await get(arn)).toMatchObject({ Name: "plain", ARN: arn, Type: "StringList", Value: "a,b" });
+  });
+
+  test("is found in an older version by its number or its label, which moves", async () => {
+    const { aws, hostArn, get } = await startWithParameters();
+    aws.labelParameter(hostArn, 1, "Live");
+    expect(aws.putParameter(hostArn, "db2.internal")).toEqual({ version: 2 });
+    expect(await get(HOST)).toMatchObject({ Value: "db2.internal", Version: 2 });
+    expect((await get(HOST))?.Selector).toBeUndefined();
+    for (const selector of [":1", ":Live"]) {
+      const older = { Name: HOST, ARN: hostArn, Value: "db.internal", Version: 1, Selector: selector };
+      expect(await get(`${HOST}${selector}`)).toMatchObject(older);
+      expect(await get(`${hostArn}${selector}`)).toMatchObject(older);
+    }
+    aws.labelParameter(hostArn, 2, "Live");
+    expect(await get(`${HOST}:Live`)).toMatchObject({ Value: "db2.internal" });
+    expect(await refusal(get(`${HOST}:3`))).toEqual({
+      name: "ParameterVersionNotFound",
+      status: 400,
+      message: `Systems Manager could not find version 3 of ${HOST}. Verify the version and try again.`,
+    });
+    expect((await refusal(get(`${HOST}:Dead`))).name).toBe("ParameterVersionNotFound");
+  });
+
+  test("that is secure comes as ciphertext, the same each time, until decryption is asked for", async () => {
+    const { get } = await startWithParameters();
+    const encrypted = await get(PASSWORD);
+    expect(encrypted).toMatchObject({ Type: "SecureString", Value: expect.stringMatching(/^AQICAH[\w+/=]{100,}$/) });
+    expect((await get(PASSWORD, false))?.Value).toBe(encrypted?.Value);
+    expect((await get(PASSWORD, true))?.Value).toBe(CANARY);
+    expect((await get(HOST, true))?.Value).toBe("db.internal");
+  });
+
+  test("under a key that the role may not use is denied, but for its ciphertext", async () => {
+    const { aws, get } = await startWithParameters();
+    aws.changeRole(TARGET_ROLE, { usableKeys: [] });
+    expect(await refusal(get(PASSWORD, true))).toEqual({
+      name: "AccessDeniedException",
+      status: 400,
+      message: expect.stringMatching(
+        /^The ciphertext refers to a customer master key .* \(Service: AWSKMS; Status Code: 400;/,
+      ),
+    });
+    expect((await get(PASSWORD))?.Value).toMatch(/^AQICAH/);
+  });
+
+  test("that does not exist is not found, without a word, by whom may read it", async () => {
+    const { aws, hostArn, get } = await startWithParameters();
+    aws.deleteParameter(hostArn);
+    const notFound = { name: "ParameterNotFound", status: 400, message: expect.not.stringContaining("app") };
+    expect(await refusal(get(HOST))).toEqual(notFound);
+    aws.changeRole(TARGET_ROLE, { readableParameters: "any" });
+    expect(await refusal(get("/missing"))).toEqual(notFound);
+    // Of another region. Not verified.
+    expect((await refusal(get(PASSWORD, true, { region: "us-east-1" }))).name).toBe("ParameterNotFound");
+  });
+
+  test("that the role may not read is denied by its ARN, and one that does not exist by an ARN of all", async () => {
+    const { aws, place, get } = await startWithParameters();
+    const { arn } = aws.createParameter({ ...place, name: "/app/database/hostname", value: "x" });
+    const denied = (resource: string) => ({
+      name: "AccessDeniedException",
+      status: 400,
+      message: `User: arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/test is not authorized to perform: ssm:GetParameter on resource: ${resource} because no identity-based policy allows the ssm:GetParameter action`,
+    });
+    expect(await refusal(get("/app/database/hostname"))).toEqual(denied(arn));
+    expect(await refusal(get("/missing"))).toEqual(denied(`arn:aws:ssm:${REGION}:${ACCOUNT_A}:*`));
+  });
+
+  test("may be a secret by reference, which takes decryption and both permissions", async () => {
+    const { aws, secretArn, versionId, get } = await startWithParameters();
+    const name = `/aws/reference/secretsmanager/${SECRET_NAME}`;
+    expect((await refusal(get(name, true))).message).toContain("perform: ssm:GetParameter on resource: arn:aws:ssm:");
+    aws.changeRole(TARGET_ROLE, { readableParameters: [name] });
+    expect(await refusal(get(name))).toEqual({
+      name: "ValidationException",
+      status: 400,
+      message: "WithDecryption flag must be True for retrieving a Secret Manager secret.",
+    });
+    const { SourceResult, ...parameter } = (await get(name, true)) ?? {};
+    expect(parameter).toEqual({
+      ARN: secretArn,
+      LastModifiedDate: expect.any(Date),
+      Name: name,
+      Type: "SecureString",
+      Value: CANARY,
+      Version: 0,
+    });
+    const recorded = {
+      ARN: secretArn,
+      name: SECRET_NAME,
+      versionId,
+      secretString: CANARY,
+      versionStages: ["AWSCURRENT"],
+    };
+    const date = expect.stringMatching(/^[A-Z][a-z]{2} \d+, \d{4}, \d+:\d\d:\d\d [AP]M$/);
+    expect(JSON.parse(SourceResult ?? "")).toEqual({ ...recorded, createdDate: date });
+    expect((await get(`${name}:AWSCURRENT`, true))?.Selector).toBe(":AWSCURRENT");
+    expect((await get(`${name}:${versionId}`, true))?.Value).toBe(CANARY);
+    // Not verified: both codes.
+    expect((await refusal(get(`${name}:AWSPREVIOUS`, true))).name).toBe("ParameterNotFound");
+    aws.changeRole(TARGET_ROLE, { readableSecrets: [] });
+    expect((await refusal(get(name, true))).message).toContain("perform: secretsmanager:GetSecretValue");
+  });
+
+  test("that is a secret of bytes has no value, but a ByteBuffer of Java's", async () => {
+    const { aws, place, get } = await startWithParameters();
+    aws.createSecret({ ...place, name: "app/key", secretBinary: Buffer.from("ab") });
+    const name = "/aws/reference/secretsmanager/app/key";
+    aws.changeRole(TARGET_ROLE, { readableParameters: [name], readableSecrets: ["app/key"] });
+    const { SourceResult, Value } = (await get(name, true)) ?? {};
+    expect(Value).toBeUndefined();
+    expect(JSON.parse(SourceResult ?? "").secretBinary).toEqual({
+      hb: [97, 98],
+      offset: 0,
+      isReadOnly: false,
+      bigEndian: true,
+      nativeByteOrder: false,
+      mark: -1,
+      position: 0,
+      limit: 2,
+      capacity: 2,
+      address: 16,
+    });
+  });
+
+  test("is refused, throttled and counted as every operation is", async () => {
+    const { aws, get } = await startWithParameters();
+    aws.fault("GetParameter", { kind: "throttle" }, { times: 1 });
+    expect(await refusal(get(HOST))).toEqual({ name: "ThrottlingException", status: 400, message: "Rate exceeded" });
+    aws.fault("GetParameter", { kind: "deny" }, { times: 1 });
+    expect((await refusal(get(HOST))).message).toContain("no identity-based policy allows the ssm:GetParameter action");
+    const invalidKey = { status: 400, code: "InvalidKeyId", message: `${KEY} is pending deletion.` };
+    aws.fault("GetParameter", { kind: "error", ...invalidKey }, { times: 1 });
+    expect((await refusal(get(PASSWORD, true))).name).toBe("InvalidKeyId");
+    await get(`${HOST}:1`, true);
+    expect(aws.count("GetParameter")).toBe(4);
+    expect(aws.calls.at(-1)).toMatchObject({ parameterName: `${HOST}:1`, withDecryption: true, outcome: "ok" });
+  });
+});
+
+describe("a session policy", () => {
+  const OTHER = "app/other";
+  const PARAMETER = "/app/host";
+  const KEY = `arn:aws:kms:${REGION}:${ACCOUNT_A}:key/1`;
+  const toPolicy = (...statements: object[]) => JSON.stringify({ Version: "2012-10-17", Statement: statements });
+  const READ = { Effect: "Allow", Action: "secretsmanager:GetSecretValue" };
+
+  async function startWithPolicy(Policy: string) {
+    const accounts = await startAccounts();
+    const { aws, execution, assume } = accounts;
+    const place = { account: ACCOUNT_A, region: REGION };
+    const { arn: otherArn } = aws.createSecret({ ...place, name: OTHER, secretString: "x", kmsKey: KEY });
+    const { arn: parameterArn } = aws.createParameter({ ...place, name: PARAMETER, value: "x" });
+    aws.changeRole(TARGET_ROLE, { readableSecrets: "any", readableParameters: "any" });
+    const session = toCredentials((await assume(execution, { Policy })).Credentials);
+    const read = (SecretId: string) => accounts.read(session, { SecretId });
+    const get = (Name: string) => callSsm(aws, session).send(new GetParameterCommand({ Name }));
+    return { ...accounts, otherArn, parameterArn, read, get };
+  }
+
+  test("takes from a session what it does not allow, and says so", async () => {
+    const { otherArn, parameterArn, read, get } = await startWithPolicy(
+      toPolicy({ ...READ, Resource: [`arn:aws:secretsmanager:*:${ACCOUNT_A}:secret:${SECRET_NAME}-??????`] }),
+    );
+    await read(SECRET_NAME);
+    const denied = (action: string, resource: string) => ({
+      name: "AccessDeniedException",
+      status: 400,
+      message: `User: arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/test is not authorized to perform: ${action} on resource: ${resource} because no session policy allows the ${action} action`,
+    });
+    expect(await refusal(read(OTHER))).toEqual(denied("secretsmanager:GetSecretValue", otherArn));
+    expect(await refusal(get(PARAMETER))).toEqual(denied("ssm:GetParameter", parameterArn));
+  });
+
+  test("gives nothing that the role does not have", async () => {
+    const { aws, read } = await startWithPolicy(toPolicy({ ...READ, Resource: "*" }));
+    aws.changeRole(TARGET_ROLE, { readableSecrets: [] });
+    expect((await refusal(read(SECRET_NAME))).message).toContain("no identity-based policy allows");
+  });
+
+  test("is needed for the key too, through the service that the condition names", async () => {
+    const decrypt = (services: string[]) => ({
+      Effect: "Allow",
+      Action: "kms:Decrypt",
+      Resource: "*",
+      Condition: { StringLike: { "kms:ViaService": services } },
+    });
+    const all = { ...READ, Resource: "*" };
+    const outcomes: string[] = [];
+    for (const policy of [
+      toPolicy(all),
+      toPolicy(all, decrypt(["ssm.*"])),
+      toPolicy(all, decrypt(["secretsmanager.*"])),
+    ]) {
+      const { read } = await startWithPolicy(policy);
+      outcomes.push(await nameOf(read(OTHER)));
+    }
+    expect(outcomes).toEqual(["AccessDeniedException", "AccessDeniedException", "ok"]);
+  });
+
+  test.each([
+    ["* is any text", "arn:aws:secretsmanager:*:secret:*", "ok"],
+    [
+      "? is one character",
+      `arn:aws:secretsmanager:${REGION}:${ACCOUNT_A}:secret:${SECRET_NAME}-?????`,
+      "AccessDeniedException",
+    ],
+    ["a dot is a dot", `arn.aws:secretsmanager:${REGION}:${ACCOUNT_A}:secret:*`, "AccessDeniedException"],
+    ["an ARN has its case", `arn:aws:secretsmanager:${REGION}:${ACCOUNT_A}:secret:APP/*`, "AccessDeniedException"],
+  ])("is matched as AWS does: %s", async (_, resource, outcome) => {
+    const { read } = await startWithPolicy(
+      toPolicy({ ...READ, Action: "SecretsManager:getsecret*", Resource: resource }),
+    );
+    expect(await nameOf(read(SECRET_NAME))).toBe(outcome);
+  });
+
+  test("may deny, which outweighs what it allows", async () => {
+    const { read } = await startWithPolicy(
+      toPolicy({ ...READ, Resource: "*" }, { ...READ, Effect: "Deny", Resource: "*:secret:app/database-*" }),
+    );
+    expect(await nameOf(read(SECRET_NAME))).toBe("AccessDeniedException");
+  });
+
+  test.each([
+    ["no JSON", "{"],
+    ["without a statement", '{"Version":"2012-10-17"}'],
+    ["with what the fake does not know", toPolicy({ ...READ, NotResource: "*" })],
+  ])("is malformed: %s", async (_, Policy) => {
+    const { execution, assume } = await startAccounts();
+    // The SDK gives it its class's name. The words are not verified.
+    expect((await refusal(assume(execution, { Policy }))).name).toBe("MalformedPolicyDocumentException");
+  });
+
+  test("of 2,049 characters is too long", async () => {
+    const { execution, assume } = await startAccounts();
+    const policy = toPolicy({ ...READ, Resource: "*" });
+    await assume(execution, { Policy: policy.padEnd(2_048) });
+    expect(await refusal(assume(execution, { Policy: policy.padEnd(2_049) }))).toMatchObject({
+      name: "ValidationError",
+      message: expect.stringMatching(/at 'policy' failed .* length less than or equal to 2048$/),
     });
   });
 });
@@ -664,6 +941,8 @@ describe("a fault", () => {
 });
 
 describe("the journal", () => {
+  const POLICY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}';
+
   test("tells what was asked, by whom, and what came of it", async () => {
     const nowMs = Date.now();
     const { aws, execution, assume, read } = await startAccounts({ now: () => nowMs });
@@ -671,7 +950,7 @@ describe("the journal", () => {
       RoleSessionName: "my-function-x1",
       ExternalId: "ticket-4711",
       DurationSeconds: 900,
-      Policy: '{"Version":"2012-10-17"}',
+      Policy: POLICY,
       SourceIdentity: "team-a",
       Tags: [{ Key: "team", Value: "payments & co" }],
     });
@@ -688,7 +967,7 @@ describe("the journal", () => {
         roleSessionName: "my-function-x1",
         externalId: "ticket-4711",
         durationSeconds: 900,
-        policy: '{"Version":"2012-10-17"}',
+        policy: POLICY,
         sourceIdentity: "team-a",
         tags: { team: "payments & co" },
         outcome: "ok",
@@ -736,6 +1015,7 @@ test("the fake complains about roles and secrets that it was not told of", async
   expect(() => aws.createRole({ arn: "x" })).toThrow("is no ARN of a role");
   expect(() => aws.createRole({ arn: TARGET_ROLE })).toThrow("already");
   expect(() => aws.putSecretValue("x", { secretString: "x" })).toThrow("there is no secret");
+  expect(() => aws.putParameter("x", "x")).toThrow("there is no parameter");
 });
 
 // ---------------------------------------------------------------------------------------------------------------------------
@@ -787,6 +1067,12 @@ function callSts(aws: FakeAws, credentials: Credentials, options: ClientOptions 
 
 function callSecretsManager(aws: FakeAws, credentials: Credentials, options: ClientOptions = {}): SecretsManagerClient {
   const client = new SecretsManagerClient(toClientConfig(aws, credentials, options));
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+function callSsm(aws: FakeAws, credentials: Credentials, options: ClientOptions = {}): SSMClient {
+  const client = new SSMClient(toClientConfig(aws, credentials, options));
   onTestFinished(() => client.destroy());
   return client;
 }

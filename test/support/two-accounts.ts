@@ -50,6 +50,7 @@ export function toFunctionEnvironment(session: SessionCredentials, url: string):
     AWS_SESSION_TOKEN: session.sessionToken,
     AWS_ENDPOINT_URL_STS: url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
+    AWS_ENDPOINT_URL_SSM: url,
     SECRET_NAME,
     CROSS_ACCOUNT_SECRETS_ROLE_ARN: TARGET_ROLE_ARN,
     CROSS_ACCOUNT_SECRETS_SECRET_IDS: SECRET_NAME,

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { SessionPolicy } from "./session-policy.ts";
 
 /** A role of the fake, with what stands for its policies. Whole policies are not evaluated. */
 export interface RoleOptions {
@@ -15,7 +16,9 @@ export interface RoleOptions {
    * `…:secret:<name>-??????`, so of a name that does not exist AWS says that it is denied. Default: none.
    */
   readonly readableSecrets?: "any" | readonly string[];
-  /** The KMS keys that it may decrypt with, by the `kmsKey` of a secret. Default: any. */
+  /** The parameters of its account that its own policy lets it read, by name, in any region. Default: none. */
+  readonly readableParameters?: "any" | readonly string[];
+  /** The KMS keys that it may decrypt with, by the `kmsKey` of a secret or parameter. Default: any. */
   readonly usableKeys?: "any" | readonly string[];
   /** No feature of AWS: how long its sessions last, whatever was asked for; for tests of renewal. Default: as asked. */
   readonly sessionLifeSeconds?: number | undefined;
@@ -50,6 +53,8 @@ export interface Session extends SessionCredentials {
   readonly account: string;
   readonly expiresAtMs: number;
   readonly revoked: boolean;
+  /** What AssumeRole was given: nothing is allowed that it does not allow too. */
+  readonly policy: SessionPolicy | undefined;
 }
 
 /** Roles and the sessions of them. */
@@ -58,7 +63,7 @@ export interface Iam {
   changeRole(arn: string, changes: RoleChanges): void;
   deleteRole(arn: string): void;
   findRole(arn: string): Role | undefined;
-  issueSession(role: Role, sessionName: string, durationSeconds: number): Session;
+  issueSession(role: Role, sessionName: string, durationSeconds: number, policy?: SessionPolicy): Session;
   /** The session and its role, unless the role was deleted since. */
   findSession(accessKeyId: string): { readonly session: Session; readonly role: Role } | undefined;
   revokeSessions(roleArn: string): void;
@@ -88,6 +93,7 @@ export function createIam(now: () => number): Iam {
         externalId: undefined,
         assumableRoles: "any",
         readableSecrets: [],
+        readableParameters: [],
         usableKeys: "any",
         sessionLifeSeconds: undefined,
       } as const;
@@ -108,7 +114,7 @@ export function createIam(now: () => number): Iam {
       roles.delete(arn);
     },
     findRole: (arn) => roles.get(arn),
-    issueSession(role, sessionName, durationSeconds) {
+    issueSession(role, sessionName, durationSeconds, policy) {
       const lifeSeconds = role.sessionLifeSeconds ?? durationSeconds;
       const session: Session = {
         accessKeyId: `ASIA${randomText(16, BASE_32)}`,
@@ -124,6 +130,7 @@ export function createIam(now: () => number): Iam {
         // STS tells `Expiration` in whole seconds.
         expiresAtMs: Math.floor(now() / 1000 + lifeSeconds) * 1000,
         revoked: false,
+        policy,
       };
       sessions.set(session.accessKeyId, session);
       return session;

@@ -25,6 +25,9 @@ export interface AwsCall {
   readonly secretId?: string;
   readonly versionId?: string;
   readonly versionStage?: string;
+  /** `Name` of GetParameter, with its selector. */
+  readonly parameterName?: string;
+  readonly withDecryption?: boolean;
 }
 
 const TEXTS = {
@@ -36,6 +39,7 @@ const TEXTS = {
   SecretId: "secretId",
   VersionId: "versionId",
   VersionStage: "versionStage",
+  Name: "parameterName",
 } as const;
 
 /** The entry of a request that has just come. */
@@ -48,12 +52,14 @@ export function toCall(
     return value === undefined ? [] : [[name, value]];
   });
   const durationSeconds = parameters.get("DurationSeconds");
+  const withDecryption = parameters.get("WithDecryption");
   const tags = parseTags(parameters);
   return {
     operation,
     ...when,
     ...Object.fromEntries(texts),
     ...(durationSeconds !== undefined && { durationSeconds: Number(durationSeconds) }),
+    ...(withDecryption !== undefined && { withDecryption: withDecryption === "true" }),
     ...(Object.keys(tags).length > 0 && { tags }),
     outcome: "pending",
   };

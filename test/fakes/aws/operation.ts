@@ -1,4 +1,5 @@
 import type { Iam } from "./iam.ts";
+import type { ParameterStore } from "./parameters.ts";
 import type { Caller } from "./permissions.ts";
 import type { SecretStore } from "./secrets.ts";
 import type { ReceivedRequest } from "./signature.ts";
@@ -21,19 +22,22 @@ export interface OperationContext {
   readonly requestId: string;
   readonly iam: Iam;
   readonly secrets: SecretStore;
+  readonly parameters: ParameterStore;
 }
 
-const TARGET = "secretsmanager.";
+/** What a JSON target begins with. */
+const TARGETS = { "secretsmanager.": "secretsmanager", "AmazonSSM.": "ssm" } as const;
 
 /**
- * Both services share one URL here, so the protocol tells which of them is meant: JSON 1.1 names its operation in a header, the
+ * All services share one URL here, so the protocol tells which of them is meant: JSON 1.1 names its operation in a header, the
  * query protocol in a form. Whether the signature names the same service is checked later.
  */
 export function parseAwsRequest({ target, headers, body }: ReceivedRequest): AwsRequest {
   const jsonTarget = headers["x-amz-target"];
   if (jsonTarget !== undefined) {
-    const operation = jsonTarget.startsWith(TARGET) ? jsonTarget.slice(TARGET.length) : jsonTarget;
-    return { service: "secretsmanager", operation, parameters: parseJsonParameters(body.toString()) };
+    const [prefix, service] = Object.entries(TARGETS).find(([start]) => jsonTarget.startsWith(start)) ?? [];
+    const operation = jsonTarget.slice(prefix?.length ?? 0);
+    return { service: service ?? "secretsmanager", operation, parameters: parseJsonParameters(body.toString()) };
   }
   const parameters = new Map([
     ...new URLSearchParams(target.split("?", 2)[1]),
@@ -42,11 +46,12 @@ export function parseAwsRequest({ target, headers, body }: ReceivedRequest): Aws
   return { service: "sts", operation: parameters.get("Action") ?? "", parameters };
 }
 
-/** Those that are text, as all that the fake knows are. */
+/** Those that are text or a truth value, as all that the fake knows are. */
 function parseJsonParameters(json: string): Map<string, string> {
   try {
     const entries = Object.entries(JSON.parse(json) as object);
-    return new Map(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+    const known = entries.filter(([, value]) => typeof value === "string" || typeof value === "boolean");
+    return new Map(known.map(([name, value]) => [name, String(value)]));
   } catch {
     return new Map();
   }

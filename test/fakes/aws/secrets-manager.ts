@@ -1,5 +1,5 @@
 import type { OperationContext } from "./operation.ts";
-import { denialOfGetSecretValue } from "./permissions.ts";
+import { denialOfDecrypt, denialOfGetSecretValue } from "./permissions.ts";
 import type { Secret, SecretVersion } from "./secrets.ts";
 import { type Answer, isRefusal, type Refusal, refuse } from "./wire.ts";
 
@@ -12,8 +12,22 @@ export function answerSecretsManager(context: OperationContext): Answer {
 }
 
 /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html */
-function getSecretValue({ caller, request: { parameters }, region, secrets }: OperationContext): Answer {
-  const secretId = parameters.get("SecretId");
+function getSecretValue(context: OperationContext): Answer {
+  const { parameters } = context.request;
+  const found = getSecret(context, {
+    secretId: parameters.get("SecretId"),
+    versionId: parameters.get("VersionId"),
+    versionStage: parameters.get("VersionStage"),
+  });
+  return isRefusal(found) ? found : { body: toBody(found.secret, found.version) };
+}
+
+/** The version that is asked for, if the caller may read it. */
+export function getSecret(
+  { caller, region, secrets }: OperationContext,
+  asked: { secretId: string | undefined; versionId?: string | undefined; versionStage?: string | undefined },
+): { readonly secret: Secret; readonly version: SecretVersion } | Refusal {
+  const { secretId } = asked;
   // Recorded in localstack's tests/aws/services/secretsmanager/test_secretsmanager.snapshot.json, but for a missing one.
   if (secretId === undefined || !/^[\w/+=.@!:-]+$/.test(secretId)) {
     const rule = "Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!";
@@ -31,14 +45,13 @@ function getSecretValue({ caller, request: { parameters }, region, secrets }: Op
     const message = "You can't perform this operation on the secret because it was marked for deletion.";
     return badRequest("InvalidRequestException", message);
   }
-  const version = findVersion(secret, parameters.get("VersionId"), parameters.get("VersionStage"));
+  const version = findVersion(secret, asked.versionId, asked.versionStage);
   if (isRefusal(version)) return version;
-  const { usableKeys } = caller.role;
-  if (secret.kmsKey !== undefined && usableKeys !== "any" && !usableKeys.includes(secret.kmsKey)) {
+  if (denialOfDecrypt(caller, secret, `secretsmanager.${region}`) !== undefined) {
     // https://github.com/external-secrets/kubernetes-external-secrets/issues/838
     return refuse("secretsmanager", "denied", "Access to KMS is not allowed");
   }
-  return { body: toBody(secret, version) };
+  return { secret, version };
 }
 
 /** Messages recorded in localstack's snapshot of AWS, but for the one about a version ID, which is not verified. */

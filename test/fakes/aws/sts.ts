@@ -1,5 +1,6 @@
 import type { OperationContext } from "./operation.ts";
 import { denialOfAssumeRole } from "./permissions.ts";
+import { parseSessionPolicy } from "./session-policy.ts";
 import { type Answer, type Refusal, refuse, toStsBody } from "./wire.ts";
 
 /** STS: AssumeRole and GetCallerIdentity. */
@@ -32,7 +33,13 @@ function assumeRole({ caller, request: { parameters }, requestId, iam }: Operati
     );
   }
 
-  const session = iam.issueSession(role, parameters.get("RoleSessionName") ?? "", durationSeconds);
+  const text = parameters.get("Policy");
+  const policy = text === undefined ? undefined : parseSessionPolicy(text);
+  if (text !== undefined && policy === undefined) {
+    // Not verified: the words for this place.
+    return { status: 400, code: "MalformedPolicyDocument", message: "Syntax errors in policy." };
+  }
+  const session = iam.issueSession(role, parameters.get("RoleSessionName") ?? "", durationSeconds, policy);
   const result = {
     AssumedRoleUser: { AssumedRoleId: session.userId, Arn: session.arn },
     Credentials: {
@@ -43,7 +50,7 @@ function assumeRole({ caller, request: { parameters }, requestId, iam }: Operati
     },
     SourceIdentity: parameters.get("SourceIdentity"),
     // In per cent of a limit that AWS does not tell; here of the 2,048 characters that it does.
-    PackedPolicySize: parameters.has("Policy") ? Math.ceil((parameters.get("Policy") ?? "").length / 20.48) : undefined,
+    PackedPolicySize: text === undefined ? undefined : Math.ceil(text.length / 20.48),
   };
   return { body: toStsBody("AssumeRole", result, requestId) };
 }

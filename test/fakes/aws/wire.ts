@@ -1,13 +1,14 @@
 /**
- * How the two services speak: what they call a refusal, and the bytes they send.
+ * How the three services speak: what they call a refusal, and the bytes they send.
  *
  * Recorded answers of AWS that these shapes follow:
  * STS, headers and body: https://github.com/aws-azure-login/aws-azure-login/issues/251 and https://github.com/jlevers/selling-partner-api/issues/278
  * Secrets Manager, its own errors: localstack's recordings of AWS, tests/aws/services/secretsmanager/test_secretsmanager.snapshot.json
  * Secrets Manager, errors of AWS's common front: https://github.com/aws/aws-sdk-php-laravel/pull/228
+ * Systems Manager: links in systems-manager.ts; as Secrets Manager, it speaks JSON 1.1
  */
 
-export type AwsService = "sts" | "secretsmanager";
+export type AwsService = "sts" | "secretsmanager" | "ssm";
 
 /** An answer other than 200. */
 export interface Refusal {
@@ -19,7 +20,7 @@ export interface Refusal {
 /** What an operation answers: the body of a 200, or a refusal. */
 export type Answer = { readonly body: string } | Refusal;
 
-/** The refusals that both services know, each by its own name. */
+/** The refusals that all services know, each by its own name. */
 export type CommonRefusal =
   | "missing authentication"
   | "incomplete signature"
@@ -41,8 +42,8 @@ interface Wire {
   toBody(refusal: Refusal, requestId: string): string;
 }
 
-// Not verified for Secrets Manager: the codes of a missing or an incomplete signature, and that all of these say `message`.
-const SECRETS_MANAGER_NAMES: Wire["names"] = {
+// Not verified for either: the codes of a missing or an incomplete signature, and that all of these say `message`.
+const JSON_NAMES: Wire["names"] = {
   "missing authentication": ["MissingAuthenticationTokenException", 400],
   "incomplete signature": ["IncompleteSignatureException", 400],
   "wrong signature": ["InvalidSignatureException", 400],
@@ -77,18 +78,24 @@ export const WIRES: Readonly<Record<AwsService, Wire>> = {
   secretsmanager: {
     contentType: "application/x-amz-json-1.1",
     clockToleranceMinutes: 5,
-    names: SECRETS_MANAGER_NAMES,
+    names: JSON_NAMES,
     toBody({ code, message }) {
       // AWS's common front says `message`, Secrets Manager itself `Message`. Which of them a denial says is not verified.
-      const ofTheFront = Object.entries(SECRETS_MANAGER_NAMES).some(
-        ([cause, [name]]) => cause !== "denied" && name === code,
-      );
+      const ofTheFront = Object.entries(JSON_NAMES).some(([cause, [name]]) => cause !== "denied" && name === code);
       return JSON.stringify({ __type: code, [ofTheFront ? "message" : "Message"]: message });
     },
   },
+  ssm: {
+    contentType: "application/x-amz-json-1.1",
+    // Not verified.
+    clockToleranceMinutes: 5,
+    names: JSON_NAMES,
+    // Its errors have a member `message` in AWS's model, and some have no text. Which of them a denial says is not verified.
+    toBody: ({ code, message }) => JSON.stringify({ __type: code, ...(message !== "" && { message }) }),
+  },
 };
 
-/** A refusal that both services know, in the words of this one. */
+/** A refusal that all services know, in the words of this one. */
 export function refuse(service: AwsService, cause: CommonRefusal, message: string): Refusal {
   const [code, status] = WIRES[service].names[cause];
   return { status, code, message };

@@ -1,0 +1,147 @@
+/**
+ * Systems Manager: GetParameter. Recorded answers of AWS that it follows:
+ * a parameter by its name and ARN: localstack's tests/aws/services/ssm/test_ssm.snapshot.json
+ * versions, labels, ciphertext, and secrets by reference: fedonev/lambda-params-secrets, data/test-responses.json
+ * no such parameter, without a text: https://github.com/awslabs/aws-simple-cicd/issues/10
+ * no such version: https://github.com/getmoto/moto/pull/3977
+ */
+import type { OperationContext } from "./operation.ts";
+import { toParameterArn } from "./parameters.ts";
+import { denialOfDecrypt, denialOfGetParameter } from "./permissions.ts";
+import { getSecret } from "./secrets-manager.ts";
+import { type Answer, isRefusal, type Refusal, refuse } from "./wire.ts";
+
+export function answerSystemsManager(context: OperationContext): Answer {
+  const { operation } = context.request;
+  if (operation === "GetParameter") return getParameter(context);
+  // Not verified.
+  return refuse("ssm", "unknown operation", `Unknown operation: ${operation}`);
+}
+
+/** The name or ARN, and what follows it after a colon, with that. */
+const NAME = /^(arn:[^:]*:ssm:[^:]*:\d{12}:parameter\/[^:]+|[^:]+)(:[^:]+)?$/;
+const REFERENCE = /^\/aws\/reference\/secretsmanager\/(.+)$/;
+
+/** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html */
+function getParameter(context: OperationContext): Answer {
+  const { caller, request, region, requestId, parameters } = context;
+  const [, name = "", selector] = NAME.exec(request.parameters.get("Name") ?? "") ?? [];
+  if (!/^[\w./:-]+$/.test(name)) {
+    // Not verified: the words.
+    return badRequest("ValidationException", "Invalid parameter name. Only a-zA-Z0-9_.-/ are allowed.");
+  }
+  const place = `arn:${caller.session.partition}:ssm:${region}:${caller.session.account}`;
+  const arn = name.startsWith("arn:") ? name : toParameterArn(place, name);
+  const [, secretId] = REFERENCE.exec(name) ?? [];
+  // An ARN of another region is looked for in this one, in vain. Not verified.
+  const found = arn.startsWith(`${place}:`) ? parameters.find(arn) : undefined;
+  const parameter = name.startsWith("arn:") || found?.name === name ? found : undefined;
+  // Permission comes before existence, and AWS does not repeat a name that it does not know, so a wrong one looks like this:
+  // https://github.com/aws-solutions/aws-control-tower-customizations/issues/208
+  const resource = parameter === undefined && secretId === undefined ? `${place}:*` : arn;
+  const denial = denialOfGetParameter(caller, arn, resource);
+  if (denial !== undefined) return refuse("ssm", "denied", denial);
+
+  const withDecryption = request.parameters.get("WithDecryption") === "true";
+  if (secretId !== undefined) return getReferenced(context, { name, secretId, selector, withDecryption });
+  if (parameter === undefined) return badRequest("ParameterNotFound", "");
+  const { versions } = parameter;
+  const wanted = selector?.slice(1);
+  const version = versions.findLast(
+    ({ version, labels }) => wanted === undefined || wanted === String(version) || labels.includes(wanted),
+  );
+  if (version === undefined) {
+    // Recorded for a version. Not verified for a label.
+    const message = `Systems Manager could not find version ${wanted} of ${parameter.name}. Verify the version and try again.`;
+    return badRequest("ParameterVersionNotFound", message);
+  }
+  const isCiphertext = parameter.type === "SecureString" && !withDecryption;
+  if (parameter.type === "SecureString" && withDecryption && denialOfDecrypt(caller, parameter, `ssm.${region}`)) {
+    // https://github.com/tryolabs/aws-workshop/issues/6
+    return refuse(
+      "ssm",
+      "denied",
+      `The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access. (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException; Request ID: ${requestId})`,
+    );
+  }
+  return toAnswer({
+    ARN: parameter.arn,
+    DataType: "text",
+    LastModifiedDate: version.modifiedAtMs / 1000,
+    Name: parameter.name,
+    Selector: selector,
+    Type: parameter.type,
+    Value: isCiphertext ? version.ciphertext : version.value,
+    Version: version.version,
+  });
+}
+
+/** A secret as a parameter: https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html */
+function getReferenced(
+  context: OperationContext,
+  asked: { name: string; secretId: string; selector: string | undefined; withDecryption: boolean },
+): Answer {
+  const { name, secretId, selector, withDecryption } = asked;
+  if (!withDecryption) {
+    // https://github.com/sous-chefs/aws/issues/419
+    const message = "WithDecryption flag must be True for retrieving a Secret Manager secret.";
+    return badRequest("ValidationException", message);
+  }
+  const wanted = selector?.slice(1);
+  const isVersionId = wanted !== undefined && /^[0-9a-f-]{36}$/.test(wanted);
+  const found = getSecret(context, { secretId, ...(isVersionId ? { versionId: wanted } : { versionStage: wanted }) });
+  if (isRefusal(found)) {
+    // Not verified: what becomes of Secrets Manager's refusals here, but for what a user can tell from `ParameterNotFound`.
+    return found.code === "ResourceNotFoundException" ? badRequest("ParameterNotFound", "") : found;
+  }
+  const { secret, version } = found;
+  const { value } = version;
+  const createdDate = new Date(version.createdAtMs).toLocaleString("en-US", {
+    ...({ dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" } as const),
+  });
+  return toAnswer({
+    ARN: secret.arn,
+    LastModifiedDate: version.createdAtMs / 1000,
+    Name: name,
+    Selector: selector,
+    SourceResult: JSON.stringify({
+      ARN: secret.arn,
+      name: secret.name,
+      versionId: version.id,
+      ...("secretString" in value
+        ? { secretString: value.secretString }
+        : { secretBinary: toByteBuffer(value.secretBinary) }),
+      versionStages: version.stages,
+      createdDate: createdDate.replaceAll("\u202f", " "),
+    }),
+    Type: "SecureString",
+    ...("secretString" in value && { Value: value.secretString }),
+    Version: 0,
+  });
+}
+
+/** What Java's serializer makes of a `HeapByteBuffer`. */
+function toByteBuffer(bytes: Uint8Array): object {
+  const [limit, capacity] = [bytes.length, bytes.length];
+  const order = { bigEndian: true, nativeByteOrder: false };
+  return {
+    hb: [...bytes],
+    offset: 0,
+    isReadOnly: false,
+    ...order,
+    mark: -1,
+    position: 0,
+    limit,
+    capacity,
+    address: 16,
+  };
+}
+
+/** What is undefined is left out. */
+function toAnswer(parameter: Readonly<Record<string, string | number | undefined>>): Answer {
+  return { body: JSON.stringify({ Parameter: parameter }) };
+}
+
+function badRequest(code: string, message: string): Refusal {
+  return { status: 400, code, message };
+}
