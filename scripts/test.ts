@@ -12,6 +12,7 @@ import type { FaultRow } from "../test/support/faults.ts";
 import { layerNames } from "./build/layers.ts";
 import { build } from "./build.ts";
 import { setUpCounterparts } from "./e2e-setup.ts";
+import { setUpPolicyEngine } from "./policy-engine-setup.ts";
 import { drawFaults } from "./test/faults-table.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -33,6 +34,9 @@ if (unknown !== undefined) {
 const leftOut: string[] = [];
 const obstacle = projects.includes("e2e") ? await findObstacle() : undefined;
 if (obstacle !== undefined) leftOut.push(`end-to-end tests: ${obstacle}`);
+if (projects.includes("integration")) {
+  await setUpPolicyEngine(console.log).catch(({ message }: Error) => console.error(message));
+}
 const can = projects.filter((project) => project !== "e2e" || obstacle === undefined);
 let isGood = true;
 if (asked.length === 0) {
