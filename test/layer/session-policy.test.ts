@@ -1,0 +1,200 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
+import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+
+const PLACE = { account: "111111111111", region: REGION };
+const [HOST, OTHER_HOST] = ["/app/host", "/app/host-of-others"];
+/** What a policy of `my-shared-secret-*` would let through. */
+const SIMILAR = `${SECRET_NAME}-prod`;
+const REPLICA_REGION = "eu-central-1";
+const LONG_NAMES = Array.from({ length: 20 }, (_, nth) => `app/${"long-name-".repeat(5)}${nth}`);
+
+/** A role that may read everything, so that whatever is denied, the session policy denies. */
+function addMore({ aws, secretArn, canaries }: TwoAccounts): void {
+  const [secretString = ""] = canaries;
+  for (const name of [SIMILAR, "app/other", ...LONG_NAMES]) aws.createSecret({ ...PLACE, name, secretString });
+  for (const name of [HOST, OTHER_HOST]) aws.createParameter({ ...PLACE, name, value: secretString });
+  aws.replicateSecret(secretArn, REPLICA_REGION);
+  aws.changeRole(TARGET_ROLE_ARN, {
+    trusts: [FUNCTION_ROLE_ARN],
+    readableSecrets: "any",
+    readableParameters: "any",
+  });
+}
+
+async function start(environment: BenchOptions["environment"] = {}, prepare?: BenchOptions["prepare"]): Promise<Bench> {
+  const bench = await startBench({
+    prepare(accounts) {
+      addMore(accounts);
+      prepare?.(accounts);
+    },
+    environment: { CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: HOST, ...environment },
+  });
+  await bench.lambda.init();
+  return bench;
+}
+
+const policiesOf = ({ aws }: Bench) =>
+  aws.calls.flatMap(({ operation, policy }) => (operation === "AssumeRole" ? [policy] : []));
+
+/** What becomes of it when somebody takes the extension's session, and asks AWS with it. */
+function steal({ aws }: Bench) {
+  const [, credentials] = aws.listCredentials();
+  if (credentials === undefined) throw new Error("the extension has no session");
+  const outcomeOf = (asked: Promise<unknown>) =>
+    asked.then(
+      () => "ok",
+      ({ message }: Error) => /because no session policy allows/.exec(message)?.[0] ?? message,
+    );
+  const toConfig = (region: string) => ({ endpoint: aws.url, region, credentials, maxAttempts: 1 });
+  return {
+    secret(SecretId: string, region = REGION) {
+      const client = new SecretsManagerClient(toConfig(region));
+      onTestFinished(() => client.destroy());
+      return outcomeOf(client.send(new GetSecretValueCommand({ SecretId })));
+    },
+    parameter(Name: string) {
+      const client = new SSMClient(toConfig(REGION));
+      onTestFinished(() => client.destroy());
+      return outcomeOf(client.send(new GetParameterCommand({ Name })));
+    },
+  };
+}
+
+const DENIED = "because no session policy allows";
+
+describe("a session taken from the extension", () => {
+  it("reads the configured secret and parameter, and nothing else that the role may", async () => {
+    const bench = await start();
+    expect((await bench.askForSecret()).status).toBe(200);
+    expect((await bench.ask(`/systemsmanager/parameters/get?name=${HOST}`)).status).toBe(200);
+    const { secret, parameter } = steal(bench);
+    expect([await secret(SECRET_NAME), await secret(bench.secretArn), await parameter(HOST)]).toEqual([
+      "ok",
+      "ok",
+      "ok",
+    ]);
+    expect([await secret(SIMILAR), await secret("app/other")]).toEqual([DENIED, DENIED]);
+    expect(await secret(SECRET_NAME, REPLICA_REGION)).toBe(DENIED);
+    expect([await parameter(OTHER_HOST), await parameter("/app/missing")]).toEqual([DENIED, DENIED]);
+    expect(bench.events("session-policy-left-out")).toEqual([]);
+  });
+
+  it("reads the replica in the failover region too", async () => {
+    const bench = await start({ CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: REPLICA_REGION });
+    const { secret } = steal(bench);
+    expect([await secret(SECRET_NAME), await secret(SECRET_NAME, REPLICA_REGION)]).toEqual(["ok", "ok"]);
+    expect(await secret(SIMILAR, REPLICA_REGION)).toBe(DENIED);
+    bench.aws.fault("GetSecretValue", { kind: "error", status: 503, code: "ServiceUnavailable" }, { region: REGION });
+    const answer = await bench.ask(`/secretsmanager/get?secretId=${SECRET_NAME}&refreshNow=true`);
+    expect(answer.status).toBe(200);
+    expect(bench.events("failover")).toHaveLength(1);
+  });
+
+  it("reads what is configured by an ARN without its six characters, and not what its name only begins", async () => {
+    const name = "app/database";
+    const partialArn = `arn:aws:secretsmanager:${REGION}:111111111111:secret:${name}`;
+    let arn = "";
+    const bench = await start({ CROSS_ACCOUNT_SECRETS_SECRET_IDS: partialArn }, ({ aws, canaries }) => {
+      arn = aws.createSecret({ ...PLACE, name, secretString: canaries[0] ?? "" }).arn;
+      aws.createSecret({ ...PLACE, name: `${name}-prod`, secretString: canaries[0] ?? "" });
+    });
+    for (const id of [name, arn, partialArn]) expect((await bench.ask(`/secrets/${id}`)).status).toBe(200);
+    const { secret } = steal(bench);
+    expect([await secret(arn), await secret(`${name}-prod`), await secret(SECRET_NAME)]).toEqual([
+      "ok",
+      DENIED,
+      DENIED,
+    ]);
+  });
+
+  it("of a role of CONFIG reads what that role's source lists", async () => {
+    const sources = [{ roleArn: TARGET_ROLE_ARN, secretIds: ["app/other"], parameterNames: [OTHER_HOST] }];
+    const bench = await start({
+      CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
+      CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
+      CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: undefined,
+      CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources }),
+    });
+    const { secret, parameter } = steal(bench);
+    expect([await secret("app/other"), await parameter(OTHER_HOST)]).toEqual(["ok", "ok"]);
+    expect([await secret(SECRET_NAME), await parameter(HOST)]).toEqual([DENIED, DENIED]);
+  });
+
+  it("opens the key of a configured secret, and no other use of it", async () => {
+    const kmsKey = `arn:aws:kms:${REGION}:111111111111:key/1`;
+    const bench = await start({ CROSS_ACCOUNT_SECRETS_SECRET_IDS: "app/encrypted" }, ({ aws, canaries }) => {
+      aws.createSecret({ ...PLACE, name: "app/encrypted", secretString: canaries[0] ?? "", kmsKey });
+    });
+    expect((await bench.ask("/secrets/app/encrypted")).status).toBe(200);
+    const [policy = ""] = policiesOf(bench);
+    expect(JSON.parse(policy).Statement.at(-1).Condition).toEqual({
+      StringLike: { "kms:ViaService": ["secretsmanager.*", "ssm.*"] },
+    });
+  });
+});
+
+describe("the session policy", () => {
+  it.each([
+    ["SESSION_POLICY is none", { CROSS_ACCOUNT_SECRETS_SESSION_POLICY: "none" }],
+    ["anything may be asked for", { CROSS_ACCOUNT_SECRETS_ALLOW: "any" }],
+    [
+      "nothing is configured",
+      { CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined, CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: undefined },
+    ],
+  ])("is not sent where %s", async (_, environment) => {
+    const bench = await start(environment);
+    expect((await bench.askForSecret()).status).toBe(200);
+    expect(policiesOf(bench)).toEqual([undefined]);
+    expect(await steal(bench).secret(SIMILAR)).toBe("ok");
+    expect(bench.events("session-policy-left-out")).toEqual([]);
+  });
+
+  it("that would be too long is left out, with one warning, and everything works", async () => {
+    const bench = await start({ CROSS_ACCOUNT_SECRETS_SECRET_IDS: [SECRET_NAME, ...LONG_NAMES].join() });
+    expect(policiesOf(bench)).toEqual([undefined]);
+    const statuses = await Promise.all(LONG_NAMES.map(async (name) => (await bench.ask(`/secrets/${name}`)).status));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    const reason = expect.stringMatching(/longer than STS allows/);
+    expect(bench.events("session-policy-left-out")).toMatchObject([
+      { level: "warn", roleArn: TARGET_ROLE_ARN, reason },
+    ]);
+  });
+
+  it("that STS cannot pack is left out from then on, with one warning, and everything works", async () => {
+    const tooLarge = {
+      status: 400,
+      code: "PackedPolicyTooLarge",
+      message: "Packed size of session policy consumes 101%",
+    };
+    const bench = await start({}, ({ aws }) => {
+      aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 3 });
+      aws.fault("AssumeRole", { kind: "error", ...tooLarge }, { times: 1 });
+    });
+    expect((await bench.askForSecret()).status).toBe(200);
+    expect(policiesOf(bench)).toEqual([expect.stringContaining(SECRET_NAME), undefined]);
+    expect(bench.events("session-policy-left-out")).toMatchObject([{ level: "warn", roleArn: TARGET_ROLE_ARN }]);
+    // Until the session is over, and the next one is asked for.
+    await delay(3_100);
+    expect((await bench.ask(`/secrets/${SECRET_NAME}?refreshNow=true`)).status).toBe(200);
+    expect(policiesOf(bench).slice(2)).toEqual([undefined]);
+    expect(bench.events("session-policy-left-out")).toHaveLength(1);
+  });
+
+  it("is not what fails where the tags are too large: that is reported", async () => {
+    const tooLarge = {
+      status: 400,
+      code: "PackedPolicyTooLarge",
+      message: "Packed size of session tags consumes 142%",
+    };
+    const bench = await start({ CROSS_ACCOUNT_SECRETS_SESSION_TAGS: "team=a" }, ({ aws }) =>
+      aws.fault("AssumeRole", { kind: "error", ...tooLarge }),
+    );
+    const refused = await bench.askForSecret();
+    expect([refused.status, JSON.parse(refused.body).__type]).toEqual([403, "AccessDeniedException"]);
+    expect(bench.aws.count("AssumeRole")).toBe(2);
+  });
+});
