@@ -1,0 +1,270 @@
+/** Who gets in, and what gets out when the process is poked, crashed or starved. At log level debug, as all of these tests. */
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { toOpt } from "../../scripts/build.ts";
+import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
+import { findLeaks, readFolder } from "../support/canary.ts";
+import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+
+const SECRET = `/secrets/${SECRET_NAME}`;
+/** Where the kernel shows its processes as files. */
+const HAS_PROC = existsSync("/proc/self/limits");
+
+async function start(options: BenchOptions = {}): Promise<Bench> {
+  const bench = await startBench(options);
+  await bench.lambda.init();
+  return bench;
+}
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "door-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+function toPid({ lambda }: Bench): number {
+  if (lambda.extensionPid === undefined) throw new Error("no extension is running");
+  return lambda.extensionPid;
+}
+
+describe("a token in a file", () => {
+  it("that is replaced is good within two seconds, and the old one is not; no file and a broken one change nothing", async () => {
+    const file = join(makeFolder(), "token");
+    writeFileSync(file, "the-first-token\n");
+    const bench = await start({ environment: { CROSS_ACCOUNT_SECRETS_TOKEN: `file://${file}` } });
+    const statusOf = async (token: string) =>
+      (await bench.ask(SECRET, { headers: { "X-Aws-Parameters-Secrets-Token": token } })).status;
+    const tokens = ["the-first-token", "the-second-token", "the-third-token"];
+    const statuses = async () => [
+      await statusOf("the-first-token"),
+      await statusOf("the-second-token"),
+      await statusOf("the-third-token"),
+    ];
+    expect(await statuses()).toEqual([200, 403, 403]);
+    writeFileSync(file, "the-second-token");
+    await expect.poll(statuses, { timeout: 2_000, interval: 100 }).toEqual([403, 200, 403]);
+    rmSync(file);
+    await delay(1_100);
+    expect(await statuses()).toEqual([403, 200, 403]);
+    for (const broken of ["", "two tokens", "tok\u00e9n"]) {
+      writeFileSync(file, broken);
+      await delay(1_100);
+      expect(await statuses()).toEqual([403, 200, 403]);
+    }
+    writeFileSync(file, "the-third-token");
+    await expect.poll(statuses, { timeout: 2_000, interval: 100 }).toEqual([403, 403, 200]);
+    const logs = new Map(bench.lambda.logs.map(({ line }, index) => [`line ${index}`, line]));
+    expect(findLeaks(logs, tokens)).toEqual([]);
+  });
+});
+
+/** Sends these bytes, and gives the status of the first answer; what is sent asks for the end of the connection. */
+async function exchange(port: number, request: string): Promise<number> {
+  const socket = connect(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  socket.write(request);
+  return Number(/^HTTP\/1\.1 (\d{3}) /.exec(await text(socket))?.[1]);
+}
+
+describe("a request", () => {
+  const toRequest = ({ port, environment }: Bench, method: string, target: string, headers: string[], body = "") =>
+    [
+      `${method} ${target} HTTP/1.1`,
+      `Host: 127.0.0.1:${port}`,
+      `X-Aws-Parameters-Secrets-Token: ${environment.AWS_SESSION_TOKEN}`,
+      "Connection: close",
+      ...headers,
+      "",
+      body,
+    ].join("\r\n");
+
+  it.each([
+    ["Forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43"],
+    ["X-Forwarded-For", "192.0.2.60"],
+    ["X-Forwarded-For", ""],
+  ])("with the header %s is refused, the ping too", async (name, value) => {
+    const { ask } = await start();
+    for (const path of [SECRET, "/ping"]) {
+      const refused = await ask(path, { headers: { [name]: value } });
+      expect([refused.status, JSON.parse(refused.body).__type]).toEqual([400, "ValidationException"]);
+    }
+  });
+
+  it("with two Host headers, or none, or another's, is refused", async () => {
+    const bench = await start();
+    const { port } = bench;
+    const own = `Host: 127.0.0.1:${port}`;
+    expect(await exchange(port, toRequest(bench, "GET", SECRET, []))).toBe(200);
+    for (const second of [own, "Host: evil.example"]) {
+      expect(await exchange(port, toRequest(bench, "GET", SECRET, [second]))).toBe(400);
+    }
+    for (const other of ["", "Host: evil.example\r\n", "Host: 127.0.0.1\r\n"]) {
+      const request = toRequest(bench, "GET", SECRET, []).replace(`${own}\r\n`, other);
+      expect(await exchange(port, request)).toBe(400);
+    }
+  });
+
+  it("may have a body of 1 KiB, and a target of 10 KiB, and no more", async () => {
+    const bench = await start();
+    const { port } = bench;
+    const withBody = (method: string, target: string, length: number) =>
+      exchange(port, toRequest(bench, method, target, [`Content-Length: ${length}`], "x".repeat(length)));
+    expect(await withBody("GET", SECRET, 1_024)).toBe(200);
+    expect(await withBody("GET", SECRET, 1_025)).toBe(413);
+    expect(await withBody("POST", `${SECRET}/invalid?versionId=x`, 1_024)).toBe(204);
+    expect(await withBody("POST", `${SECRET}/invalid?versionId=x`, 1_025)).toBe(413);
+    const toTarget = (length: number) => `${SECRET}?key=`.padEnd(length, "x");
+    expect(await exchange(port, toRequest(bench, "GET", toTarget(10_240), []))).toBe(404);
+    expect(await exchange(port, toRequest(bench, "GET", toTarget(10_241), []))).toBe(414);
+    expect((await bench.askForSecret()).status).toBe(200);
+  });
+});
+
+describe.skipIf(!HAS_PROC)("the process (needs /proc)", () => {
+  /** The TCP ports that this process listens on, by what the kernel says. */
+  function findListeningPorts(pid: number): number[] {
+    const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    const inodes = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+    const rows = ["tcp", "tcp6"].flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, "utf8").split("\n"));
+    return rows.flatMap((row) => {
+      const [, local = "", , state, , , , , , inode = ""] = row.trim().split(/\s+/);
+      return state === "0A" && inodes.includes(inode) ? [Number.parseInt(local.split(":")[1] ?? "", 16)] : [];
+    });
+  }
+
+  it("opens no inspector at SIGUSR1, and lives", async () => {
+    const bench = await start();
+    const pid = toPid(bench);
+    process.kill(pid, "SIGUSR1");
+    // A Node that opens its inspector does so within milliseconds; ours answers a request in between.
+    await bench.askForSecret();
+    await delay(500);
+    expect(findListeningPorts(pid)).toEqual([bench.port]);
+    expect(bench.lambda.logs.filter(({ line }) => /debugger|inspector/i.test(line))).toEqual([]);
+    expect((await bench.askForSecret()).status).toBe(200);
+    expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
+  });
+
+  it.each(["SIGQUIT", "SIGABRT", "SIGSEGV"] as const)("leaves no core file at %s", async (signal) => {
+    const bench = await start();
+    const pid = toPid(bench);
+    const limit = /^Max core file size\s+(\S+)\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"));
+    expect(limit?.slice(1)).toEqual(["0", "0"]);
+    const folder = readlinkSync(`/proc/${pid}/cwd`);
+    const findCores = () => readdirSync(folder).filter((name) => /^core(\.\d+)?$/.test(name));
+    const before = findCores();
+    process.kill(pid, signal);
+    await expect.poll(() => bench.lambda.extensionPid === undefined || !existsSync(`/proc/${pid}/exe`)).toBe(true);
+    expect(findCores()).toEqual(before);
+  });
+
+  it("has no fetched secret and no assumed session in its environment, its arguments or /tmp", async () => {
+    const bench = await start();
+    const pid = toPid(bench);
+    const [, ...assumed] = bench.aws.listCredentials();
+    expect(assumed).toHaveLength(1);
+    const keys = assumed.flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]);
+    const outputs = readFolder(bench.lambda.tempFolder);
+    for (const name of ["environ", "cmdline"]) outputs.set(name, readFileSync(`/proc/${pid}/${name}`, "latin1"));
+    expect(outputs.get("environ")).toContain("CROSS_ACCOUNT_SECRETS_");
+    expect(findLeaks(outputs, [...bench.canaries, ...keys])).toEqual([]);
+  });
+});
+
+describe("what the process says", () => {
+  /** A layer whose program does what a bug might do, at SIGUSR2: it gets a secret and a token, and throws them. */
+  function withBug(bug: string): string {
+    const opt = makeFolder();
+    cpSync(toOpt("nodejs"), opt, { recursive: true });
+    const main = join(opt, "cross-account-secrets/main.cjs");
+    writeFileSync(
+      main,
+      `const stolen = process.env.AWS_SESSION_TOKEN;
+      process.on("SIGUSR2", () => {
+        const port = process.env.CROSS_ACCOUNT_SECRETS_HTTP_PORT;
+        const headers = { "X-Aws-Parameters-Secrets-Token": stolen };
+        require("node:http").get({ port, path: "${SECRET}", headers }, (response) => {
+          let body = "";
+          response.on("data", (chunk) => { body += chunk; }).on("end", () => {
+            const error = Object.assign(new TypeError(body + stolen), { body });
+            ${bug}
+          });
+        });
+      });
+      ${readFileSync(main, "utf8")}`,
+    );
+    return opt;
+  }
+
+  it.each([
+    ["an exception that nobody catches", "throw error;"],
+    ["a rejection that nobody handles", "Promise.reject(error);"],
+    ["something thrown that is no error", "throw body;"],
+  ])("of %s is its kind alone, and it lives", async (_, bug) => {
+    const bench = await start({ opt: withBug(bug) });
+    process.kill(toPid(bench), "SIGUSR2");
+    await bench.lambda.waitForLog(({ line }) => line.includes('"bug"'));
+    expect(bench.events("bug")).toMatchObject([{ level: "error", message: expect.stringMatching(/^unexpected \w+$/) }]);
+    expect((await bench.askForSecret()).status).toBe(200);
+    expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
+  });
+
+  it("at SIGTERM is nothing", async () => {
+    const bench = await start();
+    const lines = bench.lambda.logs.length;
+    const pid = toPid(bench);
+    process.kill(pid, "SIGTERM");
+    await expect.poll(() => isAlive(pid)).toBe(false);
+    expect(bench.lambda.logs.slice(lines)).toEqual([]);
+  });
+
+  it("when memory runs out is V8's, and holds no secret", { timeout: 60_000 }, async () => {
+    const opt = makeFolder();
+    cpSync(toOpt("nodejs"), opt, { recursive: true });
+    // The launcher starts Node without any option, and heeds no NODE_OPTIONS: one for this test alone.
+    const program = join(opt, "cross-account-secrets/main.cjs");
+    const launcher = `#!/bin/sh\nulimit -c 0\nexec "${process.execPath}" --max-old-space-size=24 --no-warnings "${program}"\n`;
+    writeFileSync(join(opt, "extensions/cross-account-secrets"), launcher, { mode: 0o755 });
+    const names = Array.from({ length: 400 }, (_, nth) => `large/${nth}`);
+    const bench = await startBench({
+      opt,
+      environment: { CROSS_ACCOUNT_SECRETS_ALLOW: "any" },
+      prepare({ aws, canaries }) {
+        aws.changeRole(TARGET_ROLE_ARN, { trusts: [FUNCTION_ROLE_ARN], readableSecrets: "any" });
+        for (const [nth, name] of names.entries()) {
+          const secretString = (canaries[nth % 2] ?? "").repeat(2_300);
+          aws.createSecret({ account: "111111111111", region: REGION, name, secretString });
+        }
+      },
+    });
+    await bench.lambda.init();
+    const pid = toPid(bench);
+    await Promise.all(names.map((name) => bench.ask(`/secrets/${name}`).catch(() => "the process is gone")));
+    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+    await bench.lambda.waitForLog(({ line }) => line.includes("heap out of memory"));
+  });
+});
+
+/** A zombie is not. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
