@@ -66,7 +66,7 @@ export function createHttpHandler(parts: {
     const known = INVALIDATION.test(target) ? ["GET", "POST"] : ["GET"];
     if (!known.includes(method)) throw methodNotAllowed(known);
     if (target.length > MAX_TARGET_CHARACTERS) throw targetTooLong();
-    if (Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge();
+    if (toBodyBytes(headers) > MAX_BODY_BYTES) throw bodyTooLarge();
     const parsed = parseTarget(target);
     if (isPing) return ping(parsed);
     return method === "POST" ? invalidate(parseInvalidation(parsed, SECRETS, INVALID)) : route(parsed);
@@ -160,6 +160,10 @@ const forwarded = () =>
 
 const targetTooLong = () =>
   new Failure("target-too-long", `the request target must be ${MAX_TARGET_CHARACTERS} characters at the most`);
+
+/** One that comes in chunks does not tell its length, and Node would read it to its end. */
+const toBodyBytes = (headers: IncomingHttpHeaders) =>
+  headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Number.POSITIVE_INFINITY;
 
 const bodyTooLarge = () => new Failure("body-too-large", `a body must be ${MAX_BODY_BYTES} bytes at the most`);
 

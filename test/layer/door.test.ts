@@ -127,6 +127,9 @@ describe("a request", () => {
     expect(await withBody("GET", SECRET, 1_025)).toBe(413);
     expect(await withBody("POST", `${SECRET}/invalid?versionId=x`, 1_024)).toBe(204);
     expect(await withBody("POST", `${SECRET}/invalid?versionId=x`, 1_025)).toBe(413);
+    // In chunks, and without an end.
+    const chunked = toRequest(bench, "GET", SECRET, ["Transfer-Encoding: chunked"], `400\r\n${"x".repeat(1_024)}\r\n`);
+    expect(await exchange(port, chunked)).toBe(413);
     const toTarget = (length: number) => `${SECRET}?key=`.padEnd(length, "x");
     expect(await exchange(port, toRequest(bench, "GET", toTarget(10_240), []))).toBe(404);
     expect(await exchange(port, toRequest(bench, "GET", toTarget(10_241), []))).toBe(414);
