@@ -1,0 +1,43 @@
+/** What no answer may be, whatever was sent. */
+import type { Answer } from "./answers.ts";
+import type { Conversation, Transcript } from "./conversation.ts";
+import { mayBeGranted, mayClose, readStrictly } from "./strict.ts";
+import type { FuzzRequest } from "./structured.ts";
+import type { World } from "./world.ts";
+
+/** The first thing that is wrong; undefined: nothing. */
+export function judge(
+  { pieces, end }: Conversation,
+  { answers, problem, ended, ms }: Transcript,
+  world: World,
+  foretold?: readonly FuzzRequest[],
+): string | undefined {
+  if (problem !== undefined) return problem;
+  if (ended === "hung") return `after ${Math.round(ms)} ms the connection is neither answered nor closed`;
+  const sent = pieces.join("");
+  const reading = readStrictly(sent);
+  for (const [number, answer] of answers.entries()) {
+    const { status, head, body } = answer;
+    const statuses = foretold?.[number]?.statuses;
+    if (statuses?.includes(status) === false) {
+      return `answer ${number + 1} has status ${status}, expected ${statuses.join(" or ")}: ${JSON.stringify(body.slice(0, 200))}`;
+    }
+    if (status >= 500 && world.mode !== "disabled") return `answer ${number + 1} has status ${status}: ${body}`;
+    if (isGrant(answer)) {
+      const request = reading.requests[number];
+      if (request !== undefined && !mayBeGranted(request, world))
+        return `answer ${number + 1} grants what may not be had`;
+    } else if (/CANARY/.test(head + body)) return `answer ${number + 1}, a refusal, holds a secret`;
+  }
+  const isPing = ({ body }: Answer) => body === "healthy";
+  const shown = sent.split(world.token).length - 1;
+  const granted = answers.filter((answer) => isGrant(answer) && !isPing(answer)).length;
+  if (granted > shown) return `${granted} answers grant something, and the token was shown ${shown} times`;
+  if (end === "reset" || !reading.isWhole) return undefined;
+  const { length } = reading.requests;
+  const isShort = answers.length < length && !reading.requests.some(mayClose);
+  return isShort || answers.length > length ? `${length} requests have ${answers.length} answers` : undefined;
+}
+
+/** What is given to nobody without a token: anything but a refusal. */
+const isGrant = ({ status }: Answer): boolean => status < 400;
