@@ -33,7 +33,8 @@ export function createHttpServer(parts: {
   /** Its listening socket, if there is one; then the port is not bound again. */
   readonly inherited: Inheritance;
 }): HttpServer {
-  const underWay = new Set<ServerResponse>();
+  /** By connection, in the order of the requests: of an answer that stands behind another, Node does not say when it is lost. */
+  const underWay = new Map<Socket, Set<ServerResponse>>();
   const limit = createConnectionLimit(MAX_CONNECTIONS);
   let onIdle = () => {};
   const options = {
@@ -45,12 +46,13 @@ export function createHttpServer(parts: {
   };
   const server = createServer(options, (request, response) => {
     const { socket } = request;
-    underWay.add(response);
+    const answers = underWay.get(socket) ?? new Set();
+    underWay.set(socket, answers.add(response));
     limit.begin(socket);
     response.on("close", () => {
       limit.end(socket);
-      underWay.delete(response);
-      if (underWay.size === 0) onIdle();
+      answers.delete(response);
+      if (answers.size === 0) forget(socket);
     });
     respond(request, response, parts.handler).catch(() => response.destroy());
   });
@@ -58,12 +60,31 @@ export function createHttpServer(parts: {
   server.keepAliveTimeout = 0;
   // Node would drop every header past the 2,000th, and with it the one that a guard looks for. Their size is limited anyway.
   server.maxHeadersCount = 0;
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(socket, toParserCode(error)));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuseInTurn(socket, toParserCode(error)));
+  // Node would refuse it in words of its own. Who expects what we do not know may be answered as anybody (RFC 9110, 10.1.1).
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
   // Node would close the connection without a word.
-  server.on("connect", (_, socket: Socket) => refuse(socket, "method-not-allowed"));
+  server.on("connect", (_, socket: Socket) => {
+    // Node no longer listens to it.
+    socket.on("error", () => socket.destroy());
+    refuseInTurn(socket, "method-not-allowed");
+  });
   server.on("connection", (socket: Socket) => {
+    socket.once("close", () => forget(socket));
     if (!limit.admit(socket)) refuse(socket, "too-many-connections");
   });
+
+  /** Answers come in the order of the requests: those that were good have theirs before. */
+  function refuseInTurn(socket: Socket, code: FailureCode): void {
+    const last = [...(underWay.get(socket) ?? [])].at(-1);
+    if (last === undefined) refuse(socket, code);
+    else last.once("close", () => refuse(socket, code));
+  }
+
+  function forget(socket: Socket): void {
+    underWay.delete(socket);
+    if (underWay.size === 0) onIdle();
+  }
 
   return {
     async listen() {
@@ -112,7 +133,10 @@ async function respond(request: IncomingMessage, response: ServerResponse, handl
   const host = request.headersDistinct.host?.length === 1 ? headers.host : undefined;
   const { status, headers: replyHeaders, body } = await handler({ method, target, headers: { ...headers, host } });
   const closing = status === 413 ? { Connection: "close" } : {};
-  response.writeHead(status, { ...replyHeaders, ...closing, "Content-Length": Buffer.byteLength(body) }).end(body);
+  response.writeHead(status, { ...replyHeaders, ...closing, "Content-Length": Buffer.byteLength(body) });
+  // Behind another answer, Node would put a `100 Continue` of this request between a head and a body of bytes.
+  if (typeof body !== "string") response.flushHeaders();
+  response.end(body);
 }
 
 const parserCodes: Readonly<Record<string, FailureCode>> = {

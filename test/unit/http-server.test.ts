@@ -238,6 +238,19 @@ describe("a request", () => {
     expect((await next).body.toString()).toBe("for somebody");
   });
 
+  it("is not waited for when its connection ends while it stands behind another", async () => {
+    const { handler, asked, answerAll } = createSlowHandler();
+    const { server, port } = await startServer(handler);
+    const socket = await connectTo(port);
+    socket.write("GET /first HTTP/1.1\r\n\r\nGET /second HTTP/1.1\r\n\r\n");
+    await asked();
+    socket.resetAndDestroy();
+    const beganAtMs = performance.now();
+    await server.close(GRACE_MS);
+    expect(performance.now() - beganAtMs).toBeLessThan(GRACE_MS / 2);
+    answerAll("for nobody");
+  });
+
   it.each([
     ["rejects", () => Promise.reject(new Error("no"))],
     ["gives a reply that cannot be sent", async () => toReply(200, "line\nbreak", "")],
@@ -278,6 +291,17 @@ describe("a connection", () => {
 });
 
 describe("what is no acceptable HTTP", () => {
+  it.each([
+    ["rubbish", "RUBBISH\r\n\r\n", "400"],
+    ["a CONNECT", "CONNECT a:1 HTTP/1.1\r\n\r\n", "405"],
+  ])("is refused after the answers to what came before it on its connection: %s", async (_, bytes, status) => {
+    const { port } = await startServer();
+    const answers = await say(port, `GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n${bytes}`);
+    expect(answers.match(/HTTP\/1\.1 \d+|\/[ab](?=HTTP)/g)).toEqual([
+      ...["HTTP/1.1 200", "/a", "HTTP/1.1 200", "/b", `HTTP/1.1 ${status}`],
+    ]);
+  });
+
   it.each([
     ["garbage", "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "ValidationException"],
     ["a broken request line", "GET\r\n\r\n", 400, "ValidationException"],
@@ -321,6 +345,21 @@ describe("what is no acceptable HTTP", () => {
 });
 
 describe("a connection", () => {
+  it("by CONNECT that is reset is nobody's fault", async () => {
+    const strays = vi.fn();
+    process.on("uncaughtExceptionMonitor", strays);
+    onTestFinished(() => void process.off("uncaughtExceptionMonitor", strays));
+    const { port } = await startServer();
+    for (let count = 0; count < 50; count += 1) {
+      const socket = await connectTo(port);
+      socket.write("CONNECT a:1 HTTP/1.1\r\n\r\n");
+      await new Promise((resolve) => setImmediate(resolve));
+      socket.resetAndDestroy();
+    }
+    expect((await ask(port)).status).toBe(200);
+    expect(strays).not.toHaveBeenCalled();
+  });
+
   it("by CONNECT is no tunnel", async () => {
     const { port } = await startServer();
     const answer = await say(port, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n");
@@ -346,6 +385,21 @@ describe("a connection", () => {
     expect(await say(port, "")).toMatch(/^HTTP\/1\.1 429 /);
     answerAll("");
     expect(new Set((await Promise.all(busy)).map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
+
+describe("an expectation", () => {
+  it("that nobody knows changes nothing", async () => {
+    const { port } = await startServer();
+    const answer = await say(port, "GET /a HTTP/1.1\r\nExpect: more\r\nConnection: close\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n\/a$/);
+  });
+
+  it("of a 100 is met before an answer of bytes, and not in it, also behind another answer", async () => {
+    const { port } = await startServer(async () => ({ status: 200, headers: {}, body: new Uint8Array([65, 66]) }));
+    const head = "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n";
+    const answers = await say(port, `GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n${head}ok`);
+    expect(answers).toMatch(/^HTTP\/1\.1 200 .*\r\n\r\nABHTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*\r\n\r\nAB$/s);
   });
 });
 
