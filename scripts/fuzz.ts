@@ -66,7 +66,7 @@ async function run(mode: Mode, requests: number, seed: number, only: number | un
   console.log(describe(report));
   for (const { why, conversation, pieces } of report.violations) {
     console.error(
-      `\n${why}\n  seed ${seed}, mode ${mode}, conversation ${conversation}: ${JSON.stringify(pieces)?.slice(0, 3_000)}`,
+      `\n${why}\n  seed ${seed}, mode ${mode}, conversation ${conversation}: ${JSON.stringify(pieces)?.slice(0, only === undefined ? 400 : undefined)}`,
     );
     if (conversation === undefined || pieces === undefined || only !== undefined) continue;
     mkdirSync(FIXTURES, { recursive: true });

@@ -77,9 +77,8 @@ export function createAnswerReader(isHead: (number: number) => boolean | undefin
 
 const isAnotherAnswer = (text: string, at: number): boolean => text.startsWith("HTTP/1.1 ", at);
 
-/** Of a refusal: JSON with a type and a message. Nobody may keep anything. Node words its own 417, without a body. */
+/** Of a refusal: JSON with a type and a message. Nobody may keep anything. */
 function toProblem(status: number, head: string, body: string, isBodiless: boolean): string | undefined {
-  if (status === 417) return body === "" ? undefined : "a 417 with a body";
   if (!/^cache-control: no-store$/im.test(head)) return `an answer may be kept: ${JSON.stringify(head)}`;
   if (status < 400 || isBodiless) return undefined;
   try {

@@ -60,15 +60,15 @@ export const routes: readonly Route[] = [
     method: "GET",
     path: ["/secretsmanager/get"],
     idParameter: "secretId",
-    ids: secretIds,
+    ids: (world) => secretIds(world),
     parameters: COMMON,
   },
-  { ...given, method: "GET", path: ["/v1/"], ids: secretIds, parameters: COMMON },
-  { ...given, method: "GET", path: ["/secrets/"], ids: secretIds, parameters: [...COMMON, "key"] },
+  { ...given, method: "GET", path: ["/v1/"], ids: (world) => secretIds(world), parameters: COMMON },
+  { ...given, method: "GET", path: ["/secrets/"], ids: (world) => secretIds(world), parameters: [...COMMON, "key"] },
   {
     method: "POST",
     path: ["/secrets/", "/invalid"],
-    ids: secretIds,
+    ids: (world) => secretIds(world, false),
     parameters: ["versionId", "roleArn"],
     required: "versionId",
     needsToken: true,
@@ -113,20 +113,24 @@ export const strangePaths = refused(
   ],
 );
 
-function secretIds({ mode, secretArn }: World): readonly Word[] {
+/** `isAsked`: whether the route asks AWS, which then refuses what it has not. */
+function secretIds({ mode, secretArn }: World, isAsked = true): readonly Word[] {
   const isAny = mode === "any";
+  const refusedByAws = isAsked ? { refused: [400, 403, 404] } : { maybe: [400, 403, 404] };
   const arnOf = (region: string, account: string, name: string) =>
     `arn:aws:secretsmanager:${region}:${account}:secret:${name}`;
   const all = (effect: Omit<Word, "text">, ...texts: readonly string[]) => texts.map((text) => ({ text, ...effect }));
-  const foreign = isAny ? { refused: [400, 403, 404] } : { refused: [400, 403] };
+  const foreign = isAny ? refusedByAws : { refused: [400, 403] };
   const pair = arnOf(REGION, "111111111111", "pair-abcdef");
   return [
     // More often than the rest, which is refused.
-    ...[1, 2, 3].flatMap(() => all({}, SECRET_NAME, "text-secret", "binary/secret", secretArn, secretArn.slice(0, -7))),
+    ...[1, 2, 3].flatMap(() => all({}, SECRET_NAME, "text-secret", "binary/secret", secretArn)),
+    // AWS takes a name's last six characters for random ones: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+    ...all({ maybe: [403, 404] }, secretArn.slice(0, -7)),
     ...all({ maybe: [400, 403, 404] }, "pair-abcdef", pair, arnOf(OTHER_REGION, "333333333333", "shared")),
     ...all({ maybe: [400] }, "shared"),
-    ...all(isAny ? { refused: [403, 404] } : {}, "app/database"),
-    ...all(isAny ? {} : { refused: [403] }, PAIR),
+    ...all(isAny ? refusedByAws : {}, "app/database"),
+    ...all(isAny ? {} : refusedByAws, PAIR),
     ...all(foreign, DENIED, DELETED, "absent", "../x", ".", "a!b@c.d=e_f", `${SECRET_NAME}/`, "x".repeat(2_048)),
     ...all(foreign, arnOf(REGION, "999999999999", SECRET_NAME), arnOf("us-east-1", "111111111111", SECRET_NAME)),
     ...all({ refused: [400, 405] }, ""),
@@ -259,9 +263,7 @@ export const otherHeaders: readonly Word[] = [
   ...["Accept: */*", "User-Agent: fuzz/1 (\xe9)", "Cookie: a=b; c=d", "Via: 1.1 x", "X-Real-IP: 10.0.0.1"].map(
     (text) => ({ text }),
   ),
-  ...["Connection: keep-alive", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA"].map(
-    (text) => ({ text }),
-  ),
+  { text: "Connection: keep-alive" },
   ...[
     "Origin: https://evil.example",
     "Range: bytes=0-3",
@@ -269,7 +271,7 @@ export const otherHeaders: readonly Word[] = [
     "X-HTTP-Method-Override: POST",
     "__proto__: x",
   ].map((text) => ({ text })),
-  ...["A: b\r\n".repeat(200).trimEnd(), `X-Long: ${"z".repeat(4_000)}`, "Content-Type: application/json", "X:"].map(
+  ...["A: b\r\n".repeat(200).trimEnd(), `X-Long: ${"z".repeat(3_000)}`, "Content-Type: application/json", "X:"].map(
     (text) => ({ text }),
   ),
   ...["X-Forwarded-For: 10.0.0.1", "x-forwarded-for:", "FORWARDED: for=10.0.0.1", "Forwarded:"].map((text) => ({

@@ -10,6 +10,8 @@ export interface StrictRequest {
   readonly version: "1.0" | "1.1";
   /** By lower-case name, all values in their order. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
+  /** Of its head. */
+  readonly length: number;
 }
 
 export interface StrictReading {
@@ -18,7 +20,12 @@ export interface StrictReading {
   readonly isWhole: boolean;
 }
 
-const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP\/(1\.[01])$/;
+/** Others may be none to a parser. */
+const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "M-SEARCH", "PURGE"];
+/** A head that may be longer than can be read. */
+const MOST = 16_000;
+
+const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\/[\x21-\x7e]*|\*) HTTP\/(1\.[01])$/;
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*$/;
 const CHUNK = /^([0-9a-fA-F]{1,8})\r\n/;
 
@@ -47,7 +54,7 @@ function readHead(head: string): StrictRequest | undefined {
     const key = name.toLowerCase();
     headers.set(key, [...(headers.get(key) ?? []), value]);
   }
-  return { method, target, version, headers };
+  return { method, target, version, headers, length: head.length };
 }
 
 /** Where the body ends; undefined where that is not beyond doubt. */
@@ -71,11 +78,12 @@ function findBodyEnd(bytes: string, from: number, { headers, version }: StrictRe
   }
 }
 
-/** After it, the connection may be closed. */
-export const mayClose = ({ method, version, headers }: StrictRequest): boolean =>
+/** After it, the connection may be closed, or, where Node ignores an Upgrade, what came with it be dropped. */
+export const mayClose = ({ method, version, headers, length }: StrictRequest): boolean =>
+  !METHODS.includes(method) ||
+  length > MOST ||
   version === "1.0" ||
-  method === "CONNECT" ||
-  headers.has("expect") ||
+  headers.has("upgrade") ||
   /close/i.test(headers.get("connection")?.join() ?? "") ||
   Number(headers.get("content-length")?.[0] ?? 0) > 1_024;
 

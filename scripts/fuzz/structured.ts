@@ -34,7 +34,9 @@ const BODIES: readonly Ending[] = [
   { text: 'Transfer-Encoding: Chunked\r\n\r\n3;a="b"\r\nabc\r\n00002\r\nde\r\n0\r\nTrailer: x\r\n\r\n' },
   { text: `Transfer-Encoding: chunked\r\n\r\n${"400\r\n".concat("c".repeat(1_024), "\r\n").repeat(4)}0\r\n\r\n` },
   { text: "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nok" },
-  { text: "Expect: something\r\n\r\n", refused: [417], isLast: true },
+  { text: "Expect: something\r\n\r\n" },
+  // Node drops what came together with it.
+  { text: "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n\r\n", isLast: true },
   { text: "Connection: close\r\n\r\n", isLast: true },
   { text: `X-Large: ${"h".repeat(20_000)}\r\n\r\n`, refused: [431], isLast: true },
 ];
@@ -45,7 +47,11 @@ const ENCODINGS: readonly ((text: string) => string)[] = [
   encodeURIComponent,
   encodeURIComponent,
   (text) => encodeURIComponent(text).replaceAll("%2F", "/").replaceAll("%3A", ":"),
-  (text) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""),
+  (text) =>
+    // Longer, it would be the head that is too large.
+    text.length > 5_000
+      ? text
+      : [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""),
 ];
 const BROKEN = ["%", "%2", "%zz", "%ff", "%c0%af", "%ed%a0%80", "%u0041"];
 
@@ -78,7 +84,7 @@ export function createStructured(world: World): Structured {
     const head = [`${method} ${target} ${version.text}`, ...lines].join("\r\n");
     return {
       bytes: `${head}\r\n${body.text}`,
-      statuses: toStatuses(world.mode, used, route.answer.status, version),
+      statuses: toStatuses(world.mode, used, route.answer.status),
       isLast: version.isLast === true || body.isLast === true,
     };
   };
@@ -133,13 +139,10 @@ function toTarget(
   }
 }
 
-function toStatuses(mode: Mode, used: readonly Word[], success: number, version: Ending): readonly number[] {
-  // Node answers these before anybody is asked.
+function toStatuses(mode: Mode, used: readonly Word[], success: number): readonly number[] {
   const refused = used.flatMap((word) => word.refused ?? []);
+  // Before anybody is asked.
   if (refused.includes(431)) return [431];
-  if (refused.includes(417) && version.text === "HTTP/1.1") return [417];
   if (mode === "disabled") return [503];
-  const rest = refused.filter((status) => status !== 417);
-  const maybe = used.flatMap((word) => word.maybe ?? []);
-  return [...(rest.length > 0 ? rest : [success]), ...maybe];
+  return [...new Set([...(refused.length > 0 ? refused : [success]), ...used.flatMap((word) => word.maybe ?? [])])];
 }

@@ -28,7 +28,7 @@ export const DENIED = "denied-secret";
 export const DELETED = "deleted-secret";
 
 /** Not a secret of AWS's, so that a run's requests are the same bytes each time. */
-export const TOKEN = "fuzz-T0ken/with+every=kind.of~character";
+export const TOKEN = "T0k/9Qx+7Lw=4.z~KpV2mR8sJd";
 
 export { REGION, SECRET_NAME, TARGET_ROLE_ARN };
 
