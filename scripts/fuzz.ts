@@ -1,10 +1,9 @@
 /** `npm run fuzz`: see HELP. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { argv } from "node:process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build, toOpt } from "./build.ts";
-import { type FuzzReport, fuzz, type Kept } from "./fuzz/run.ts";
+import { keep, readKept } from "./fuzz/kept.ts";
+import { type FuzzReport, fuzz } from "./fuzz/run.ts";
 import type { Mode } from "./fuzz/world.ts";
 
 const HELP = `Sends mutated requests to the built layer on a fake Lambda and a fake AWS, and checks what must always be so.
@@ -18,17 +17,7 @@ const HELP = `Sends mutated requests to the built layer on a fake Lambda and a f
 
 Bytes that break a rule are printed, and kept in test/fixtures/fuzz, from where each later run sends them first.`;
 
-/** What was found once. */
-export const FIXTURES = fileURLToPath(new URL("../test/fixtures/fuzz/", import.meta.url));
-
-export function readKept(): readonly Kept[] {
-  const files = readdirSync(FIXTURES)
-    .filter((file) => file.endsWith(".json"))
-    .sort();
-  return files.map((file) => JSON.parse(readFileSync(FIXTURES + file, "utf8")));
-}
-
-export function describe({ mode, requests, conversations, statuses, ms, honest, warm, atEnd }: FuzzReport): string {
+function describe({ mode, requests, conversations, statuses, ms, honest, warm, atEnd }: FuzzReport): string {
   const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
   const answered = [...statuses.values()].reduce((sum, count) => sum + count, 0);
   return [
@@ -65,12 +54,9 @@ async function run(mode: Mode, requests: number, seed: number, only: number | un
   const report = await fuzz({ opt: toOpt("nodejs"), mode, seed, requests, only, kept, say: console.log });
   console.log(describe(report));
   for (const { why, conversation, pieces } of report.violations) {
-    console.error(
-      `\n${why}\n  seed ${seed}, mode ${mode}, conversation ${conversation}: ${JSON.stringify(pieces)?.slice(0, only === undefined ? 400 : undefined)}`,
-    );
-    if (conversation === undefined || pieces === undefined || only !== undefined) continue;
-    mkdirSync(FIXTURES, { recursive: true });
-    writeFileSync(`${FIXTURES}${mode}-${seed}-${conversation}.json`, `${JSON.stringify({ why, pieces }, null, 2)}\n`);
+    console.error(`\n${why}\n  seed ${seed}, mode ${mode}, conversation ${conversation}: ${JSON.stringify(pieces)}`);
+    if (conversation === undefined || pieces === undefined) continue;
+    keep(`${mode}-${seed}-${conversation}`, { why, pieces });
   }
   return report.violations.length;
 }
@@ -80,12 +66,10 @@ function toNumber(name: string, text: string): number {
   return Number(text);
 }
 
-if (argv[1] === fileURLToPath(import.meta.url)) {
-  main().then(
-    (code) => process.exit(code),
-    (error: unknown) => {
-      console.error(error instanceof Error ? error.message : error);
-      process.exit(2);
-    },
-  );
-}
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(2);
+  },
+);

@@ -109,7 +109,7 @@ const mutations: readonly Mutate[] = [
 
 /** The conversation of that chance: one to six messages, some of them changed, in one piece or many. */
 export function createRaw(world: World, structured: Structured): (random: Random) => RawConversation {
-  const templates = corpus.map((bytes) => fromKept(bytes.replaceAll("<token>", world.token), world));
+  const templates = corpus.map((bytes) => fromKept(bytes, world));
   return (random) => {
     const messages: string[] = [];
     do {

@@ -34,6 +34,7 @@ export async function converse(port: number, { pieces, end, isHead }: Conversati
   const reader = createAnswerReader(isHead);
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   let ended: Transcript["ended"] | undefined;
+  let isSent = false;
   const over = new Promise<void>((resolve) => {
     const finish = (how: Transcript["ended"]) => {
       ended ??= how;
@@ -44,7 +45,7 @@ export async function converse(port: number, { pieces, end, isHead }: Conversati
     socket.on("data", (bytes: Buffer) => {
       reader.push(bytes);
       if (isAnswered() || reader.problem !== undefined) finish("answered");
-      else if (end === "half-close") socket.end();
+      else if (end === "half-close" && isSent) socket.end();
     });
     socket.on("end", () => finish("closed"));
     socket.on("error", () => finish("reset"));
@@ -56,6 +57,7 @@ export async function converse(port: number, { pieces, end, isHead }: Conversati
   });
   await once(socket, "connect").catch(() => {});
   await send(socket, pieces);
+  isSent = true;
   if (end === "reset") socket.resetAndDestroy();
   else if (end === "half-close") setTimeout(() => socket.end(), PAUSE_MS);
   await over;

@@ -5,6 +5,11 @@ import { mayBeGranted, mayClose, readStrictly } from "./strict.ts";
 import type { FuzzRequest } from "./structured.ts";
 import type { World } from "./world.ts";
 
+/** The fake AWS has any region, but a mutation may be none: then AWS, or the lack of one, refuses the call. */
+const INVENTED_REGION = / in (?!(?:eu-west|eu-central|us-east)-1 )[a-z0-9-]+ as /;
+/** In the refusal of what never became a request. */
+const NO_HTTP = "not acceptable HTTP";
+
 /** The first thing that is wrong; undefined: nothing. */
 export function judge(
   { pieces, end }: Conversation,
@@ -22,9 +27,12 @@ export function judge(
     if (statuses?.includes(status) === false) {
       return `answer ${number + 1} has status ${status}, expected ${statuses.join(" or ")}: ${JSON.stringify(body.slice(0, 200))}`;
     }
-    if (status >= 500 && world.mode !== "disabled") return `answer ${number + 1} has status ${status}: ${body}`;
+    if (status >= 500 && world.mode !== "disabled" && !INVENTED_REGION.test(body))
+      return `answer ${number + 1} has status ${status}: ${body}`;
+    const request = reading.requests[number];
+    const isPlain = request !== undefined && !reading.requests.slice(0, number + 1).some(mayClose);
+    if (isPlain && body.includes(NO_HTTP)) return `answer ${number + 1} refuses good HTTP, or comes before its turn`;
     if (isGrant(answer)) {
-      const request = reading.requests[number];
       if (request !== undefined && !mayBeGranted(request, world))
         return `answer ${number + 1} grants what may not be had`;
     } else if (/CANARY/.test(head + body)) return `answer ${number + 1}, a refusal, holds a secret`;

@@ -4,6 +4,7 @@ import type { Answer } from "./answers.ts";
 import { createRaw, toConversation } from "./bytes.ts";
 import { type Conversation, converse } from "./conversation.ts";
 import { judge } from "./judge.ts";
+import type { Kept } from "./kept.ts";
 import { type Figures, type FuzzLayer, startFuzzLayer } from "./layer.ts";
 import { createRandom } from "./random.ts";
 import { createStructured, type FuzzRequest } from "./structured.ts";
@@ -22,12 +23,6 @@ export interface FuzzOptions {
   /** Sent first. */
   readonly kept?: readonly Kept[];
   readonly say?: (line: string) => void;
-}
-
-/** Bytes worth sending again, with names for what differs from run to run. */
-export interface Kept {
-  readonly why: string;
-  readonly pieces: readonly string[];
 }
 
 export interface Violation {

@@ -36,6 +36,7 @@ export { REGION, SECRET_NAME, TARGET_ROLE_ARN };
 const names = (world: World): readonly (readonly [string, string])[] => [
   ["<arn>", world.secretArn],
   ["<version>", world.versionId],
+  ["<token>", world.token],
   ["<port>", String(world.port)],
 ];
 
