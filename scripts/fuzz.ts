@@ -17,14 +17,24 @@ const HELP = `Sends mutated requests to the built layer on a fake Lambda and a f
 
 Bytes that break a rule are printed, and kept in test/fixtures/fuzz, from where each later run sends them first.`;
 
-function describe({ mode, requests, conversations, statuses, ms, honest, warm, atEnd }: FuzzReport): string {
+function describe({
+  mode,
+  requests,
+  conversations,
+  statuses,
+  ms,
+  honest,
+  warmKb,
+  endKb,
+  descriptors,
+}: FuzzReport): string {
   const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
   const answered = [...statuses.values()].reduce((sum, count) => sum + count, 0);
   return [
     `${mode}: ${requests} requests in ${conversations} conversations in ${Math.round(ms / 1_000)} s, ${Math.round((requests / ms) * 1_000)} a second`,
     `  ${answered} answers (${counts.join(", ")})`,
     `  ${honest.count} honest requests in between, all answered; the slowest took ${Math.round(honest.slowestMs)} ms`,
-    `  memory ${warm?.rssKb} kB when warm, ${atEnd?.rssKb} kB in the end; ${atEnd?.descriptors} descriptors`,
+    `  memory never below ${warmKb} kB when warm, ${endKb} kB later; ${descriptors} descriptors in the end`,
   ].join("\n");
 }
 

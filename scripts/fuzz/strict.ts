@@ -51,6 +51,8 @@ function readHead(head: string): StrictRequest | undefined {
   for (const line of lines) {
     const [, name, value = ""] = HEADER.exec(line) ?? [];
     if (name === undefined) return undefined;
+    // Which white space may stand beside a length is not beyond doubt.
+    if (/^(content-length|transfer-encoding)$/i.test(name) && line !== `${name}: ${value}`) return undefined;
     const key = name.toLowerCase();
     headers.set(key, [...(headers.get(key) ?? []), value]);
   }

@@ -3,7 +3,8 @@
  * answer is foretold.
  */
 import type { Random } from "./random.ts";
-import { hosts, otherHeaders, parameters, type Route, routes, strangePaths, tokens, type Word } from "./routes.ts";
+import { type Route, routes, strangePaths } from "./routes.ts";
+import { hosts, otherHeaders, parameters, tokens, type Word } from "./words.ts";
 import type { Mode, World } from "./world.ts";
 
 export interface FuzzRequest {

@@ -1,0 +1,154 @@
+/** The words that requests of every route are made of, each with what it does to an answer. */
+import { OTHER_ROLE_ARN, TARGET_ROLE_ARN, type World } from "./world.ts";
+
+/** A word of a request. */
+export interface Word {
+  readonly text: string;
+  /** With it, the request is refused: with one of these, or with what another word has it refused with. */
+  readonly refused?: readonly number[];
+  /** It may be: that depends on AWS, on other words, or on what was asked before. */
+  readonly maybe?: readonly number[];
+}
+
+export interface Parameter extends Word {
+  readonly name: string;
+}
+
+/** By weight: what is good comes more than once. */
+export function parameters({ versionId }: World): readonly Parameter[] {
+  const named = (name: string, words: readonly Word[]): readonly Parameter[] =>
+    words.map((word) => ({ name, ...word }));
+  const good = (...texts: readonly string[]): readonly Word[] =>
+    texts.map((text) => ({ text, maybe: [400, 403, 404] }));
+  const bad = (...texts: readonly string[]): readonly Word[] => texts.map((text) => ({ text, refused: [400] }));
+  const long = "v".repeat(257);
+  return [
+    ...named("versionId", [
+      ...good(versionId, versionId, "0", "v".repeat(256)),
+      ...bad("", " ", "é", long, "a b", "\0"),
+    ]),
+    ...named("versionStage", [
+      ...good("AWSCURRENT", "AWSCURRENT", "AWSPREVIOUS", "none"),
+      ...bad("", "é", long, "a\tb"),
+    ]),
+    ...named("refreshNow", [
+      ...["false", "False", "0", "FALSE"].map((text) => ({ text })),
+      ...["true", "1", "TRUE"].map((text) => ({ text, maybe: [429] })),
+      ...bad("", "yes", "2", "true ", "null", "tru\u0435"),
+    ]),
+    ...named("roleArn", [
+      ...good(TARGET_ROLE_ARN, TARGET_ROLE_ARN, OTHER_ROLE_ARN),
+      ...bad("", "x", `${TARGET_ROLE_ARN}\n`),
+    ]),
+    { name: "roleArn", text: "arn:aws:iam::444444444444:role/Nobody", refused: [403] },
+    ...named("key", [
+      ...good(
+        "password",
+        "password",
+        "name",
+        "/password",
+        "/list/0/1",
+        "list",
+        "/",
+        "constructor",
+        "__proto__",
+        "/list/length",
+        "/a~1b~0",
+      ),
+      ...bad("", "/~", "/a~2"),
+    ]),
+    ...["secretID", "SecretId", "", " ", "__proto__", "name", "é", "withDecryption"].flatMap((name) =>
+      named(name, bad("x", "")),
+    ),
+  ];
+}
+
+export function hosts({ port }: World): readonly Word[] {
+  const lines = (...texts: readonly string[]) => texts.map((text) => ({ text, refused: [400] }));
+  return [
+    { text: `Host: 127.0.0.1:${port}` },
+    { text: `Host: localhost:${port}` },
+    { text: `hOST:\t LocalHost:${port} \t` },
+    ...lines(
+      "",
+      "Host:",
+      "Host: 127.0.0.1",
+      "Host: localhost",
+      `Host: 127.0.0.1:${port + 1}`,
+      `Host: evil.example:${port}`,
+    ),
+    ...lines(
+      `Host: 127.0.0.1:${port}.evil.example`,
+      `Host: a@127.0.0.1:${port}`,
+      `Host: [::1]:${port}`,
+      `Host: 127.1:${port}`,
+    ),
+    ...lines(`Host: localhost.:${port}`, `Host: 127.0.0.1:0${port}`, `Host: localhost:${port}, localhost:${port}`),
+    ...lines(`Host: 127.0.0.1:${port}\r\nHost: 127.0.0.1:${port}`, `Host: localhost:${port}\r\nhost: evil.example`),
+    ...lines(`X-Host: 127.0.0.1:${port}`, `X-Forwarded-Host: 127.0.0.1:${port}`, `Host: 127.0.0.1:${port}\xa0`),
+  ];
+}
+
+export function tokens({ token }: World): readonly Word[] {
+  const own = "X-Aws-Parameters-Secrets-Token";
+  const lines = (...texts: readonly string[]) => texts.map((text) => ({ text, refused: [403] }));
+  return [
+    { text: `${own}: ${token}` },
+    { text: `X-Vault-Token: ${token}` },
+    { text: `${own.toUpperCase()}:\t ${token} \t ` },
+    { text: `${own.toLowerCase()}:${token}\r\nX-VAULT-TOKEN: wrong` },
+    { text: `${own}: wrong\r\nX-Vault-Token: ${token}` },
+    { text: `${own}: ${token}\r\nX-Vault-Token: ${token}` },
+    ...lines(
+      "",
+      `${own}:`,
+      `${own}: wrong`,
+      `${own}: ${token.slice(0, -1)}`,
+      `${own}: ${token}x`,
+      `${own}: ${token.toUpperCase()}`,
+    ),
+    ...lines(
+      `${own}: ${token}\r\n${own}: ${token}`,
+      `${own}: ${token}\r\n${own}: wrong`,
+      `${own}: wrong\r\n${own}: ${token}`,
+    ),
+    ...lines(`${own}: ${token}, ${token}`, `${own}: "${token}"`, `${own}: Bearer ${token}`, `Authorization: ${token}`),
+    ...lines(
+      `${own}: ${token}\xa0`,
+      `${own}: ${token.replace("/", " ")}`,
+      `${own}: ${encodeURIComponent(token)}`,
+      `X-Token: ${token}`,
+    ),
+    ...lines(
+      `${own.replaceAll("-", "_")}: ${token}`,
+      `Cookie: ${own}=${token}`,
+      `X-Vault-Token: ${Buffer.from(token).toString("base64")}`,
+    ),
+    ...lines(
+      `${own}: ${token.slice(0, 9)}\r\nX-Vault-Token: ${token.slice(9)}`,
+      `X-Vault-Token:\r\nX-Vault-Token: ${token}`,
+    ),
+  ];
+}
+
+/** Any of these may stand beside all others. */
+export const otherHeaders: readonly Word[] = [
+  ...["Accept: */*", "User-Agent: fuzz/1 (\xe9)", "Cookie: a=b; c=d", "Via: 1.1 x", "X-Real-IP: 10.0.0.1"].map(
+    (text) => ({ text }),
+  ),
+  { text: "Connection: keep-alive" },
+  ...[
+    "Origin: https://evil.example",
+    "Range: bytes=0-3",
+    "If-None-Match: *",
+    "X-HTTP-Method-Override: POST",
+    "__proto__: x",
+  ].map((text) => ({ text })),
+  ...["A: b\r\n".repeat(200).trimEnd(), `X-Long: ${"z".repeat(3_000)}`, "Content-Type: application/json", "X:"].map(
+    (text) => ({ text }),
+  ),
+  ...["X-Forwarded-For: 10.0.0.1", "x-forwarded-for:", "FORWARDED: for=10.0.0.1", "Forwarded:"].map((text) => ({
+    text,
+    refused: [400],
+  })),
+];
