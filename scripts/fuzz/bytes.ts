@@ -1,10 +1,10 @@
 /** Mutations of raw bytes: of requests that are good, and of shapes that have broken other servers. */
 import type { Conversation } from "./conversation.ts";
-import { corpus } from "./corpus.ts";
+import { createCorpus } from "./corpus.ts";
 import type { Random } from "./random.ts";
 import { mayClose, readStrictly } from "./strict.ts";
 import type { Structured } from "./structured.ts";
-import { fromKept, type World } from "./world.ts";
+import type { World } from "./world.ts";
 
 export interface RawConversation extends Conversation {
   readonly requests: number;
@@ -109,11 +109,12 @@ const mutations: readonly Mutate[] = [
 
 /** The conversation of that chance: one to six messages, some of them changed, in one piece or many. */
 export function createRaw(world: World, structured: Structured): (random: Random) => RawConversation {
-  const templates = corpus.map((bytes) => fromKept(bytes, world));
+  const corpus = createCorpus(world);
   return (random) => {
+    if (random.chance(0.000_5)) return toHalfAHead(structured(random).bytes, random);
     const messages: string[] = [];
     do {
-      let bytes = random.chance(0.5) ? structured(random).bytes : random.pick(templates);
+      let bytes = random.chance(0.5) ? structured(random).bytes : random.pick(corpus);
       if (random.chance(0.6)) {
         do bytes = random.pick(mutations)(bytes, random);
         while (random.chance(0.4));
@@ -123,6 +124,12 @@ export function createRaw(world: World, structured: Structured): (random: Random
     const all = messages.join(random.chance(0.95) ? "" : random.pick(["\r\n", "\n", " ", "\0", "x", "\r\n\r\n"]));
     return toConversation(cut(all, random), messages.length, random);
   };
+}
+
+/** Which never becomes a whole one: the server's patience has to end. */
+function toHalfAHead(bytes: string, random: Random): RawConversation {
+  const piece = bytes.slice(0, random.int(1, bytes.indexOf("\r\n\r\n")));
+  return { pieces: [piece], requests: 1, end: "wait", isHead: () => undefined };
 }
 
 /** By fate whole, at any place, or, as a drip, everywhere. */
@@ -140,14 +147,9 @@ function cut(bytes: string, random: Random): readonly string[] {
 
 export function toConversation(pieces: readonly string[], requests: number, random: Random): RawConversation {
   const reading = readStrictly(pieces.join(""));
-  const isHead = (number: number) => (reading.isWhole ? reading.requests[number]?.method === "HEAD" : undefined);
   const isCertain = reading.isWhole && !reading.requests.some(mayClose);
-  const end: Conversation["end"] = random.chance(0.05)
-    ? "reset"
-    : isCertain
-      ? { answers: reading.requests.length }
-      : random.chance(0.001)
-        ? "wait"
-        : "half-close";
+  const isHead = (number: number) => (isCertain ? reading.requests[number]?.method === "HEAD" : undefined);
+  const ending = isCertain ? { answers: reading.requests.length } : "half-close";
+  const end: Conversation["end"] = random.chance(0.05) ? "reset" : ending;
   return { pieces, requests, end, isHead };
 }

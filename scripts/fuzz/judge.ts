@@ -37,6 +37,8 @@ export function judge(
         return `answer ${number + 1} grants what may not be had`;
     } else if (/CANARY/.test(head + body)) return `answer ${number + 1}, a refusal, holds a secret`;
   }
+  if (end === "wait" && ![408, 431].includes(answers.at(-1)?.status ?? 0))
+    return "half a head is closed without a word";
   const isPing = ({ body }: Answer) => body === "healthy";
   const shown = sent.split(world.token).length - 1;
   const granted = answers.filter((answer) => isGrant(answer) && !isPing(answer)).length;
