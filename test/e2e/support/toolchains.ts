@@ -1,5 +1,6 @@
 /**
- * The functions of `examples/` on Lambda's real runtimes: fetches runtime clients, compiles what is to be compiled, once.
+ * The functions of `examples/`, and those of clients.ts, on Lambda's real runtimes: fetches runtime clients, compiles what is to
+ * be compiled, once.
  *
  *   .e2e/examples/<name>-<hash>/   what came out; the hash is of all that went in: sources, versions, the way it is made
  */
@@ -69,8 +70,8 @@ export const examples: readonly Example[] = [
     runtime: await prepareNode("nodejs24.x", "/var/nodejs/node"),
   })),
   example("Java", ["java", "javac", "mvn"], prepareJava),
-  example("Go", ["go"], async () => ({ task: await prepareGo(), runtime: provided })),
-  example("Rust", ["cargo"], async () => ({ task: await prepareRust(), runtime: provided })),
+  example("Go", ["go"], async () => ({ task: await prepareGo(toExample("go")), runtime: provided })),
+  example("Rust", ["cargo"], async () => ({ task: await prepareRust(toExample("rust")), runtime: provided })),
 ];
 
 /** These run where their language is found, on a runtime client of the tests' own: Lambda's comes from registries of theirs. */
@@ -89,7 +90,8 @@ function example(language: string, tools: readonly string[], prepare: () => Prom
   return { language, missing: findMissing(tools), prepare };
 }
 
-function findMissing(tools: readonly string[]): string | undefined {
+/** The first command that this machine has not. */
+export function findMissing(tools: readonly string[]): string | undefined {
   return tools.find((tool) => spawnSync(tool, ["--version"]).error !== undefined);
 }
 
@@ -155,7 +157,7 @@ function prepareNodeClient(): Promise<string> {
 }
 
 function prepareTypeScript(): Promise<string> {
-  return once("typescript", [readSources("typescript")], async (folder) => {
+  return once("typescript", [readSources(toExample("typescript"))], async (folder) => {
     await build({
       entryPoints: [join(toExample("typescript"), "index.ts")],
       outfile: join(folder, "index.mjs"),
@@ -180,7 +182,7 @@ async function prepareJava(): Promise<RunnableFunction> {
       const goal = `${MAVEN_DEPENDENCY_PLUGIN}:copy-dependencies`;
       await run("mvn", ["--quiet", "--batch-mode", goal, "-DoutputDirectory=lib"], { cwd: folder });
     }),
-    once("java", [readSources("java"), settings], async (folder) => {
+    once("java", [readSources(toExample("java")), settings], async (folder) => {
       const source = join(toExample("java"), "Handler.java");
       await run("javac", [...["-Xlint:all", "-Werror", "--release", "17"], "-d", folder, source]);
     }),
@@ -201,21 +203,26 @@ async function prepareJava(): Promise<RunnableFunction> {
   };
 }
 
-function prepareGo(): Promise<string> {
+/** The task of a function in Go, whose sources are in `source`. */
+export function prepareGo(source: string): Promise<string> {
   const version = spawnSync("go", ["version"], { encoding: "utf8" }).stdout;
-  return once("go", [readSources("go"), version], async (folder) => {
+  return once("go", [readSources(source), version], async (folder) => {
     const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly" };
     const small = ["-trimpath", "-ldflags=-s -w", "-tags=lambda.norpc"];
-    await run("go", ["build", ...small, "-o", join(folder, "bootstrap")], { cwd: toExample("go"), env });
+    await run("go", ["build", ...small, "-o", join(folder, "bootstrap")], { cwd: source, env });
   });
 }
 
-function prepareRust(): Promise<string> {
+/** The task of a function in Rust, whose sources are in `source`. */
+export function prepareRust(source: string): Promise<string> {
   const version = spawnSync("cargo", ["--version"], { encoding: "utf8" }).stdout;
-  return once("rust", [readSources("rust"), version], async (folder) => {
+  return once("rust", [readSources(source), version], async (folder) => {
     const target = join(folder, "target");
-    const env = { ...process.env, CARGO_TARGET_DIR: target, RUSTFLAGS: "-Dwarnings" };
-    await run("cargo", ["build", "--release", "--locked", "--quiet"], { cwd: toExample("rust"), env });
+    // A crate may wish to compile an OpenSSL of its own, which takes minutes. This machine's does, where there is one.
+    const hasOpenSsl = spawnSync("pkg-config", ["--exists", "openssl"]).status === 0;
+    const openSsl = hasOpenSsl ? { OPENSSL_NO_VENDOR: "1" } : {};
+    const env = { ...process.env, ...openSsl, CARGO_TARGET_DIR: target, RUSTFLAGS: "-Dwarnings" };
+    await run("cargo", ["build", "--release", "--locked", "--quiet"], { cwd: source, env });
     await cp(join(target, "release/bootstrap"), join(folder, "bootstrap"));
     await rm(target, { recursive: true });
   });
@@ -259,11 +266,9 @@ async function makeFolder(folder: string, make: (folder: string) => Promise<void
   return folder;
 }
 
-/** Every file of an example, by name. */
-function readSources(name: string): Record<string, string> {
-  const entries = readdirSync(toExample(name), { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  );
+/** Every file of a folder, by name. */
+function readSources(source: string): Record<string, string> {
+  const entries = readdirSync(source, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const files = entries.map(({ parentPath, name }) => join(parentPath, name)).sort();
   return Object.fromEntries(files.map((file) => [relative(root, file), readFileSync(file, "utf8")]));
 }
