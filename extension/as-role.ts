@@ -12,6 +12,9 @@ const DOUBTFUL: readonly FailureCode[] = [
   "credentials-invalid",
 ];
 
+/** And where it is not: what AWS refused stays refused, though no new session is to be had. */
+const DENIED: readonly FailureCode[] = ["get-secret-value-denied", "get-parameter-denied", "kms-denied"];
+
 /** Asks as the target role; once more, in a new session, where the refusal may be the old one's fault. */
 export async function asRole<T>(
   credentials: RoleCredentials,
@@ -22,8 +25,11 @@ export async function asRole<T>(
   try {
     return await ask(held);
   } catch (thrown) {
-    if (!DOUBTFUL.includes(toFailure(thrown).code)) throw thrown;
-    const others = await credentials.getInstead(held, deadlineEpochMs);
+    const { code } = toFailure(thrown);
+    if (!DOUBTFUL.includes(code)) throw thrown;
+    const others = await credentials.getInstead(held, deadlineEpochMs).catch((failure: unknown) => {
+      throw DENIED.includes(code) ? thrown : failure;
+    });
     if (others === held) throw thrown;
     return await ask(others);
   }

@@ -15,6 +15,8 @@ const retries: Partial<Record<FailureCode, { readonly tries: number; readonly pa
   "aws-error": { tries: 3, pauseMs: 100 },
   "aws-response-invalid": { tries: 3, pauseMs: 100 },
   unreachable: { tries: 3, pauseMs: 100 },
+  // Lambda may hold its endpoint back while it restores a snapshot.
+  "credentials-unavailable": { tries: 3, pauseMs: 100 },
   "signature-invalid": { tries: 3, pauseMs: 0 },
 };
 

@@ -17,9 +17,14 @@ export interface ClientOptions {
 /** How far AWS's clock is ahead of ours, in milliseconds: clients learn it from the `Date` of every answer. */
 let systemClockOffset = 0;
 
-export function leave(client: { destroy(): void; readonly config: { readonly systemClockOffset: number } }): void {
+/** `startedWithMs`: a client that got no answer has nothing to say, and another may have learned meanwhile. */
+export function leave(
+  client: { destroy(): void; readonly config: { readonly systemClockOffset: number } },
+  startedWithMs: number,
+): void {
   client.destroy();
-  systemClockOffset = client.config.systemClockOffset;
+  const { systemClockOffset: offsetMs } = client.config;
+  if (offsetMs !== startedWithMs) systemClockOffset = offsetMs;
 }
 
 /**

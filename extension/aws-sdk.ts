@@ -12,13 +12,15 @@ import { AssumeRoleCommand, type AssumeRoleCommandInput, STSClient } from "@aws-
 import { fromHttp } from "@aws-sdk/credential-provider-http";
 import { type ClientOptions, leave, toClientConfig } from "./aws-client.ts";
 import type { AwsCredentials, ContainerCredentials } from "./aws-environment.ts";
+import { LONGEST_WAIT_MS } from "./deadline.ts";
 
 /**
  * AssumeRole: one try, over a connection of its own, ended at the latest when `signal` fires. With the answer comes its
  * `Date`, in milliseconds since 1970, if it has one.
  */
 export async function assumeRole(input: AssumeRoleCommandInput, options: ClientOptions, signal: AbortSignal) {
-  const client = new STSClient(toClientConfig(options));
+  const config = toClientConfig(options);
+  const client = new STSClient(config);
   let dateEpochMs: number | undefined;
   client.middlewareStack.add(
     (next) => async (args) => {
@@ -33,18 +35,18 @@ export async function assumeRole(input: AssumeRoleCommandInput, options: ClientO
     const answer = await client.send(new AssumeRoleCommand(input), { abortSignal: signal });
     return { answer, dateEpochMs };
   } finally {
-    leave(client);
+    leave(client, config.systemClockOffset);
   }
 }
 
 /** GetSecretValue: one try, over a connection of its own, ended at the latest when `signal` fires. */
 export function getSecretValue(input: GetSecretValueCommandInput, options: ClientOptions, signal: AbortSignal) {
-  const client = new SecretsManagerClient(toClientConfig(options));
-  return client.send(new GetSecretValueCommand(input), { abortSignal: signal }).finally(() => leave(client));
+  const config = toClientConfig(options);
+  const client = new SecretsManagerClient(config);
+  return client
+    .send(new GetSecretValueCommand(input), { abortSignal: signal })
+    .finally(() => leave(client, config.systemClockOffset));
 }
-
-/** The longest that TIMEOUT_MS may be: callers bound the wait themselves, and the provider would only warn. */
-const LONGEST_WAIT_MS = 60_000;
 
 /** One try. The provider accepts no plain http URL but of this machine or of the container's host. */
 export async function getContainerCredentials({
@@ -60,6 +62,7 @@ export async function getContainerCredentials({
     awsContainerAuthorizationToken: tokenFile === undefined ? (token ?? "") : "",
     awsContainerAuthorizationTokenFile: tokenFile ?? "",
     maxRetries: 0,
+    // Callers bound the wait themselves, and the provider would only warn.
     timeout: LONGEST_WAIT_MS,
   })();
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };

@@ -4,6 +4,9 @@ import { type ClientOptions, leave, toClientConfig } from "./aws-client.ts";
 
 /** GetParameter: one try, over a connection of its own, ended at the latest when `signal` fires. */
 export function getParameter(input: GetParameterCommandInput, options: ClientOptions, signal: AbortSignal) {
-  const client = new SSMClient(toClientConfig(options));
-  return client.send(new GetParameterCommand(input), { abortSignal: signal }).finally(() => leave(client));
+  const config = toClientConfig(options);
+  const client = new SSMClient(config);
+  return client
+    .send(new GetParameterCommand(input), { abortSignal: signal })
+    .finally(() => leave(client, config.systemClockOffset));
 }

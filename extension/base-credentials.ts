@@ -5,7 +5,7 @@ import { Failure } from "./errors.ts";
 
 export interface BaseCredentials {
   /**
-   * Those of this moment. Fails with `credentials-missing`.
+   * Those of this moment. Fails with `credentials-missing` or `credentials-unavailable`.
    *
    * In a plain execution environment they stand in its variables for as long as it lives. A snapshot holds none: they are
    * asked for at an endpoint of Lambda's each time, since only it knows how long they are good.
@@ -30,7 +30,7 @@ export function createBaseCredentials(parts: {
         return getContainerCredentials(containerCredentials).catch(() => {
           const message = "the credentials endpoint of this environment does not give the function's credentials";
           const remedy = "AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_AUTHORIZATION_TOKEN are Lambda's to set";
-          throw new Failure("credentials-missing", message, { remedy });
+          throw new Failure("credentials-unavailable", message, { remedy });
         });
       }
       if (credentials !== undefined) return credentials;

@@ -14,35 +14,36 @@ export interface ConnectionLimit {
 }
 
 export function createConnectionLimit(most: number): ConnectionLimit {
-  const underWay = new Map<Socket, number>();
+  /** With how many requests there are under way on each. */
+  const connections = new Map<Socket, number>();
   /** Those without a request under way, in the order of the last one: a Set keeps the order of insertion. */
   const idle = new Set<Socket>();
 
   return {
     admit(socket) {
-      if (underWay.size >= most) {
+      if (connections.size >= most) {
         const [longest] = idle;
         if (longest === undefined) return false;
         idle.delete(longest);
-        underWay.delete(longest);
+        connections.delete(longest);
         longest.destroy();
       }
-      underWay.set(socket, 0);
+      connections.set(socket, 0);
       idle.add(socket);
       socket.once("close", () => {
-        underWay.delete(socket);
+        connections.delete(socket);
         idle.delete(socket);
       });
       return true;
     },
     begin(socket) {
-      underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
+      connections.set(socket, (connections.get(socket) ?? 0) + 1);
       idle.delete(socket);
     },
     end(socket) {
-      const left = (underWay.get(socket) ?? 0) - 1;
+      const left = (connections.get(socket) ?? 0) - 1;
       if (left < 0) return;
-      underWay.set(socket, left);
+      connections.set(socket, left);
       if (left === 0) idle.add(socket);
     },
   };

@@ -4,7 +4,7 @@ export interface Counters {
   requests: number;
   /** Answered from memory, within the TTL. */
   hits: number;
-  /** That had to wait for a fetch. */
+  /** Fetches that somebody waited for, the init among them. */
   misses: number;
   /** Answered with a value past its TTL, because the fetch failed. */
   stale: number;

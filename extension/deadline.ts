@@ -14,7 +14,7 @@ export interface Wait<T> {
 }
 
 /** The most that TIMEOUT_MS may be. */
-const LONGEST_WAIT_MS = 60_000;
+export const LONGEST_WAIT_MS = 60_000;
 
 /**
  * Waits for `start`, and never past the deadline, whether the work heeds its signal or not: the SDK, for one, does not
@@ -42,9 +42,36 @@ export async function within<T>({ deadlineEpochMs, now, start, late }: Wait<T>):
   }
 }
 
-/** How often a wait looks at the clock, and how late such a look comes only to a process that was frozen. */
+/** How often a wait looks at the clock. */
 const LOOK_EVERY_MS = 100;
-const FROZEN_MS = 400;
+/** A look that is later than this, or than half of the whole wait, comes late to a process that was frozen, not a busy one. */
+const FROZEN_MS = 1_500;
+
+export interface FreezeWatch {
+  /** Whether the process was frozen since the watch began. */
+  wasFrozen(): boolean;
+  /** Has to be called. */
+  end(): void;
+}
+
+/** Watches a wait that is to last `timeoutMs` at the most. Its timer only observes: were it not to run, that is what it finds out. */
+export function watchForFreeze(timeoutMs: number, now: () => number): FreezeWatch {
+  const frozenMs = LOOK_EVERY_MS + Math.min(FROZEN_MS, timeoutMs / 2);
+  let lookedAtEpochMs = now();
+  let isFrozen = false;
+  const look = () => {
+    isFrozen ||= now() - lookedAtEpochMs > frozenMs;
+    lookedAtEpochMs = now();
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  return {
+    wasFrozen() {
+      look();
+      return isFrozen;
+    },
+    end: () => clearInterval(timer),
+  };
+}
 
 /**
  * Makes the attempt and, where it fails and the process was frozen meanwhile, once more under a deadline as long as the
@@ -58,21 +85,13 @@ export async function overFreeze<T>(parts: {
 }): Promise<T> {
   const { deadlineEpochMs, now, attempt, isRefusal } = parts;
   const timeoutMs = deadlineEpochMs - now();
-  let lookedAtEpochMs = now();
-  let wasFrozen = false;
-  // It only observes: were it not to run, as in a freeze, that is what it is there to find out.
-  const look = () => {
-    wasFrozen ||= now() - lookedAtEpochMs > LOOK_EVERY_MS + FROZEN_MS;
-    lookedAtEpochMs = now();
-  };
-  const timer = setInterval(look, LOOK_EVERY_MS);
+  const watch = watchForFreeze(timeoutMs, now);
   try {
     return await attempt(deadlineEpochMs);
   } catch (thrown) {
-    look();
-    if (!wasFrozen || isRefusal(thrown)) throw thrown;
+    if (isRefusal(thrown) || !watch.wasFrozen()) throw thrown;
   } finally {
-    clearInterval(timer);
+    watch.end();
   }
   return attempt(now() + timeoutMs);
 }

@@ -44,6 +44,7 @@ export const errorTable = {
   "kms-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
 
   "credentials-missing": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
+  "credentials-unavailable": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
   "credentials-expired": { kind: "credentials", status: 502, type: "ExpiredTokenException" },
   "credentials-invalid": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
   "signature-invalid": { kind: "credentials", status: 502, type: "InvalidSignatureException" },

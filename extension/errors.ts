@@ -38,6 +38,7 @@ export type FailureCode =
   | "kms-denied"
   // credentials: AWS does not accept who we say we are
   | "credentials-missing"
+  | "credentials-unavailable"
   | "credentials-expired"
   | "credentials-invalid"
   | "signature-invalid"

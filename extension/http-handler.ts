@@ -74,7 +74,7 @@ export function createHttpHandler(parts: {
 
   async function route(target: Target): Promise<Reply> {
     const { path } = target;
-    if (path === "/secretsmanager/get") return toExtensionReply(await findSecret(parseQueryRequest(target)));
+    if (EXTENSION.test(path)) return toExtensionReply(await findSecret(parseQueryRequest(target)));
     if (path.startsWith(AGENT)) return toAgentReply(await findSecret(parsePathRequest(target, AGENT, [])));
     if (path.startsWith(SECRETS)) {
       const request = parsePathRequest(target, SECRETS, ["key"]);
@@ -143,7 +143,8 @@ export function createDisabledHandler(): HttpHandler {
 
 const STATS = "/stats";
 const AGENT = "/v1/";
-/** AWS documents it with and without the slash. */
+/** Clients of AWS's extension send both with and without the slash. */
+const EXTENSION = /^\/secretsmanager\/get\/?$/;
 const PARAMETERS = /^\/systemsmanager\/parameters\/get\/?$/;
 const SECRETS = "/secrets/";
 const INVALID = "/invalid";

@@ -40,11 +40,11 @@ export async function toExitCode(life: Promise<ExitCode>, logger: Logger): Promi
 /** Lives it; the returned code is what the process has to exit with. */
 export async function live(life: Life): Promise<ExitCode> {
   const { config, api, server, isFirstInit, counters, metrics, logger } = life;
-  const [{ roleArn, region = config.aws.region }] = config.sources;
+  const [{ roleArn, home }] = config.sources;
   logger.info("starting", {
     version: life.version,
     roleArn: config.sources.length === 1 ? roleArn : config.sources.map((source) => source.roleArn),
-    region: config.sources.length === 1 ? region : config.sources.map((source) => source.home.region),
+    region: config.sources.length === 1 ? home.region : config.sources.map((source) => source.home.region),
     ttlSeconds: config.ttlMs / 1_000,
     port: config.httpPort,
   });
@@ -106,7 +106,8 @@ export async function refuseInit(
 
 /** Fails when any of it fails. Requests that come meanwhile wait for the same flights. */
 async function prefetch({ config, sources, now }: Life): Promise<void> {
-  const deadlineEpochMs = now() + Math.max(config.timeoutMs, config.prefetchTimeoutMs);
+  const longestMs = Math.max(config.timeoutMs, config.parameterTimeoutMs, config.prefetchTimeoutMs);
+  const deadlineEpochMs = now() + longestMs;
   await Promise.all(
     sources().flatMap(({ source, credentials, secrets, parameters }) => [
       credentials.get(deadlineEpochMs),
@@ -134,5 +135,5 @@ async function settledWithin(work: Promise<unknown>, holdMs: number): Promise<"f
 }
 
 function toPrefetchMessage(outcome: "still under way" | Error, holdMs: number): string {
-  return outcome instanceof Error ? outcome.message : `the configured secrets were not fetched within ${holdMs} ms`;
+  return outcome instanceof Error ? outcome.message : `what is configured was not fetched within ${holdMs} ms`;
 }

@@ -26,7 +26,7 @@ export function toRemedy(code: FailureCode, call: AwsCall, isAboutCertificate: b
     case "parameter-not-found":
       return `check the name, the version or label, and the region ${region}; the parameter must be in the account of ${roleArn}`;
     case "parameter-rejected":
-      return "check the parameter's name, and the version or label";
+      return "check the parameter's name, and the version or label; a reference to a secret needs withDecryption=true";
     case "secret-deleted":
       return "restore the secret with aws secretsmanager restore-secret, or put a value into it";
     case "secret-id-rejected":
@@ -39,7 +39,7 @@ export function toRemedy(code: FailureCode, call: AwsCall, isAboutCertificate: b
     case "signature-invalid":
       return "check the clock of this machine, and the secret access key";
     case "throttled":
-      return "fewer environments at once, or a longer CROSS_ACCOUNT_SECRETS_TTL_SECONDS, make fewer calls; the quota can be raised";
+      return "fewer environments at once, or a longer TTL, make fewer calls; the quota can be raised";
     case "unreachable":
     case "timeout":
       if (isAboutCertificate) {

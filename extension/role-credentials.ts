@@ -4,9 +4,11 @@ import type * as AwsSdk from "./aws-sdk.ts";
 import type { BaseCredentials } from "./base-credentials.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
-import type { DeadlineEpochMs } from "./deadline.ts";
+import { type DeadlineEpochMs, watchForFreeze } from "./deadline.ts";
 import { type AwsCall, diagnose, toTimeout } from "./diagnosis.ts";
-import { type FailureCode, toFailure } from "./errors.ts";
+import { toPolicy } from "./error-reply.ts";
+import { type Failure, type FailureCode, toFailure } from "./errors.ts";
+import { type BackOff, createFailureMemory } from "./failure-memory.ts";
 import type { Logger } from "./logger.ts";
 import { toSessionPolicy } from "./session-policy.ts";
 import { createSingleFlight } from "./single-flight.ts";
@@ -43,6 +45,12 @@ const RENEWAL_WINDOW = 0.1;
  * good costs an AssumeRole in that time, and not more.
  */
 const NEW_SESSION_MS = { least: 60_000, most: 240_000 };
+/**
+ * The least between two AssumeRole that fail, however many secrets are asked for: those are remembered one by one, and for
+ * longer. Shorter where AWS may be back at any moment.
+ */
+const DENIED_PAUSE: BackOff = { firstMs: 1_000, mostMs: 1_000, isJittered: false };
+const FAILED_PAUSE: BackOff = { firstMs: 200, mostMs: 200, isJittered: false };
 /** What AWS says of credentials whose time is over. */
 const REFUSED: readonly FailureCode[] = ["credentials-expired", "credentials-invalid"];
 
@@ -70,6 +78,8 @@ export function createRoleCredentials(parts: {
   let session: Session | undefined;
   let renewals = 0;
   const fly = createSingleFlight<Session>(now);
+  const backOffOf = (failure: Failure) => (toPolicy(failure).mayServeStale ? FAILED_PAUSE : DENIED_PAUSE);
+  const failures = createFailureMemory({ backOffOf, now, random: parts.random });
 
   async function assumeRole(deadlineEpochMs: DeadlineEpochMs, newForMs: number): Promise<Session> {
     const awsSdk = await parts.loadAwsSdk();
@@ -123,27 +133,41 @@ export function createRoleCredentials(parts: {
   }
 
   /** The session itself is set in the work, so that nobody finds neither the work nor what it made. */
+  async function begin(deadlineEpochMs: DeadlineEpochMs, newForMs: number): Promise<Session> {
+    const renewed = await assumeRole(deadlineEpochMs, newForMs).catch((thrown: unknown) => {
+      const { code, details } = toFailure(thrown);
+      // Between the look at the base credentials and their use, Lambda may have put others in their place.
+      const isWorthwhile = baseCredentials.mayChange && REFUSED.includes(code);
+      const isTooLarge = policy !== undefined && details.awsCode?.startsWith("PackedPolicyTooLarge");
+      if (!isWorthwhile && !isTooLarge) throw thrown;
+      if (isTooLarge) {
+        policy = undefined;
+        warnOfNoPolicy("STS cannot pack it");
+      }
+      return assumeRole(deadlineEpochMs, newForMs);
+    });
+    // One that was frozen brings what is older than what is at hand.
+    if (session === undefined || renewed.order > session.order) session = renewed;
+    return renewed;
+  }
+
   const renew = (deadlineEpochMs: DeadlineEpochMs, newForMs = NEW_SESSION_MS.least) =>
     fly({
       key: "session",
       deadlineEpochMs,
       late: () => toTimeout(call),
       start: async () => {
-        const renewed = await assumeRole(deadlineEpochMs, newForMs).catch((thrown: unknown) => {
-          const { code, details } = toFailure(thrown);
-          // Between the look at the base credentials and their use, Lambda may have put others in their place.
-          const isWorthwhile = baseCredentials.mayChange && REFUSED.includes(code);
-          const isTooLarge = policy !== undefined && details.awsCode?.startsWith("PackedPolicyTooLarge");
-          if (!isWorthwhile && !isTooLarge) throw thrown;
-          if (isTooLarge) {
-            policy = undefined;
-            warnOfNoPolicy("STS cannot pack it");
-          }
-          return assumeRole(deadlineEpochMs, newForMs);
-        });
-        // One that was frozen brings what is older than what is at hand.
-        if (session === undefined || renewed.order > session.order) session = renewed;
-        return renewed;
+        const failure = failures.recall("session");
+        if (failure !== undefined) throw failure;
+        const watch = watchForFreeze(deadlineEpochMs - now(), now);
+        try {
+          return await begin(deadlineEpochMs, newForMs);
+        } catch (thrown) {
+          if (!watch.wasFrozen()) failures.remember("session", toFailure(thrown));
+          throw thrown;
+        } finally {
+          watch.end();
+        }
       },
     });
 

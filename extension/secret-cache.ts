@@ -14,7 +14,7 @@ import type { DeadlineEpochMs } from "./deadline.ts";
 import { Failure, toFailure } from "./errors.ts";
 import type { Kind, Named } from "./kind.ts";
 import { createSecretFlights, type PolicyOf } from "./secret-flights.ts";
-import { createSecretStore, type Stored } from "./secret-store.ts";
+import { createSecretStore, type Stored, toKey } from "./secret-store.ts";
 import type { Source } from "./sources.ts";
 
 export interface Cached<V> {
@@ -41,7 +41,7 @@ export interface SecretCache<Q, V> {
 
 /** Between two reports that one version was refused. */
 const INVALIDATION_PAUSE_MS = 5_000;
-/** All values together: function and extension share the function's memory, 128 MB at the least. */
+/** All values of a kind together: function and extension share the function's memory, 128 MB at the least. */
 const MAX_BYTES = 8_388_608;
 
 export function createSecretCache<Q, V extends Named>(parts: {
@@ -66,6 +66,7 @@ export function createSecretCache<Q, V extends Named>(parts: {
     maxEntries: ttlMs > 0 ? Math.ceil(cacheSize / sources.length) : 0,
     maxBytes: MAX_BYTES / sources.length,
   });
+  const refreshing = new Set<string>();
   const flights = createSecretFlights({ ...parts, home: source.home, ttlMs, store });
 
   /** A clock that has stepped back says nothing about an age: the value is too old. */
@@ -88,14 +89,21 @@ export function createSecretCache<Q, V extends Named>(parts: {
     return { value: secret.value, from, ageMs, ttlMs: cacheSize === 0 || ttlMs === 0 ? 0 : ttlMs - ageMs };
   };
 
+  /** Behind a reply, whose deadline is not its own; what it fails with is remembered. One for all who might want it. */
+  function refresh(query: Q): void {
+    const key = toKey(parts.kind.toId(query), parts.kind.toVariant(query));
+    if (refreshing.has(key)) return;
+    refreshing.add(key);
+    const done = () => void refreshing.delete(key);
+    flights.fetch(query, now() + timeoutMs).then(done, done);
+  }
+
   return {
     async get(query, { deadlineEpochMs, refreshNow = false }) {
       const secret = refreshNow ? undefined : find(query);
       const failure = flights.recallFailure(query, { isInsisting: refreshNow });
       if (secret !== undefined && toAgeMs(secret) < ttlMs) {
-        // Behind the reply, whose deadline is not its own; what it fails with is remembered.
-        const isAgeing = toAgeMs(secret) >= secret.freshMs;
-        if (isAgeing && failure === undefined) flights.fetch(query, now() + timeoutMs).catch(() => {});
+        if (toAgeMs(secret) >= secret.freshMs && failure === undefined) refresh(query);
         counters.hits += 1;
         return serve(secret, "memory");
       }

@@ -2,7 +2,7 @@
  * Fetches a secret once for all who wait for it, however they spell it, and remembers how the last fetch failed. What an
  * older fetch says, for good or bad, never counts against what a newer one said.
  */
-import { type DeadlineEpochMs, overFreeze } from "./deadline.ts";
+import { type DeadlineEpochMs, overFreeze, watchForFreeze } from "./deadline.ts";
 import { Failure, toFailure } from "./errors.ts";
 import { type BackOff, createFailureMemory } from "./failure-memory.ts";
 import type { Kind, Named } from "./kind.ts";
@@ -32,8 +32,6 @@ const REPLY_MARGIN_MS = 20;
 const FRESH_PART = { least: 0.75, jitter: 0.1 };
 /** What is known of ended fetches matters as long as an older one is under way: seconds. */
 const MAX_NEWS = 1_000;
-/** A fetch that fails so long after its deadline was not late, but frozen. */
-const FROZEN_MS = 1_000;
 /** Between two tries that callers insist on. */
 const INSISTENCE_PAUSE_MS = 1_000;
 
@@ -81,6 +79,7 @@ export function createSecretFlights<Q, V extends Named>(parts: {
     const freshMs = ttlMs * (FRESH_PART.least + FRESH_PART.jitter * random());
     const begun = { askedAtEpochMs: now(), freshMs, order };
     const { own, shared } = toKeys(query);
+    const watch = watchForFreeze(deadlineEpochMs - now(), now);
     try {
       const secret = { value: await parts.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS), ...begun };
       spellings.set(secret, kind.toId(query));
@@ -95,11 +94,13 @@ export function createSecretFlights<Q, V extends Named>(parts: {
       const isOfSpelling = !policyOf(failure).mayServeStale;
       if (isOfSpelling) store.refuse(query, begun.order, failure);
       const key = isOfSpelling ? own : shared;
-      // A fetch that was frozen says nothing about AWS as it is now.
-      const isTimely = now() <= deadlineEpochMs + FROZEN_MS;
-      if (isNews(key, begun.order) && isTimely) failure = failures.remember(key, failure);
+      // That a fetch which was frozen got no answer says nothing about AWS as it is now.
+      const isOfFreeze = !isOfSpelling && watch.wasFrozen();
+      if (isNews(key, begun.order) && !isOfFreeze) failure = failures.remember(key, failure);
       spellings.set(failure, kind.toId(query));
       throw failure;
+    } finally {
+      watch.end();
     }
   }
 

@@ -26,8 +26,25 @@ export interface SecretStore<Q, V> {
   refuse(query: Q, order: number, failure: Failure): void;
 }
 
-/** What was settled matters as long as an older fetch is under way: for seconds. */
-const MAX_SETTLED = 1_000;
+interface Refusal {
+  readonly order: number;
+  readonly failure: Failure;
+  readonly id: string;
+  readonly variant: string;
+  readonly place: string;
+}
+
+/** How a fetch ended matters as long as an older one is under way: for seconds. */
+const MAX_ENDED = 1_000;
+
+function setNewest<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= MAX_ENDED) break;
+    map.delete(oldest);
+  }
+}
 
 export function createSecretStore<Q, V extends Named>(parts: {
   readonly kind: Kind<Q, V>;
@@ -39,17 +56,19 @@ export function createSecretStore<Q, V extends Named>(parts: {
   /** In order of last use: a Map keeps the order of insertion, and a look-up inserts anew. */
   const secrets = new Map<string, Stored<V>>();
 
-  /** By what may be the secret's name, the last fetch that was settled, and what it was refused with, if it was. */
-  const settled = new Map<string, { readonly order: number; readonly refusal: Failure | undefined }>();
+  /** By key, the last fetch that brought an answer, whether that is still at hand or not. */
+  const answered = new Map<string, number>();
+  /** By spelling, the last fetch that was refused. */
+  const refused = new Map<string, Refusal>();
 
-  function settle(key: string, order: number, refusal: Failure | undefined): void {
-    if ((settled.get(key)?.order ?? 0) > order) return;
-    settled.delete(key);
-    settled.set(key, { order, refusal });
-    for (const oldest of settled.keys()) {
-      if (settled.size <= MAX_SETTLED) break;
-      settled.delete(oldest);
+  /** What a later fetch was refused that asked for this secret, by whatever it is called. */
+  function findRefusal(query: Q, { value, order }: Stored<V>): Failure | undefined {
+    const { place } = kind.toPlace(kind.toId(query), home);
+    for (const refusal of refused.values()) {
+      const isSame = refusal.place === place && refusal.variant === kind.toVariant(query);
+      if (isSame && refusal.order > order && kind.isCalled(value, refusal.id)) return refusal.failure;
     }
+    return undefined;
   }
 
   function toKeys(query: Q): readonly string[] {
@@ -83,9 +102,9 @@ export function createSecretStore<Q, V extends Named>(parts: {
       const { place } = kind.toPlace(kind.toId(query), home);
       const name = `${place}:${secret.value.name}`;
       const key = toKey(name, kind.toVariant(query));
-      const last = settled.get(key);
-      if (last !== undefined && last.order > secret.order) return last.refusal;
-      settle(key, secret.order, undefined);
+      const refusal = findRefusal(query, secret);
+      if (refusal !== undefined || (answered.get(key) ?? 0) > secret.order) return refusal;
+      setNewest(answered, key, secret.order);
       secrets.delete(key);
       // A secret that was created anew under its old name takes the old one's versions with it.
       for (const [other, { value }] of secrets) {
@@ -105,7 +124,10 @@ export function createSecretStore<Q, V extends Named>(parts: {
     refuse(query, order, failure) {
       const key = findKey(query);
       if (key !== undefined && (secrets.get(key)?.order ?? 0) < order) secrets.delete(key);
-      for (const name of toKeys(query)) settle(name, order, failure);
+      const [id, variant] = [kind.toId(query), kind.toVariant(query)];
+      const { place } = kind.toPlace(id, home);
+      const last = refused.get(toKey(id, variant));
+      if ((last?.order ?? 0) < order) setNewest(refused, toKey(id, variant), { order, failure, id, variant, place });
     },
   };
 }

@@ -81,7 +81,7 @@ export function parseSources(parts: {
 function parseEntries(text: string, readFile: (path: string) => string, problems: Problem[]): readonly Entry[] {
   const root = toJson(text, readFile);
   if (typeof root === "string") {
-    problems.push({ name: NAME, rule: root, got: text });
+    problems.push({ name: NAME, rule: root, got: text.startsWith("/") ? text : NOT_SHOWN });
     return [];
   }
   const refuse = (place: string, rule: string, got: unknown) =>
@@ -99,18 +99,20 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
       refuse(place, "an object with a roleArn", entry);
       continue;
     }
-    for (const [name, value] of Object.entries(entry)) {
+    // As in a variable, an empty value is an unset one.
+    const given = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== "")) as Partial<Entry>;
+    for (const [name, value] of Object.entries(given)) {
       const field = fields.get(name);
       if (field === undefined)
         refuse(`${place}.${name}`, `left out: known are ${[...fields.keys()].join(", ")}`, NOT_SHOWN);
       else if (!field.isValid(value)) refuse(`${place}.${name}`, field.rule, value);
     }
-    if (entry.roleArn === undefined) refuse(`${place}.roleArn`, settings.roleArn.rule, undefined);
+    if (given.roleArn === undefined) refuse(`${place}.roleArn`, settings.roleArn.rule, undefined);
     // `roleArn` is how a caller says which one is meant.
-    else if (entries.some(({ roleArn }) => roleArn === entry.roleArn)) {
-      refuse(`${place}.roleArn`, "another than in the sources before it", entry.roleArn);
+    else if (entries.some(({ roleArn }) => roleArn === given.roleArn)) {
+      refuse(`${place}.roleArn`, "another than in the sources before it", given.roleArn);
     }
-    entries.push(entry);
+    entries.push({ ...given, roleArn: given.roleArn ?? "" });
   }
   return problems.some(({ name }) => name.startsWith(`${NAME} `)) ? [] : entries;
 }

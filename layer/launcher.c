@@ -162,10 +162,14 @@ static void become_node(const char *self, char *const environment[]) {
   if (!join(loader, sizeof loader, to_loader) || !join(libraries, sizeof libraries, to_libraries)
       || !join(node, sizeof node, to_node) || !join(program, sizeof program, to_program)) return;
 
-  char *const with_loader[] = { loader, "--library-path", libraries, node, "--no-warnings", program, NULL };
+  /* The carried Node is of a version that knows how to leave SIGUSR1 alone, which would open its inspector. */
+  char *const with_loader[] = {
+    loader, "--library-path", libraries, node, "--no-warnings", "--disable-sigusr1", program, NULL
+  };
+  char *const carried[] = { node, "--no-warnings", "--disable-sigusr1", program, NULL };
   char *const alone[] = { node, "--no-warnings", program, NULL };
   execve(loader, with_loader, environment);
-  execve(node, alone, environment);
+  execve(node, carried, environment);
   execve("/var/lang/bin/node", alone, environment);
   for (const char *path = variable("PATH"), *next; path; path = *next ? next + 1 : NULL) {
     next = path + strcspn(path, ":");

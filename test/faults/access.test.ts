@@ -33,6 +33,18 @@ const changes: readonly Change[] = [
     refusal: "403 AccessDeniedException",
   },
   {
+    name: "the permission to read is removed, and STS fails",
+    change: ({ aws }) => {
+      aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [] });
+      aws.fault("AssumeRole", { kind: "error", status: 500, code: "InternalFailure" });
+    },
+    mend: ({ aws }) => {
+      aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [SECRET_NAME] });
+      aws.heal();
+    },
+    refusal: "403 AccessDeniedException",
+  },
+  {
     name: "the KMS key may not be used any more",
     change: ({ aws }) =>
       aws.fault("GetSecretValue", {
@@ -63,7 +75,8 @@ const changes: readonly Change[] = [
         name: SECRET_NAME,
         secretString: canaries[0] ?? "",
       }),
-    refusal: "404 ResourceNotFoundException",
+    // Under the session policy AWS says the same of what is not there as of what is not allowed.
+    refusal: "403 AccessDeniedException",
   },
 ];
 

@@ -60,6 +60,9 @@ const UNFETCHED = { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "", SECRET_NAME: "" };
 const failInInit = ({ aws }: TwoAccounts) =>
   aws.fault("AssumeRole", { kind: "error", status: 500, code: "InternalFailure" }, { times: 3 });
 
+/** An AssumeRole that failed is not made again for a fifth of a second. */
+const untilForgotten = () => delay(300);
+
 async function freeze({ lambda }: Bench, meanwhile: () => unknown, ms = FREEZE_MS): Promise<number> {
   lambda.kill("extension", "SIGSTOP");
   try {
@@ -125,6 +128,7 @@ for (const [operation, service] of [
       environment: { ...UNFETCHED, [`AWS_ENDPOINT_URL_${service}`]: jammed.url },
     });
     await bench.lambda.init();
+    await untilForgotten();
     const over = await askOverFreeze(bench, jammed.untilSomebodyWaits, () => {
       passAtAws(AHEAD_MS);
       jammed.clear(bench.aws.url);
@@ -138,6 +142,7 @@ for (const [operation, service] of [
       const freezable = await startFreezable({ environment: UNFETCHED, prepare });
       const { bench } = freezable;
       await bench.lambda.init();
+      await untilForgotten();
       bench.aws.fault(operation, reason, { times: 1 });
       const calls = bench.aws.count(operation);
       const isCalled = () => until(() => bench.aws.count(operation) > calls);
@@ -174,6 +179,37 @@ fault(
     expect(bench.aws.count("GetSecretValue")).toBeLessThanOrEqual(3);
   },
 );
+
+for (const [how, path] of [
+  ["a request", GET],
+  ["refreshNow", `${GET}&refreshNow=true`],
+] as const) {
+  fault(
+    {
+      group,
+      on,
+      name: `${how} waits for GetSecretValue when the freeze comes, the next one right after it`,
+      expected: `2 × ${RIGHT}`,
+    },
+    async (see) => {
+      const { bench } = await startFreezable({
+        environment: UNFETCHED,
+        prepare: ({ aws }) => aws.fault("GetSecretValue", { kind: "hang" }, { times: 1 }),
+      });
+      await bench.lambda.init();
+      const frozen = ask(bench, path);
+      await until(() => bench.aws.count("GetSecretValue") === 1);
+      await delay(100);
+      const thawedMs = await freeze(bench, () => {});
+      const next = await ask(bench);
+      const ms = performance.now() - thawedMs;
+      const statuses = [(await frozen).status, next.status];
+      see(`${statuses.join(" and ")}, the next one ${Math.round(ms)} ms after the thaw`);
+      expect(statuses).toEqual([200, 200]);
+      expect(performance.now() - thawedMs).toBeLessThan(TIMEOUT_MS + MARGIN_MS);
+    },
+  );
+}
 
 fault(
   { group, on, name: "idle connections to AWS ended by the peer during the freeze", expected: "none is kept; 200" },

@@ -81,7 +81,16 @@ describe("two target roles", () => {
     const bench = await start({ CROSS_ACCOUNT_SECRETS_ALLOW: "any" });
     await bench.lambda.init();
     const arn = `arn:aws:secretsmanager:${OTHER_REGION}:333333333333:secret:${OTHER_NAME}`;
-    expect((await bench.ask(`/secrets/${encodeURIComponent(arn)}?key=which`)).body).toBe("C's");
+    const path = `/secrets/${encodeURIComponent(arn)}?key=which`;
+    expect((await bench.ask(path)).body).toBe("C's");
+    expect((await bench.ask(`${path}&roleArn=${TARGET_ROLE_ARN}`)).status).toBe(403);
+    const readers = bench.aws.calls.filter(
+      ({ operation, secretId }) => operation === "GetSecretValue" && secretId === arn,
+    );
+    // C's role had read it by its name already.
+    expect(readers.map(({ caller, outcome }) => [caller?.split("/")[1], outcome])).toEqual([
+      ["SecretReader", "AccessDeniedException"],
+    ]);
     expect(bench.aws.count("AssumeRole")).toBe(2);
   });
 });

@@ -83,16 +83,26 @@ describe("what is asked as the target role", () => {
     expect(credentials.getInstead).not.toHaveBeenCalled();
   });
 
-  it("is not asked without credentials, and their failure is told, for good or instead of the refusal", async () => {
+  it("is not asked without credentials, and their failure is told", async () => {
     const failure = new Failure("assume-role-denied", "no");
     const [without, ask] = [toCredentials(OTHERS), toAsk()];
     without.get.mockRejectedValue(failure);
     expect(await refusalOf(asRole(without, DEADLINE_EPOCH_MS, ask))).toBe(failure);
     expect(ask).not.toHaveBeenCalled();
+  });
+
+  it.each<[FailureCode, boolean]>([
+    ["get-secret-value-denied", true],
+    ["get-parameter-denied", true],
+    ["kms-denied", true],
+    ["credentials-expired", false],
+    ["credentials-invalid", false],
+  ])("and refused with %s stays refused where no other session is to be had: %s", async (code, isFinal) => {
+    const [throttled, refusal] = [new Failure("throttled", "slow down"), new Failure(code, "no")];
     const ended = toCredentials(OTHERS);
-    ended.getInstead.mockRejectedValue(failure);
-    const denied = toAsk(new Failure("get-parameter-denied", "no"));
-    expect(await refusalOf(asRole(ended, DEADLINE_EPOCH_MS, denied))).toBe(failure);
-    expect(denied).toHaveBeenCalledTimes(1);
+    ended.getInstead.mockRejectedValue(throttled);
+    const refused = toAsk(refusal);
+    expect(await refusalOf(asRole(ended, DEADLINE_EPOCH_MS, refused))).toBe(isFinal ? refusal : throttled);
+    expect(refused).toHaveBeenCalledTimes(1);
   });
 });

@@ -63,10 +63,17 @@ describe("a client that is left", () => {
   it("is destroyed, and leaves AWS's clock to the next", () => {
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(0);
     const client = toClient(3_600_000);
-    awsClient.leave(client);
+    awsClient.leave(client, 0);
     expect(client.destroy).toHaveBeenCalledTimes(1);
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(3_600_000);
-    awsClient.leave(toClient(-5));
+    awsClient.leave(toClient(-5), 3_600_000);
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(-5);
+  });
+
+  it("says nothing of AWS's clock where it got no answer, and another has learned meanwhile", () => {
+    const startedWithMs = awsClient.toClientConfig(OPTIONS).systemClockOffset;
+    awsClient.leave(toClient(60_000), startedWithMs);
+    awsClient.leave(toClient(startedWithMs), startedWithMs);
+    expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(60_000);
   });
 });

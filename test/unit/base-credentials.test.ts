@@ -57,7 +57,7 @@ describe("the function's own credentials", () => {
     getContainerCredentials.mockRejectedValueOnce(Object.assign(new Error(CANARY), { $response: { body: CANARY } }));
     const failure = await refusalOf(base.get());
     expect(failure).toMatchObject({
-      code: "credentials-missing",
+      code: "credentials-unavailable",
       details: { remedy: expect.stringContaining("AWS_CONTAINER_CREDENTIALS_FULL_URI") },
     });
     expect(findLeaks(new Map([["failure", inspect(failure, { depth: null, showHidden: true })]]), [CANARY])).toEqual(

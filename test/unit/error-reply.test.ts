@@ -38,6 +38,7 @@ const expected: Record<FailureCode, readonly [FailureKind, number, string]> = {
   "get-parameter-denied": ["denied", 403, "AccessDeniedException"],
   "kms-denied": ["denied", 403, "AccessDeniedException"],
   "credentials-missing": ["credentials", 502, "UnrecognizedClientException"],
+  "credentials-unavailable": ["credentials", 502, "UnrecognizedClientException"],
   "credentials-expired": ["credentials", 502, "ExpiredTokenException"],
   "credentials-invalid": ["credentials", 502, "UnrecognizedClientException"],
   "signature-invalid": ["credentials", 502, "InvalidSignatureException"],

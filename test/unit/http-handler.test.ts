@@ -275,7 +275,7 @@ describe("method and path", () => {
   it.each([
     "/",
     "/secretsmanager",
-    "/secretsmanager/get/",
+    "/secretsmanager/get//",
     "/SecretsManager/get?secretId=a",
     "//secretsmanager/get?secretId=a",
     "/x/../secretsmanager/get?secretId=a",

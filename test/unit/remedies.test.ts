@@ -46,7 +46,7 @@ describe("a remedy", () => {
 
   it("of a parameter speaks of no secret, and of a secret of no parameter", () => {
     for (const code of ["get-parameter-denied", "parameter-not-found", "parameter-rejected"] as const) {
-      expect(remedyOf(code, "GetParameter")).not.toMatch(/\bsecret\b|secretsmanager/);
+      expect(remedyOf(code, "GetParameter")).not.toMatch(/the secret\b|secretsmanager/);
     }
     for (const code of [
       "get-secret-value-denied",

@@ -297,7 +297,25 @@ describe("a session that is refused", () => {
     expect(first).toMatchObject({ status: "rejected", reason: { code: "assume-role-denied" } });
     expect(second).toEqual(first);
     expect(countCalls()).toBe(1);
+    vi.setSystemTime(START_EPOCH_MS + 1_000);
     expect((await get()).accessKeyId).toBe("ASIA-2");
+  });
+
+  it.each([
+    ["AccessDenied", 403, 1_000],
+    ["ExpiredToken", 403, 200],
+  ])("with %s is asked for once in a while, however many secrets want it", async (name, status, pauseMs) => {
+    sts.on(AssumeRoleCommand).rejects(toRefusal(name, status));
+    const { get } = setUp();
+    await refusalOf(get());
+    const calls = countCalls();
+    for (let nth = 0; nth < 20; nth += 1) await refusalOf(get());
+    vi.setSystemTime(START_EPOCH_MS + pauseMs - 1);
+    await refusalOf(get());
+    expect(countCalls()).toBe(calls);
+    vi.setSystemTime(START_EPOCH_MS + pauseMs);
+    await refusalOf(get());
+    expect(countCalls()).toBe(calls + 1);
   });
 
   it("leaves nothing of what AWS said on the failure or in the log", async () => {

@@ -410,6 +410,22 @@ describe("a freeze", () => {
     expect(await refused).toMatchObject({ code: "timeout" });
     await vi.advanceTimersByTimeAsync(10_000);
     expect(fetches).toHaveLength(1);
+    fetches[0]?.fail(new Failure("timeout", "too late"));
+    await settle();
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  // Busy with something else, or frozen for less than matters: then whoever comes next is told at once.
+  it.each([
+    [0.7, 0],
+    [0.3, 1],
+  ])("of %d of the wait is remembered as AWS's failure %d times", async (part, remembered) => {
+    const { fetch, fetched, recall } = setUp();
+    const refused = refusalOf(fetch());
+    freeze(part * TIMEOUT_MS);
+    fetched(1).fail(new Failure("unreachable", "reset"));
+    await settle();
+    expect(recall() === undefined ? 0 : 1).toBe(remembered);
+    void refused;
   });
 });

@@ -172,6 +172,43 @@ describe("versions and stages", () => {
   });
 });
 
+describe("a later refusal", () => {
+  const refusal = new Failure("secret-not-found", "no such secret");
+
+  it("is given instead of an earlier answer, by whatever it was asked for", () => {
+    for (const secretId of ["app/database", toArn("app/database"), toPartialArn("app/database")]) {
+      const { keep, refuse, version } = setUp();
+      refuse({ secretId }, 2, refusal);
+      expect(keep({ secretId: "app/database" }, toSecret("app/database", 1))).toBe(refusal);
+      expect(version("app/database")).toBeUndefined();
+    }
+  });
+
+  it("of an ARN that is another secret's, or nobody's, is none of this secret", () => {
+    const { keep, refuse, version } = setUp();
+    refuse({ secretId: `${toPartialArn("my")}-WRONG1` }, 2, refusal);
+    expect(keep({ secretId: "my" }, toSecret("my", 1))).toBeUndefined();
+    expect(version("my")).toBe("v1");
+  });
+
+  it("of another version, stage or region is none of this one", () => {
+    const { keep, refuse } = setUp();
+    refuse({ secretId: "app/database", versionId: "x" }, 2, refusal);
+    refuse({ secretId: "app/database", versionStage: "AWSPENDING" }, 3, refusal);
+    refuse({ secretId: toArn("app/database").replace("eu-west-1", "us-east-1") }, 4, refusal);
+    expect(keep({ secretId: "app/database" }, toSecret("app/database", 1))).toBeUndefined();
+  });
+
+  it("does not let an older answer in over a newer one that is not at hand any more", () => {
+    const { drop, keep, refuse, version } = setUp();
+    keep({ secretId: "app/database" }, toSecret("app/database", 3));
+    drop({ secretId: "app/database" });
+    refuse({ secretId: "other" }, 4, refusal);
+    keep({ secretId: "app/database" }, toSecret("app/database", 2));
+    expect(version("app/database")).toBeUndefined();
+  });
+});
+
 describe("a later answer", () => {
   it("is not overwritten by an earlier one, however they are spelled", () => {
     const { keep, version } = setUp();

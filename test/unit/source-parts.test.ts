@@ -159,10 +159,7 @@ describe("what stands behind a source", () => {
     const { counters, parts, within } = setUp({}, [{ roleArn: OTHER_ROLE }]);
     const values: unknown[] = [];
     for (const { parameters } of parts) values.push((await parameters.get(PARAMETER, within())).value.value);
-    expect(values).toEqual([
-      "parameter of arn:aws:iam::111111111111:role/SecretReader",
-      `parameter of ${OTHER_ROLE}`,
-    ]);
+    expect(values).toEqual(["parameter of arn:aws:iam::111111111111:role/SecretReader", `parameter of ${OTHER_ROLE}`]);
     expect(counters).toMatchObject({ assumeRoleCalls: 2, getParameterCalls: 2 });
   });
 

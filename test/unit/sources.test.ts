@@ -241,7 +241,7 @@ describe("a mistake in CONFIG", () => {
     ["a list for a role", { sources: [{ roleArn: [ROLE] }] }, ["sources[0].roleArn"]],
     ["null for an external ID", { sources: [{ roleArn: ROLE, externalId: null }] }, ["sources[0].externalId"]],
     ["a number for an external ID", { sources: [{ roleArn: ROLE, externalId: 1234 }] }, ["sources[0].externalId"]],
-    ["an empty region", { sources: [{ roleArn: ROLE, region: "" }] }, ["sources[0].region"]],
+    ["an empty role", { sources: [{ roleArn: "" }] }, ["sources[0].roleArn"]],
     ["no secret in a list", { sources: [{ roleArn: ROLE, secretIds: [] }] }, ["sources[0].secretIds"]],
     ["a number for a secret", { sources: [{ roleArn: ROLE, secretIds: [7] }] }, ["sources[0].secretIds"]],
     ["an empty secret", { sources: [{ roleArn: ROLE, secretIds: [""] }] }, ["sources[0].secretIds"]],
@@ -275,7 +275,7 @@ describe("a mistake in CONFIG", () => {
   ])("may be %s", (_, config) => {
     expect(parse({ config })).toEqual({
       sources: [],
-      problems: [{ name: NAME, rule: "a JSON object, or the path of one", got: config }],
+      problems: [{ name: NAME, rule: "a JSON object, or the path of one", got: "a value that is not shown" }],
     });
   });
 
