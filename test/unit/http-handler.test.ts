@@ -3,7 +3,7 @@ import { createCounters } from "../../extension/counters.ts";
 import { Failure } from "../../extension/errors.ts";
 import { createDisabledHandler, createHttpHandler, type LocalRequest } from "../../extension/http-handler.ts";
 import type { ParameterQuery, ParameterValue } from "../../extension/parameter-store.ts";
-import type { SecretCache } from "../../extension/secret-cache.ts";
+import type { Cached, SecretCache } from "../../extension/secret-cache.ts";
 import type { CachedSecret } from "../../extension/secret-reply.ts";
 import type { SecretQuery, SecretValue } from "../../extension/secrets-manager.ts";
 import type { Source } from "../../extension/sources.ts";
@@ -16,6 +16,8 @@ const TOKEN = "the-token-of-the-function";
 const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
 const APP_ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
 const GET_APP = "/secretsmanager/get?secretId=app/database";
+const FLAG_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
+const GET_FLAG = "/systemsmanager/parameters/get?name=/app/flag";
 
 const toSecret = (name: string, arn = APP_ARN): CachedSecret => ({
   value: {
@@ -32,12 +34,31 @@ const toSecret = (name: string, arn = APP_ARN): CachedSecret => ({
   ttlMs: 211_600,
 });
 
+const toParameter = (name: string, arn = FLAG_ARN): Cached<ParameterValue> => ({
+  value: {
+    arn,
+    name,
+    versionId: "3",
+    type: "String",
+    dataType: "text",
+    lastModifiedDate: new Date("2022-11-16T08:22:40.362Z"),
+    selector: undefined,
+    sourceResult: undefined,
+    value: "p4rameter",
+  },
+  from: "fetch",
+  ageMs: 0,
+  ttlMs: 300_000,
+});
+
 type Secrets = SecretCache<SecretQuery, SecretValue>;
 
 const isToken = (header: unknown) => header === TOKEN;
 
+type Parameters = SecretCache<ParameterQuery, ParameterValue>;
+
 /** A cache that nothing is to be asked of. */
-const parameters: SecretCache<ParameterQuery, ParameterValue> = {
+const parameters: Parameters = {
   get: async ({ parameterId }) => {
     throw new Error(`no look-up was expected, but ${parameterId} was looked up`);
   },
@@ -56,13 +77,14 @@ function setUp(overrides: ConfigOverrides = {}) {
   const invalidate = vi.fn<Secrets["invalidate"]>(async ({ secretId }) => {
     throw new Error(`nothing was expected to be invalid, but ${secretId} was said to be`);
   });
+  const getParameter = vi.fn<Parameters["get"]>(parameters.get);
   const report = vi.fn();
   const config = createConfig({ token: { text: TOKEN, path: undefined }, ...overrides });
   const [source] = config.sources;
   const handler = createHttpHandler({
     config,
     isToken,
-    sources: () => [{ source, secrets: { get, invalidate }, parameters }],
+    sources: () => [{ source, secrets: { get, invalidate }, parameters: { ...parameters, get: getParameter } }],
     counters,
     metrics: { report, finish() {} },
     logger,
@@ -77,7 +99,7 @@ function setUp(overrides: ConfigOverrides = {}) {
     const { status, body } = await ask(target, request);
     return status === 200 ? "200" : `${status} ${JSON.parse(String(body)).__type}`;
   }
-  return { ask, counters, get, invalidate, lines, outcomeOf, report };
+  return { ask, counters, get, getParameter, invalidate, lines, outcomeOf, report };
 }
 
 describe("the guards", () => {
@@ -155,10 +177,25 @@ describe("the guards", () => {
   });
 });
 
-describe("X-Forwarded-For", () => {
-  it.each(["10.0.0.1", "127.0.0.1", ""])("is refused whatever it says (%j)", async (forwardedFor) => {
+describe("what a proxy adds", () => {
+  it.each([
+    ["x-forwarded-for", "10.0.0.1"],
+    ["x-forwarded-for", "127.0.0.1"],
+    ["x-forwarded-for", ""],
+    ["forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43"],
+    ["forwarded", ""],
+  ])("is refused whatever it says, at every path, before the token is looked at: %s: %j", async (name, value) => {
+    const { ask, outcomeOf } = setUp();
+    for (const target of [GET_APP, GET_FLAG, "/ping", "/stats", "/nowhere"]) {
+      expect(await outcomeOf(target, { headers: { [name]: value } })).toBe("400 ValidationException");
+    }
+    const { body } = await ask(GET_APP, { headers: { [name]: value, "x-aws-parameters-secrets-token": "wrong" } });
+    expect(body).toMatch(/X-Forwarded-For or Forwarded/);
+  });
+
+  it.each(["x-forwarded-host", "x-forwarded-proto", "via"])("is not %s, which proves nothing", async (name) => {
     const { outcomeOf } = setUp();
-    expect(await outcomeOf(GET_APP, { headers: { "x-forwarded-for": forwardedFor } })).toBe("400 ValidationException");
+    expect(await outcomeOf("/ping", { headers: { [name]: "10.0.0.1" } })).toBe("200");
   });
 });
 
@@ -570,6 +607,149 @@ describe("the allow-list", () => {
   it("of nothing lets nothing through", async () => {
     const { outcomeOf } = setUp({ source: { secretIds: [] }, allow: "configured" });
     expect(await outcomeOf(GET_APP)).toBe(DENIED);
+  });
+});
+
+describe("a parameter", () => {
+  it("is looked up among the parameters, within the time that one of those may take", async () => {
+    const { ask, get, getParameter } = setUp({ timeoutMs: 700, parameterTimeoutMs: 900 });
+    getParameter.mockResolvedValue(toParameter("/app/flag"));
+    await ask(`${GET_FLAG}&version=3&withDecryption=true&refreshNow=true&roleArn=${ROLE_ARN}`);
+    await ask(GET_FLAG);
+    expect(getParameter.mock.calls).toEqual([
+      [
+        { parameterId: "/app/flag", selector: "3", withDecryption: true },
+        { deadlineEpochMs: NOW_EPOCH_MS + 900, refreshNow: true },
+      ],
+      [
+        { parameterId: "/app/flag", withDecryption: false },
+        { deadlineEpochMs: NOW_EPOCH_MS + 900, refreshNow: false },
+      ],
+    ]);
+    expect(get).not.toHaveBeenCalled();
+  });
+
+  it("leaves a secret its own time, among the secrets", async () => {
+    const { ask, get, getParameter } = setUp({ timeoutMs: 700, parameterTimeoutMs: 900 });
+    get.mockResolvedValue(toSecret("app/database"));
+    await ask(GET_APP);
+    expect(get.mock.calls).toMatchObject([[{}, { deadlineEpochMs: NOW_EPOCH_MS + 700 }]]);
+    expect(getParameter).not.toHaveBeenCalled();
+  });
+
+  it.each(["/systemsmanager/parameters/get", "/systemsmanager/parameters/get/"])(
+    "is answered in the form of AWS's extension at %s",
+    async (path) => {
+      const { ask, getParameter } = setUp();
+      getParameter.mockResolvedValue(toParameter("/app/flag"));
+      const { status, headers, body } = await ask(`${path}?name=%2Fapp%2Fflag`);
+      expect(status).toBe(200);
+      expect(headers).toEqual({
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        ETag: '"3"',
+        Age: "0",
+        "Cache-Status": "cross-account-secrets; fwd=miss",
+      });
+      expect(JSON.parse(String(body))).toMatchObject({
+        Parameter: { Name: "/app/flag", Value: "p4rameter", Version: 3 },
+      });
+    },
+  );
+
+  it.each([
+    "/systemsmanager/parameters/get//?name=a",
+    "/systemsmanager/parameters/getx?name=a",
+    "/systemsmanager/parameters/?name=a",
+    "/systemsmanager/parameters/get/a",
+    "/SystemsManager/parameters/get?name=a",
+    "/x/systemsmanager/parameters/get?name=a",
+    "/systemsmanager%2Fparameters/get?name=a",
+  ])("is at no other path: %s", async (target) => {
+    const { outcomeOf } = setUp();
+    expect(await outcomeOf(target)).toBe("404 UnknownOperationException");
+  });
+
+  it.each<[string, string, Partial<LocalRequest>, string]>([
+    ["no token", GET_FLAG, { headers: { "x-aws-parameters-secrets-token": undefined } }, "403 BadToken"],
+    ["a foreign host", GET_FLAG, { headers: { host: "example.com" } }, "400 ValidationException"],
+    ["another method", GET_FLAG, { method: "POST" }, "405 MethodNotAllowedException"],
+    ["an unknown parameter", `${GET_FLAG}&secretId=a`, {}, "400 ValidationException"],
+    ["no name", "/systemsmanager/parameters/get", {}, "400 ValidationException"],
+    ["another role", `${GET_FLAG}&roleArn=${ROLE_ARN}2`, {}, "403 AccessDeniedException"],
+  ])("is refused with %s", async (_, target, request, outcome) => {
+    const { getParameter, outcomeOf } = setUp();
+    expect(await outcomeOf(target, request)).toBe(outcome);
+    expect(getParameter).not.toHaveBeenCalled();
+  });
+
+  it("that is not there, or denied, is told with its status", async () => {
+    const { getParameter, outcomeOf } = setUp();
+    getParameter.mockRejectedValueOnce(new Failure("parameter-not-found", "none"));
+    expect(await outcomeOf(GET_FLAG)).toBe("404 ResourceNotFoundException");
+    getParameter.mockRejectedValueOnce(new Failure("get-parameter-denied", "may not"));
+    expect(await outcomeOf(GET_FLAG)).toBe("403 AccessDeniedException");
+  });
+});
+
+describe("the allow-list of parameters", () => {
+  const DENIED = "403 AccessDeniedException";
+  const toTarget = (name: string) => `/systemsmanager/parameters/get?name=${encodeURIComponent(name)}`;
+
+  it.each(["/app/flag", FLAG_ARN])("of %s lets it through by each of its names and versions", async (configured) => {
+    const { getParameter, outcomeOf } = setUp({ source: { parameterNames: [configured] }, allow: "configured" });
+    getParameter.mockResolvedValue(toParameter("/app/flag"));
+    for (const name of ["/app/flag", FLAG_ARN, "/app/flag:3", `${FLAG_ARN}:prod`]) {
+      expect(await outcomeOf(toTarget(name))).toBe("200");
+    }
+  });
+
+  it.each(["/app/flag", FLAG_ARN])("of %s lets nothing else through, and AWS is not asked", async (configured) => {
+    const { getParameter, outcomeOf } = setUp({ source: { parameterNames: [configured] }, allow: "configured" });
+    for (const name of [
+      "/app",
+      "/app/flag2",
+      "/app/fla",
+      "/APP/FLAG",
+      "/app/flag/x",
+      "flag",
+      FLAG_ARN.replace("111111111111", "333333333333"),
+      FLAG_ARN.replace("eu-west-1", "us-east-1"),
+      `${FLAG_ARN}-AbCdEf`,
+    ]) {
+      expect(await outcomeOf(toTarget(name))).toBe(DENIED);
+    }
+    expect(getParameter).not.toHaveBeenCalled();
+  });
+
+  it("believes what AWS answers: of an ARN of one part, which name it is", async () => {
+    const arn = "arn:aws:ssm:eu-west-1:111111111111:parameter/flag";
+    const { ask, getParameter, outcomeOf } = setUp({ source: { parameterNames: ["flag"] }, allow: "configured" });
+    getParameter.mockResolvedValue(toParameter("flag", arn));
+    expect(await outcomeOf(toTarget(arn))).toBe("200");
+    getParameter.mockResolvedValue(toParameter("/flag", arn));
+    expect(await outcomeOf(toTarget(arn))).toBe(DENIED);
+    const { headers, body } = await ask(toTarget(arn));
+    expect(JSON.stringify({ headers, body })).not.toContain("p4rameter");
+  });
+
+  it("is not that of secrets: neither lets the other's through, called the same or not", async () => {
+    const ofParameters = setUp({ source: { parameterNames: ["app"] }, allow: "configured" });
+    expect(await ofParameters.outcomeOf("/secretsmanager/get?secretId=app")).toBe(DENIED);
+    expect(await ofParameters.outcomeOf("/secrets/app")).toBe(DENIED);
+    const ofSecrets = setUp({ source: { secretIds: ["app"] }, allow: "configured" });
+    expect(await ofSecrets.outcomeOf(toTarget("app"))).toBe(DENIED);
+  });
+
+  it("says what to set", async () => {
+    const { ask } = setUp({ source: { secretIds: ["app"] }, allow: "configured" });
+    expect((await ask(GET_FLAG)).body).toMatch(/the parameter is not .*CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES/);
+  });
+
+  it("may be any parameter of the target role", async () => {
+    const { getParameter, outcomeOf } = setUp({ source: { parameterNames: ["/app/flag"] }, allow: "any" });
+    getParameter.mockResolvedValue(toParameter("/other", "arn:aws:ssm:eu-west-1:111111111111:parameter/other"));
+    expect(await outcomeOf(toTarget("/other"))).toBe("200");
   });
 });
 

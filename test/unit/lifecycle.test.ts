@@ -164,6 +164,22 @@ describe("the life of an execution environment", () => {
     });
   });
 
+  it("fetches every configured parameter too, decrypted, and beside the secrets", async () => {
+    const source = { prefetchIds: ["app/a"], parameterNames: ["/app/flag", "/app/key"] };
+    const { life, journal } = setUp({ source }, { fetch: lasting(100) });
+    const exitCode = live(life);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await exitCode).toBe(0);
+    expect(journal.slice(4, 8)).toEqual([
+      "assume role within 2500 ms",
+      "fetch app/a within 2500 ms",
+      "fetch /app/flag decrypted within 2500 ms",
+      "fetch /app/key decrypted within 2500 ms",
+    ]);
+    const last = journal.indexOf("fetch /app/key decrypted within 2500 ms: done");
+    expect(journal.indexOf("untilShutdown")).toBeGreaterThan(last);
+  });
+
   it("goes on until SHUTDOWN, and closes nothing before", async () => {
     const { life, journal } = setUp({}, { untilShutdown: never });
     void live(life);

@@ -289,6 +289,121 @@ describe("a session", () => {
   });
 });
 
+describe("the session policy", () => {
+  const CONFIGURED = {
+    allow: "configured",
+    source: { secretIds: ["app/database"], parameterNames: ["/app/flag"] },
+  } as const;
+  const TOO_LARGE = toRefusal("PackedPolicyTooLargeException", 400);
+
+  const policies = () => inputs().map(({ Policy }) => Policy);
+  const warningsOf = (lines: readonly Readonly<Record<string, unknown>>[]) =>
+    lines.filter(({ event }) => event === "session-policy-left-out");
+
+  it("is sent with every AssumeRole, and names what is configured", async () => {
+    issueSessions();
+    const { get, lines } = setUp(CONFIGURED);
+    await get();
+    vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
+    await get();
+    expect(policies()).toHaveLength(2);
+    for (const policy of policies()) {
+      expect(JSON.parse(policy ?? "").Statement).toMatchObject([
+        { Resource: ["arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-??????"] },
+        { Resource: ["arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag"] },
+        { Action: "kms:Decrypt" },
+      ]);
+    }
+    expect(warningsOf(lines)).toEqual([]);
+  });
+
+  it("names the replica of FAILOVER_REGION too", async () => {
+    issueSessions();
+    await setUp({ ...CONFIGURED, failoverRegion: "eu-central-1" }).get();
+    expect(policies()[0]).toContain("arn:aws:secretsmanager:eu-central-1:111111111111:secret:app/database-??????");
+  });
+
+  it.each<[string, ConfigOverrides]>([
+    ["nobody wants it", { ...CONFIGURED, sessionPolicy: "none" }],
+    ["anything may be asked for", { ...CONFIGURED, allow: "any" }],
+  ])("is not sent where %s, of which there is nothing to say", async (_, overrides) => {
+    issueSessions();
+    const { get, lines } = setUp(overrides);
+    await get();
+    expect(Object.keys(inputs()[0] ?? {})).not.toContain("Policy");
+    expect(warningsOf(lines)).toEqual([]);
+  });
+
+  it("is not sent where it would be too long, and one warning says so, however many sessions there are", async () => {
+    issueSessions();
+    const secretIds = Array.from({ length: 60 }, (_, nth) => `app/database-${nth}`);
+    const { get, lines } = setUp({ ...CONFIGURED, source: { secretIds } });
+    await get();
+    vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
+    await get();
+    expect(policies()).toEqual([undefined, undefined]);
+    expect(warningsOf(lines)).toEqual([
+      {
+        level: "warn",
+        event: "session-policy-left-out",
+        roleArn: "arn:aws:iam::111111111111:role/SecretReader",
+        reason: "it would be longer than STS allows",
+      },
+    ]);
+  });
+
+  it("is left out at once, and from then on, where STS cannot pack it; one warning says so", async () => {
+    sts
+      .on(AssumeRoleCommand)
+      .rejectsOnce(TOO_LARGE)
+      .resolvesOnce(toAnswer(1))
+      .resolves(toAnswer(2, 2 * HOUR_MS));
+    const { get, lines } = setUp(CONFIGURED);
+    const all = await Promise.all([get(), get(), get()]);
+    expect(new Set(all.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(["ASIA-1"]));
+    expect(policies()).toEqual([expect.any(String), undefined]);
+    vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
+    expect((await get()).accessKeyId).toBe("ASIA-2");
+    expect(policies()).toEqual([expect.any(String), undefined, undefined]);
+    expect(warningsOf(lines)).toEqual([
+      {
+        level: "warn",
+        event: "session-policy-left-out",
+        roleArn: "arn:aws:iam::111111111111:role/SecretReader",
+        reason: "STS cannot pack it",
+      },
+    ]);
+  });
+
+  it("is not what is too large where there is none: session tags are packed too, and it is not tried again", async () => {
+    sts.on(AssumeRoleCommand).rejects(TOO_LARGE);
+    const { get, lines } = setUp();
+    expect(await refusalOf(get())).toMatchObject({ code: "assume-role-rejected" });
+    expect(countCalls()).toBe(1);
+    expect(warningsOf(lines)).toEqual([]);
+  });
+
+  it("is tried without once, and what STS says then is told", async () => {
+    sts.on(AssumeRoleCommand).rejects(TOO_LARGE);
+    const { get } = setUp(CONFIGURED);
+    expect(await refusalOf(get())).toMatchObject({ code: "assume-role-rejected" });
+    expect(countCalls()).toBe(2);
+  });
+
+  it.each(["AccessDenied", "MalformedPolicyDocumentException", "ValidationError"])(
+    "is kept where STS refuses for another reason: %s",
+    async (name) => {
+      sts.on(AssumeRoleCommand).rejectsOnce(toRefusal(name, 403)).resolves(toAnswer(2));
+      const { get, lines } = setUp(CONFIGURED);
+      expect(await refusalOf(get())).toBeInstanceOf(Failure);
+      expect(countCalls()).toBe(1);
+      await get();
+      expect(policies()).toEqual([expect.any(String), expect.any(String)]);
+      expect(warningsOf(lines)).toEqual([]);
+    },
+  );
+});
+
 describe("a session that is refused", () => {
   it("is refused to all who wait for it, and asked for anew by the next", async () => {
     sts.on(AssumeRoleCommand).rejectsOnce(toRefusal("AccessDenied", 403)).resolves(toAnswer(2));

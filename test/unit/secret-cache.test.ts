@@ -1,9 +1,13 @@
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCounters } from "../../extension/counters.ts";
 import { toPolicy } from "../../extension/error-reply.ts";
 import { Failure, type FailureCode } from "../../extension/errors.ts";
+import { parameterKind } from "../../extension/parameter-id.ts";
+import type { ParameterQuery, ParameterValue } from "../../extension/parameter-store.ts";
 import { type Cached, createSecretCache } from "../../extension/secret-cache.ts";
 import { secretKind } from "../../extension/secret-id.ts";
+import { toKey } from "../../extension/secret-store.ts";
 import type { SecretQuery, SecretValue } from "../../extension/secrets-manager.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
@@ -1273,5 +1277,122 @@ describe("the counters", () => {
     await failing(denied());
     await refusalOf(get());
     expect(counters).toEqual({ ...createCounters(), hits: 3, misses: 4, stale: 2 });
+  });
+});
+
+describe("a cache of another kind", () => {
+  const ARN_PREFIX = "arn:aws:ssm:eu-west-1:111111111111:parameter";
+  const FLAG: ParameterQuery = { parameterId: "/app/flag", withDecryption: false };
+  const BY_ARN: ParameterQuery = { ...FLAG, parameterId: `${ARN_PREFIX}/app/flag` };
+
+  /** A cache of parameters that are answered at once, each with what it was asked for. */
+  function setUpParameters({ fails = false } = {}) {
+    const asked: ParameterQuery[] = [];
+    const cache = createSecretCache({
+      kind: parameterKind,
+      source: SOURCE,
+      config: {
+        sources: [undefined],
+        ttlMs: TTL_MS,
+        maxStaleMs: MAX_STALE_MS,
+        cacheSize: 1_000,
+        timeoutMs: TIMEOUT_MS,
+      },
+      policyOf: toPolicy,
+      counters: createCounters(),
+      now: Date.now,
+      random: () => 0,
+      fetch: async (query) => {
+        asked.push(query);
+        if (fails) throw new Failure("parameter-not-found", "none");
+        const { parameterId, selector, withDecryption } = query;
+        const name = parameterId.replace(ARN_PREFIX, "");
+        return {
+          arn: `${ARN_PREFIX}/${name.replace(/^\//, "")}`,
+          name,
+          versionId: selector ?? "9",
+          type: "SecureString",
+          dataType: "text",
+          lastModifiedDate: undefined,
+          selector,
+          sourceResult: undefined,
+          value: withDecryption ? "plain" : "ciphertext",
+        } satisfies ParameterValue;
+      },
+    });
+    const get = async (query: ParameterQuery) =>
+      (await cache.get(query, { deadlineEpochMs: Date.now() + TIMEOUT_MS })).value;
+    return { asked, get };
+  }
+
+  it("has one entry for a name and its ARN, one after the other", async () => {
+    for (const [first, second] of [
+      [FLAG, BY_ARN],
+      [BY_ARN, FLAG],
+    ] as const) {
+      const { asked, get } = setUpParameters();
+      await get(first);
+      await get(second);
+      expect(asked).toEqual([first]);
+    }
+  });
+
+  it("has one flight for a name and its ARN that are asked for at once", async () => {
+    const { asked, get } = setUpParameters();
+    await Promise.all([get(FLAG), get(BY_ARN), get(FLAG)]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it("has its own entry, and its own flight, for each selector and for each form", async () => {
+    const { asked, get } = setUpParameters();
+    const queries: ParameterQuery[] = [undefined, "1", "2", "true", "false"].flatMap((selector) =>
+      [true, false].map((withDecryption) => ({
+        parameterId: "/app/flag",
+        ...(selector === undefined ? {} : { selector }),
+        withDecryption,
+      })),
+    );
+    for (let round = 0; round < 2; round += 1) {
+      const values = await Promise.all(queries.map(get));
+      expect(values.map(({ versionId, value }) => `${versionId} ${value}`)).toEqual(
+        queries.map(({ selector = "9", withDecryption }) => `${selector} ${withDecryption ? "plain" : "ciphertext"}`),
+      );
+    }
+    expect(asked).toHaveLength(queries.length);
+  });
+
+  it("takes two names that one ARN may be for two parameters", async () => {
+    const { asked, get } = setUpParameters();
+    expect((await get({ ...FLAG, parameterId: "/flag" })).name).toBe("/flag");
+    expect((await get({ ...FLAG, parameterId: "flag" })).name).toBe("flag");
+    expect(asked).toHaveLength(2);
+  });
+
+  it("remembers that there is none, as of a secret", async () => {
+    const { asked, get } = setUpParameters({ fails: true });
+    for (let nth = 0; nth < 2; nth += 1) {
+      expect(await refusalOf(get(FLAG))).toMatchObject({ code: "parameter-not-found" });
+    }
+    expect(asked).toHaveLength(1);
+  });
+
+  it("has keys that no secret has, whatever both are called: they could share one memory", () => {
+    const name = fc.stringMatching(/^[A-Za-z0-9/_.-]{1,12}$/);
+    const version = fc.stringMatching(/^[A-Za-z0-9._-]{1,8}$/);
+    const { home } = SOURCE;
+    fc.assert(
+      fc.property(name, name, version, version, fc.boolean(), (secretId, parameterId, versionId, selector, isPlain) => {
+        const ofSecret = [{ secretId }, { secretId, versionId }].map((query) =>
+          toKey(`${secretKind.toPlace(secretId, home).place}:${secretId}`, secretKind.toVariant(query)),
+        );
+        const ofParameter = [{ parameterId }, { parameterId, selector }].map((query) =>
+          toKey(
+            `${parameterKind.toPlace(parameterId, home).place}:${parameterId}`,
+            parameterKind.toVariant({ ...query, withDecryption: isPlain }),
+          ),
+        );
+        expect(new Set([...ofSecret, ...ofParameter]).size).toBe(4);
+      }),
+    );
   });
 });

@@ -8,6 +8,7 @@ const parse = (key: keyof typeof settings, text: string): unknown => settings[ke
 
 const ROLE = "arn:aws:iam::111111111111:role/";
 const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
+const PARAMETER_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
 
 describe("a setting", () => {
   it.each<[keyof typeof settings, string, unknown]>([
@@ -21,6 +22,14 @@ describe("a setting", () => {
     ["secretIds", "a,b,a", ["a", "b"]],
     ["secretIds", "rds!cluster-0a1b", ["rds!cluster-0a1b"]],
     ["secretIds", "s".repeat(2_048), ["s".repeat(2_048)]],
+    ["parameterNames", "/app/flag", ["/app/flag"]],
+    ["parameterNames", `flag,/a/b\n${PARAMETER_ARN} , flag`, ["flag", "/a/b", PARAMETER_ARN]],
+    ["sessionPolicy", "AUTO", "auto"],
+    ["sessionPolicy", "none", "none"],
+    ["parameterTtlMs", "0", 0],
+    ["parameterTtlMs", "86400", 86_400_000],
+    ["parameterTimeoutMs", "100", 100],
+    ["parameterTimeoutMs", "60000", 60_000],
     ["externalId", "ab", "ab"],
     ["externalId", "e".repeat(1_224), "e".repeat(1_224)],
     ["externalId", "aZ0_+=,.@:/-", "aZ0_+=,.@:/-"],
@@ -94,6 +103,10 @@ describe("a setting", () => {
       "secretIds",
       ["", ",", " , \n,", "app/*", "app-??????", "a;b", "a:b", "a,é", "a%2Fb", `${ARN}*`, `a,${"s".repeat(2_049)}`],
     ],
+    ["parameterNames", ["", ",", "/app/*", "/a:3", "/a,/b:prod", ARN, `${PARAMETER_ARN}:3`, "/é", "p".repeat(2_049)]],
+    ["sessionPolicy", ["off", "true", "strict"]],
+    ["parameterTtlMs", ["86401", "-1", "5m"]],
+    ["parameterTimeoutMs", ["0", "99", "60001"]],
     ["externalId", ["e", "e".repeat(1_225), "a b", "a\n", "é!", "a#b"]],
     ["roleSessionName", ["s", "s".repeat(65), "a b", "a/b", "a:b", "ab\n", "éé"]],
     ["durationSeconds", ["899", "3601", "43200", "0"]],
@@ -116,8 +129,10 @@ describe("a setting", () => {
   it.each([
     "durationSeconds",
     "ttlMs",
+    "parameterTtlMs",
     "maxStaleMs",
     "timeoutMs",
+    "parameterTimeoutMs",
     "prefetchTimeoutMs",
     "cacheSize",
     "httpPort",
