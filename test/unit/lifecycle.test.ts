@@ -299,7 +299,7 @@ describe("INIT_ERROR=fail", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(await exitCode).toBe(1);
     expect(journal).toContain(
-      "initError Extension.PrefetchFailed: the configured secrets were not fetched within 700 ms",
+      "initError Extension.PrefetchFailed: what is configured was not fetched within 700 ms",
     );
     expect(journal).not.toContain("untilShutdown");
   });

@@ -21,7 +21,7 @@ describe("a remedy", () => {
     ["AssumeRole", "credentials-expired", ["function's own credentials", "execution environment"]],
     ["AssumeRole", "credentials-invalid", ["function's own credentials", "execution environment"]],
     ["AssumeRole", "signature-invalid", ["clock", "secret access key"]],
-    ["AssumeRole", "throttled", ["CROSS_ACCOUNT_SECRETS_TTL_SECONDS", "quota"]],
+    ["AssumeRole", "throttled", ["TTL", "quota"]],
     [
       "GetSecretValue",
       "get-secret-value-denied",

@@ -397,6 +397,7 @@ describe("the session policy", () => {
       const { get, lines } = setUp(CONFIGURED);
       expect(await refusalOf(get())).toBeInstanceOf(Failure);
       expect(countCalls()).toBe(1);
+      vi.setSystemTime(START_EPOCH_MS + 1_000);
       await get();
       expect(policies()).toEqual([expect.any(String), expect.any(String)]);
       expect(warningsOf(lines)).toEqual([]);
