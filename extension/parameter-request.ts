@@ -21,7 +21,7 @@ export function parseParameterRequest({ parameters }: Target): ParameterRequest 
   const [, name = given, suffix] = isParameterId(given) ? [] : (/^(.+):([^:]*)$/.exec(given) ?? []);
   if (!isParameterId(name)) throw invalid(`a parameter's id must be ${parameterIdRule}`);
   const [, selector = suffix] = [...parameters].find(([key]) => key === "version" || key === "label") ?? [];
-  if (selector !== undefined && !SELECTOR.test(selector)) {
+  if ([suffix, selector].some((text) => text !== undefined && !SELECTOR.test(text))) {
     throw invalid("a version or label must be 1 to 100 letters, digits and ._-");
   }
   return {

@@ -14,6 +14,7 @@ import {
   OTHER_ROLE_ARN,
   PAIR,
   PAIR_ARN,
+  PARAMETER_NAME,
   REGION,
   SECRET_NAME,
   TARGET_ROLE_ARN,
@@ -54,7 +55,7 @@ export async function startFuzzLayer(opt: string, mode: Mode): Promise<FuzzLayer
   const ofC = { account: "333333333333", region: OTHER_REGION };
   const trusts = [FUNCTION_ROLE_ARN];
   aws.changeRole(FUNCTION_ROLE_ARN, { assumableRoles: [TARGET_ROLE_ARN, OTHER_ROLE_ARN] });
-  aws.changeRole(TARGET_ROLE_ARN, { trusts, readableSecrets: [...NAMES, PAIR, DELETED] });
+  aws.changeRole(TARGET_ROLE_ARN, { trusts, readableSecrets: [...NAMES, PAIR, DELETED], readableParameters: "any" });
   aws.createRole({ arn: OTHER_ROLE_ARN, trusts, readableSecrets: "any" });
   const { versionId } = aws.putSecretValue(accounts.secretArn, secret(SECRET_NAME));
   aws.createSecret({ ...ofA, name: "text-secret", secretString: `no JSON: ${canaries[2]}` });
@@ -63,11 +64,13 @@ export async function startFuzzLayer(opt: string, mode: Mode): Promise<FuzzLayer
   for (const name of OTHER_NAMES) aws.createSecret({ ...ofC, name, ...secret(name) });
   aws.markForDeletion(aws.createSecret({ ...ofA, name: DELETED, ...secret(DELETED) }).arn);
 
+  const { arn: parameterArn } = aws.createParameter({ ...ofA, name: PARAMETER_NAME, value: `${canaries[2]}` });
+
   const port = await findFreePort();
   const { CROSS_ACCOUNT_SECRETS_ROLE_ARN: _, CROSS_ACCOUNT_SECRETS_SECRET_IDS: __, ...common } = environment;
   const secretIds = NAMES.map((name) => (name === "pair-abcdef" ? PAIR_ARN : name));
   const sources = [
-    { roleArn: TARGET_ROLE_ARN, secretIds },
+    { roleArn: TARGET_ROLE_ARN, secretIds, parameterNames: [PARAMETER_NAME] },
     { roleArn: OTHER_ROLE_ARN, region: OTHER_REGION, secretIds: OTHER_NAMES },
   ];
   const variables = {
@@ -100,7 +103,7 @@ export async function startFuzzLayer(opt: string, mode: Mode): Promise<FuzzLayer
   const keys = () => aws.listCredentials().flatMap((session) => [session.secretAccessKey, session.sessionToken]);
 
   return {
-    world: { mode, port, token: TOKEN, secretArn: accounts.secretArn, versionId },
+    world: { mode, port, token: TOKEN, secretArn: accounts.secretArn, parameterArn, versionId },
     get canaries() {
       return [...canaries, ...keys()];
     },

@@ -2,7 +2,7 @@
  * What may be asked for. A new route or id is a new line here, a new parameter one in words.ts, and nothing else.
  */
 import type { Word } from "./words.ts";
-import { DELETED, DENIED, OTHER_REGION, PAIR, REGION, SECRET_NAME, type World } from "./world.ts";
+import { DELETED, DENIED, OTHER_REGION, PAIR, PARAMETER_NAME, REGION, SECRET_NAME, type World } from "./world.ts";
 
 export interface Route {
   readonly method: "GET" | "POST";
@@ -32,14 +32,26 @@ const refused = (...paths: readonly string[]): readonly Route[] =>
   }));
 
 export const routes: readonly Route[] = [
-  {
-    ...given,
-    method: "GET",
-    path: ["/secretsmanager/get"],
-    idParameter: "secretId",
-    ids: (world) => secretIds(world),
-    parameters: COMMON,
-  },
+  ...["/secretsmanager/get", "/secretsmanager/get/"].map(
+    (path): Route => ({
+      ...given,
+      method: "GET",
+      path: [path],
+      idParameter: "secretId",
+      ids: (world) => secretIds(world),
+      parameters: COMMON,
+    }),
+  ),
+  ...["/systemsmanager/parameters/get", "/systemsmanager/parameters/get/"].map(
+    (path): Route => ({
+      ...given,
+      method: "GET",
+      path: [path],
+      idParameter: "name",
+      ids: parameterIds,
+      parameters: ["version", "label", "withDecryption", "refreshNow", "roleArn"],
+    }),
+  ),
   { ...given, method: "GET", path: ["/v1/"], ids: (world) => secretIds(world), parameters: COMMON },
   { ...given, method: "GET", path: ["/secrets/"], ids: (world) => secretIds(world), parameters: [...COMMON, "key"] },
   {
@@ -63,7 +75,9 @@ export const strangePaths = refused(
     "/v1",
     "/secrets",
     "/secretsmanager",
-    "/secretsmanager/get/",
+    "/secretsmanager/get//",
+    "/systemsmanager/parameters",
+    "/systemsmanager/parameters/get//",
     "/SECRETSMANAGER/get",
     "/secretsmanager//get",
   ],
@@ -89,6 +103,18 @@ export const strangePaths = refused(
     "/v1/constructor/x y".replace(" ", "%20"),
   ],
 );
+
+function parameterIds({ mode, parameterArn }: World): readonly Word[] {
+  const all = (effect: Omit<Word, "text">, ...texts: readonly string[]) => texts.map((text) => ({ text, ...effect }));
+  return [
+    ...[1, 2, 3].flatMap(() => all({}, PARAMETER_NAME, parameterArn)),
+    ...all({}, `${PARAMETER_NAME}:1`),
+    ...all({ maybe: [400, 403, 404] }, `${PARAMETER_NAME}:none`, `${parameterArn}:1`),
+    ...all({ refused: mode === "any" ? [400, 403, 404] : [403] }, "/absent", "absent", "../x", `${PARAMETER_NAME}/x`),
+    ...all({ refused: [400] }, "", " ", `${PARAMETER_NAME} `, "é", "a\0b", "a\r\nX: y", "a*", ":", ":1", "a:b:c", "%"),
+    ...all({ refused: [400] }, "p".repeat(2_049), `${PARAMETER_NAME}:`, `${PARAMETER_NAME}:${"v".repeat(101)}`),
+  ];
+}
 
 /** `isAsked`: whether the route asks AWS, which then refuses what it has not. */
 function secretIds({ mode, secretArn }: World, isAsked = true): readonly Word[] {

@@ -87,6 +87,7 @@ export const mayClose = ({ method, version, headers, length }: StrictRequest): b
   version === "1.0" ||
   headers.has("upgrade") ||
   /close/i.test(headers.get("connection")?.join() ?? "") ||
+  headers.has("transfer-encoding") ||
   Number(headers.get("content-length")?.[0] ?? 0) > 1_024;
 
 /** Whether it shows what has to be shown for an answer that is not a refusal: one right token, one allowed Host, no proxy. */

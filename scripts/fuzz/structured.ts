@@ -31,9 +31,11 @@ const BODIES: readonly Ending[] = [
   { text: `Content-Length: 31\r\n\r\nGET /stats HTTP/1.1\r\nA: bcdef\r\n\r\n`.slice(0, -2) },
   { text: `Content-Length: 1025\r\n\r\n${"b".repeat(1_025)}`, refused: [413], isLast: true },
   { text: "Content-Length: 999999999\r\n\r\n", refused: [413], isLast: true },
-  { text: "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
-  { text: 'Transfer-Encoding: Chunked\r\n\r\n3;a="b"\r\nabc\r\n00002\r\nde\r\n0\r\nTrailer: x\r\n\r\n' },
-  { text: `Transfer-Encoding: chunked\r\n\r\n${"400\r\n".concat("c".repeat(1_024), "\r\n").repeat(4)}0\r\n\r\n` },
+  ...[
+    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    'Transfer-Encoding: Chunked\r\n\r\n3;a="b"\r\nabc\r\n00002\r\nde\r\n0\r\nTrailer: x\r\n\r\n',
+    `Transfer-Encoding: chunked\r\n\r\n${"400\r\n".concat("c".repeat(1_024), "\r\n").repeat(4)}0\r\n\r\n`,
+  ].map((text) => ({ text, refused: [413], isLast: true })),
   { text: "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nok" },
   { text: "Expect: something\r\n\r\n" },
   // Node drops what came together with it.

@@ -57,9 +57,10 @@ export function parameters({ versionId }: World): readonly Parameter[] {
       ),
       ...bad("", "/~", "/a~2"),
     ]),
-    ...["secretID", "SecretId", "", " ", "__proto__", "name", "é", "withDecryption"].flatMap((name) =>
-      named(name, bad("x", "")),
-    ),
+    ...named("version", [...good("1", "2", "0"), ...bad("", "é", "a b", "v".repeat(101))]),
+    ...named("label", [...good("none", "1"), ...bad("", "é", "a:b")]),
+    ...named("withDecryption", [...["true", "0", "FALSE"].map((text) => ({ text })), ...bad("", "yes", "tru\u0435")]),
+    ...["secretID", "SecretId", "", " ", "__proto__", "name", "é"].flatMap((name) => named(name, bad("x", ""))),
   ];
 }
 

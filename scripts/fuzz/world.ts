@@ -13,6 +13,8 @@ export interface World {
   readonly token: string;
   /** Of SECRET_NAME. */
   readonly secretArn: string;
+  /** Of PARAMETER_NAME. */
+  readonly parameterArn: string;
   readonly versionId: string;
 }
 
@@ -24,6 +26,7 @@ export const OTHER_NAMES = ["app/database", "shared"];
 /** Two secrets that the ARN of the second, without its random characters, may call both. */
 export const PAIR = "pair";
 export const PAIR_ARN = `arn:aws:secretsmanager:${REGION}:111111111111:secret:pair-abcdef`;
+export const PARAMETER_NAME = "/app/database/host";
 export const DENIED = "denied-secret";
 export const DELETED = "deleted-secret";
 

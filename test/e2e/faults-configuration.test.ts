@@ -79,6 +79,8 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       const asker = await startAsker({ environment: off });
       await new Promise<void>((resolve) => squatter.listen(asker.port, "127.0.0.1", resolve));
       const { status, body, ms } = await asker.sandbox.invoke({ paths: [] });
+      // It is tried again for a second, which nobody waits for.
+      await asker.sandbox.waitForLog(/"not-listening"/);
       const levels = asker.events("not-listening").map(({ level }) => level);
       see(`${status} in ${ms.toFixed(0)} ms; not-listening: ${levels}`);
       expect([status, body]).toEqual([200, "[]"]);

@@ -8,7 +8,14 @@ import { readStrictly } from "../../scripts/fuzz/strict.ts";
 import { createStructured } from "../../scripts/fuzz/structured.ts";
 import { fromKept, TOKEN, toKept, type World } from "../../scripts/fuzz/world.ts";
 
-const world: World = { mode: "configured", port: 2_773, token: TOKEN, secretArn: "arn:x", versionId: "version-1" };
+const world: World = {
+  mode: "configured",
+  port: 2_773,
+  token: TOKEN,
+  secretArn: "arn:x",
+  parameterArn: "arn:p",
+  versionId: "version-1",
+};
 const HEAD = "GET /secrets/a HTTP/1.1\r\nHost: 127.0.0.1:2773\r\n";
 const RIGHT = `${HEAD}X-Vault-Token: ${TOKEN}\r\n\r\n`;
 const secret = { status: 200, head: "", body: "the secret" };

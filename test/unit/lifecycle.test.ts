@@ -298,9 +298,7 @@ describe("INIT_ERROR=fail", () => {
     expect(journal.some((entry) => entry.startsWith("initError"))).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(await exitCode).toBe(1);
-    expect(journal).toContain(
-      "initError Extension.PrefetchFailed: what is configured was not fetched within 700 ms",
-    );
+    expect(journal).toContain("initError Extension.PrefetchFailed: what is configured was not fetched within 700 ms");
     expect(journal).not.toContain("untilShutdown");
   });
 
