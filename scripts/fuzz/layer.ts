@@ -85,6 +85,8 @@ export async function startFuzzLayer(opt: string, mode: Mode): Promise<FuzzLayer
       ...variables[mode],
       CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
       CROSS_ACCOUNT_SECRETS_TOKEN: TOKEN,
+      // AWS would stop for us what our own allow-list has to stop.
+      CROSS_ACCOUNT_SECRETS_SESSION_POLICY: "none",
       CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: String(TIMEOUT_MS),
       CROSS_ACCOUNT_SECRETS_LOG_LEVEL: "info",
     },

@@ -29,7 +29,13 @@ describe("the structured requests", () => {
     // The layer's port, which only root may have: ibidem.
     /config\.httpPort === 80/,
   ];
-  const FILES = ["request-target.ts", "secret-request.ts", "parameter-request.ts", "http-handler.ts", "source-choice.ts"];
+  const FILES = [
+    "request-target.ts",
+    "secret-request.ts",
+    "parameter-request.ts",
+    "http-handler.ts",
+    "source-choice.ts",
+  ];
 
   it("take every branch from a request to its answer", async () => {
     const folder = mkdtempSync(join(tmpdir(), "covered-layer-"));
