@@ -8,16 +8,16 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { argv, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { findMachineObstacle } from "../test/e2e/support/availability.ts";
-import type { FaultRow } from "../test/support/faults.ts";
+import type { Row } from "../test/support/rows.ts";
 import { layerNames } from "./build/layers.ts";
 import { build } from "./build.ts";
 import { setUpCounterparts } from "./e2e-setup.ts";
 import { setUpPolicyEngine } from "./policy-engine-setup.ts";
-import { drawFaults } from "./test/faults-table.ts";
+import { drawTables } from "./test/tables.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const REPORT = ".cache/tests.json";
-const ALL = ["unit", "integration", "layer", "faults", "e2e"];
+const ALL = ["unit", "integration", "layer", "conformance", "faults", "e2e"];
 /** Minutes of waiting: once per release. */
 const KNOWN = [...ALL, "release"];
 
@@ -66,7 +66,7 @@ interface Report {
     readonly assertionResults: readonly {
       readonly status: string;
       readonly fullName: string;
-      readonly meta: { readonly fault?: FaultRow };
+      readonly meta: { readonly row?: Row };
     }[];
   }[];
 }
@@ -79,9 +79,9 @@ leftOut.push(...results.filter(({ status }) => /pending|skipped/.test(status)).m
 const unloaded = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
 const missing = process.env.CI === "true" ? leftOut.length : 0;
 const failed = Math.max(report.numFailedTests + unloaded.length + missing, isGood ? 0 : 1);
-const faults = results.flatMap(({ status, meta }) => (meta.fault === undefined ? [] : [{ ...meta.fault, status }]));
+const rows = results.flatMap(({ status, meta }) => (meta.row === undefined ? [] : [{ ...meta.row, status }]));
 console.log();
-for (const line of drawFaults(faults)) console.log(line);
+for (const line of drawTables(rows)) console.log(line);
 for (const line of leftOut) console.log(`left out: ${line}`);
 console.log(`${report.numPassedTests} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

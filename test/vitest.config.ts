@@ -7,6 +7,7 @@ export default defineConfig({
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 5_000 } },
       { test: { name: "integration", include: ["test/integration/**/*.test.ts"], testTimeout: 15_000 } },
       { test: { name: "layer", include: ["test/layer/**/*.test.ts"], testTimeout: 30_000 } },
+      { test: { name: "conformance", include: ["test/conformance/**/*.test.ts"], testTimeout: 30_000 } },
       // Most of a fault is waiting, so that several files share a processor.
       {
         test: {

@@ -16,7 +16,7 @@ export interface LocalAnswer {
   readonly ms: number;
 }
 
-/** The built layer between a fake Lambda and a fake AWS. Ends with the test, which fails if a secret got out anywhere. */
+/** The built layer between a fake Lambda and a fake AWS. Ends with the test, if not said otherwise, which fails if a secret got out anywhere. */
 export interface Bench extends TwoAccounts {
   readonly lambda: FakeLambda;
   readonly port: number;
@@ -36,14 +36,23 @@ export interface BenchOptions extends Omit<FakeLambdaOptions, "opt" | "environme
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** AWS's clock, in milliseconds since 1970. Default: the machine's. */
   readonly now?: () => number;
+  /** When it ends. Default: with the test. */
+  readonly onEnd?: (end: () => Promise<void>) => void;
   /** Prepares AWS, before Lambda is there. */
   readonly prepare?: (accounts: TwoAccounts) => void;
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
-  const { layer = "nodejs", opt = toOpt(layer), prepare, now = Date.now, ...lambdaOptions } = options;
+  const {
+    layer = "nodejs",
+    opt = toOpt(layer),
+    prepare,
+    now = Date.now,
+    onEnd = onTestFinished,
+    ...lambdaOptions
+  } = options;
   const accounts = await startTwoAccounts({ now });
-  onTestFinished(() => accounts.close());
+  onEnd(() => accounts.close());
   prepare?.(accounts);
   const port = await findFreePort();
   const variables = { ...accounts.environment, CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port), ...options.environment };
@@ -52,7 +61,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   );
   const lambda = await startFakeLambda({ ...lambdaOptions, opt, environment });
   const refusals: string[] = [];
-  onTestFinished(async () => {
+  onEnd(async () => {
     const outputs = readFolder(lambda.tempFolder);
     lambda.logs.forEach(({ source, line }, index) => void outputs.set(`log line ${index} of the ${source}`, line));
     lambda.journal.forEach((entry, index) => void outputs.set(`call ${index} of ${entry.from}`, JSON.stringify(entry)));

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { drawFaults, type TestedFault } from "../../scripts/test/faults-table.ts";
+import { drawTables, type TestedRow } from "../../scripts/test/tables.ts";
 
-const toFault = (overrides: Partial<TestedFault> = {}): TestedFault => ({
+const toFault = (overrides: Partial<TestedRow> = {}): TestedRow => ({
+  table: "fault",
   group: "freeze",
   name: "a freeze",
   on: "layer",
@@ -13,11 +14,11 @@ const toFault = (overrides: Partial<TestedFault> = {}): TestedFault => ({
 
 describe("the table of faults", () => {
   it("is empty without faults", () => {
-    expect(drawFaults([])).toEqual([]);
+    expect(drawTables([])).toEqual([]);
   });
 
   it("has a line for each fault, below its group's name", () => {
-    const lines = drawFaults([
+    const lines = drawTables([
       toFault(),
       toFault({ group: "crash", name: "a crash", status: "failed" }),
       toFault({ name: "another" }),
@@ -31,14 +32,27 @@ describe("the table of faults", () => {
     ]);
   });
 
+  it("has a line for each row of conformance too, in a table of its own below, which has no place for where", () => {
+    const lines = drawTables([toFault({ table: "conformance", name: "a request" }), toFault()]);
+    expect(lines.map((line) => line.split(/ {2,}/)).filter(([first]) => !first?.startsWith("-"))).toEqual([
+      ["fault", "on", "expected", "seen"],
+      ["FREEZE"],
+      ["a freeze", "layer", "200", "200 after 3 ms", "passed"],
+      [""],
+      ["conformance", "expected", "seen"],
+      ["FREEZE"],
+      ["a request", "200", "200 after 3 ms", "passed"],
+    ]);
+  });
+
   it("says that a fault which was left out was not seen", () => {
     const { seen: _, ...unseen } = toFault({ status: "pending" });
-    expect(drawFaults([unseen]).at(-1)).toMatch(/nothing yet {2,}-$/);
+    expect(drawTables([unseen]).at(-1)).toMatch(/nothing yet {2,}-$/);
   });
 
   it("wraps what is long, and cuts a word that is longer than its column, without losing a character", () => {
     const seen = `${"word ".repeat(30)}${"x".repeat(100)}`;
-    const lines = drawFaults([toFault({ seen })]);
+    const lines = drawTables([toFault({ seen })]);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(150);
     expect(lines.join("").match(/word/g)).toHaveLength(30);
     expect(lines.slice(2).join("").match(/x/g)).toHaveLength(100);
