@@ -1,0 +1,82 @@
+import { expect } from "vitest";
+import { ask, conform, type Expected, shareBench } from "../support/conformance.ts";
+import { answers } from "../support/conformance-secrets.ts";
+import { SECRET_NAME } from "../support/two-accounts.ts";
+
+const bench = shareBench({
+  environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "0", CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "20000" },
+});
+
+const group = "ping";
+const TOKEN = "X-Aws-Parameters-Secrets-Token";
+const healthy: Expected = { status: 200, text: "healthy", headers: { "content-type": "text/plain; charset=utf-8" } };
+
+function row(name: string, how: { method?: string; headers?: Record<string, string | undefined> }, expected: Expected) {
+  answers(bench, () => new Map(), { group, name, asked: [{ target: "/ping", ...how }], expected });
+}
+
+row("with the token", {}, healthy);
+row("without a token", { headers: { [TOKEN]: undefined } }, healthy);
+row("with a wrong token", { headers: { [TOKEN]: "wrong" } }, healthy);
+for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]) {
+  row(method, { method }, { status: 405, type: "MethodNotAllowedException", headers: { allow: "GET" } });
+}
+row("HEAD", { method: "HEAD" }, { status: 405, text: "", headers: { allow: "GET" } });
+row("X-Forwarded-For", { headers: { "X-Forwarded-For": "192.0.2.1" } }, { status: 400, type: "ValidationException" });
+
+/** So many requests for the secret that all wait for AWS, which is slow. */
+function crowd(size: number, delayMs: number) {
+  bench().aws.heal();
+  bench().aws.fault("GetSecretValue", { kind: "slow", delayMs });
+  return Array.from({ length: size }, () => ask(bench(), { target: `/v1/${SECRET_NAME}` }));
+}
+
+/** Each that came, and how often. */
+const count = (statuses: readonly number[]): string =>
+  [...new Set(statuses)]
+    .map((status) => `${statuses.filter((other) => other === status).length} × ${status}`)
+    .join(", ");
+
+conform(
+  {
+    group,
+    name: "20 times while 500 requests wait for AWS",
+    expected: "20 × 200 healthy, before any of the 500, which are 500 × 200",
+  },
+  async (see) => {
+    let isAnyAnswered = false;
+    const waiting = crowd(500, 2_500).map((request) =>
+      request.finally(() => {
+        isAnyAnswered = true;
+      }),
+    );
+    await expect.poll(() => bench().aws.count("GetSecretValue"), { timeout: 5_000 }).toBeGreaterThan(1);
+    const pings = [];
+    for (let nth = 0; nth < 20; nth += 1) pings.push(await ask(bench(), { target: "/ping" }));
+    const isBefore = !isAnyAnswered;
+    const statuses = (await Promise.all(waiting)).map(({ status }) => status);
+    const healthies = pings.filter(({ status, body }) => status === 200 && body === "healthy").length;
+    see(
+      `${healthies} × 200 healthy, ${isBefore ? "before" : "after"} the first of the 500, which are ${count(statuses)}`,
+    );
+    expect([healthies, isBefore, count(statuses)]).toEqual([20, true, "500 × 200"]);
+  },
+);
+
+conform(
+  {
+    group: "both secret routes",
+    name: "connection limit: 900 requests wait for AWS, one more comes",
+    expected: "the one more 429 TooManyRequestsException, the others 900 × 200",
+  },
+  async (see) => {
+    const before = bench().aws.count("GetSecretValue");
+    const waiting = crowd(900, 3_000);
+    await expect.poll(() => bench().aws.count("GetSecretValue"), { timeout: 5_000 }).toBeGreaterThan(before);
+    const more = await ask(bench(), { target: `/v1/${SECRET_NAME}` });
+    const statuses = (await Promise.all(waiting)).map(({ status }) => status);
+    see(`the one more ${more.status} ${JSON.parse(more.body).__type}, the others ${count(statuses)}`);
+    expect([more.status, JSON.parse(more.body).__type]).toEqual([429, "TooManyRequestsException"]);
+    expect(count(statuses)).toBe("900 × 200");
+  },
+);

@@ -1,0 +1,79 @@
+/** `roleArn` on both secret routes, where three roles are configured: one of Account A, one with a path, one of another partition. */
+import { expect } from "vitest";
+import { type Expected, shareBench } from "../support/conformance.ts";
+import { answers } from "../support/conformance-secrets.ts";
+import { FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+
+const WITH_PATH = "arn:aws:iam::333333333333:role/readers/team-1/Reader";
+const OTHER_PARTITION = "arn:aws-us-gov:iam::444444444444:role/Reader";
+
+const bench = shareBench({
+  environment: {
+    CROSS_ACCOUNT_SECRETS_ALLOW: "any",
+    CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
+    CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
+    SECRET_NAME: undefined,
+    CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({
+      sources: [TARGET_ROLE_ARN, WITH_PATH, OTHER_PARTITION].map((roleArn) => ({ roleArn })),
+    }),
+  },
+  prepare({ aws, canaries: [secretString = ""] }) {
+    const roles = [TARGET_ROLE_ARN, WITH_PATH, OTHER_PARTITION];
+    aws.changeRole(FUNCTION_ROLE_ARN, { assumableRoles: roles });
+    for (const arn of roles) {
+      const reader = { trusts: [FUNCTION_ROLE_ARN], readableSecrets: "any" } as const;
+      if (arn === TARGET_ROLE_ARN) aws.changeRole(arn, reader);
+      else aws.createRole({ arn, ...reader });
+      const [, partition = "", , , account = ""] = arn.split(":");
+      aws.createSecret({ account, partition, region: REGION, name: "shared", secretString });
+    }
+  },
+});
+
+function row(name: string, roleArn: string | undefined, expected: Expected): void {
+  const query = roleArn === undefined ? [] : [`roleArn=${roleArn}`];
+  const asked = [
+    { target: `/secretsmanager/get?${["secretId=shared", ...query].join("&")}` },
+    { target: `/v1/shared?${query.join("&")}` },
+  ];
+  answers(bench, () => new Map(), { group: "both secret routes", name, asked, expected });
+}
+
+/** Whose secret it is, by its ARN without the six characters. */
+const of = (place: string): Expected => ({
+  status: 200,
+  body: { ARN: expect.stringMatching(`^arn:${place}:secret:shared-.{6}$`) },
+});
+const malformed: Expected = { status: 400, type: "ValidationException", tells: "roleArn must be arn:<partition>:iam" };
+const foreign: Expected = { status: 403, type: "AccessDeniedException", tells: "not a configured target role" };
+
+row("roleArn configured", TARGET_ROLE_ARN, of("aws:secretsmanager:eu-west-1:111111111111"));
+row(
+  "roleArn configured, percent-encoded",
+  encodeURIComponent(TARGET_ROLE_ARN),
+  of("aws:secretsmanager:eu-west-1:111111111111"),
+);
+row("roleArn with a path", WITH_PATH, of("aws:secretsmanager:eu-west-1:333333333333"));
+row("roleArn of another partition", OTHER_PARTITION, of("aws-us-gov:secretsmanager:eu-west-1:444444444444"));
+row("roleArn left out where more than one may be meant", undefined, {
+  status: 400,
+  type: "ValidationException",
+  tells: "say which one with roleArn",
+});
+row("roleArn not configured", "arn:aws:iam::111111111111:role/Other", foreign);
+row("roleArn not configured, but for its path", "arn:aws:iam::333333333333:role/Reader", foreign);
+row("roleArn not configured, but for its partition", TARGET_ROLE_ARN.replace("arn:aws:", "arn:aws-cn:"), foreign);
+row("roleArn not configured, but for its case", TARGET_ROLE_ARN.replace("SecretReader", "secretreader"), foreign);
+row("roleArn empty", "", malformed);
+row("roleArn of a user", "arn:aws:iam::111111111111:user/Reader", malformed);
+row("roleArn with 11 digits", "arn:aws:iam::11111111111:role/Reader", malformed);
+row("roleArn with a digit of another script", "arn:aws:iam::11111111111%D9%A1:role/Reader", malformed);
+row("roleArn with a space after it", `${TARGET_ROLE_ARN}%20`, malformed);
+row("roleArn with a line break after it", `${TARGET_ROLE_ARN}%0A`, malformed);
+row("roleArn with JSON in it", `${TARGET_ROLE_ARN}%22,%22__type%22:%22Evil`, malformed);
+row("roleArn with JSON in its path", "arn:aws:iam::111111111111:role/%22%7D,%7B%22a%22:%22/Reader", foreign);
+row("roleArn twice", `${TARGET_ROLE_ARN}&roleArn=${TARGET_ROLE_ARN}`, {
+  status: 400,
+  type: "ValidationException",
+  tells: 'parameter "roleArn" is given more than once',
+});
