@@ -94,7 +94,7 @@ export interface Expected {
   readonly tells?: string;
   /** The whole body, where it is text. */
   readonly text?: string;
-  /** Some of the body's properties. */
+  /** Some of the body's properties; `{ pattern }` of what is not the same twice. */
   readonly body?: Readonly<Record<string, unknown>>;
   /** Some of its headers, in lower case; a pattern where a part of it is time. */
   readonly headers?: Readonly<Record<string, string | RegExp>>;
@@ -111,7 +111,32 @@ export function toExpectedText({ status, type, tells, text, body = {}, headers =
   ].join(", ");
 }
 
-const toPair = ([name, value]: [string, unknown]): string => `${name} ${JSON.stringify(value)}`;
+const toPair = ([name, value]: [string, unknown]): string => `${name} ${JSON.stringify(value, toShown)}`;
+
+/** As much of a value as a table has room for. */
+const toShown = (_: string, value: unknown): unknown => {
+  if (isPattern(value)) return value.pattern.source.replace(/^\^|\$$|\\/g, "");
+  return typeof value === "string" ? value.replace(/^(.{60}).{20,}$/s, "$1…") : value;
+};
+
+const isPattern = (value: unknown): value is { readonly pattern: RegExp } =>
+  typeof value === "object" && value !== null && "pattern" in value && value.pattern instanceof RegExp;
+
+/** What the body is compared with. */
+function toMatcher(value: unknown): unknown {
+  if (isPattern(value)) return expect.stringMatching(value.pattern);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, toMatcher(member)]));
+}
+
+/** Of what came, the members that are a matter of what was expected. */
+function pick(value: unknown, expected: unknown): unknown {
+  const isObject = (other: unknown): other is Readonly<Record<string, unknown>> =>
+    typeof other === "object" && other !== null && !Array.isArray(other);
+  if (!isObject(value) || !isObject(expected) || isPattern(expected) || Object.keys(expected).length === 0)
+    return value;
+  return Object.fromEntries(Object.keys(expected).map((name) => [name, pick(value[name], expected[name])]));
+}
 
 /** What came, as far as it is a matter of what was expected; all of a failure. */
 export function toSeenText(answer: Answer, expected: Expected): string {
@@ -127,7 +152,7 @@ export function toSeenText(answer: Answer, expected: Expected): string {
   return [
     `${answer.status}`,
     ...(expected.text === undefined ? [] : [answer.body || "no body"]),
-    ...Object.keys(expected.body ?? {}).map((name) => toPair([name, body[name]])),
+    ...Object.entries(expected.body ?? {}).map(([name, value]) => toPair([name, pick(body[name], value)])),
     ...toSeenHeaders(answer, expected),
   ].join(", ");
 }
@@ -147,7 +172,7 @@ export function judge(answer: Answer, expected: Expected): void {
     expect(answer.headers[name]).toEqual(value instanceof RegExp ? expect.stringMatching(value) : value);
   }
   if (expected.text !== undefined) expect(answer.body).toBe(expected.text);
-  if (expected.body !== undefined) expect(JSON.parse(answer.body)).toMatchObject(expected.body);
+  if (expected.body !== undefined) expect(JSON.parse(answer.body)).toMatchObject(Object(toMatcher(expected.body)));
   const failure = toFailure(answer);
   expect(failure?.__type).toBe(expected.type);
   if (failure === undefined) return;

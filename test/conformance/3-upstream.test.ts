@@ -1,0 +1,189 @@
+/** What becomes of AWS's trouble with a secret: both secret routes are asked, and say the same. */
+import { expect } from "vitest";
+import type { Fault } from "../fakes/aws.ts";
+import { startBench } from "../support/bench.ts";
+import {
+  type Answer,
+  ask,
+  conform,
+  type Expected,
+  judge,
+  judgeLeaks,
+  shareBench,
+  toExpectedText,
+  toSeenText,
+} from "../support/conformance.ts";
+import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+
+const TIMEOUT_MS = 800;
+const environment = {
+  CROSS_ACCOUNT_SECRETS_ALLOW: "any",
+  CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
+  SECRET_NAME: undefined,
+  CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: String(TIMEOUT_MS),
+};
+
+interface Trouble {
+  readonly name: string;
+  /** Of GetSecretValue, for this row's secret alone. */
+  readonly fault?: Fault;
+  readonly times?: number;
+  /** Is done to its secret before. */
+  readonly prepare?: (accounts: TwoAccounts, secretArn: string) => void;
+  readonly isMissing?: true;
+  readonly expected: Expected;
+  /** How often GetSecretValue is called for it, where that is no matter of chance. */
+  readonly calls?: number;
+}
+
+const refused = (status: number, type: string, tells: string): Expected => ({ status, type, tells });
+const error = (code: string, message?: string): Fault => ({
+  kind: "error",
+  status: code.startsWith("Internal") ? 500 : 400,
+  code,
+  ...(message === undefined ? {} : { message }),
+});
+const good: Expected = { status: 200, body: { VersionStages: ["AWSCURRENT"] } };
+const denied = refused(403, "AccessDeniedException", "was refused (AccessDeniedException)");
+const kmsDenied = refused(403, "AccessDeniedException", "KMS key may not be used");
+
+const troubles: readonly Trouble[] = [
+  { name: "not found", isMissing: true, expected: refused(404, "ResourceNotFoundException", "no such secret") },
+  { name: "denied", fault: { kind: "deny" }, expected: denied },
+  {
+    name: "KMS denied",
+    prepare: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { ...reader, usableKeys: [] }),
+    expected: kmsDenied,
+  },
+  { name: "KMS denied, as DecryptionFailure", fault: error("DecryptionFailure"), expected: kmsDenied },
+  {
+    name: "pending deletion",
+    prepare: ({ aws }, arn) => aws.markForDeletion(arn),
+    expected: refused(400, "InvalidRequestException", "marked for deletion"),
+  },
+  { name: "throttled", fault: { kind: "throttle" }, expected: refused(429, "ThrottlingException", "was throttled") },
+  { name: "throttled, then good", fault: { kind: "throttle" }, times: 1, expected: good, calls: 2 },
+  { name: "500 then good", fault: error("InternalServiceError"), times: 1, expected: good, calls: 2 },
+  {
+    name: "500 for good",
+    fault: error("InternalServiceError"),
+    expected: refused(502, "InternalServiceError", "failed at AWS"),
+  },
+  { name: "time-out", fault: { kind: "hang" }, expected: refused(504, "TimeoutError", "no answer in time") },
+  {
+    name: "time-out, byte by byte",
+    fault: { kind: "drip", everyMs: 100 },
+    expected: refused(504, "TimeoutError", "in time"),
+  },
+  { name: "reset", fault: { kind: "reset" }, expected: refused(503, "ConnectionError", "could not reach AWS") },
+  { name: "reset once, then good", fault: { kind: "reset" }, times: 1, expected: good, calls: 2 },
+  {
+    name: "reset in mid-body",
+    fault: { kind: "reset-mid-body" },
+    expected: refused(503, "ConnectionError", "reach AWS"),
+  },
+  { name: "malformed", fault: { kind: "malformed" }, expected: refused(502, "ConnectionError", "not AWS's") },
+  {
+    name: "invalid parameter",
+    fault: error("InvalidParameterException"),
+    expected: refused(400, "InvalidParameterException", "was refused"),
+  },
+  {
+    name: "expired session, then a new one",
+    fault: error("ExpiredTokenException"),
+    times: 1,
+    expected: good,
+    calls: 2,
+  },
+  {
+    name: "expired session, the new one too",
+    fault: error("ExpiredTokenException"),
+    expected: refused(502, "ExpiredTokenException", "was refused"),
+  },
+  {
+    name: "session unknown to AWS, the new one too",
+    fault: error("UnrecognizedClientException"),
+    expected: refused(502, "UnrecognizedClientException", "was refused"),
+  },
+  {
+    name: "signature not accepted",
+    fault: error("InvalidSignatureException"),
+    expected: refused(502, "InvalidSignatureException", "was refused"),
+  },
+  {
+    name: "AWS's own text with quotes and the token in it",
+    fault: error("InternalServiceError", 'not "well" \\ formed'),
+    expected: refused(502, "InternalServiceError", "failed at AWS (InternalServiceError)"),
+  },
+];
+
+const reader = { trusts: [FUNCTION_ROLE_ARN], readableSecrets: "any" } as const;
+const toName = (nth: number) => `row/${nth}`;
+const arns: string[] = [];
+const bench = shareBench({
+  environment,
+  prepare({ aws, canaries: [secretString = ""] }) {
+    aws.changeRole(TARGET_ROLE_ARN, reader);
+    for (const [nth, { isMissing, name }] of troubles.entries()) {
+      const kmsKey = name === "KMS denied" ? { kmsKey: "arn:aws:kms:eu-west-1:111111111111:key/not-ours" } : {};
+      const secret = { account: "111111111111", region: REGION, name: toName(nth), secretString, ...kmsKey };
+      arns.push(isMissing ? "" : aws.createSecret(secret).arn);
+    }
+  },
+});
+
+const group = "upstream";
+
+for (const [nth, { name, fault, times, prepare, expected, calls }] of troubles.entries()) {
+  const often = calls === undefined ? "" : `, ${calls} × GetSecretValue`;
+  conform({ group, name, expected: `${toExpectedText(expected)}${often}` }, async (see) => {
+    const { aws } = bench();
+    prepare?.(bench(), arns[nth] ?? "");
+    const before = aws.count("GetSecretValue");
+    const secretId = toName(nth);
+    if (fault !== undefined)
+      aws.fault("GetSecretValue", fault, { secretId, ...(times === undefined ? {} : { times }) });
+    const targets = [`/secretsmanager/get?secretId=${secretId}`, `/v1/${secretId}`];
+    const startedMs = performance.now();
+    const seen = await Promise.all(targets.map((target) => ask(bench(), { target })));
+    const tookMs = performance.now() - startedMs;
+    const called = aws.count("GetSecretValue") - before;
+    const texts = new Set(seen.map((answer) => toSeenText(answer, expected)));
+    see(`${[...texts].join(" | ")}${calls === undefined ? "" : `, ${called} × GetSecretValue`}`);
+    expectAll(seen, expected);
+    if (calls !== undefined) expect(called).toBe(calls);
+    expect(tookMs).toBeLessThan(TIMEOUT_MS + 1_500);
+  });
+}
+
+function expectAll(seen: readonly Answer[], expected: Expected): void {
+  for (const answer of seen) {
+    judge(answer, expected);
+    judgeLeaks(answer, bench());
+  }
+}
+
+const HOUR_MS = 3_600_000;
+for (const [name, skewMs] of [
+  ["clock skew: ours is an hour late", HOUR_MS],
+  ["clock skew: ours is an hour early", -HOUR_MS],
+] as const) {
+  const expected: Expected = { status: 200, body: { Name: SECRET_NAME } };
+  conform({ group, name, expected: toExpectedText(expected) }, async (see) => {
+    const own = await startBench({ now: () => Date.now() + skewMs });
+    await own.lambda.init();
+    const answer = await ask(own, { target: `/v1/${SECRET_NAME}` });
+    see(toSeenText(answer, expected));
+    judge(answer, expected);
+  });
+}
+
+const roleDenied = refused(403, "AccessDeniedException", "AssumeRole of");
+conform({ group, name: "the role may not be assumed", expected: toExpectedText(roleDenied) }, async (see) => {
+  const own = await startBench({ prepare: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { trusts: [] }) });
+  await own.lambda.init();
+  const answer = await ask(own, { target: `/v1/${SECRET_NAME}` });
+  see(toSeenText(answer, roleDenied));
+  judge(answer, roleDenied);
+  judgeLeaks(answer, own);
+});
