@@ -199,7 +199,7 @@ row("dot segments: /x/../secretsmanager/get", { target: `/x/..${EXTENSION(DB)}` 
 row("dot segments, encoded: /x/%2e%2e/secretsmanager/get", { target: `/x/%2e%2e${EXTENSION(DB)}` }, unknownPath);
 row("the path encoded: /secretsmanager%2Fget", { target: `/secretsmanager%2Fget?secretId=${DB}` }, unknownPath);
 row("two slashes: //secretsmanager/get", { target: `/${EXTENSION(DB)}` }, unknownPath);
-row("trailing slash: /secretsmanager/get/", { target: `/secretsmanager/get/?secretId=${DB}` }, unknownPath);
+row("trailing slash: /secretsmanager/get/", { target: `/secretsmanager/get/?secretId=${DB}` }, current);
 both("a fragment", `${DB}#x`, {}, invalid());
 row(
   "absolute-form target",
