@@ -16,7 +16,8 @@ import {
 } from "../support/conformance.ts";
 import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
 
-const TIMEOUT_MS = 800;
+// Above the pause before a second try of a throttled call.
+const TIMEOUT_MS = 1_500;
 const environment = {
   CROSS_ACCOUNT_SECRETS_ALLOW: "any",
   CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
