@@ -3,17 +3,16 @@ import type { DeadlineEpochMs } from "./deadline.ts";
 import { type FailureCode, toFailure } from "./errors.ts";
 import type { RoleCredentials } from "./role-credentials.ts";
 
-/** What may be the session's fault and not the permissions': believed only of a new session. */
-const DOUBTFUL: readonly FailureCode[] = [
+/** What AWS refused stays refused, though no new session is to be had. A session that was revoked meets an explicit deny. */
+const DENIED: readonly FailureCode[] = [
   "get-secret-value-denied",
   "get-parameter-denied",
   "kms-denied",
-  "credentials-expired",
-  "credentials-invalid",
+  "explicit-deny",
 ];
 
-/** And where it is not: what AWS refused stays refused, though no new session is to be had. */
-const DENIED: readonly FailureCode[] = ["get-secret-value-denied", "get-parameter-denied", "kms-denied"];
+/** What may be the session's fault and not the permissions': believed only of a new session. */
+const DOUBTFUL: readonly FailureCode[] = [...DENIED, "credentials-expired", "credentials-invalid"];
 
 /** Asks as the target role; once more, in a new session, where the refusal may be the old one's fault. */
 export async function asRole<T>(

@@ -18,6 +18,7 @@ const retries: Partial<Record<FailureCode, { readonly tries: number; readonly pa
   // Lambda may hold its endpoint back while it restores a snapshot.
   "credentials-unavailable": { tries: 3, pauseMs: 100 },
   "signature-invalid": { tries: 3, pauseMs: 0 },
+  "clock-skewed": { tries: 3, pauseMs: 0 },
 };
 
 /** Calls that failed are forgotten, the oldest first: more than are ever under way. */
@@ -38,10 +39,10 @@ export function createAwsCaller(parts: {
 }): AwsCaller {
   const { logger, now, random } = parts;
   /**
-   * Calls of which all tries failed: until one succeeds, each gets one try. In an outage a fleet that asks three times is
-   * three outages; who tells the next pause is the cache.
+   * Calls that failed, and of what, until one succeeds. Of what may pass each gets one try: in an outage a fleet that asks
+   * three times is three outages; who tells the next pause is the cache. What to do about it is logged once.
    */
-  const failing = new Set<string>();
+  const failing = new Map<string, FailureCode>();
 
   return async (call, deadlineEpochMs, send) => {
     const { operation, region, roleArn, id = "" } = call;
@@ -56,13 +57,16 @@ export function createAwsCaller(parts: {
         const { code, message, details } = failure;
         const retry = retries[code];
         const pauseMs = random() * (retry?.pauseMs ?? 0) * 2 ** (tries - 1);
-        const isHopeless = failing.has(key) && code !== "signature-invalid";
+        const last = failing.get(key);
+        const isHopeless = last !== undefined && retries[last] !== undefined && retry?.pauseMs !== 0;
         // Whoever would still be pausing at the deadline knows more now than "too late".
         const isFinal = retry === undefined || isHopeless || tries >= retry.tries || now() + pauseMs >= deadlineEpochMs;
-        logger[isFinal ? "warn" : "debug"]("aws-call-failed", { operation, code, tries, message, ...details });
+        const { remedy, statements, ...rest } = details;
+        const advice = isFinal && last !== code ? { remedy, statements } : {};
+        logger[isFinal ? "warn" : "debug"]("aws-call-failed", { operation, code, tries, message, ...rest, ...advice });
         if (isFinal) {
-          if (retry !== undefined) failing.add(key);
-          for (const oldest of failing) {
+          failing.set(key, code);
+          for (const oldest of failing.keys()) {
             if (failing.size <= MAX_FAILING) break;
             failing.delete(oldest);
           }

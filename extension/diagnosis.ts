@@ -1,14 +1,17 @@
 /**
  * From AWS's refusal to a cause, a message and a remedy. Pure.
  *
- * Only AWS's error code, HTTP status, request id and the network's error code are read. AWS's own text is read by
- * nobody but this file, and is not repeated: it is not ours to vouch for what stands in it.
+ * Only AWS's error code, HTTP status, request id and the network's error code are read, and of AWS's own text what denial.ts
+ * finds in it. The text is not repeated: it is not ours to vouch for what stands in it.
  */
+import type { Denial } from "./denial.ts";
 import { Failure, type FailureCode } from "./errors.ts";
+import type { AssumeRoleWishes } from "./policy-statements.ts";
+import { parseRefusal, type Refusal } from "./refusal.ts";
 import { toRemedy } from "./remedies.ts";
 
 /** What was asked of AWS, in public terms. */
-export interface AwsCall {
+export interface AwsCall extends AssumeRoleWishes {
   readonly operation: "AssumeRole" | "GetSecretValue" | "GetParameter";
   readonly roleArn: string;
   readonly region: string;
@@ -69,83 +72,67 @@ const rejectedCodes: Readonly<Record<AwsCall["operation"], FailureCode>> = {
   GetParameter: "parameter-rejected",
 };
 
-/** What Node's sockets, resolver and TLS say: https://nodejs.org/api/errors.html#common-system-errors */
-const NETWORK_CODE = /^(E(?!RR_)[A-Z_]{3,30}|ERR_(SSL|TLS|OSSL|SOCKET)_[A-Z0-9_]{1,60})$/;
-/** And Node's copy of OpenSSL's: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
-const CERTIFICATE_CODE =
-  /^(((CERT|CRL|DEPTH|SELF_SIGNED|UNABLE_TO|HOSTNAME|INVALID)_[A-Z_]{1,60})|ERR_TLS_CERT_[A-Z_]{1,60})$/;
-
-/** How AWS says that it is the key: the last as Parameter Store hands on KMS's own refusal. */
-const KMS_TEXT = /\bAccess to KMS\b|\bperform: kms:|\(Service: (AWSKMS|Kms)\b/;
-
 export function diagnose(thrown: unknown, call: AwsCall): Failure {
   if (thrown instanceof Failure) return thrown;
-  const error = toPublicParts(thrown);
+  const error = parseRefusal(thrown);
   const code = toFailureCode(error, call);
   return new Failure(code, toMessage(code, error, call), {
-    remedy: toRemedy(code, call, error.networkCode !== undefined && CERTIFICATE_CODE.test(error.networkCode)),
+    ...toRemedy(code, call, error),
     requestId: error.requestId,
     awsCode: error.awsCode,
   });
 }
 
-interface PublicParts {
-  readonly awsCode: string | undefined;
-  readonly status: number | undefined;
-  readonly requestId: string | undefined;
-  readonly networkCode: string | undefined;
-  readonly isServerFault: boolean;
-  readonly isAboutKms: boolean;
-  readonly isAbort: boolean;
-}
-
-function toPublicParts(thrown: unknown): PublicParts {
-  const error = (thrown ?? {}) as {
-    name?: unknown;
-    message?: unknown;
-    code?: unknown;
-    cause?: { code?: unknown };
-    $fault?: unknown;
-    $metadata?: { httpStatusCode?: number; requestId?: unknown } | null;
-  };
-  const { name, message } = error;
-  const { httpStatusCode: status, requestId } = error.$metadata ?? {};
-  const networkCode = [error.code, error.cause?.code, name].find(
-    (code): code is string => typeof code === "string" && (NETWORK_CODE.test(code) || CERTIFICATE_CODE.test(code)),
-  );
-  // "Unknown" is the SDK's word for an answer without a code, as a proxy gives.
-  const isCode = error.$fault !== undefined && typeof name === "string" && /^[A-Za-z]{1,64}$/.test(name);
-  return {
-    awsCode: isCode && name !== "Unknown" ? name : undefined,
-    status,
-    requestId: typeof requestId === "string" && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined,
-    networkCode,
-    isServerFault: error.$fault === "server" || (status ?? 0) >= 500,
-    isAboutKms: typeof message === "string" && KMS_TEXT.test(message),
-    isAbort: name === "AbortError" || name === "TimeoutError",
-  };
-}
-
-function toFailureCode(error: PublicParts, { operation }: AwsCall): FailureCode {
-  const { awsCode, status } = error;
+function toFailureCode(error: Refusal, { operation }: AwsCall): FailureCode {
+  const { awsCode, status, denial } = error;
   if (error.networkCode !== undefined) return "unreachable";
   if (error.isAbort) return "timeout";
-  if (awsCode !== undefined && commonCodes[awsCode] !== undefined) return commonCodes[awsCode];
+  const common = awsCode === undefined ? undefined : commonCodes[awsCode];
+  if (common !== undefined) return common === "signature-invalid" && denial.isAboutClock ? "clock-skewed" : common;
   if (status === 429) return "throttled";
   if (error.isServerFault) return "aws-error";
   if (awsCode === undefined || status === undefined || status < 400) return "aws-response-invalid";
-  const code = codesOf[operation][awsCode];
-  if ((code === "get-secret-value-denied" || code === "get-parameter-denied") && error.isAboutKms) return "kms-denied";
-  return code ?? rejectedCodes[operation];
+  return toFinerCode(codesOf[operation][awsCode] ?? rejectedCodes[operation], denial);
 }
 
-function toMessage(code: FailureCode, error: PublicParts, call: AwsCall): string {
+/** AWS has few codes, and says the rest in its text. */
+function toFinerCode(code: FailureCode, denial: Denial): FailureCode {
+  switch (code) {
+    case "assume-role-denied":
+      if (denial.isExplicit) return "explicit-deny";
+      if (denial.action === "sts:TagSession") return "tag-session-denied";
+      return denial.action === "sts:SetSourceIdentity" ? "source-identity-denied" : code;
+    case "get-secret-value-denied":
+    case "get-parameter-denied":
+    case "kms-denied":
+      if (denial.isKeyUnusable) return "kms-key-unusable";
+      if (denial.isExplicit) return "explicit-deny";
+      return denial.isAboutKms ? "kms-denied" : code;
+    case "secret-deleted":
+      if (denial.isDefaultKey) return "kms-default-key";
+      return denial.isKeyUnusable ? "kms-key-unusable" : code;
+    case "secret-not-found":
+      return denial.isAboutVersion ? "secret-version-not-found" : code;
+    default:
+      return code;
+  }
+}
+
+function toMessage(code: FailureCode, error: Refusal, call: AwsCall): string {
   const what = toPhrase(call);
   switch (code) {
     case "kms-denied":
       return `${what} was refused because its KMS key may not be used`;
+    case "kms-key-unusable":
+      return `${what} was refused because its KMS key is disabled, or is to be deleted`;
+    case "kms-default-key":
+      return `${what} was refused: its KMS key is Secrets Manager's own, which other accounts may not use`;
+    case "explicit-deny":
+      return `${what} was refused (${error.awsCode}) by an explicit deny${toPolicyPhrase(error.denial)}`;
     case "secret-not-found":
-      return `${what} found no such secret, version or stage`;
+      return `${what} found no such secret`;
+    case "secret-version-not-found":
+      return `${what} found the secret, but no such version or stage`;
     case "parameter-not-found":
       return `${what} found no such parameter, version or label`;
     case "secret-deleted":
@@ -160,9 +147,19 @@ function toMessage(code: FailureCode, error: PublicParts, call: AwsCall): string
       return `${what} got no answer in time`;
     case "aws-response-invalid":
       return `${what} got an answer that is not AWS's${error.status === undefined ? "" : ` (status ${error.status})`}`;
+    case "clock-skewed":
+      return `${what} was refused (${error.awsCode}): this machine's clock is not AWS's`;
     default:
-      return `${what} was refused (${error.awsCode})`;
+      return `${what} was refused (${error.awsCode})${toReason(error.denial)}`;
   }
+}
+
+const toPolicyPhrase = ({ policyType }: Denial): string => (policyType === undefined ? "" : ` in the ${policyType}`);
+
+/** In AWS's own terms, where it says why. */
+function toReason({ action, policyType }: Denial): string {
+  const which = action === "sts:TagSession" || action === "sts:SetSourceIdentity" ? `: ${action} is not allowed` : "";
+  return policyType === undefined ? which : `: no ${policyType} allows ${action ?? "it"}`;
 }
 
 function toPhrase({ operation, roleArn, region, id }: AwsCall): string {

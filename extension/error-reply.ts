@@ -31,23 +31,30 @@ export const errorTable = {
   disabled: { kind: "caller", status: 503, type: "Disabled" },
 
   "secret-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
+  "secret-version-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
   "secret-deleted": { kind: "absent", status: 400, type: "InvalidRequestException" },
   "parameter-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
   "parameter-rejected": { kind: "absent", status: 400, type: "InvalidParameterException" },
   "secret-id-rejected": { kind: "absent", status: 400, type: "InvalidParameterException" },
 
   "assume-role-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "tag-session-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "source-identity-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "assume-role-rejected": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "region-disabled": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "get-secret-value-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "get-parameter-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
   "kms-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "kms-key-unusable": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "kms-default-key": { kind: "denied", status: 403, type: "AccessDeniedException" },
+  "explicit-deny": { kind: "denied", status: 403, type: "AccessDeniedException" },
 
   "credentials-missing": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
   "credentials-unavailable": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
   "credentials-expired": { kind: "credentials", status: 502, type: "ExpiredTokenException" },
   "credentials-invalid": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
   "signature-invalid": { kind: "credentials", status: 502, type: "InvalidSignatureException" },
+  "clock-skewed": { kind: "credentials", status: 502, type: "InvalidSignatureException" },
 
   throttled: { kind: "unavailable", status: 429, type: "ThrottlingException" },
   "aws-error": { kind: "unavailable", status: 502, type: "InternalServiceError" },
@@ -82,13 +89,13 @@ export const toStatusCode = ({ code }: Failure): number => errorTable[code].stat
 
 export const toPolicy = ({ code }: Failure): Policy => policies[errorTable[code].kind];
 
-/** The answer that a failure becomes: `{"__type","message"[,"remedy"][,"requestId"]}`. */
+/** The answer that a failure becomes: `{"__type","message","cause"[,"remedy"][,"statements"][,"requestId"]}`. */
 export function toErrorReply({ code, message, details }: Failure): Reply {
   const { status, type } = errorTable[code];
-  const { remedy, requestId, allow, retryAfterMs } = details;
+  const { remedy, statements, requestId, allow, retryAfterMs } = details;
   const headers = {
     ...(allow === undefined ? {} : { Allow: allow }),
     ...(retryAfterMs === undefined ? {} : { "Retry-After": String(Math.ceil(retryAfterMs / 1_000)) }),
   };
-  return toJsonReply(status, { __type: type, message, remedy, requestId }, headers);
+  return toJsonReply(status, { __type: type, message, cause: code, remedy, statements, requestId }, headers);
 }

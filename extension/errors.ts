@@ -25,23 +25,30 @@ export type FailureCode =
   | "disabled"
   // absent: AWS says that it is not there
   | "secret-not-found"
+  | "secret-version-not-found"
   | "secret-deleted"
   | "secret-id-rejected"
   | "parameter-not-found"
   | "parameter-rejected"
   // denied: one of the policies in the two accounts forbids it
   | "assume-role-denied"
+  | "tag-session-denied"
+  | "source-identity-denied"
   | "assume-role-rejected"
   | "region-disabled"
   | "get-secret-value-denied"
   | "get-parameter-denied"
   | "kms-denied"
+  | "kms-key-unusable"
+  | "kms-default-key"
+  | "explicit-deny"
   // credentials: AWS does not accept who we say we are
   | "credentials-missing"
   | "credentials-unavailable"
   | "credentials-expired"
   | "credentials-invalid"
   | "signature-invalid"
+  | "clock-skewed"
   // unavailable: AWS cannot be reached, or not now
   | "throttled"
   | "aws-error"
@@ -63,6 +70,8 @@ export function toPublicText(thrown: unknown): string {
 export interface FailureDetails {
   /** What to change so that it works, where we know. */
   readonly remedy?: string | undefined;
+  /** What has to stand in which policy for it to work. */
+  readonly statements?: readonly object[] | undefined;
   /** AWS's own id of the refused request, to be found in CloudTrail. */
   readonly requestId?: string | undefined;
   /** AWS's own error code, such as `AccessDenied`. */

@@ -3,7 +3,7 @@ export const logLevels = ["debug", "info", "warn", "error", "none"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /** What a line may carry beside its event: public things only. Never a value, a token or a text that we did not word. */
-export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+export type LogFields = Readonly<Record<string, string | number | boolean | readonly (string | object)[] | undefined>>;
 
 export type Log = (event: string, fields?: LogFields) => void;
 export type Logger = Readonly<Record<Exclude<LogLevel, "none">, Log>>;

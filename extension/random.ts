@@ -25,3 +25,9 @@ function toBytes(): Buffer {
     return randomBytes(4);
   }
 }
+
+/** Of a fraction from 0 to 1: what tells one execution environment from another. */
+export const toSuffix = (fraction: number): string =>
+  Math.floor(fraction * 2 ** 32)
+    .toString(16)
+    .padStart(8, "0");

@@ -1,28 +1,52 @@
-/** What to change so that a refused call to AWS works. Pure. */
+/**
+ * What to change so that a refused call to AWS works: in words, and as the statements to paste. What AWS's refusal leaves
+ * open is told as open. Pure.
+ */
 import type { AwsCall } from "./diagnosis.ts";
 import type { FailureCode } from "./errors.ts";
+import { type Remedy, toAssumeRemedy, toExplicitRemedy, toKeyRemedy, toReadRemedy } from "./policy-remedies.ts";
+import type { Refusal } from "./refusal.ts";
 
-/** What the interface endpoints of the services are called: https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html */
-const endpointNames = { AssumeRole: "sts", GetSecretValue: "secretsmanager", GetParameter: "ssm" } as const;
-
-/** Undefined where there is nothing that would help. */
-export function toRemedy(code: FailureCode, call: AwsCall, isAboutCertificate: boolean): string | undefined {
-  const { operation, roleArn, region, id } = call;
+/** Empty where there is nothing that would help. */
+export function toRemedy(
+  code: FailureCode,
+  call: AwsCall,
+  { denial, isAboutCertificate }: Pick<Refusal, "denial" | "isAboutCertificate">,
+): Remedy {
   switch (code) {
     case "assume-role-denied":
-      return `both sides must agree: the trust policy of ${roleArn} must name the function's execution role (and match its external ID or organization condition, if it has one), and the execution role's own policy must allow sts:AssumeRole on ${roleArn}`;
-    case "assume-role-rejected":
-      return "check what is sent with AssumeRole: the role's ARN, the external ID, the session name and the duration";
-    case "region-disabled":
-      return `enable the region ${region} in the account of ${roleArn}, in its STS settings`;
+    case "tag-session-denied":
+    case "source-identity-denied":
+      return toAssumeRemedy(code, call, denial);
     case "get-secret-value-denied":
-      return `allow ${roleArn} secretsmanager:GetSecretValue on the secret's ARN, ending in -?????? for the six characters that AWS appends; AWS says the same when no secret of that name is in that account and region, so check ${id} and ${region} too`;
     case "get-parameter-denied":
-      return `allow ${roleArn} ssm:GetParameter on the parameter's ARN, without a second slash after parameter/; AWS says the same when no parameter of that name is in that account and region, so check ${id} and ${region} too`;
+      return toReadRemedy(call, denial);
     case "kms-denied":
-      return `allow ${roleArn} kms:Decrypt and kms:DescribeKey in the key's policy and in its own, and see that the key is enabled`;
+      return toKeyRemedy(call, denial);
+    case "explicit-deny":
+      return toExplicitRemedy(call, denial);
+    default: {
+      const remedy = toAdvice(code, call, isAboutCertificate);
+      return remedy === undefined ? {} : { remedy };
+    }
+  }
+}
+
+function toAdvice(code: FailureCode, call: AwsCall, isAboutCertificate: boolean): string | undefined {
+  const { operation, roleArn, region, id } = call;
+  switch (code) {
+    case "kms-key-unusable":
+      return `the KMS key of ${id} is disabled, or is to be deleted: aws kms enable-key, or aws kms cancel-key-deletion and then enable-key, in the account of the key; aws kms describe-key shows its state`;
+    case "kms-default-key":
+      return `the key aws/secretsmanager serves its own account alone: give ${id} a customer-managed KMS key, or read it through a role of the account that owns it`;
+    case "assume-role-rejected":
+      return "check what is sent with AssumeRole: the role's ARN, the external ID, the session name, the tags and the duration";
+    case "region-disabled":
+      return `enable the region ${region} for STS in the account of ${roleArn}: under Account settings in the IAM console`;
     case "secret-not-found":
-      return `check the name, the version and the region ${region}; the secret must be in the account of ${roleArn}`;
+      return `check the name and the region ${region}; the secret must be in the account of ${roleArn}, or be called by its whole ARN`;
+    case "secret-version-not-found":
+      return `${id} is there, but not the version or stage: without versionId and versionStage it is AWSCURRENT, which a secret has once a value was put into it with aws secretsmanager put-secret-value`;
     case "parameter-not-found":
       return `check the name, the version or label, and the region ${region}; the parameter must be in the account of ${roleArn}`;
     case "parameter-rejected":
@@ -34,19 +58,29 @@ export function toRemedy(code: FailureCode, call: AwsCall, isAboutCertificate: b
     case "credentials-expired":
     case "credentials-invalid":
       return operation === "AssumeRole"
-        ? "the function's own credentials are no longer good; a new execution environment has new ones"
-        : `the session of ${roleArn} was ended; the next one is asked for when it is renewed`;
+        ? `the function's own credentials are no longer good, or the region ${region} is not enabled in their account; a new execution environment has new ones`
+        : `the session of ${roleArn} was ended, or the region ${region} is not enabled in its account; a new session is asked for when it is renewed`;
+    case "clock-skewed":
+      return "set the clock of this machine: AWS refuses what is signed minutes before or after its own time";
     case "signature-invalid":
-      return "check the clock of this machine, and the secret access key";
+      return "check the secret access key, and that nothing between here and AWS changes the request";
     case "throttled":
       return "fewer environments at once, or a longer TTL, make fewer calls; the quota can be raised";
+    case "aws-response-invalid":
+      return "something else answers in AWS's place: look at AWS_ENDPOINT_URL…, at a proxy and at the resolver";
     case "unreachable":
     case "timeout":
-      if (isAboutCertificate) {
-        return "the certificate is not trusted: name a proxy's own authority in NODE_EXTRA_CA_CERTS, and check the clock";
-      }
-      return `a function in a VPC needs a NAT gateway, or interface endpoints for ${endpointNames[operation]} in ${region}, and a security group that lets it reach them`;
+      return isAboutCertificate ? CERTIFICATE : toRouteRemedy(operation, region);
     default:
       return undefined;
   }
+}
+
+const CERTIFICATE =
+  "the certificate is not trusted: name a proxy's own authority in NODE_EXTRA_CA_CERTS, and check the clock";
+
+/** https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html */
+function toRouteRemedy(operation: AwsCall["operation"], region: string): string {
+  const service = operation === "GetParameter" ? "ssm" : "secretsmanager";
+  return `a function in a VPC needs a NAT gateway, or two interface endpoints with private DNS names, for sts and ${service} in ${region}, and security groups that let it reach them on port 443; HTTPS_PROXY is not heeded`;
 }

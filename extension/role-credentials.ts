@@ -10,6 +10,7 @@ import { toPolicy } from "./error-reply.ts";
 import { type Failure, type FailureCode, toFailure } from "./errors.ts";
 import { type BackOff, createFailureMemory } from "./failure-memory.ts";
 import type { Logger } from "./logger.ts";
+import { toSuffix } from "./random.ts";
 import { toSessionPolicy } from "./session-policy.ts";
 import { createSingleFlight } from "./single-flight.ts";
 import type { Source } from "./sources.ts";
@@ -69,9 +70,14 @@ export function createRoleCredentials(parts: {
 }): RoleCredentials {
   const { config, source, baseCredentials, counters, logger, now } = parts;
   const { roleArn, externalId } = source;
-  const call: AwsCall = { operation: "AssumeRole", roleArn, region: config.aws.region };
+  const wishes = {
+    externalId,
+    hasTags: config.sessionTags !== undefined,
+    hasSourceIdentity: config.sourceIdentity !== undefined,
+  };
+  const call: AwsCall = { operation: "AssumeRole", roleArn, region: config.aws.region, ...wishes };
   // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
-  const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toHex(parts.random())}`;
+  const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toSuffix(parts.random())}`;
   const hasPolicy = config.sessionPolicy === "auto" && config.allow === "configured";
   let policy = hasPolicy ? toSessionPolicy(source, config.failoverRegion) : undefined;
   if (hasPolicy && policy === undefined) warnOfNoPolicy("it would be longer than STS allows");
@@ -192,9 +198,3 @@ export function createRoleCredentials(parts: {
     },
   };
 }
-
-/** Eight characters that tell this execution environment from another. */
-const toHex = (fraction: number) =>
-  Math.floor(fraction * 2 ** 32)
-    .toString(16)
-    .padStart(8, "0");

@@ -24,7 +24,7 @@ export function toRegion(secretId: string): string | undefined {
 }
 
 /** The account in an ARN; undefined for a name. */
-function toAccountId(secretId: string): string | undefined {
+export function toAccountId(secretId: string): string | undefined {
   return SECRET_ARN.exec(secretId)?.[2];
 }
 

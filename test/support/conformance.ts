@@ -176,9 +176,11 @@ export function judge(answer: Answer, expected: Expected): void {
   const failure = toFailure(answer);
   expect(failure?.__type).toBe(expected.type);
   if (failure === undefined) return;
-  const allowed = ["__type", "message", "remedy", "requestId"];
+  const allowed = ["__type", "message", "cause", "remedy", "statements", "requestId"];
   expect(Object.keys(failure)).toEqual(allowed.filter((key) => key in failure));
-  for (const value of Object.values(failure)) expect(value).toEqual(expect.any(String));
+  const { statements = [], ...texts } = failure;
+  for (const value of Object.values(texts)) expect(value).toEqual(expect.any(String));
+  expect(statements).toEqual(expect.any(Array));
   expect(failure.message).toEqual(expect.stringContaining(expected.tells ?? ""));
 }
 

@@ -35,6 +35,7 @@ describe("what is asked as the target role", () => {
     "get-secret-value-denied",
     "get-parameter-denied",
     "kms-denied",
+    "explicit-deny",
     "credentials-expired",
     "credentials-invalid",
   ])("is asked once more in another session, within the same time, after %s", async (code) => {

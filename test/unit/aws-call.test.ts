@@ -53,6 +53,7 @@ describe("a call to AWS", () => {
     ["unreachable", { code: "ECONNRESET" }, 0.5 * 100 + 0.5 * 200],
     ["aws-response-invalid", { name: "SyntaxError", $metadata: { httpStatusCode: 200 } }, 0.5 * 100 + 0.5 * 200],
     ["signature-invalid", { ...denied, name: "SignatureDoesNotMatch" }, 0],
+    ["clock-skewed", { ...denied, name: "SignatureDoesNotMatch", message: "Signature expired: 2026…" }, 0],
   ])("that fails with %s is made three times, with jittered pauses", async (code, error, atMs) => {
     const send = vi.fn(() => Promise.reject(error));
     expect(await settle(createBench().callAws(call, 10_000, send))).toEqual({ code, atMs });
@@ -127,5 +128,20 @@ describe("a call to AWS", () => {
       { level: "warn", event: "aws-call-failed", operation: "AssumeRole", awsCode: "AccessDenied", requestId: "r-1" },
     ]);
     expect(lines.join()).not.toContain("CANARY");
+  });
+
+  it("is logged with what to do about it once, until it succeeds or fails of something else", async () => {
+    const { callAws, lines } = createBench();
+    const fail = (error: object) => settle(callAws(call, Date.now() + 1_000, () => Promise.reject(error)));
+    const withRemedy = () => lines.splice(0).map((line) => "remedy" in JSON.parse(line));
+    await fail(denied);
+    await fail(denied);
+    expect(withRemedy()).toEqual([true, false]);
+    await fail({ ...denied, message: "… with an explicit deny in a service control policy" });
+    await fail(denied);
+    expect(withRemedy()).toEqual([true, true]);
+    await settle(callAws(call, Date.now() + 1_000, async () => "answer"));
+    await fail(denied);
+    expect(withRemedy()).toEqual([true]);
   });
 });

@@ -120,7 +120,7 @@ describe("AWS's refusal of GetSecretValue", () => {
     ["AccessDeniedException", 400, "get-secret-value-denied", "was refused (AccessDeniedException)"],
     ["AccessDenied", 403, "get-secret-value-denied", "was refused (AccessDenied)"],
     ["DecryptionFailure", 400, "kms-denied", "was refused because its KMS key may not be used"],
-    ["ResourceNotFoundException", 400, "secret-not-found", "found no such secret, version or stage"],
+    ["ResourceNotFoundException", 400, "secret-not-found", "found no such secret"],
     [
       "InvalidRequestException",
       400,
@@ -160,7 +160,7 @@ describe("AWS's refusal of GetSecretValue", () => {
       code: "kms-denied",
       message: `${GET_SECRET_VALUE} was refused because its KMS key may not be used`,
     });
-    for (const part of ["kms:Decrypt", "key's policy", ROLE]) expect(failure.details.remedy).toContain(part);
+    for (const part of ["kms:Decrypt", "policy of the KMS key", ROLE]) expect(failure.details.remedy).toContain(part);
     expectNoCanary(failure);
   });
 
@@ -169,6 +169,108 @@ describe("AWS's refusal of GetSecretValue", () => {
     "User: arn:aws:sts::111111111111:assumed-role/r/kms is not authorized to perform: secretsmanager:GetSecretValue on resource: kms:Decrypt",
   ])("is no matter of KMS because a name has it in it: %s", (text) => {
     expect(diagnose(refusal("AccessDeniedException", 400, text), getSecretValue).code).toBe("get-secret-value-denied");
+  });
+});
+
+describe("what AWS says in its text alone", () => {
+  const USER = "User: arn:aws:sts::222222222222:assumed-role/my-lambda-role/fn is not authorized to perform:";
+  it.each<[AwsCall, string, string, FailureCode, string]>([
+    [
+      assumeRole,
+      "AccessDenied",
+      `${USER} sts:TagSession on resource: ${ROLE}`,
+      "tag-session-denied",
+      "was refused (AccessDenied): sts:TagSession is not allowed",
+    ],
+    [
+      assumeRole,
+      "AccessDenied",
+      `${USER} sts:SetSourceIdentity on resource: ${ROLE}`,
+      "source-identity-denied",
+      "was refused (AccessDenied): sts:SetSourceIdentity is not allowed",
+    ],
+    [
+      assumeRole,
+      "AccessDenied",
+      `${USER} sts:AssumeRole on resource: ${ROLE} because no identity-based policy allows the sts:AssumeRole action`,
+      "assume-role-denied",
+      "was refused (AccessDenied): no identity-based policy allows sts:AssumeRole",
+    ],
+    [
+      assumeRole,
+      "AccessDenied",
+      `${USER} sts:AssumeRole on resource: ${ROLE} with an explicit deny in a service control policy`,
+      "explicit-deny",
+      "was refused (AccessDenied) by an explicit deny in the service control policy",
+    ],
+    [
+      assumeRole,
+      "AccessDenied",
+      `${USER} sts:AssumeRole on resource: ${ROLE} with an explicit deny`,
+      "explicit-deny",
+      "was refused (AccessDenied) by an explicit deny",
+    ],
+    [
+      assumeRole,
+      "SignatureDoesNotMatch",
+      "Signature expired: 20261125T000000Z is now earlier than 20261125T001000Z",
+      "clock-skewed",
+      "was refused (SignatureDoesNotMatch): this machine's clock is not AWS's",
+    ],
+    [
+      getSecretValue,
+      "InvalidSignatureException",
+      "Signature not yet current: 20261125T001000Z is still later than …",
+      "clock-skewed",
+      "was refused (InvalidSignatureException): this machine's clock is not AWS's",
+    ],
+    [
+      getSecretValue,
+      "AccessDeniedException",
+      "… with an explicit deny in an identity-based policy",
+      "explicit-deny",
+      "was refused (AccessDeniedException) by an explicit deny in the identity-based policy",
+    ],
+    [
+      getSecretValue,
+      "AccessDeniedException",
+      "… because no session policy allows the secretsmanager:GetSecretValue action",
+      "get-secret-value-denied",
+      "was refused (AccessDeniedException): no session policy allows it",
+    ],
+    [
+      getSecretValue,
+      "AccessDeniedException",
+      "arn:aws:kms:eu-west-1:111111111111:key/k is pending deletion.",
+      "kms-key-unusable",
+      "was refused because its KMS key is disabled, or is to be deleted",
+    ],
+    [
+      getSecretValue,
+      "InvalidRequestException",
+      "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
+      "kms-default-key",
+      "was refused: its KMS key is Secrets Manager's own, which other accounts may not use",
+    ],
+    [
+      getSecretValue,
+      "ResourceNotFoundException",
+      "Secrets Manager can't find the specified secret value for staging label: AWSPENDING",
+      "secret-version-not-found",
+      "found the secret, but no such version or stage",
+    ],
+    [
+      getParameter,
+      "InvalidKeyId",
+      "arn:aws:kms:eu-west-1:111111111111:key/k is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; …)",
+      "kms-key-unusable",
+      "was refused because its KMS key is disabled, or is to be deleted",
+    ],
+  ])("of %j with %s, %s: %s", (call, awsCode, text, code, told) => {
+    const failure = diagnose(refusal(awsCode, 400, text), call);
+    expect(failure.code).toBe(code);
+    expect(failure.message.endsWith(told)).toBe(true);
+    expectNoCanary(failure);
   });
 });
 
@@ -283,7 +385,7 @@ describe("a network that fails", () => {
   it.each(calls)("is told of by Node's code alone, with the way out of a VPC: %s", (call, what, service) => {
     const failure = diagnose(networkError("ECONNREFUSED"), call);
     expect(failure).toMatchObject({ code: "unreachable", message: `${what} could not reach AWS (ECONNREFUSED)` });
-    expect(failure.details.remedy).toContain(`interface endpoints for ${service} in eu-west-1`);
+    expect(failure.details.remedy).toMatch(new RegExp(`two interface endpoints .*${service}.* in eu-west-1`));
     expectNoCanary(failure);
   });
 
@@ -409,7 +511,7 @@ describe("a failure of ours", () => {
   it.each(calls)("at the deadline says what was waited for, and the way out of a VPC: %s", (call, what, service) => {
     const failure = toTimeout(call);
     expect(failure).toMatchObject({ code: "timeout", message: `${what} got no answer in time` });
-    expect(failure.details.remedy).toContain(`interface endpoints for ${service} in eu-west-1`);
+    expect(failure.details.remedy).toMatch(new RegExp(`two interface endpoints .*${service}.* in eu-west-1`));
   });
 
   it.each(["AbortError", "TimeoutError"])(

@@ -27,21 +27,28 @@ const expected: Record<FailureCode, readonly [FailureKind, number, string]> = {
   "key-not-found": ["caller", 404, "ResourceNotFoundException"],
   disabled: ["caller", 503, "Disabled"],
   "secret-not-found": ["absent", 404, "ResourceNotFoundException"],
+  "secret-version-not-found": ["absent", 404, "ResourceNotFoundException"],
   "secret-deleted": ["absent", 400, "InvalidRequestException"],
   "parameter-not-found": ["absent", 404, "ResourceNotFoundException"],
   "parameter-rejected": ["absent", 400, "InvalidParameterException"],
   "secret-id-rejected": ["absent", 400, "InvalidParameterException"],
   "assume-role-denied": ["denied", 403, "AccessDeniedException"],
+  "tag-session-denied": ["denied", 403, "AccessDeniedException"],
+  "source-identity-denied": ["denied", 403, "AccessDeniedException"],
   "assume-role-rejected": ["denied", 403, "AccessDeniedException"],
   "region-disabled": ["denied", 403, "AccessDeniedException"],
   "get-secret-value-denied": ["denied", 403, "AccessDeniedException"],
   "get-parameter-denied": ["denied", 403, "AccessDeniedException"],
   "kms-denied": ["denied", 403, "AccessDeniedException"],
+  "kms-key-unusable": ["denied", 403, "AccessDeniedException"],
+  "kms-default-key": ["denied", 403, "AccessDeniedException"],
+  "explicit-deny": ["denied", 403, "AccessDeniedException"],
   "credentials-missing": ["credentials", 502, "UnrecognizedClientException"],
   "credentials-unavailable": ["credentials", 502, "UnrecognizedClientException"],
   "credentials-expired": ["credentials", 502, "ExpiredTokenException"],
   "credentials-invalid": ["credentials", 502, "UnrecognizedClientException"],
   "signature-invalid": ["credentials", 502, "InvalidSignatureException"],
+  "clock-skewed": ["credentials", 502, "InvalidSignatureException"],
   throttled: ["unavailable", 429, "ThrottlingException"],
   "aws-error": ["unavailable", 502, "InternalServiceError"],
   "aws-response-invalid": ["unavailable", 502, "ConnectionError"],
@@ -60,7 +67,7 @@ describe("the reply to a failure", () => {
     expect(errorTable[code].kind).toBe(kind);
     const reply = toErrorReply(new Failure(code, "what happened"));
     expect(reply.status).toBe(status);
-    expect(reply.body).toBe(`{"__type":"${type}","message":"what happened"}`);
+    expect(reply.body).toBe(`{"__type":"${type}","message":"what happened","cause":"${code}"}`);
   });
 
   it.each(rows)("%s is JSON that nobody may keep", (code) => {
@@ -70,11 +77,12 @@ describe("the reply to a failure", () => {
     });
   });
 
-  it("carries the remedy and AWS's request id where there are, and AWS's code never", () => {
-    const details = { remedy: "mend the policy", requestId: "6f3e", awsCode: "AccessDenied" };
+  it("carries the remedy, its statements and AWS's request id where there are, and AWS's code never", () => {
+    const statements = [{ policy: "key-policy" }];
+    const details = { remedy: "mend the policy", statements, requestId: "6f3e", awsCode: "AccessDenied" };
     const { body } = toErrorReply(new Failure("kms-denied", 'key "k"\n', details));
     expect(body).toBe(
-      '{"__type":"AccessDeniedException","message":"key \\"k\\"\\n","remedy":"mend the policy","requestId":"6f3e"}',
+      '{"__type":"AccessDeniedException","message":"key \\"k\\"\\n","cause":"kms-denied","remedy":"mend the policy","statements":[{"policy":"key-policy"}],"requestId":"6f3e"}',
     );
   });
 
@@ -88,7 +96,7 @@ describe("the reply to a failure", () => {
     expect(rows.filter(([code]) => "Retry-After" in toErrorReply(new Failure(code, "")).headers)).toEqual([]);
     const { headers, body } = toErrorReply(new Failure("throttled", "not now", { retryAfterMs: 1_500 }));
     expect(headers).toMatchObject({ "Retry-After": "2" });
-    expect(body).toBe('{"__type":"ThrottlingException","message":"not now"}');
+    expect(body).toBe('{"__type":"ThrottlingException","message":"not now","cause":"throttled"}');
   });
 
   it.each([

@@ -400,6 +400,7 @@ describe("a look-up", () => {
     expect(JSON.parse(String(body))).toEqual({
       __type: "AccessDeniedException",
       message: "the key may not be used",
+      cause: "kms-denied",
       remedy: "allow kms:Decrypt",
       requestId: "the-request-id",
     });
@@ -414,7 +415,11 @@ describe("a look-up", () => {
       const { status, headers, body } = await ask(GET_APP);
       expect(status).toBe(500);
       expect(headers).toMatchObject({ "Content-Type": "application/json", "Cache-Control": "no-store" });
-      expect(JSON.parse(String(body))).toEqual({ __type: "InternalFailure", message: expect.any(String) });
+      expect(JSON.parse(String(body))).toEqual({
+        __type: "InternalFailure",
+        message: expect.any(String),
+        cause: "internal",
+      });
       expect(body).not.toContain(CANARY);
       expect(lines).toMatchObject([{ level: "error" }]);
       expect(JSON.stringify(lines)).not.toContain(CANARY);
@@ -453,7 +458,11 @@ describe("a version that was refused", () => {
     const { status, headers, body } = await ask(INVALID, POST);
     expect(status).toBe(429);
     expect(headers).toMatchObject({ "Retry-After": "5" });
-    expect(JSON.parse(String(body))).toEqual({ __type: "TooManyRequestsException", message: "a moment ago" });
+    expect(JSON.parse(String(body))).toEqual({
+      __type: "TooManyRequestsException",
+      message: "a moment ago",
+      cause: "asked-too-often",
+    });
   });
 
   it("by GET is a look-up of a secret whose name ends so", async () => {
@@ -975,6 +984,7 @@ describe("an extension that is switched off", () => {
     expect(headers).toEqual({ "Content-Type": "application/json", "Cache-Control": "no-store" });
     expect(JSON.parse(String(body))).toEqual({
       __type: "Disabled",
+      cause: "disabled",
       message: "the extension is switched off",
       remedy: expect.stringContaining("CROSS_ACCOUNT_SECRETS_ENABLED"),
     });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseDenial } from "../../extension/denial.ts";
 import type { AwsCall } from "../../extension/diagnosis.ts";
 import type { FailureCode } from "../../extension/errors.ts";
 import { toRemedy } from "../../extension/remedies.ts";
@@ -11,30 +12,36 @@ const CALLS = {
 } as const satisfies Record<AwsCall["operation"], AwsCall>;
 
 const remedyOf = (code: FailureCode, operation: AwsCall["operation"], isAboutCertificate = false) =>
-  toRemedy(code, CALLS[operation], isAboutCertificate);
+  toRemedy(code, CALLS[operation], { denial: parseDenial(""), isAboutCertificate }).remedy;
 
 describe("a remedy", () => {
   it.each<[AwsCall["operation"], FailureCode, readonly string[]]>([
     ["AssumeRole", "assume-role-denied", ["trust policy", "external ID", "execution role", "sts:AssumeRole", ROLE]],
-    ["AssumeRole", "assume-role-rejected", ["ARN", "external ID", "session name", "duration"]],
+    ["AssumeRole", "assume-role-rejected", ["ARN", "external ID", "session name", "tags", "duration"]],
+    ["GetSecretValue", "kms-key-unusable", ["app/db", "aws kms enable-key", "cancel-key-deletion"]],
+    ["GetSecretValue", "kms-default-key", ["aws/secretsmanager", "customer-managed", "app/db"]],
+    ["GetSecretValue", "secret-version-not-found", ["app/db", "AWSCURRENT", "put-secret-value"]],
+    ["AssumeRole", "explicit-deny", ["Deny", "execution role", "trust policy", ROLE]],
+    ["AssumeRole", "clock-skewed", ["clock"]],
+    ["AssumeRole", "aws-response-invalid", ["AWS_ENDPOINT_URL", "proxy", "resolver"]],
     ["AssumeRole", "region-disabled", ["enable the region eu-west-1", ROLE, "STS"]],
-    ["AssumeRole", "credentials-expired", ["function's own credentials", "execution environment"]],
-    ["AssumeRole", "credentials-invalid", ["function's own credentials", "execution environment"]],
-    ["AssumeRole", "signature-invalid", ["clock", "secret access key"]],
+    ["AssumeRole", "credentials-expired", ["function's own credentials", "eu-west-1", "execution environment"]],
+    ["AssumeRole", "credentials-invalid", ["function's own credentials", "eu-west-1", "execution environment"]],
+    ["AssumeRole", "signature-invalid", ["secret access key"]],
     ["AssumeRole", "throttled", ["TTL", "quota"]],
     [
       "GetSecretValue",
       "get-secret-value-denied",
       [ROLE, "secretsmanager:GetSecretValue", "-??????", "app/db", "eu-west-1"],
     ],
-    ["GetSecretValue", "kms-denied", ["kms:Decrypt", "key's policy", ROLE]],
-    ["GetSecretValue", "secret-not-found", ["name", "version", "eu-west-1", ROLE]],
+    ["GetSecretValue", "kms-denied", ["kms:Decrypt", "policy of the KMS key", ROLE]],
+    ["GetSecretValue", "secret-not-found", ["name", "eu-west-1", "account", ROLE]],
     ["GetSecretValue", "secret-deleted", ["restore-secret"]],
     ["GetSecretValue", "secret-id-rejected", ["id", "version", "stage"]],
     ["GetSecretValue", "credentials-expired", ["session", ROLE, "renewed"]],
     ["GetSecretValue", "credentials-invalid", ["session", ROLE, "renewed"]],
-    ["GetParameter", "get-parameter-denied", [ROLE, "ssm:GetParameter", "second slash", "/app/flag", "eu-west-1"]],
-    ["GetParameter", "kms-denied", ["kms:Decrypt", "key's policy", ROLE]],
+    ["GetParameter", "get-parameter-denied", [ROLE, "ssm:GetParameter", "one slash", "/app/flag", "eu-west-1"]],
+    ["GetParameter", "kms-denied", ["kms:Decrypt", "policy of the KMS key", ROLE]],
     ["GetParameter", "parameter-not-found", ["name", "version", "label", "eu-west-1", ROLE]],
     ["GetParameter", "parameter-rejected", ["name", "version", "label"]],
     ["GetParameter", "credentials-expired", ["session", ROLE, "renewed"]],
@@ -58,15 +65,15 @@ describe("a remedy", () => {
     }
   });
 
-  it.each([
-    ["AssumeRole", "sts"],
-    ["GetSecretValue", "secretsmanager"],
-    ["GetParameter", "ssm"],
-  ] as const)("of %s without a way to AWS is the service's own endpoint, %s", (operation, service) => {
-    for (const code of ["unreachable", "timeout"] as const) {
-      expect(remedyOf(code, operation)).toContain(`interface endpoints for ${service} in eu-west-1`);
-    }
-  });
+  it.each(["AssumeRole", "GetSecretValue", "GetParameter"] as const)(
+    "of %s without a way to AWS names both endpoints",
+    (operation) => {
+      const service = operation === "GetParameter" ? "ssm" : "secretsmanager";
+      for (const code of ["unreachable", "timeout"] as const) {
+        expect(remedyOf(code, operation)).toContain(`for sts and ${service} in eu-west-1`);
+      }
+    },
+  );
 
   it("of a certificate that is not trusted is another than a way out of a VPC", () => {
     for (const code of ["unreachable", "timeout"] as const) {
@@ -76,7 +83,7 @@ describe("a remedy", () => {
     }
   });
 
-  it.each<FailureCode>(["aws-error", "aws-response-invalid", "internal", "bad-token", "not-allowed"])(
+  it.each<FailureCode>(["aws-error", "internal", "bad-token", "not-allowed"])(
     "is none where we know of none: %s",
     (code) => {
       expect(remedyOf(code, "GetParameter")).toBeUndefined();

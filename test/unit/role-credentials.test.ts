@@ -309,8 +309,8 @@ describe("the session policy", () => {
     expect(policies()).toHaveLength(2);
     for (const policy of policies()) {
       expect(JSON.parse(policy ?? "").Statement).toMatchObject([
-        { Resource: ["arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-??????"] },
-        { Resource: ["arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag"] },
+        { Resource: "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-??????" },
+        { Resource: "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag" },
         { Action: "kms:Decrypt" },
       ]);
     }

@@ -53,8 +53,8 @@ describe("the session policy", () => {
     expect(JSON.parse(policy ?? "")).toEqual({
       Version: "2012-10-17",
       Statement: [
-        { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: [`${SECRET}app/db-??????`] },
-        { Effect: "Allow", Action: "ssm:GetParameter", Resource: [`${PARAMETER}app/flag`] },
+        { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: `${SECRET}app/db-??????` },
+        { Effect: "Allow", Action: "ssm:GetParameter", Resource: `${PARAMETER}app/flag` },
         {
           Effect: "Allow",
           Action: "kms:Decrypt",

@@ -1,0 +1,180 @@
+/** What to change in which of the policies in two accounts, where one of them refuses. Pure. */
+import type { Denial, PolicyType } from "./denial.ts";
+import type { AwsCall } from "./diagnosis.ts";
+import type { FailureCode } from "./errors.ts";
+import {
+  type Owner,
+  type Statement,
+  toAssumeStatement,
+  toDecryptStatement,
+  toKeyStatement,
+  toParameterResource,
+  toParameterStatement,
+  toReadStatement,
+  toSecretResources,
+  toTrustStatement,
+} from "./policy-statements.ts";
+import { toAccountId } from "./secret-id.ts";
+
+/** A statement that has to stand in a policy. */
+export interface MissingStatement {
+  readonly policy:
+    | "trust-policy"
+    | "identity-policy"
+    | "key-policy"
+    | "permissions-boundary"
+    | "service-control-policy"
+    | "resource-control-policy"
+    | "vpc-endpoint-policy";
+  /** Whose policy it is: the ARN, or the words for what AWS does not tell the ARN of. */
+  readonly of: string;
+  readonly statement: Statement;
+}
+
+export interface Remedy {
+  readonly remedy?: string;
+  readonly statements?: readonly MissingStatement[];
+}
+
+export function toAssumeRemedy(code: FailureCode, call: AwsCall, denial: Denial): Remedy {
+  const { roleArn, externalId } = call;
+  const { caller, policyType } = denial;
+  const who = toWords(denial);
+  const trust: MissingStatement[] =
+    caller === undefined ? [] : [{ policy: "trust-policy", of: roleArn, statement: toTrustStatement(caller, call) }];
+  const own: MissingStatement = { policy: "identity-policy", of: who, statement: toAssumeStatement(roleArn, call) };
+  const ofTrust = `the trust policy of ${roleArn} must trust ${who}`;
+  const ofOwn = `a policy of ${who} must allow ${[own.statement.Action].flat().join(", ")} on ${roleArn}`;
+  if (policyType === "identity-based policy") return { remedy: ofOwn, statements: [own] };
+  if (policyType === "resource-based policy") return { remedy: ofTrust, statements: trust };
+  if (isLimit(policyType)) return toLimitRemedy(policyType, who, own.statement);
+  const wish = {
+    "tag-session-denied": "CROSS_ACCOUNT_SECRETS_SESSION_TAGS needs sts:TagSession on both sides: ",
+    "source-identity-denied": "CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY needs sts:SetSourceIdentity on both sides: ",
+  }[code as string];
+  const ofExternalId =
+    externalId === undefined
+      ? "an external ID, if it asks for one, is set with CROSS_ACCOUNT_SECRETS_EXTERNAL_ID"
+      : `an external ID, if it asks for one, must be ${externalId}, which is sent`;
+  return {
+    remedy: `${wish ?? ""}AWS does not say which side refuses, and both must agree. Account A: ${ofTrust}; a role it names must have its path (service-role/…), and be named again if it was created anew (it shows as AROA… then); ${ofExternalId}; with aws:PrincipalOrgID, the caller's account must be in that organization. Account B: ${ofOwn}. AWS says the same where there is no role ${roleArn}, and may where a permissions boundary or a service control policy stands against it`,
+    statements: [...trust, own],
+  };
+}
+
+export function toReadRemedy(call: AwsCall, denial: Denial): Remedy {
+  const { operation, roleArn, region, id = "" } = call;
+  const { policyType } = denial;
+  const owner = toOwner(call);
+  const isSecret = operation === "GetSecretValue";
+  const statement = isSecret
+    ? toReadStatement(toSecretResources(id, owner))
+    : toParameterStatement([toParameterResource(id, owner)]);
+  if (policyType === "session policy") {
+    const setting = `CROSS_ACCOUNT_SECRETS_${isSecret ? "SECRET_IDS" : "PARAMETER_NAMES"}`;
+    return {
+      remedy: `the session policy, which the extension makes of ${setting}, does not let ${id} through: list it there by its name or its whole ARN, in the right region, or set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none`,
+    };
+  }
+  if (isLimit(policyType)) {
+    return toLimitRemedy(policyType, roleArn, statement);
+  }
+  const other = isSecret ? toAccountId(id) : undefined;
+  const ofAccount =
+    other === undefined || other === owner.accountId
+      ? ""
+      : ` ${id} is in account ${other}, and the role in ${owner.accountId}: if that is meant, the secret's resource policy must allow the role, too.`;
+  const form = isSecret
+    ? "in its permissions the ARN must end in -??????, for the six characters that AWS appends"
+    : "in its permissions there is one slash after parameter";
+  return {
+    remedy: `${roleArn} must be allowed ${statement.Action} on ${id}; ${form}.${ofAccount} AWS says the same where nothing of that name is in account ${owner.accountId} and region ${region}: check both`,
+    statements: [{ policy: "identity-policy", of: roleArn, statement }],
+  };
+}
+
+export function toKeyRemedy(call: AwsCall, denial: Denial): Remedy {
+  const { operation, roleArn, id } = call;
+  const { policyType } = denial;
+  const service = operation === "GetParameter" ? "ssm" : "secretsmanager";
+  const own: MissingStatement = { policy: "identity-policy", of: roleArn, statement: toDecryptStatement({ service }) };
+  const ofKey: MissingStatement = {
+    policy: "key-policy",
+    of: `the KMS key of ${id}`,
+    statement: toKeyStatement(roleArn),
+  };
+  if (policyType === "session policy") {
+    return {
+      remedy:
+        "the session policy lets the role use the keys of its own account's secrets alone; set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none",
+    };
+  }
+  if (isLimit(policyType)) {
+    return toLimitRemedy(policyType, roleArn, own.statement);
+  }
+  return {
+    remedy: `the policy of the KMS key of ${id} must allow ${roleArn} kms:Decrypt (and kms:DescribeKey); where it leaves that to IAM instead, as the default key policy does, the role's own permissions must. AWS says the same where the key is disabled or is to be deleted: aws kms describe-key shows its state`,
+    statements: [ofKey, own],
+  };
+}
+
+export function toExplicitRemedy({ operation, roleArn, id }: AwsCall, denial: Denial): Remedy {
+  const { policyType } = denial;
+  const isAssume = operation === "AssumeRole";
+  const caller = isAssume ? toWords(denial) : roleArn;
+  const resource = isAssume ? `the trust policy of ${roleArn}` : `the resource policy of ${id}, or of its KMS key`;
+  const where =
+    policyType === undefined ? `a policy of ${caller}, or ${resource}` : toPlace(policyType, caller, resource);
+  return {
+    remedy: `a statement with "Effect": "Deny" in ${where} matches, and no Allow outweighs it: remove it, or narrow it by a condition`,
+  };
+}
+
+/** The kinds of policies that only limit what others allow. */
+const LIMITS = {
+  "permissions boundary": "permissions-boundary",
+  "service control policy": "service-control-policy",
+  "resource control policy": "resource-control-policy",
+  "VPC endpoint policy": "vpc-endpoint-policy",
+} as const satisfies Partial<Record<PolicyType, MissingStatement["policy"]>>;
+
+const isLimit = (policyType: PolicyType | undefined): policyType is keyof typeof LIMITS =>
+  policyType !== undefined && policyType in LIMITS;
+
+function toLimitRemedy(policyType: keyof typeof LIMITS, who: string, statement: Statement): Remedy {
+  const place = toPlace(policyType, who, "");
+  const anybody = policyType === "VPC endpoint policy" ? { Principal: { AWS: "*" } } : {};
+  return {
+    remedy: `${place} must allow it, too: it is a limit to what others allow`,
+    statements: [{ policy: LIMITS[policyType], of: place, statement: { ...statement, ...anybody } }],
+  };
+}
+
+function toPlace(policyType: PolicyType, caller: string, resource: string): string {
+  switch (policyType) {
+    case "identity-based policy":
+      return `a policy of ${caller}`;
+    case "resource-based policy":
+      return resource;
+    case "permissions boundary":
+      return `the permissions boundary of ${caller}`;
+    case "session policy":
+      return `the policy of the session of ${caller}`;
+    case "VPC endpoint policy":
+      return "the policy of the VPC endpoint";
+    default:
+      return `a ${policyType} of the organization that is in force for the account of ${caller}`;
+  }
+}
+
+function toWords({ caller }: Denial): string {
+  if (caller === undefined) return "the function's execution role";
+  const { partition, accountId, kind, name, path } = caller;
+  if (path !== undefined) return `arn:${partition}:iam::${accountId}:${kind}${path}${name}`;
+  return `the ${kind} ${name} of account ${accountId}`;
+}
+
+function toOwner({ roleArn, region }: AwsCall): Owner {
+  const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
+  return { partition, region, accountId };
+}
