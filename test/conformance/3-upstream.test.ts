@@ -174,7 +174,11 @@ for (const [name, skewMs] of [
 }
 
 conform(
-  { group, name: "expired session: the role's ends after three seconds", expected: "200 before, 200 after, 2 × AssumeRole" },
+  {
+    group,
+    name: "expired session: the role's ends after three seconds",
+    expected: "200 before, 200 after, 2 × AssumeRole",
+  },
   async (see) => {
     const own = await startBench({
       environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "0" },
