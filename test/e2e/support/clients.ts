@@ -5,7 +5,15 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { provided } from "./runtimes.ts";
-import { findMissing, prepareGo, prepareRust, type RunnableFunction } from "./toolchains.ts";
+import {
+  findMissing,
+  missingForNode,
+  prepareGo,
+  prepareNode,
+  prepareNpm,
+  prepareRust,
+  type RunnableFunction,
+} from "./toolchains.ts";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "../clients");
 
@@ -19,6 +27,8 @@ export interface Client {
   readonly lockFile: string;
   /** A command that this machine would need to have, and has not. */
   readonly missing: string | undefined;
+  /** Whether it reads parameters, too. */
+  readonly readsParameters: boolean;
   /** How many requests it makes for an answer of 400, which AWS's extension gives to whoever comes too early. */
   readonly triesOn400: number;
   /** What it makes of `"SecretString": null`, since it does not know of binary secrets. */
@@ -35,6 +45,7 @@ export const clients: readonly Client[] = [
     url: "https://pkg.go.dev/github.com/winebarrel/secretlamb",
     lockFile: join(folder, "secretlamb/go.sum"),
     missing: findMissing(["go"]),
+    readsParameters: true,
     triesOn400: 4,
     ofNoString: { value: "" },
     prepare: async () => ({ task: await prepareGo(join(folder, "secretlamb")), runtime: provided }),
@@ -47,11 +58,28 @@ export const clients: readonly Client[] = [
     url: "https://docs.rs/aws-parameters-and-secrets-lambda",
     lockFile: join(folder, "aws-parameters-and-secrets-lambda/Cargo.lock"),
     missing: findMissing(["cargo"]),
+    readsParameters: true,
     triesOn400: 1,
     ofNoString: { error: /invalid JSON received/ },
     prepare: async () => ({
       task: await prepareRust(join(folder, "aws-parameters-and-secrets-lambda")),
       runtime: provided,
+    }),
+  },
+  {
+    name: "@jaypie/aws",
+    version: "1.1.11",
+    language: "JavaScript",
+    licence: "MIT",
+    url: "https://www.npmjs.com/package/@jaypie/aws",
+    lockFile: join(folder, "jaypie-aws/package-lock.json"),
+    missing: missingForNode,
+    readsParameters: false,
+    triesOn400: 1,
+    ofNoString: { error: /^no text, but null$/ },
+    prepare: async () => ({
+      task: await prepareNpm(join(folder, "jaypie-aws")),
+      runtime: await prepareNode("nodejs24.x", "/var/lang/bin/node"),
     }),
   },
 ];

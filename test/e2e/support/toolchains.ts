@@ -228,6 +228,14 @@ export function prepareRust(source: string): Promise<string> {
   });
 }
 
+/** The task of a function in JavaScript, whose sources and lock file are in `source`, with its packages as they are. */
+export function prepareNpm(source: string): Promise<string> {
+  return once("npm", [readSources(source)], async (folder) => {
+    await cp(source, folder, { recursive: true });
+    await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
+  });
+}
+
 function onFakeClient(command: string, file: string, handler: string): Runtime {
   return {
     bootstrap: [`/usr/bin/${command}`, `/var/runtime/${file}`],
