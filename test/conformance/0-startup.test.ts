@@ -1,0 +1,275 @@
+/** What becomes of the init under an environment: it succeeds, or Lambda and the log are told why not. */
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, onTestFinished } from "vitest";
+import { PREFIX } from "../../extension/setting.ts";
+import { settings } from "../../extension/settings.ts";
+import { LambdaFailure } from "../fakes/lambda.ts";
+import { type Bench, startBench } from "../support/bench.ts";
+import { ask, conform } from "../support/conformance.ts";
+import { SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+
+type Variables = Readonly<Record<string, string | undefined>>;
+/** What the log says of the mistakes, a line each, which is what Lambda is told. */
+type Refusal = { readonly type: string; readonly tells: readonly string[] };
+
+const group = "startup";
+const own = (name: string) => PREFIX + name;
+
+interface Outcome {
+  readonly bench: Bench;
+  readonly refusal: Refusal | undefined;
+}
+
+async function start(environment: Variables): Promise<Outcome> {
+  const bench = await startBench({ environment });
+  try {
+    await bench.lambda.init();
+    return { bench, refusal: undefined };
+  } catch (error) {
+    if (!(error instanceof LambdaFailure) || error.reported === undefined) throw error;
+    const { errorType: type, body } = error.reported;
+    const tells = bench.events("init-error").map(({ message }) => String(message));
+    expect(body).toMatchObject({ errorMessage: tells.join("\n") });
+    return { bench, refusal: { type, tells } };
+  }
+}
+
+/** The init succeeds, and a request for the secret is answered with this status. */
+function isStarted(
+  name: string,
+  toEnvironment: () => Variables | Promise<Variables>,
+  status: number,
+  warning?: string,
+) {
+  const toText = (answered: number, warnings: readonly unknown[]) =>
+    `starts${warnings.map((of) => `, with a warning of ${of}`).join()}; the secret: ${answered}`;
+  const warnings = warning === undefined ? [] : [warning];
+  conform({ group, name, expected: toText(status, warnings) }, async (see) => {
+    const environment = await toEnvironment();
+    const { bench, refusal } = await start(environment);
+    see(refusal === undefined ? "starts" : `${refusal.type}: ${refusal.tells.join(" | ")}`);
+    expect(refusal).toBeUndefined();
+    const port = Number(environment[own("HTTP_PORT")] ?? bench.port);
+    const token = environment.AWS_TOKEN?.trim() || bench.environment.AWS_SESSION_TOKEN;
+    const headers = { "X-Aws-Parameters-Secrets-Token": token };
+    const answer = await ask({ ...bench, port }, { target: `/secretsmanager/get?secretId=${SECRET_NAME}`, headers });
+    const ignored = bench.events("setting-ignored").map((line) => line.name);
+    see(toText(answer.status, ignored));
+    expect([answer.status, ignored]).toEqual([status, warnings]);
+  });
+}
+
+/** The init fails, with these pieces of lines in this order. */
+function isRefused(name: string, toEnvironment: () => Variables | Promise<Variables>, { type, tells }: Refusal): void {
+  conform({ group, name, expected: `${type}: … ${tells.join(" … | … ")} …` }, async (see) => {
+    const { bench, refusal } = await start(await toEnvironment());
+    see(refusal === undefined ? "starts" : `${refusal.type}: ${refusal.tells.join(" | ")}`);
+    expect(refusal).toEqual({ type, tells: tells.map((piece) => expect.stringContaining(piece)) });
+    expect(bench.aws.calls).toEqual([]);
+  });
+}
+
+const broken = (...tells: string[]): Refusal => ({ type: "Extension.ConfigInvalid", tells });
+
+isRefused("no token available", () => ({ AWS_SESSION_TOKEN: undefined }), broken(`${own("TOKEN")} must be `));
+isRefused(
+  "a token that is empty, wherever one may be",
+  () => ({ AWS_TOKEN: "", AWS_SESSION_TOKEN: "", AWS_CONTAINER_AUTHORIZATION_TOKEN: "", [own("TOKEN")]: "" }),
+  broken(`${own("TOKEN")} must be `),
+);
+isStarted("AWS_TOKEN alone, as the agent has it", () => ({ AWS_TOKEN: "the-agents" }), 200);
+isRefused(
+  "token file that is not there",
+  () => ({ [own("TOKEN")]: "file:///no/such/token" }),
+  broken(`${own("TOKEN")} must be file:///path of a readable file`),
+);
+isRefused(
+  "token file that is a folder",
+  () => ({ [own("TOKEN")]: `file://${tmpdir()}` }),
+  broken("of a readable file"),
+);
+isRefused("token file that is empty", () => ({ [own("TOKEN")]: `file://${makeFile("\n")}` }), broken(own("TOKEN")));
+isRefused("no target role", () => ({ [own("ROLE_ARN")]: undefined }), broken(`${own("ROLE_ARN")} must be`));
+
+const MISTAKES = {
+  [own("ROLE_ARN")]: "arn:aws:iam::1:role/x",
+  [own("TTL_SECONDS")]: "5m",
+  [own("LOG_LEVEL")]: "loud",
+  [own("SECRET_ID")]: "my-shared-secret",
+};
+isRefused(
+  "broken settings: every one is told",
+  () => MISTAKES,
+  broken(
+    `${own("SECRET_ID")} must be spelled ${own("SECRET_IDS")}`,
+    `${own("ROLE_ARN")} must be the ARN of the target role`,
+    `${own("TTL_SECONDS")} must be a whole number of seconds, 0 to 86400; got "5m"`,
+    `${own("LOG_LEVEL")} must be debug, info, warn, error or none; got "loud"`,
+  ),
+);
+isStarted("ENABLED=false beside broken settings", () => ({ ...MISTAKES, [own("ENABLED")]: "false" }), 503);
+isStarted("ENABLED=FALSE without a token", () => ({ [own("ENABLED")]: "FALSE", AWS_SESSION_TOKEN: undefined }), 503);
+
+/** All but where the role and the port are. */
+const others = Object.values(settings).filter(({ name }) => !["ROLE_ARN", "HTTP_PORT"].includes(name));
+const namesRead = others.flatMap((setting) => [own(setting.name), ...("alsoRead" in setting ? setting.alsoRead : [])]);
+const namesLeft = namesRead.filter((name) => name !== "AWS_SESSION_TOKEN");
+for (const [what, value] of [
+  ["empty", ""],
+  ["blank", " \t"],
+]) {
+  isStarted(`every other setting ${what}`, () => Object.fromEntries(namesLeft.map((name) => [name, value])), 200);
+}
+isStarted(
+  "every word in upper case",
+  () => ({
+    [own("ENABLED")]: "TRUE",
+    [own("CACHE_ENABLED")]: "TRUE",
+    [own("ALLOW")]: "CONFIGURED",
+    [own("SESSION_POLICY")]: "AUTO",
+    [own("LOG_LEVEL")]: "INFO",
+    [own("METRICS")]: "EMF",
+    [own("INIT_ERROR")]: "FAIL",
+    [own("EXEC_WRAPPER_ERROR")]: "UNSET",
+  }),
+  200,
+);
+isStarted(
+  "AWS's variables, as the CDK writes them",
+  () => ({
+    [own("LOG_LEVEL")]: undefined,
+    PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED: "true",
+    PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE: "1000",
+    PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL: "INFO",
+    PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS: "3",
+    SECRETS_MANAGER_TIMEOUT_MILLIS: "0",
+    SECRETS_MANAGER_TTL: "300",
+    SSM_PARAMETER_STORE_TIMEOUT_MILLIS: "0",
+    SSM_PARAMETER_STORE_TTL: "300",
+  }),
+  200,
+);
+
+for (const [typo, meant] of [
+  ["TTL_SECOND", "TTL_SECONDS"],
+  ["TLL_SECONDS", "TTL_SECONDS"],
+  ["ROLEARN", "ROLE_ARN"],
+] as const) {
+  isRefused(
+    `typo in a name: …${typo}`,
+    () => ({ [own(typo)]: "300" }),
+    broken(`${own(typo)} must be spelled ${own(meant)}`),
+  );
+}
+for (const [what, name] of [
+  ["AWS's name with our prefix", "SECRETS_MANAGER_TTL"],
+  ["unknown setting", "A_SETTING_OF_TOMORROW"],
+] as const) {
+  isStarted(`${what}: …${name}`, () => ({ [own(name)]: "300" }), 200, own(name));
+}
+
+isRefused(
+  "port in use, by AWS's own extension most likely",
+  async () => ({ [own("HTTP_PORT")]: String((await takePort()).port) }),
+  { type: "Extension.PortUnavailable", tells: ["taken; most often by AWS's own"] },
+);
+isStarted(
+  "port in use for another half second",
+  async () => {
+    const { port, free } = await takePort();
+    void delay(500).then(free);
+    return { [own("HTTP_PORT")]: String(port) };
+  },
+  200,
+);
+
+function makeFile(content: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "startup-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "token"), content);
+  return join(folder, "token");
+}
+
+async function takePort(): Promise<{ readonly port: number; free(): void }> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const free = () => void server.close();
+  onTestFinished(free);
+  return { port: (server.address() as AddressInfo).port, free };
+}
+
+/** Each of these is refused or starts. That a port may be 1 or 65535: test/unit/settings.test.ts. */
+function range(name: string, beyond: readonly string[], within: readonly string[], beside: Variables = {}): void {
+  const toList = (what: string, texts: readonly string[]) =>
+    texts.length === 0 ? [] : [`${what}: ${texts.map(toShort).join(", ")}`];
+  const toText = (refused: readonly string[], started: readonly string[]) =>
+    [...toList("refused", refused), ...toList("starts", started)].join("; ");
+  conform({ group, name, expected: toText(beyond, within) }, async (see) => {
+    const outcomes = await Promise.all(
+      [...beyond, ...within].map(async (text) => ({ text, ...(await start({ ...beside, [name]: text })) })),
+    );
+    const started = outcomes.filter(({ refusal }) => refusal === undefined).map(({ text }) => text);
+    const refusals = outcomes.filter(({ refusal }) => refusal !== undefined);
+    const refused = refusals.map(({ text }) => text);
+    see(toText(refused, started));
+    expect([refused, started]).toEqual([beyond, within]);
+    for (const { refusal } of refusals) expect(refusal).toMatchObject(broken(expect.stringContaining(name)));
+  });
+}
+
+const toShort = (text: string): string => (text.length > 20 ? `${text.length} characters` : text);
+
+const SECONDS = [
+  ["-1", "86401"],
+  ["0", "86400"],
+] as const;
+const MILLISECONDS = [
+  ["99", "60001"],
+  ["100", "60000"],
+] as const;
+for (const name of ["TTL_SECONDS", "PARAMETER_TTL_SECONDS", "MAX_STALE_SECONDS"]) range(own(name), ...SECONDS);
+for (const name of ["SECRETS_MANAGER_TTL", "SSM_PARAMETER_STORE_TTL"]) range(name, ...SECONDS);
+for (const name of ["TIMEOUT_MS", "PARAMETER_TIMEOUT_MS"]) range(own(name), ...MILLISECONDS);
+for (const name of ["SECRETS_MANAGER_TIMEOUT_MILLIS", "SSM_PARAMETER_STORE_TIMEOUT_MILLIS"]) {
+  range(name, ...MILLISECONDS);
+}
+range(own("DURATION_SECONDS"), ["899", "3601"], ["900", "3600"]);
+range(own("PREFETCH_TIMEOUT_MS"), ["-1", "9001"], ["0", "9000"]);
+for (const name of [own("CACHE_SIZE"), "PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE"]) {
+  range(name, ["-1", "1001"], ["0", "1000"]);
+}
+range(own("HTTP_PORT"), ["0", "65536"], []);
+range("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", ["0", "65536"], [], { [own("HTTP_PORT")]: undefined });
+for (const name of ["ROLE_SESSION_NAME", "SOURCE_IDENTITY"]) {
+  range(own(name), ["x", "x".repeat(65)], ["xx", "x".repeat(64)]);
+}
+range(own("EXTERNAL_ID"), ["x", "x".repeat(1_225)], ["xx", "x".repeat(1_224)]);
+for (const name of ["SECRET_IDS", "PARAMETER_NAMES"])
+  range(own(name), [",", "x".repeat(2_049)], ["x", "x".repeat(2_048)]);
+const toRole = (length: number) => TARGET_ROLE_ARN.replace(/[^/]+$/, "r".repeat(length));
+range(own("ROLE_ARN"), [toRole(0), toRole(65)], [toRole(1), toRole(64)]);
+for (const [name, words] of Object.entries({
+  ENABLED: ["true", "false"],
+  CACHE_ENABLED: ["true", "false"],
+  ALLOW: ["configured", "any"],
+  SESSION_POLICY: ["auto", "none"],
+  LOG_LEVEL: ["debug", "info", "warn", "error", "none"],
+  METRICS: ["emf", "none"],
+  EXEC_WRAPPER_ERROR: ["fail", "unset"],
+  INIT_ERROR: ["serve", "fail"],
+})) {
+  range(own(name), ["yes", "1"], words);
+}
+for (const name of ["REGION", "FAILOVER_REGION"])
+  range(own(name), ["eu-west", "eu-west-1a"], ["eu-west-1", "us-gov-west-1"]);
+range(own("SESSION_TAGS"), ["team"], ["team=payments"]);
+range(own("TOKEN"), ["two words"], ["one-word"]);
+range(own("CONFIG"), ["nonsense", "{}"], [JSON.stringify({ sources: [{ roleArn: TARGET_ROLE_ARN }] })], {
+  [own("ROLE_ARN")]: undefined,
+  [own("SECRET_IDS")]: undefined,
+});
