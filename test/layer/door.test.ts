@@ -1,4 +1,4 @@
-/** Who gets in, and what gets out when the process is poked, crashed or starved. At log level debug, as all of these tests. */
+/** Who gets in, and what gets out when the process is poked, crashed or starved. At log level debug, where no other is named. */
 import {
   cpSync,
   existsSync,
@@ -15,10 +15,11 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { logLevels } from "../../extension/logger.ts";
 import { toOpt } from "../../scripts/build.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
 import { findLeaks, readFolder } from "../support/canary.ts";
-import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { SECRET_NAME } from "../support/two-accounts.ts";
 
 const SECRET = `/secrets/${SECRET_NAME}`;
 /** Where the kernel shows its processes as files. */
@@ -213,52 +214,55 @@ describe("what the process says", () => {
     return opt;
   }
 
-  it.each([
-    ["an exception that nobody catches", "throw error;"],
-    ["a rejection that nobody handles", "Promise.reject(error);"],
-    ["something thrown that is no error", "throw body;"],
-  ])("of %s is its kind alone, and it lives", async (_, bug) => {
-    const bench = await start({ opt: withBug(bug) });
-    process.kill(toPid(bench), "SIGUSR2");
-    await bench.lambda.waitForLog(({ line }) => line.includes('"bug"'));
-    expect(bench.events("bug")).toMatchObject([{ level: "error", message: expect.stringMatching(/^unexpected \w+$/) }]);
-    expect((await bench.askForSecret()).status).toBe(200);
-    expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
-  });
+  /** Whether it is logged that there is a bug, is a matter of the level; what is logged of it, is not. */
+  describe.each(logLevels)("at log level %s", (level) => {
+    const environment = { CROSS_ACCOUNT_SECRETS_LOG_LEVEL: level };
+    const says = (line: Readonly<Record<string, unknown>>) => (level === "none" ? [] : [line]);
+    /** The program's own lines alone. */
+    const expectNoOthers = ({ lambda }: Bench) =>
+      expect(lambda.logs.filter(({ line }) => level === "none" || !line.startsWith('{"time":'))).toEqual([]);
 
-  it("at SIGTERM is nothing", async () => {
-    const bench = await start();
-    const lines = bench.lambda.logs.length;
-    const pid = toPid(bench);
-    process.kill(pid, "SIGTERM");
-    await expect.poll(() => isAlive(pid)).toBe(false);
-    expect(bench.lambda.logs.slice(lines)).toEqual([]);
-  });
-
-  it("when memory runs out is V8's, and holds no secret", { timeout: 60_000 }, async () => {
-    const opt = makeFolder();
-    cpSync(toOpt("nodejs"), opt, { recursive: true });
-    // The launcher starts Node without any option, and heeds no NODE_OPTIONS: one for this test alone.
-    const program = join(opt, "cross-account-secrets/main.cjs");
-    const launcher = `#!/bin/sh\nulimit -c 0\nexec "${process.execPath}" --max-old-space-size=24 --no-warnings "${program}"\n`;
-    writeFileSync(join(opt, "extensions/cross-account-secrets"), launcher, { mode: 0o755 });
-    const names = Array.from({ length: 400 }, (_, nth) => `large/${nth}`);
-    const bench = await startBench({
-      opt,
-      environment: { CROSS_ACCOUNT_SECRETS_ALLOW: "any" },
-      prepare({ aws, canaries }) {
-        aws.changeRole(TARGET_ROLE_ARN, { trusts: [FUNCTION_ROLE_ARN], readableSecrets: "any" });
-        for (const [nth, name] of names.entries()) {
-          const secretString = (canaries[nth % 2] ?? "").repeat(2_300);
-          aws.createSecret({ account: "111111111111", region: REGION, name, secretString });
-        }
-      },
+    it.each([
+      ["an exception that nobody catches", "throw error;"],
+      ["a rejection that nobody handles", "Promise.reject(error);"],
+      ["something thrown that is no error", "throw body;"],
+    ])("of %s is its kind alone, and it lives", async (_, bug) => {
+      const bench = await start({ opt: withBug(bug), environment });
+      process.kill(toPid(bench), "SIGUSR2");
+      // The bug's own reading of the secret, and then what it does with it.
+      await expect.poll(async () => JSON.parse((await bench.ask("/stats")).body).hits).toBe(1);
+      expect((await bench.askForSecret()).status).toBe(200);
+      const message = expect.stringMatching(/^unexpected \w+$/);
+      await expect.poll(() => bench.events("bug")).toMatchObject(says({ level: "error", message }));
+      expectNoOthers(bench);
+      expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
     });
-    await bench.lambda.init();
-    const pid = toPid(bench);
-    await Promise.all(names.map((name) => bench.ask(`/secrets/${name}`).catch(() => "the process is gone")));
-    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
-    await bench.lambda.waitForLog(({ line }) => line.includes("heap out of memory"));
+
+    it.each(["SIGTERM", "SIGQUIT", "SIGABRT"] as const)("at %s is nothing", async (signal) => {
+      const bench = await start({ environment });
+      await bench.askForSecret();
+      await bench.ask("/secrets/not-configured");
+      const lines = bench.lambda.logs.length;
+      const pid = toPid(bench);
+      process.kill(pid, "SIGUSR1");
+      process.kill(pid, signal);
+      await expect.poll(() => isAlive(pid)).toBe(false);
+      expect(bench.lambda.logs.slice(lines)).toEqual([]);
+      expectNoOthers(bench);
+    });
+
+    it("when memory runs out is V8's, and holds no secret", async () => {
+      const opt = withBug("const held = []; for (;;) held.push([...error.message]);");
+      // The launcher starts Node without any option, and heeds no NODE_OPTIONS: one for this test alone.
+      const program = join(opt, "cross-account-secrets/main.cjs");
+      const launcher = `#!/bin/sh\nulimit -c 0\nexec "${process.execPath}" --max-old-space-size=64 --no-warnings "${program}"\n`;
+      writeFileSync(join(opt, "extensions/cross-account-secrets"), launcher, { mode: 0o755 });
+      const bench = await start({ opt, environment });
+      const pid = toPid(bench);
+      process.kill(pid, "SIGUSR2");
+      await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+      await bench.lambda.waitForLog(({ line }) => line.includes("heap out of memory"));
+    });
   });
 });
 
