@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
@@ -24,6 +24,7 @@ import { SECRET_NAME } from "../support/two-accounts.ts";
 const SECRET = `/secrets/${SECRET_NAME}`;
 /** Where the kernel shows its processes as files. */
 const HAS_PROC = existsSync("/proc/self/limits");
+const CARRIES_NODE = process.arch === "x64" && existsSync(join(toOpt("x86_64"), "cross-account-secrets/bin/node"));
 
 async function start(options: BenchOptions = {}): Promise<Bench> {
   const bench = await startBench(options);
@@ -35,6 +36,15 @@ function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "door-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   return folder;
+}
+
+/** A layer whose program does this first. */
+function withPrologue(code: string): string {
+  const opt = makeFolder();
+  cpSync(toOpt("nodejs"), opt, { recursive: true });
+  const main = join(opt, "cross-account-secrets/main.cjs");
+  writeFileSync(main, `${code}\n${readFileSync(main, "utf8")}`);
+  return opt;
 }
 
 function toPid({ lambda }: Bench): number {
@@ -150,15 +160,42 @@ describe.skipIf(!HAS_PROC)("the process (needs /proc)", () => {
     });
   }
 
-  it("opens no inspector at SIGUSR1, and lives", async () => {
-    const bench = await start();
+  /** Whether it has a handler for this signal, by what the kernel says. */
+  function catches(pid: number | undefined, signal: number): boolean {
+    if (!existsSync(`/proc/${pid}/status`)) return false;
+    const [, caught = "0"] = /^SigCgt:\s+([\da-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return (BigInt(`0x${caught}`) >> BigInt(signal - 1)) % 2n === 1n;
+  }
+
+  for (const [node, layer, canRun] of [
+    ["the runtime's own Node", "nodejs", true],
+    ["the carried Node (Linux on x86_64)", "x86_64", CARRIES_NODE],
+  ] as const) {
+    it.skipIf(!canRun)(`opens no inspector at SIGUSR1, and lives: ${node}`, async () => {
+      const bench = await start({ layer });
+      const pid = toPid(bench);
+      process.kill(pid, "SIGUSR1");
+      // A Node that opens its inspector does so within milliseconds; ours answers a request in between.
+      await bench.askForSecret();
+      await delay(500);
+      expect(findListeningPorts(pid)).toEqual([bench.port]);
+      expect(bench.lambda.logs.filter(({ line }) => /debugger|inspector/i.test(line))).toEqual([]);
+      expect((await bench.askForSecret()).status).toBe(200);
+      expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
+    });
+  }
+
+  it("closes the inspector that SIGUSR1 opens before the program runs", async () => {
+    const bench = await startBench({ opt: withPrologue("for (const end = Date.now() + 300; Date.now() < end; );") });
+    const init = bench.lambda.init();
+    // As soon as Node has its handler: before, the signal ends whatever is there.
+    const isReady = () => catches(bench.lambda.extensionPid, constants.signals.SIGUSR1);
+    await expect.poll(isReady, { interval: 1 }).toBe(true);
     const pid = toPid(bench);
     process.kill(pid, "SIGUSR1");
-    // A Node that opens its inspector does so within milliseconds; ours answers a request in between.
-    await bench.askForSecret();
-    await delay(500);
-    expect(findListeningPorts(pid)).toEqual([bench.port]);
-    expect(bench.lambda.logs.filter(({ line }) => /debugger|inspector/i.test(line))).toEqual([]);
+    await bench.lambda.waitForLog(({ line }) => line.startsWith("Debugger listening"));
+    await init;
+    await expect.poll(() => findListeningPorts(pid)).toEqual([bench.port]);
     expect((await bench.askForSecret()).status).toBe(200);
     expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
   });
@@ -192,11 +229,7 @@ describe.skipIf(!HAS_PROC)("the process (needs /proc)", () => {
 describe("what the process says", () => {
   /** A layer whose program does what a bug might do, at SIGUSR2: it gets a secret and a token, and throws them. */
   function withBug(bug: string): string {
-    const opt = makeFolder();
-    cpSync(toOpt("nodejs"), opt, { recursive: true });
-    const main = join(opt, "cross-account-secrets/main.cjs");
-    writeFileSync(
-      main,
+    return withPrologue(
       `const stolen = process.env.AWS_SESSION_TOKEN;
       process.on("SIGUSR2", () => {
         const port = process.env.CROSS_ACCOUNT_SECRETS_HTTP_PORT;
@@ -208,10 +241,8 @@ describe("what the process says", () => {
             ${bug}
           });
         });
-      });
-      ${readFileSync(main, "utf8")}`,
+      });`,
     );
-    return opt;
   }
 
   /** Whether it is logged that there is a bug, is a matter of the level; what is logged of it, is not. */
