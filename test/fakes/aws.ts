@@ -2,23 +2,27 @@
  * A fake AWS on 127.0.0.1: STS, Secrets Manager and Parameter Store of any number of accounts and regions, at one URL.
  *
  *   received ─► parseAwsRequest ─► authenticate ─► answerSts | answerSecretsManager | answerSystemsManager ─► sent
- *                  │ journal          │ signature        │ permissions, session-policy
- *                  └ faults           └ iam              └ iam, secrets, parameters
+ *                  │ journal          │ signature        │ policies | permissions, session-policy
+ *                  └ faults           └ iam              └ iam, accounts, secrets, parameters, keys
  *
  * It checks what AWS checks, signatures too, and refuses in AWS's own words and shapes; where these could not be verified,
- * a comment says so. It evaluates the policies of sessions; roles carry lists in place of theirs.
+ * a comment says so. With a policy engine it evaluates policies; without, roles carry lists in place of theirs.
  */
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { type AccountOptions, createAccounts, type EndpointService } from "./aws/accounts.ts";
 import { authenticate } from "./aws/authentication.ts";
 import { createFaultPlan, type Fault, type FaultScope, refusalOfFault, toMalformed } from "./aws/faults.ts";
-import { createIam, type RoleChanges, type RoleOptions, type SessionCredentials } from "./aws/iam.ts";
+import { createIam, type Role, type RoleChanges, type RoleOptions, type SessionCredentials } from "./aws/iam.ts";
 import { type AwsCall, toCall } from "./aws/journal.ts";
+import { createKeys, type KeyOptions } from "./aws/keys.ts";
 import { parseAwsRequest } from "./aws/operation.ts";
 import { createParameterStore, type NewParameter } from "./aws/parameters.ts";
+import { denialByLists } from "./aws/permissions.ts";
+import { createDenialByPolicies, type PolicyDocument, type PolicyEngine } from "./aws/policies.ts";
 import { createSecretStore, type NewSecret, type SecretValue } from "./aws/secrets.ts";
 import { answerSecretsManager } from "./aws/secrets-manager.ts";
 import { parseAuthorization, type ReceivedRequest } from "./aws/signature.ts";
@@ -30,6 +34,7 @@ export type { Fault, FaultScope } from "./aws/faults.ts";
 export type { RoleChanges, RoleOptions, SessionCredentials } from "./aws/iam.ts";
 export type { AwsCall } from "./aws/journal.ts";
 export type { NewParameter } from "./aws/parameters.ts";
+export type { PolicyDocument, PolicyEngine, PolicyStatement } from "./aws/policies.ts";
 export type { NewSecret, SecretValue } from "./aws/secrets.ts";
 
 /** The operations that the fake knows. */
@@ -40,6 +45,8 @@ export interface FakeAwsOptions {
   readonly now?: () => number;
   /** The regions there are. Default: any that looks like one. */
   readonly regions?: readonly string[];
+  /** Evaluates the policies of roles, accounts, secrets and keys. Default: they do not count, and the lists of roles do. */
+  readonly policyEngine?: PolicyEngine | undefined;
 }
 
 export interface FakeAws {
@@ -53,8 +60,13 @@ export interface FakeAws {
   createRole(role: RoleOptions): void;
   /** Sessions that were issued live on, under the changed permissions. */
   changeRole(arn: string, changes: RoleChanges): void;
+  findRole(arn: string): Role | undefined;
   /** Its sessions are unknown from then on, also if the role is created again. */
   deleteRole(arn: string): void;
+  /** An account is in no organization unless it is said so. */
+  changeAccount(account: string, changes: AccountOptions): void;
+  /** Requests to the service come by a VPC endpoint with this policy from now on; undefined: by none. */
+  changeEndpoint(service: EndpointService, policy: PolicyDocument | undefined): void;
   /** The execution role's own credentials, as Lambda puts them into a function's environment; twelve hours, unless said otherwise. */
   issueSession(session: { roleArn: string; sessionName?: string; durationSeconds?: number }): SessionCredentials;
   /** All sessions of the role issued so far are denied everything, as by the console's "Revoke active sessions". */
@@ -66,6 +78,7 @@ export interface FakeAws {
   createSecret(secret: NewSecret): { readonly arn: string; readonly versionId: string };
   /** A new version; by default it becomes AWSCURRENT, and the one that was becomes AWSPREVIOUS. */
   putSecretValue(arn: string, value: SecretValue, stages?: readonly string[]): { readonly versionId: string };
+  changeSecret(arn: string, changes: { resourcePolicy: PolicyDocument | undefined }): void;
   /** Its name, its six characters and its versions are in that region too, from now on. */
   replicateSecret(arn: string, region: string): void;
   /** It still has its name, but its value cannot be read. */
@@ -74,6 +87,11 @@ export interface FakeAws {
   restoreSecret(arn: string): void;
   /** Gone for good; its name is free again. */
   deleteSecret(arn: string): void;
+
+  /** A customer managed key. */
+  createKey(key: { account: string; region: string; policy: PolicyDocument }): { readonly arn: string };
+  changeKey(arn: string, changes: Partial<KeyOptions>): void;
+  findKey(arn: string): KeyOptions | undefined;
 
   /** Its first version is 1. */
   createParameter(parameter: NewParameter): { readonly arn: string };
@@ -91,8 +109,12 @@ export interface FakeAws {
 }
 
 /** Starts a fake AWS without accounts, roles and secrets, on a free port. */
-export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions = {}): Promise<FakeAws> {
+export async function startFakeAws(options: FakeAwsOptions = {}): Promise<FakeAws> {
+  const { now = Date.now, regions, policyEngine } = options;
   const iam = createIam(now);
+  const accounts = createAccounts();
+  const keys = createKeys();
+  const denialOf = policyEngine === undefined ? denialByLists : createDenialByPolicies(policyEngine, accounts);
   const secrets = createSecretStore(now);
   const parameters = createParameterStore(now);
   const faults = createFaultPlan();
@@ -117,10 +139,10 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
 
     const requestId = randomUUID();
     const caller = await authenticate({ request: received, authorization, service, iam, regions, nowMs });
-    const context = { request, region, requestId, iam, secrets, parameters };
+    const context = { request, region, requestId, denialOf, iam, keys, secrets, parameters };
     const answer = isRefusal(caller)
       ? caller
-      : (refusalOfFault(fault, request, caller) ?? ANSWERS[service]({ ...context, caller }));
+      : (refusalOfFault(fault, request, caller) ?? (await ANSWERS[service]({ ...context, caller })));
     if (!isRefusal(caller)) call.caller = caller.session.arn;
     if (fault?.kind === "slow") await delay(fault.delayMs, undefined, { ref: false });
 
@@ -166,7 +188,10 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
     count: (operation) => calls.filter((call) => call.operation === operation).length,
     createRole: iam.createRole,
     changeRole: iam.changeRole,
+    findRole: iam.findRole,
     deleteRole: iam.deleteRole,
+    changeAccount: accounts.changeAccount,
+    changeEndpoint: accounts.changeEndpoint,
     issueSession({ roleArn, sessionName = "function", durationSeconds = 43_200 }) {
       const role = iam.findRole(roleArn);
       if (role === undefined) throw new Error(`fake AWS: there is no role ${roleArn}`);
@@ -177,10 +202,14 @@ export async function startFakeAws({ now = Date.now, regions }: FakeAwsOptions =
     listCredentials: iam.listCredentials,
     createSecret: secrets.createSecret,
     putSecretValue: secrets.putSecretValue,
+    changeSecret: secrets.changeSecret,
     replicateSecret: secrets.replicateSecret,
     markForDeletion: secrets.markForDeletion,
     restoreSecret: secrets.restoreSecret,
     deleteSecret: secrets.deleteSecret,
+    createKey: keys.createKey,
+    changeKey: keys.changeKey,
+    findKey: keys.find,
     createParameter: parameters.createParameter,
     putParameter: parameters.putParameter,
     labelParameter: parameters.labelParameter,

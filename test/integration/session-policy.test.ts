@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { toSessionPolicy } from "../../extension/session-policy.ts";
 import type { Source } from "../../extension/sources.ts";
-import { findPolicyEngine } from "../../scripts/policy-engine-setup.ts";
+import { policyEngine as engine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
 
 const ACCOUNT = "111111111111";
 const ROLE_ARN = `arn:aws:iam::${ACCOUNT}:role/readers/SecretReader`;
@@ -23,13 +23,6 @@ const SOURCE: Source = {
   parameterNames: ["/app/host", "plain", parameter("/by/arn", "us-east-1"), "/aws/reference/secretsmanager/referenced"],
   prefetchIds: [],
 };
-
-/** As much of the engine's interface as is used here: where it is not installed, its own types are not either. */
-interface Engine {
-  runSimulation(simulation: object, options: object): Promise<{ readonly overallResult?: string; errors?: unknown }>;
-}
-const at = findPolicyEngine();
-const engine: Engine | undefined = at === undefined ? undefined : await import(at);
 
 const ALLOW_ALL = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] };
 /** Of a customer-managed key: it leaves the decision to the account's policies. */
@@ -100,8 +93,7 @@ const denied: [string, string, string?][] = [
 ];
 
 // One line for all that is left out where the engine cannot be had.
-if (engine === undefined)
-  it.skip("a session policy is evaluated by iam-simulate: npx tsx scripts/policy-engine-setup.ts");
+if (engine === undefined) it.skip(`what a session policy allows ${WITHOUT_POLICY_ENGINE}`);
 else describe("a session policy, evaluated by iam-simulate", evaluateAll);
 
 function evaluateAll(): void {

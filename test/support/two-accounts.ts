@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { type FakeAws, type FakeAwsOptions, type SessionCredentials, startFakeAws } from "../fakes/aws.ts";
+import { allow, toPolicy, trust } from "./policy-documents.ts";
 
 /** The guide's own names: Account A owns the secret, Account B has the function. */
 export const SECRET_NAME = "my-shared-secret";
 export const TARGET_ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
 export const FUNCTION_ROLE_ARN = "arn:aws:iam::222222222222:role/my-lambda-role";
 export const REGION = "eu-west-1";
+/** Without the name. */
+export const SECRETS_ARN = `arn:aws:secretsmanager:${REGION}:111111111111:secret`;
 
 export interface TwoAccounts {
   readonly aws: FakeAws;
@@ -17,20 +20,36 @@ export interface TwoAccounts {
   close(): Promise<void>;
 }
 
+export interface TwoAccountsOptions extends FakeAwsOptions {
+  /** Default: the guide's, which has no path. */
+  readonly functionRoleArn?: string;
+}
+
 /** A fake AWS as the guide sets it up: a role in Account A that trusts Account B's and may read one secret. */
-export async function startTwoAccounts(options: FakeAwsOptions = {}): Promise<TwoAccounts> {
+export async function startTwoAccounts(options: TwoAccountsOptions = {}): Promise<TwoAccounts> {
+  const { functionRoleArn = FUNCTION_ROLE_ARN } = options;
   const aws = await startFakeAws(options);
   const canaries = [createCanary(), createCanary()];
   const [username = "", password = ""] = canaries;
-  aws.createRole({ arn: FUNCTION_ROLE_ARN, assumableRoles: [TARGET_ROLE_ARN] });
-  aws.createRole({ arn: TARGET_ROLE_ARN, trusts: [FUNCTION_ROLE_ARN], readableSecrets: [SECRET_NAME] });
+  aws.createRole({
+    arn: functionRoleArn,
+    assumableRoles: [TARGET_ROLE_ARN],
+    policies: [toPolicy(allow("sts:AssumeRole", TARGET_ROLE_ARN))],
+  });
+  aws.createRole({
+    arn: TARGET_ROLE_ARN,
+    trusts: [functionRoleArn],
+    trustPolicy: toPolicy(trust(functionRoleArn, "sts:AssumeRole")),
+    readableSecrets: [SECRET_NAME],
+    policies: [toPolicy(allow("secretsmanager:GetSecretValue", `${SECRETS_ARN}:${SECRET_NAME}-??????`))],
+  });
   const { arn } = aws.createSecret({
     account: "111111111111",
     region: REGION,
     name: SECRET_NAME,
     secretString: JSON.stringify({ username, password }),
   });
-  const session = aws.issueSession({ roleArn: FUNCTION_ROLE_ARN, sessionName: "my-function" });
+  const session = aws.issueSession({ roleArn: functionRoleArn, sessionName: "my-function" });
   return {
     aws,
     secretArn: arn,

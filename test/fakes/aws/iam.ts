@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { mapPrincipals, type PolicyDocument } from "./policies.ts";
 import type { SessionPolicy } from "./session-policy.ts";
 
-/** A role of the fake, with what stands for its policies. Whole policies are not evaluated. */
+/** A role of the fake: its policies or, in a fake without a policy engine, lists that stand for them. */
 export interface RoleOptions {
   /** `arn:aws:iam::111111111111:role/path/name` */
   readonly arn: string;
@@ -20,6 +21,12 @@ export interface RoleOptions {
   readonly readableParameters?: "any" | readonly string[];
   /** The KMS keys that it may decrypt with, by the `kmsKey` of a secret or parameter. Default: any. */
   readonly usableKeys?: "any" | readonly string[];
+  /** In a fake with a policy engine. Default: it trusts nobody. */
+  readonly trustPolicy?: PolicyDocument;
+  /** Its own, in a fake with a policy engine. Default: none. */
+  readonly policies?: readonly PolicyDocument[];
+  /** In a fake with a policy engine. Default: none. */
+  readonly permissionsBoundary?: PolicyDocument | undefined;
   /** No feature of AWS: how long its sessions last, whatever was asked for; for tests of renewal. Default: as asked. */
   readonly sessionLifeSeconds?: number | undefined;
 }
@@ -95,6 +102,9 @@ export function createIam(now: () => number): Iam {
         readableSecrets: [],
         readableParameters: [],
         usableKeys: "any",
+        trustPolicy: { Version: "2012-10-17", Statement: [] },
+        policies: [],
+        permissionsBoundary: undefined,
         sessionLifeSeconds: undefined,
       } as const;
       roles.set(options.arn, {
@@ -110,8 +120,14 @@ export function createIam(now: () => number): Iam {
       roles.set(arn, { ...expectRole(arn), ...changes });
     },
     deleteRole(arn) {
-      expectRole(arn);
+      const { id } = expectRole(arn);
       roles.delete(arn);
+      // Whoever trusted it trusts no later one of that name:
+      // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-roles
+      for (const [key, role] of roles) {
+        const trustPolicy = mapPrincipals(role.trustPolicy, (principal) => (principal === arn ? id : principal));
+        roles.set(key, { ...role, trustPolicy });
+      }
     },
     findRole: (arn) => roles.get(arn),
     issueSession(role, sessionName, durationSeconds, policy) {

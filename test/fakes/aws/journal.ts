@@ -66,7 +66,7 @@ export function toCall(
 }
 
 /** `Tags.member.1.Key=team&Tags.member.1.Value=payments` */
-function parseTags(parameters: ReadonlyMap<string, string>): Record<string, string> {
+export function parseTags(parameters: ReadonlyMap<string, string>): Record<string, string> {
   const keys = [...parameters].filter(([name]) => /^Tags\.member\.\d+\.Key$/.test(name));
   return Object.fromEntries(keys.map(([name, key]) => [key, parameters.get(name.replace(/Key$/, "Value")) ?? ""]));
 }

@@ -1,6 +1,7 @@
 import type { Iam } from "./iam.ts";
+import type { Keys } from "./keys.ts";
 import type { ParameterStore } from "./parameters.ts";
-import type { Caller } from "./permissions.ts";
+import type { Caller, DenialOf } from "./permissions.ts";
 import type { SecretStore } from "./secrets.ts";
 import type { ReceivedRequest } from "./signature.ts";
 import type { AwsService } from "./wire.ts";
@@ -20,7 +21,9 @@ export interface OperationContext {
   /** The region that the request was signed for. */
   readonly region: string;
   readonly requestId: string;
+  readonly denialOf: DenialOf;
   readonly iam: Iam;
+  readonly keys: Keys;
   readonly secrets: SecretStore;
   readonly parameters: ParameterStore;
 }

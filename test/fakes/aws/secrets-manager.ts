@@ -1,10 +1,10 @@
+import { problemOfDecrypt } from "./keys.ts";
 import type { OperationContext } from "./operation.ts";
-import { denialOfDecrypt, denialOfGetSecretValue } from "./permissions.ts";
 import type { Secret, SecretVersion } from "./secrets.ts";
 import { type Answer, isRefusal, type Refusal, refuse } from "./wire.ts";
 
 /** Secrets Manager: GetSecretValue. */
-export function answerSecretsManager(context: OperationContext): Answer {
+export async function answerSecretsManager(context: OperationContext): Promise<Answer> {
   const { operation } = context.request;
   if (operation === "GetSecretValue") return getSecretValue(context);
   // Not verified.
@@ -12,9 +12,9 @@ export function answerSecretsManager(context: OperationContext): Answer {
 }
 
 /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html */
-function getSecretValue(context: OperationContext): Answer {
+async function getSecretValue(context: OperationContext): Promise<Answer> {
   const { parameters } = context.request;
-  const found = getSecret(context, {
+  const found = await getSecret(context, {
     secretId: parameters.get("SecretId"),
     versionId: parameters.get("VersionId"),
     versionStage: parameters.get("VersionStage"),
@@ -23,10 +23,11 @@ function getSecretValue(context: OperationContext): Answer {
 }
 
 /** The version that is asked for, if the caller may read it. */
-export function getSecret(
-  { caller, region, secrets }: OperationContext,
+export async function getSecret(
+  context: OperationContext,
   asked: { secretId: string | undefined; versionId?: string | undefined; versionStage?: string | undefined },
-): { readonly secret: Secret; readonly version: SecretVersion } | Refusal {
+): Promise<{ readonly secret: Secret; readonly version: SecretVersion } | Refusal> {
+  const { caller, region, secrets, denialOf } = context;
   const { secretId } = asked;
   // Recorded in localstack's tests/aws/services/secretsmanager/test_secretsmanager.snapshot.json, but for a missing one.
   if (secretId === undefined || !/^[\w/+=.@!:-]+$/.test(secretId)) {
@@ -34,9 +35,17 @@ export function getSecret(
     return badRequest("ValidationException", `Invalid name. ${rule}`);
   }
   // An ARN of another region is looked for in this one, in vain: https://github.com/newrelic/newrelic-lambda-extension/issues/210
-  const secret = secrets.find(secretId, caller.session.account, region);
+  const { account, partition } = caller.session;
+  const owner = /^arn:[^:]*:secretsmanager:[^:]*:(\d{12}):/.exec(secretId)?.[1] ?? account;
+  const secret = secrets.find(secretId, owner, region);
   // Permission comes before existence: https://github.com/jenkinsci/aws-secrets-manager-credentials-provider-plugin/pull/65
-  const denial = denialOfGetSecretValue(caller, secret?.arn ?? secretId);
+  const missing = `arn:${partition}:secretsmanager:${region}:${account}:secret:${secretId}`;
+  const denial = await denialOf(caller, {
+    action: "secretsmanager:GetSecretValue",
+    resource: secret?.arn ?? (secretId.startsWith("arn:") ? secretId : missing),
+    called: secret?.arn ?? secretId,
+    resourcePolicy: secret?.resourcePolicy,
+  });
   if (denial !== undefined) return refuse("secretsmanager", "denied", denial);
   if (secret === undefined) {
     return badRequest("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
@@ -47,9 +56,21 @@ export function getSecret(
   }
   const version = findVersion(secret, asked.versionId, asked.versionStage);
   if (isRefusal(version)) return version;
-  if (denialOfDecrypt(caller, secret, `secretsmanager.${region}`) !== undefined) {
+  if (secret.kmsKey === undefined && owner !== account) {
+    // Recorded in localstack's tests/aws/services/secretsmanager/test_secretsmanager.py
+    const message =
+      "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.";
+    return badRequest("InvalidRequestException", message);
+  }
+  const problem = await problemOfDecrypt(context, secret.kmsKey, "secretsmanager");
+  if (problem === "denied") {
     // https://github.com/external-secrets/kubernetes-external-secrets/issues/838
     return refuse("secretsmanager", "denied", "Access to KMS is not allowed");
+  }
+  if (problem !== undefined) {
+    // https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-account-root-user.html, "DecryptionFailure". Recorded
+    // for a disabled key; not verified for one that is to be deleted.
+    return badRequest("DecryptionFailure", `Secrets Manager can't decrypt the secret value: ${problem.message}`);
   }
   return { secret, version };
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { randomText } from "./iam.ts";
+import type { PolicyDocument } from "./policies.ts";
 
 /** A value is text or bytes, never both. */
 export type SecretValue = { readonly secretString: string } | { readonly secretBinary: Uint8Array };
@@ -12,6 +13,8 @@ export type NewSecret = SecretValue & {
   readonly partition?: string;
   /** The customer managed key that it is encrypted with. Default: AWS's own, which every reader may use. */
   readonly kmsKey?: string;
+  /** In a fake with a policy engine. Default: none. */
+  readonly resourcePolicy?: PolicyDocument;
 };
 
 export interface SecretVersion {
@@ -27,6 +30,7 @@ export interface Secret {
   readonly region: string;
   readonly name: string;
   readonly kmsKey: string | undefined;
+  readonly resourcePolicy: PolicyDocument | undefined;
   readonly versions: readonly SecretVersion[];
   readonly markedForDeletion: boolean;
   /** Of the secret that it follows. */
@@ -37,6 +41,7 @@ export interface Secret {
 export interface SecretStore {
   createSecret(secret: NewSecret): { readonly arn: string; readonly versionId: string };
   putSecretValue(arn: string, value: SecretValue, stages?: readonly string[]): { readonly versionId: string };
+  changeSecret(arn: string, changes: { resourcePolicy: PolicyDocument | undefined }): void;
   replicateSecret(arn: string, region: string): void;
   markForDeletion(arn: string): void;
   restoreSecret(arn: string): void;
@@ -60,14 +65,15 @@ export function createSecretStore(now: () => number): SecretStore {
   });
 
   return {
-    createSecret({ account, region, name, partition = "aws", kmsKey, ...value }) {
+    createSecret({ account, region, name, partition = "aws", kmsKey, resourcePolicy, ...value }) {
       const isTaken = (secret: Secret) =>
         secret.account === account && secret.region === region && secret.name === name;
       if ([...secrets.values()].some(isTaken)) throw new Error(`fake AWS: there is a secret ${name} already`);
       const suffix = randomText(6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
       const arn = `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}-${suffix}`;
       const version = toVersion(value, ["AWSCURRENT"]);
-      secrets.set(arn, { arn, account, region, name, kmsKey, versions: [version], markedForDeletion: false });
+      const isNew = { versions: [version], markedForDeletion: false };
+      secrets.set(arn, { arn, account, region, name, kmsKey, resourcePolicy, ...isNew });
       return { arn, versionId: version.id };
     },
     putSecretValue(arn, value, stages = ["AWSCURRENT"]) {
@@ -79,6 +85,9 @@ export function createSecretStore(now: () => number): SecretStore {
         if (key === arn || other.replicaOf === arn) secrets.set(key, { ...other, versions });
       }
       return { versionId: version.id };
+    },
+    changeSecret(arn, changes) {
+      secrets.set(arn, { ...expectSecret(arn), ...changes });
     },
     replicateSecret(arn, region) {
       const original = expectSecret(arn);

@@ -4,6 +4,8 @@
  * A small matcher, of what policies for the fake's operations are made of: Effect, Action, Resource, and the condition
  * StringLike. Anything else is no policy here, lest a test rely on what nobody has evaluated.
  */
+import type { Wish } from "./permissions.ts";
+import type { PolicyDocument } from "./policies.ts";
 
 interface Statement {
   readonly effect: string;
@@ -13,23 +15,19 @@ interface Statement {
   readonly stringLike: readonly (readonly [key: string, patterns: readonly string[]])[];
 }
 
-export type SessionPolicy = readonly Statement[];
-
-/** What somebody wants to do. */
-export interface Wish {
-  readonly action: string;
-  readonly resource: string;
-  /** Condition keys of the request. */
-  readonly context?: Readonly<Record<string, string>>;
+export interface SessionPolicy {
+  readonly document: PolicyDocument;
+  readonly statements: readonly Statement[];
 }
 
 /** Undefined for what is no such policy. */
 export function parseSessionPolicy(json: string): SessionPolicy | undefined {
   try {
-    const { Version, Statement, ...others } = JSON.parse(json);
+    const document = JSON.parse(json);
+    const { Version, Statement, ...others } = document;
     if (Version !== "2012-10-17" || Object.keys(others).length > 0) return undefined;
     const statements = toList(Statement).map(parseStatement);
-    return statements.length > 0 ? statements : undefined;
+    return statements.length > 0 ? { document, statements } : undefined;
   } catch {
     return undefined;
   }
@@ -50,8 +48,8 @@ function parseStatement(statement: unknown): Statement {
 }
 
 /** As AWS does: one Deny outweighs any Allow, and without an Allow the answer is no. */
-export function allows(policy: SessionPolicy, wish: Wish): boolean {
-  const effects = policy.filter((statement) => isAbout(statement, wish)).map(({ effect }) => effect);
+export function allows({ statements }: SessionPolicy, wish: Wish): boolean {
+  const effects = statements.filter((statement) => isAbout(statement, wish)).map(({ effect }) => effect);
   return effects.includes("Allow") && !effects.includes("Deny");
 }
 
@@ -62,7 +60,7 @@ function isAbout({ actions, resources, stringLike }: Statement, { action, resour
     resources.some((pattern) => isLike(resource, pattern)) &&
     stringLike.every(([key, patterns]) => {
       const value = context[key];
-      return value !== undefined && patterns.some((pattern) => isLike(value, pattern));
+      return typeof value === "string" && patterns.some((pattern) => isLike(value, pattern));
     })
   );
 }

@@ -1,10 +1,11 @@
+import type { Role } from "./iam.ts";
+import { parseTags } from "./journal.ts";
 import type { OperationContext } from "./operation.ts";
-import { denialOfAssumeRole } from "./permissions.ts";
 import { parseSessionPolicy } from "./session-policy.ts";
 import { type Answer, type Refusal, refuse, toStsBody } from "./wire.ts";
 
 /** STS: AssumeRole and GetCallerIdentity. */
-export function answerSts(context: OperationContext): Answer {
+export async function answerSts(context: OperationContext): Promise<Answer> {
   const { operation, parameters } = context.request;
   if (operation === "AssumeRole") return assumeRole(context);
   if (operation === "GetCallerIdentity") return getCallerIdentity(context);
@@ -14,13 +15,15 @@ export function answerSts(context: OperationContext): Answer {
 }
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
-function assumeRole({ caller, request: { parameters }, requestId, iam }: OperationContext): Answer {
+async function assumeRole(context: OperationContext): Promise<Answer> {
+  const { requestId, iam } = context;
+  const { parameters } = context.request;
   const problem = problemOfParameters(parameters);
   if (problem) return invalid(problem);
 
   const roleArn = parameters.get("RoleArn") ?? "";
   const role = iam.findRole(roleArn);
-  const denial = denialOfAssumeRole(caller, roleArn, role, parameters.get("ExternalId"));
+  const denial = await denialOfAssumption(context, roleArn, role);
   if (denial !== undefined || role === undefined) return refuse("sts", "denied", denial ?? "");
 
   // All callers of the fake are role sessions, so this is always role chaining.
@@ -53,6 +56,39 @@ function assumeRole({ caller, request: { parameters }, requestId, iam }: Operati
     PackedPolicySize: text === undefined ? undefined : Math.ceil(text.length / 20.48),
   };
   return { body: toStsBody("AssumeRole", result, requestId) };
+}
+
+/**
+ * Session tags and a source identity need permissions of their own, on both sides, and are then called the action that is
+ * denied: https://github.com/aws-actions/configure-aws-credentials/issues/54, https://github.com/noqdev/iambic/issues/357
+ * Not verified: the order.
+ */
+async function denialOfAssumption(
+  { caller, request: { parameters }, denialOf }: OperationContext,
+  roleArn: string,
+  target: Role | undefined,
+): Promise<string | undefined> {
+  const tags = parseTags(parameters);
+  const hasTags = Object.keys(tags).length > 0;
+  const [externalId, sourceIdentity] = [parameters.get("ExternalId"), parameters.get("SourceIdentity")];
+  const context = {
+    "sts:RoleSessionName": parameters.get("RoleSessionName") ?? "",
+    ...(externalId !== undefined && { "sts:ExternalId": externalId }),
+    ...(sourceIdentity !== undefined && { "sts:SourceIdentity": sourceIdentity }),
+    ...(hasTags && { "aws:TagKeys": Object.keys(tags) }),
+    ...Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:RequestTag/${key}`, value])),
+  };
+  const actions = [
+    "sts:AssumeRole",
+    ...(hasTags ? ["sts:TagSession"] : []),
+    ...(sourceIdentity === undefined ? [] : ["sts:SetSourceIdentity"]),
+  ];
+  for (const action of actions) {
+    const wish = { action, resource: roleArn, context, target, resourcePolicy: target?.trustPolicy };
+    const denial = await denialOf(caller, wish);
+    if (denial !== undefined) return denial;
+  }
+  return undefined;
 }
 
 /** Nobody needs a permission for it: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html */

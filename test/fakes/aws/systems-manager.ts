@@ -5,13 +5,13 @@
  * no such parameter, without a text: https://github.com/awslabs/aws-simple-cicd/issues/10
  * no such version: https://github.com/getmoto/moto/pull/3977
  */
+import { problemOfDecrypt } from "./keys.ts";
 import type { OperationContext } from "./operation.ts";
 import { toParameterArn } from "./parameters.ts";
-import { denialOfDecrypt, denialOfGetParameter } from "./permissions.ts";
 import { getSecret } from "./secrets-manager.ts";
 import { type Answer, isRefusal, type Refusal, refuse } from "./wire.ts";
 
-export function answerSystemsManager(context: OperationContext): Answer {
+export async function answerSystemsManager(context: OperationContext): Promise<Answer> {
   const { operation } = context.request;
   if (operation === "GetParameter") return getParameter(context);
   // Not verified.
@@ -23,8 +23,8 @@ const NAME = /^(arn:[^:]*:ssm:[^:]*:\d{12}:parameter\/[^:]+|[^:]+)(:[^:]+)?$/;
 const REFERENCE = /^\/aws\/reference\/secretsmanager\/(.+)$/;
 
 /** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html */
-function getParameter(context: OperationContext): Answer {
-  const { caller, request, region, requestId, parameters } = context;
+async function getParameter(context: OperationContext): Promise<Answer> {
+  const { caller, request, region, requestId, parameters, denialOf } = context;
   const [, name = "", selector] = NAME.exec(request.parameters.get("Name") ?? "") ?? [];
   if (!/^[\w./:-]+$/.test(name)) {
     // Not verified: the words.
@@ -38,8 +38,8 @@ function getParameter(context: OperationContext): Answer {
   const parameter = name.startsWith("arn:") || found?.name === name ? found : undefined;
   // Permission comes before existence, and AWS does not repeat a name that it does not know, so a wrong one looks like this:
   // https://github.com/aws-solutions/aws-control-tower-customizations/issues/208
-  const resource = parameter === undefined && secretId === undefined ? `${place}:*` : arn;
-  const denial = denialOfGetParameter(caller, arn, resource);
+  const called = parameter === undefined && secretId === undefined ? `${place}:*` : arn;
+  const denial = await denialOf(caller, { action: "ssm:GetParameter", resource: arn, called });
   if (denial !== undefined) return refuse("ssm", "denied", denial);
 
   const withDecryption = request.parameters.get("WithDecryption") === "true";
@@ -56,7 +56,9 @@ function getParameter(context: OperationContext): Answer {
     return badRequest("ParameterVersionNotFound", message);
   }
   const isCiphertext = parameter.type === "SecureString" && !withDecryption;
-  if (parameter.type === "SecureString" && withDecryption && denialOfDecrypt(caller, parameter, `ssm.${region}`)) {
+  const isDecrypted = parameter.type === "SecureString" && withDecryption;
+  const problem = isDecrypted ? await problemOfDecrypt(context, parameter.kmsKey, "ssm") : undefined;
+  if (problem === "denied") {
     // https://github.com/tryolabs/aws-workshop/issues/6
     return refuse(
       "ssm",
@@ -64,6 +66,9 @@ function getParameter(context: OperationContext): Answer {
       `The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access. (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException; Request ID: ${requestId})`,
     );
   }
+  // Disabled: turbot/steampipe-plugin-aws, aws/table_aws_ssm_parameter.go. To be deleted, of PutParameter:
+  // https://github.com/segmentio/chamber/issues/355
+  if (problem !== undefined) return badRequest("InvalidKeyId", problem.message);
   return toAnswer({
     ARN: parameter.arn,
     DataType: "text",
@@ -77,10 +82,10 @@ function getParameter(context: OperationContext): Answer {
 }
 
 /** A secret as a parameter: https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html */
-function getReferenced(
+async function getReferenced(
   context: OperationContext,
   asked: { name: string; secretId: string; selector: string | undefined; withDecryption: boolean },
-): Answer {
+): Promise<Answer> {
   const { name, secretId, selector, withDecryption } = asked;
   if (!withDecryption) {
     // https://github.com/sous-chefs/aws/issues/419
@@ -89,7 +94,10 @@ function getReferenced(
   }
   const wanted = selector?.slice(1);
   const isVersionId = wanted !== undefined && /^[0-9a-f-]{36}$/.test(wanted);
-  const found = getSecret(context, { secretId, ...(isVersionId ? { versionId: wanted } : { versionStage: wanted }) });
+  const found = await getSecret(context, {
+    secretId,
+    ...(isVersionId ? { versionId: wanted } : { versionStage: wanted }),
+  });
   if (isRefusal(found)) {
     // Not verified: what becomes of Secrets Manager's refusals here, but for what a user can tell from `ParameterNotFound`.
     return found.code === "ResourceNotFoundException" ? badRequest("ParameterNotFound", "") : found;
