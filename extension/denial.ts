@@ -10,6 +10,7 @@ import type { Caller } from "./policy-statements.ts";
 export const policyTypes = [
   "identity-based policy",
   "resource-based policy",
+  "role trust policy",
   "permissions boundary",
   "service control policy",
   "resource control policy",
@@ -54,7 +55,7 @@ export function parseDenial(text: string): Denial {
     action: ACTION.exec(text)?.[1],
     isExplicit: EXPLICIT.test(text),
     policyType: policyTypes.find(
-      (type) => text.includes(` no ${type} allows`) || /deny in an? (.*)/.exec(text)?.[1]?.startsWith(type),
+      (type) => text.includes(` no ${type} allows`) || /deny in (?:an?|the) (.*)/.exec(text)?.[1]?.startsWith(type),
     ),
     isAboutKms: KMS.test(text),
     isKeyUnusable: KEY_STATE.test(text),

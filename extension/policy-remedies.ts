@@ -12,7 +12,7 @@ import {
   toParameterStatement,
   toReadStatement,
   toSecretResources,
-  toTrustStatement,
+  toTrustStatements,
 } from "./policy-statements.ts";
 import { toAccountId } from "./secret-id.ts";
 
@@ -40,13 +40,17 @@ export function toAssumeRemedy(code: FailureCode, call: AwsCall, denial: Denial)
   const { roleArn, externalId } = call;
   const { caller, policyType } = denial;
   const who = toWords(denial);
-  const trust: MissingStatement[] =
-    caller === undefined ? [] : [{ policy: "trust-policy", of: roleArn, statement: toTrustStatement(caller, call) }];
+  const trust: MissingStatement[] = (caller === undefined ? [] : toTrustStatements(caller, call)).map((statement) => ({
+    policy: "trust-policy",
+    of: roleArn,
+    statement,
+  }));
   const own: MissingStatement = { policy: "identity-policy", of: who, statement: toAssumeStatement(roleArn, call) };
   const ofTrust = `the trust policy of ${roleArn} must trust ${who}`;
   const ofOwn = `a policy of ${who} must allow ${[own.statement.Action].flat().join(", ")} on ${roleArn}`;
   if (policyType === "identity-based policy") return { remedy: ofOwn, statements: [own] };
-  if (policyType === "resource-based policy") return { remedy: ofTrust, statements: trust };
+  if (policyType === "resource-based policy" || policyType === "role trust policy")
+    return { remedy: ofTrust, statements: trust };
   if (isLimit(policyType)) return toLimitRemedy(policyType, who, own.statement);
   const wish = {
     "tag-session-denied": "CROSS_ACCOUNT_SECRETS_SESSION_TAGS needs sts:TagSession on both sides: ",
@@ -73,7 +77,7 @@ export function toReadRemedy(call: AwsCall, denial: Denial): Remedy {
   if (policyType === "session policy") {
     const setting = `CROSS_ACCOUNT_SECRETS_${isSecret ? "SECRET_IDS" : "PARAMETER_NAMES"}`;
     return {
-      remedy: `the session policy, which the extension makes of ${setting}, does not let ${id} through: list it there by its name or its whole ARN, in the right region, or set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none`,
+      remedy: `the session policy, which the extension makes of ${setting}, does not let ${id} through: list it there by its name or its whole ARN, in the right region, or set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none. AWS says the same where nothing of that name is in account ${owner.accountId} and region ${region}: check both`,
     };
   }
   if (isLimit(policyType)) {
@@ -113,7 +117,7 @@ export function toKeyRemedy(call: AwsCall, denial: Denial): Remedy {
     return toLimitRemedy(policyType, roleArn, own.statement);
   }
   return {
-    remedy: `the policy of the KMS key of ${id} must allow ${roleArn} kms:Decrypt (and kms:DescribeKey); where it leaves that to IAM instead, as the default key policy does, the role's own permissions must. AWS says the same where the key is disabled or is to be deleted: aws kms describe-key shows its state`,
+    remedy: `the policy of the KMS key of ${id} must allow ${roleArn} kms:Decrypt (and kms:DescribeKey); where it leaves that to IAM instead, as the default key policy does, the role's own permissions must. AWS says the same where a Deny, a permissions boundary or a service control policy stands against it, and may where the key is disabled: aws kms describe-key shows its state`,
     statements: [ofKey, own],
   };
 }
@@ -143,7 +147,7 @@ const isLimit = (policyType: PolicyType | undefined): policyType is keyof typeof
 
 function toLimitRemedy(policyType: keyof typeof LIMITS, who: string, statement: Statement): Remedy {
   const place = toPlace(policyType, who, "");
-  const anybody = policyType === "VPC endpoint policy" ? { Principal: { AWS: "*" } } : {};
+  const anybody = policyType === "VPC endpoint policy" ? { Principal: "*" as const } : {};
   return {
     remedy: `${place} must allow it, too: it is a limit to what others allow`,
     statements: [{ policy: LIMITS[policyType], of: place, statement: { ...statement, ...anybody } }],
@@ -155,6 +159,7 @@ function toPlace(policyType: PolicyType, caller: string, resource: string): stri
     case "identity-based policy":
       return `a policy of ${caller}`;
     case "resource-based policy":
+    case "role trust policy":
       return resource;
     case "permissions boundary":
       return `the permissions boundary of ${caller}`;

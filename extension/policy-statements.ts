@@ -7,7 +7,7 @@ import { toRegion } from "./secret-id.ts";
 
 export interface Statement {
   readonly Effect: "Allow";
-  readonly Principal?: { readonly AWS: string };
+  readonly Principal?: "*" | { readonly AWS: string };
   readonly Action: string | readonly string[];
   readonly Resource?: string | readonly string[];
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
@@ -52,6 +52,21 @@ export function toTrustStatement(caller: Caller, wishes: AssumeRoleWishes = {}):
     Action: toAssumeActions(wishes),
     ...(Object.keys(condition).length > 0 ? { Condition: condition } : {}),
   };
+}
+
+/**
+ * All that the trust policy needs. Of the actions only AssumeRole has an external ID, and a condition that asks the others
+ * for one is never met: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
+ */
+export function toTrustStatements(caller: Caller, wishes: AssumeRoleWishes = {}): readonly Statement[] {
+  const { externalId, ...others } = wishes;
+  const statement = toTrustStatement(caller, wishes);
+  const [assume = "", ...more] = [statement.Action].flat();
+  if (externalId === undefined || more.length === 0) return [statement];
+  return [
+    { ...statement, Action: assume },
+    { ...toTrustStatement(caller, others), Action: more },
+  ];
 }
 
 /** In a policy of the caller's. */

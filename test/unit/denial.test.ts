@@ -48,7 +48,7 @@ describe("AWS's text", () => {
       policyType,
       isExplicit: false,
     });
-    const article = /^[aeiou]/.test(policyType) ? "an" : "a";
+    const article = policyType === "role trust policy" ? "the" : /^[aeiou]/.test(policyType) ? "an" : "a";
     expect(parseDenial(toText(` with an explicit deny in ${article} ${policyType}`))).toMatchObject({
       policyType,
       isExplicit: true,

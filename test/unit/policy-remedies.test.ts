@@ -47,12 +47,11 @@ describe("the remedy of a refused AssumeRole", () => {
       denialOf(" because no identity-based policy allows the x"),
     );
     expect(policiesOf(own)).toEqual([`identity-policy of ${CALLER}`]);
-    const trust = toAssumeRemedy(
-      "assume-role-denied",
-      assume,
-      denialOf(" because no resource-based policy allows the x"),
-    );
-    expect(policiesOf(trust)).toEqual([`trust-policy of ${ROLE}`]);
+    for (const policyType of ["resource-based policy", "role trust policy"]) {
+      const reason = ` because no ${policyType} allows the x`;
+      const trust = toAssumeRemedy("assume-role-denied", assume, denialOf(reason));
+      expect(policiesOf(trust)).toEqual([`trust-policy of ${ROLE}`]);
+    }
   });
 
   it.each([
@@ -64,6 +63,12 @@ describe("the remedy of a refused AssumeRole", () => {
     const remedy = toAssumeRemedy("assume-role-denied", assume, denialOf(` because no ${policyType} allows the x`));
     expect(remedy.statements?.map((statement) => statement.policy)).toEqual([policy]);
     expect(remedy.remedy).toContain("limit");
+  });
+
+  it("names everybody in the policy of a VPC endpoint, as AWS wants it", () => {
+    const denial = denialOf(" because no VPC endpoint policy allows the x");
+    const { statements } = toAssumeRemedy("assume-role-denied", assume, denial);
+    expect(statements?.map(({ statement }) => statement.Principal)).toEqual(["*"]);
   });
 
   it.each([
@@ -104,6 +109,7 @@ describe("the remedy of a refused read", () => {
   it("is a setting of ours, where our session policy refuses", () => {
     const denial = denialOf(" because no session policy allows the x action");
     expect(toReadRemedy(read, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_SECRET_IDS");
+    expect(toReadRemedy(read, denial).remedy).toContain("nothing of that name is in account 111111111111");
     expect(toReadRemedy(parameter, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES");
     expect(toKeyRemedy(read, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_SESSION_POLICY");
   });
@@ -114,6 +120,10 @@ describe("the remedy of a refused read", () => {
       `identity-policy of ${ROLE}`,
     ]);
     expect(JSON.stringify(toKeyRemedy(parameter, denialOf()).statements)).toContain("ssm.*");
+    // Secrets Manager says nothing of why KMS refuses.
+    for (const part of ["Deny", "boundary", "service control policy"]) {
+      expect(toKeyRemedy(read, denialOf()).remedy).toContain(part);
+    }
   });
 
   it("is the role's boundary, where that is the limit", () => {
@@ -128,6 +138,7 @@ describe("the remedy of an explicit deny", () => {
   it.each([
     [assume, "an identity-based policy", `a policy of ${CALLER}`],
     [assume, "a resource-based policy", `the trust policy of ${ROLE}`],
+    [assume, "the role trust policy", `the trust policy of ${ROLE}`],
     [assume, "a service control policy", `in force for the account of ${CALLER}`],
     [read, "an identity-based policy", `a policy of ${ROLE}`],
     [read, "a resource-based policy", "the resource policy of app/db"],

@@ -9,6 +9,7 @@ import {
   toReadStatement,
   toSecretResources,
   toTrustStatement,
+  toTrustStatements,
 } from "../../extension/policy-statements.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
@@ -51,6 +52,22 @@ describe("a trust statement", () => {
     expect(Condition).toEqual({
       StringEquals: { "aws:PrincipalOrgID": "o-exampleorgid", "sts:ExternalId": "partner-7" },
     });
+  });
+
+  it("leaves tags and a source identity to a second one, which has no external ID", () => {
+    const wishes = { hasTags: true, organizationId: "o-exampleorgid" };
+    expect(toTrustStatements(caller, wishes)).toEqual([toTrustStatement(caller, wishes)]);
+    const [assume, others, ...more] = toTrustStatements(caller, { ...wishes, externalId: "partner-7" });
+    expect(assume).toMatchObject({
+      Action: "sts:AssumeRole",
+      Condition: { StringEquals: { "aws:PrincipalOrgID": "o-exampleorgid", "sts:ExternalId": "partner-7" } },
+    });
+    expect(others).toEqual({
+      ...assume,
+      Action: ["sts:TagSession"],
+      Condition: { StringEquals: { "aws:PrincipalOrgID": "o-exampleorgid" } },
+    });
+    expect(more).toEqual([]);
   });
 
   it.each([
