@@ -70,7 +70,9 @@ function toAdvice(code: FailureCode, call: AwsCall, isAboutCertificate: boolean)
       return "something else answers in AWS's place: look at AWS_ENDPOINT_URL…, at a proxy and at the resolver";
     case "unreachable":
     case "timeout":
-      return isAboutCertificate ? CERTIFICATE : toRouteRemedy(operation, region);
+      return isAboutCertificate
+        ? CERTIFICATE
+        : toRouteRemedy(operation === "GetParameter" ? "parameter" : "secret", region);
     default:
       return undefined;
   }
@@ -80,7 +82,7 @@ const CERTIFICATE =
   "the certificate is not trusted: name a proxy's own authority in NODE_EXTRA_CA_CERTS, and check the clock";
 
 /** https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html */
-function toRouteRemedy(operation: AwsCall["operation"], region: string): string {
-  const service = operation === "GetParameter" ? "ssm" : "secretsmanager";
+export function toRouteRemedy(word: "secret" | "parameter", region: string): string {
+  const service = word === "parameter" ? "ssm" : "secretsmanager";
   return `a function in a VPC needs a NAT gateway, or two interface endpoints with private DNS names, for sts and ${service} in ${region}, and security groups that let it reach them on port 443; HTTPS_PROXY is not heeded`;
 }

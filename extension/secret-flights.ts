@@ -6,6 +6,7 @@ import { type DeadlineEpochMs, overFreeze, watchForFreeze } from "./deadline.ts"
 import { Failure, toFailure } from "./errors.ts";
 import { type BackOff, createFailureMemory } from "./failure-memory.ts";
 import type { Kind, Named } from "./kind.ts";
+import { toRouteRemedy } from "./remedies.ts";
 import type { Home } from "./secret-id.ts";
 import { type SecretStore, type Stored, toKey } from "./secret-store.ts";
 import { createSingleFlight } from "./single-flight.ts";
@@ -54,6 +55,12 @@ export function createSecretFlights<Q, V extends Named>(parts: {
   /** The last fetch that came to an end, of each key. */
   const news = new Map<string, number>();
   let order = 0;
+
+  /** Nobody knows yet what keeps the fetch: most often it is that there is no way to AWS. */
+  const late = (query: Q) =>
+    new Failure("timeout", `${kind.toId(query)} was not fetched in time`, {
+      remedy: toRouteRemedy(kind.word, home.region),
+    });
 
   /** Of this spelling alone, and of all spellings of what may be the same secret. */
   function toKeys(query: Q): { readonly own: string; readonly shared: string } {
@@ -124,7 +131,7 @@ export function createSecretFlights<Q, V extends Named>(parts: {
       spellings.set(failure, kind.toId(query));
       throw failure;
     };
-    const journey = { deadlineEpochMs, start, late: () => late(kind.toId(query)), alone };
+    const journey = { deadlineEpochMs, start, late: () => late(query), alone };
     const id = kind.toId(query);
     const isAsAsked = (outcome: object) => (spellings.get(outcome) ?? id) === id;
     try {
@@ -148,12 +155,10 @@ export function createSecretFlights<Q, V extends Named>(parts: {
         async attempt(atEpochMs) {
           const secret = await share(query, atEpochMs, alone);
           // The answer lay in the socket over a freeze, and is as old as that.
-          if (now() >= atEpochMs) throw late(kind.toId(query));
+          if (now() >= atEpochMs) throw late(query);
           return secret;
         },
       }),
     recallFailure,
   };
 }
-
-const late = (id: string) => new Failure("timeout", `${id} was not fetched in time`);

@@ -407,7 +407,8 @@ describe("a freeze", () => {
     const { fetch, fetches } = setUp();
     const refused = refusalOf(fetch());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
-    expect(await refused).toMatchObject({ code: "timeout" });
+    const remedy = expect.stringContaining("interface endpoints");
+    expect(await refused).toMatchObject({ code: "timeout", details: { remedy } });
     await vi.advanceTimersByTimeAsync(10_000);
     expect(fetches).toHaveLength(1);
     fetches[0]?.fail(new Failure("timeout", "too late"));
