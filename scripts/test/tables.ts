@@ -1,4 +1,4 @@
-/** The tables of the fault suite and of the conformance suite, out of vitest's report. Pure. */
+/** The tables of the faults, of the conformance suite and of the misconfigurations, out of vitest's report. Pure. */
 import type { Row } from "../../test/support/rows.ts";
 
 export interface TestedRow extends Row {
@@ -14,13 +14,14 @@ interface Column {
 const TABLES: Readonly<Record<Row["table"], readonly Column[]>> = {
   fault: toColumns("fault", 44, 38, [{ title: "on", width: 13, toCell: ({ on = "" }) => on }]),
   conformance: toColumns("conformance", 48, 44, []),
+  misconfiguration: toColumns("misconfiguration", 50, 46, []),
 };
 const WORDS: Readonly<Record<string, string>> = { passed: "passed", failed: "FAILED", pending: "-", skipped: "-" };
 const GAP = "  ";
 
 /** Lines of plain text: the tables of which there are rows; groups and rows in the order in which they came. */
 export function drawTables(rows: readonly TestedRow[]): string[] {
-  const tables = (["fault", "conformance"] as const).map((table) =>
+  const tables = (["fault", "conformance", "misconfiguration"] as const).map((table) =>
     drawTable(
       TABLES[table],
       rows.filter((row) => row.table === table),

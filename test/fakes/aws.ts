@@ -20,10 +20,10 @@ import { createIam, type Role, type RoleChanges, type RoleOptions, type SessionC
 import { type AwsCall, toCall } from "./aws/journal.ts";
 import { createKeys, type KeyOptions } from "./aws/keys.ts";
 import { parseAwsRequest } from "./aws/operation.ts";
-import { createParameterStore, type NewParameter } from "./aws/parameters.ts";
+import { createParameterStore, type NewParameter, type Parameter } from "./aws/parameters.ts";
 import { denialByLists } from "./aws/permissions.ts";
 import { createDenialByPolicies, type PolicyDocument, type PolicyEngine } from "./aws/policies.ts";
-import { createSecretStore, type NewSecret, type SecretValue } from "./aws/secrets.ts";
+import { createSecretStore, type NewSecret, type Secret, type SecretValue } from "./aws/secrets.ts";
 import { answerSecretsManager } from "./aws/secrets-manager.ts";
 import { parseAuthorization, type ReceivedRequest } from "./aws/signature.ts";
 import { answerSts } from "./aws/sts.ts";
@@ -65,8 +65,11 @@ export interface FakeAws {
   deleteRole(arn: string): void;
   /** An account is in no organization unless it is said so. */
   changeAccount(account: string, changes: AccountOptions): void;
+  findAccount(account: string): AccountOptions;
   /** Requests to the service come by a VPC endpoint with this policy from now on; undefined: by none. */
   changeEndpoint(service: EndpointService, policy: PolicyDocument | undefined): void;
+  /** Of the endpoint that a request for this action comes by. */
+  findEndpointPolicy(action: string): PolicyDocument | undefined;
   /** The execution role's own credentials, as Lambda puts them into a function's environment; twelve hours, unless said otherwise. */
   issueSession(session: { roleArn: string; sessionName?: string; durationSeconds?: number }): SessionCredentials;
   /** All sessions of the role issued so far are denied everything, as by the console's "Revoke active sessions". */
@@ -74,10 +77,11 @@ export interface FakeAws {
   /** Of every session ever issued, so that a test can look for them where they must not be. */
   listCredentials(): SessionCredentials[];
 
-  /** The ARN gets AWS's six random characters. */
+  /** The ARN gets AWS's six random characters. Without a value there is no version, and its id is empty. */
   createSecret(secret: NewSecret): { readonly arn: string; readonly versionId: string };
   /** A new version; by default it becomes AWSCURRENT, and the one that was becomes AWSPREVIOUS. */
   putSecretValue(arn: string, value: SecretValue, stages?: readonly string[]): { readonly versionId: string };
+  findSecret(secretId: string, account: string, region: string): Secret | undefined;
   changeSecret(arn: string, changes: { resourcePolicy: PolicyDocument | undefined }): void;
   /** Its name, its six characters and its versions are in that region too, from now on. */
   replicateSecret(arn: string, region: string): void;
@@ -99,6 +103,7 @@ export interface FakeAws {
   /** A label stands on one version at a time. */
   labelParameter(arn: string, version: number, label: string): void;
   deleteParameter(arn: string): void;
+  findParameter(arn: string): Parameter | undefined;
 
   /** From now on the operation fails so. The oldest fault that fits a call and has times left is the one that it runs into. */
   fault(operation: AwsOperation, fault: Fault, scope?: FaultScope): void;
@@ -139,7 +144,7 @@ export async function startFakeAws(options: FakeAwsOptions = {}): Promise<FakeAw
 
     const requestId = randomUUID();
     const caller = await authenticate({ request: received, authorization, service, iam, regions, nowMs });
-    const context = { request, region, requestId, denialOf, iam, keys, secrets, parameters };
+    const context = { request, region, requestId, denialOf, iam, accounts, keys, secrets, parameters };
     const answer = isRefusal(caller)
       ? caller
       : (refusalOfFault(fault, request, caller) ?? (await ANSWERS[service]({ ...context, caller })));
@@ -191,6 +196,8 @@ export async function startFakeAws(options: FakeAwsOptions = {}): Promise<FakeAw
     findRole: iam.findRole,
     deleteRole: iam.deleteRole,
     changeAccount: accounts.changeAccount,
+    findAccount: accounts.find,
+    findEndpointPolicy: accounts.findEndpointPolicy,
     changeEndpoint: accounts.changeEndpoint,
     issueSession({ roleArn, sessionName = "function", durationSeconds = 43_200 }) {
       const role = iam.findRole(roleArn);
@@ -202,6 +209,7 @@ export async function startFakeAws(options: FakeAwsOptions = {}): Promise<FakeAw
     listCredentials: iam.listCredentials,
     createSecret: secrets.createSecret,
     putSecretValue: secrets.putSecretValue,
+    findSecret: secrets.find,
     changeSecret: secrets.changeSecret,
     replicateSecret: secrets.replicateSecret,
     markForDeletion: secrets.markForDeletion,
@@ -214,6 +222,7 @@ export async function startFakeAws(options: FakeAwsOptions = {}): Promise<FakeAw
     putParameter: parameters.putParameter,
     labelParameter: parameters.labelParameter,
     deleteParameter: parameters.deleteParameter,
+    findParameter: parameters.find,
     fault: (operation, fault, scope = {}) => faults.add(operation, fault, scope),
     heal: faults.heal,
     async close() {

@@ -6,7 +6,7 @@ import { type FakeLambda, type FakeLambdaOptions, startFakeLambda } from "../fak
 import { findLeaks, readFolder } from "./canary.ts";
 import { findFreePort } from "./free-port.ts";
 import { parseLogLine } from "./log-lines.ts";
-import { SECRET_NAME, startTwoAccounts, type TwoAccounts } from "./two-accounts.ts";
+import { SECRET_NAME, startTwoAccounts, type TwoAccounts, type TwoAccountsOptions } from "./two-accounts.ts";
 
 /** The answer of the extension to a local request. */
 export interface LocalAnswer {
@@ -28,14 +28,18 @@ export interface Bench extends TwoAccounts {
   events(event: string): readonly Readonly<Record<string, unknown>>[];
 }
 
-export interface BenchOptions extends Omit<FakeLambdaOptions, "opt" | "environment"> {
+type Variables = Readonly<Record<string, string | undefined>>;
+
+export interface BenchOptions
+  extends Omit<FakeLambdaOptions, "opt" | "environment">,
+    Pick<TwoAccountsOptions, "now" | "policyEngine" | "functionRoleArn"> {
   readonly layer?: LayerName;
   /** Instead of a built layer. */
   readonly opt?: string;
-  /** Further variables of the function; undefined removes one. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** AWS's clock, in milliseconds since 1970. Default: the machine's. */
-  readonly now?: () => number;
+  /** Further variables of the function, perhaps out of what AWS was prepared to; undefined removes one. */
+  readonly environment?: Variables | ((accounts: TwoAccounts) => Variables | Promise<Variables>);
+  /** Those of another bench, whose function gets a new execution environment. Default: new ones. */
+  readonly accounts?: TwoAccounts;
   /** When it ends. Default: with the test. */
   readonly onEnd?: (end: () => Promise<void>) => void;
   /** Prepares AWS, before Lambda is there. */
@@ -47,15 +51,22 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     layer = "nodejs",
     opt = toOpt(layer),
     prepare,
-    now = Date.now,
+    now,
+    policyEngine,
+    functionRoleArn,
+    environment: further = {},
     onEnd = onTestFinished,
     ...lambdaOptions
   } = options;
-  const accounts = await startTwoAccounts({ now });
-  onEnd(() => accounts.close());
+  const accounts = options.accounts ?? (await startTwoAccounts({ ...(now && { now }), policyEngine, functionRoleArn }));
+  if (accounts !== options.accounts) onEnd(() => accounts.close());
   prepare?.(accounts);
   const port = await findFreePort();
-  const variables = { ...accounts.environment, CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port), ...options.environment };
+  const variables = {
+    ...accounts.environment,
+    CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
+    ...(typeof further === "function" ? await further(accounts) : further),
+  };
   const environment = Object.fromEntries(
     Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );

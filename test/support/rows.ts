@@ -2,7 +2,7 @@ import { it } from "vitest";
 
 /** A row of a table that is printed after the tests: what is asked or what goes wrong, what is to be seen then, and what was. */
 export interface Row {
-  readonly table: "fault" | "conformance";
+  readonly table: "fault" | "conformance" | "misconfiguration";
   readonly group: string;
   readonly name: string;
   readonly expected: string;

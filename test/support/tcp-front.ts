@@ -24,7 +24,7 @@ export interface TcpFront {
 }
 
 /** Dies with the test. With a certificate it is one of `https`. */
-export async function startFront(toUrl: () => string, certificate?: Certificate): Promise<TcpFront> {
+export async function startFront(toUrl: () => string, certificate?: Certificate, ownPort = 0): Promise<TcpFront> {
   const pairs = new Set<readonly [outside: Socket, inside: Socket]>();
   const join = (outside: Socket) => {
     const inside = connect(Number(new URL(toUrl()).port), "127.0.0.1");
@@ -42,7 +42,7 @@ export async function startFront(toUrl: () => string, certificate?: Certificate)
   const tls = certificate === undefined ? undefined : createTlsServer(certificate, join);
   const server = tls ?? createServer(join);
   tls?.on("tlsClientError", () => {});
-  server.listen(0, "127.0.0.1");
+  server.listen(ownPort, "127.0.0.1");
   await once(server, "listening");
   const endConnections = () => {
     for (const [outside] of pairs) outside.end();

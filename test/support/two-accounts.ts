@@ -12,6 +12,7 @@ export const SECRETS_ARN = `arn:aws:secretsmanager:${REGION}:111111111111:secret
 
 export interface TwoAccounts {
   readonly aws: FakeAws;
+  readonly functionRoleArn: string;
   readonly secretArn: string;
   /** What no output may hold: the secret's values. */
   readonly canaries: readonly string[];
@@ -22,7 +23,7 @@ export interface TwoAccounts {
 
 export interface TwoAccountsOptions extends FakeAwsOptions {
   /** Default: the guide's, which has no path. */
-  readonly functionRoleArn?: string;
+  readonly functionRoleArn?: string | undefined;
 }
 
 /** A fake AWS as the guide sets it up: a role in Account A that trusts Account B's and may read one secret. */
@@ -52,6 +53,7 @@ export async function startTwoAccounts(options: TwoAccountsOptions = {}): Promis
   const session = aws.issueSession({ roleArn: functionRoleArn, sessionName: "my-function" });
   return {
     aws,
+    functionRoleArn,
     secretArn: arn,
     canaries,
     environment: toFunctionEnvironment(session, aws.url),

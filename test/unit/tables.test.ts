@@ -32,18 +32,21 @@ describe("the table of faults", () => {
     ]);
   });
 
-  it("has a line for each row of conformance too, in a table of its own below, which has no place for where", () => {
-    const lines = drawTables([toFault({ table: "conformance", name: "a request" }), toFault()]);
-    expect(lines.map((line) => line.split(/ {2,}/)).filter(([first]) => !first?.startsWith("-"))).toEqual([
-      ["fault", "on", "expected", "seen"],
-      ["FREEZE"],
-      ["a freeze", "layer", "200", "200 after 3 ms", "passed"],
-      [""],
-      ["conformance", "expected", "seen"],
-      ["FREEZE"],
-      ["a request", "200", "200 after 3 ms", "passed"],
-    ]);
-  });
+  it.each(["conformance", "misconfiguration"] as const)(
+    "has rows of %s in a table of its own below, which has no place for where",
+    (table) => {
+      const lines = drawTables([toFault({ table, name: "a request" }), toFault()]);
+      expect(lines.map((line) => line.split(/ {2,}/)).filter(([first]) => !first?.startsWith("-"))).toEqual([
+        ["fault", "on", "expected", "seen"],
+        ["FREEZE"],
+        ["a freeze", "layer", "200", "200 after 3 ms", "passed"],
+        [""],
+        [table, "expected", "seen"],
+        ["FREEZE"],
+        ["a request", "200", "200 after 3 ms", "passed"],
+      ]);
+    },
+  );
 
   it("says that a fault which was left out was not seen", () => {
     const { seen: _, ...unseen } = toFault({ status: "pending" });

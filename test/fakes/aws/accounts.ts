@@ -1,10 +1,12 @@
 import type { PolicyDocument } from "./policies.ts";
 
-/** What an organization makes of an account. */
+/** The settings of an account, and what an organization makes of it. */
 export interface AccountOptions {
   readonly organizationId?: string;
   /** Default: none, as outside an organization. In one, AWS attaches one that allows everything. */
   readonly serviceControlPolicies?: readonly PolicyDocument[];
+  /** Where its roles cannot be assumed, because STS is not activated. Default: nowhere. */
+  readonly regionsWithoutSts?: readonly string[];
 }
 
 export type EndpointService = "sts" | "secretsmanager" | "ssm";

@@ -1,3 +1,4 @@
+import type { Accounts } from "./accounts.ts";
 import type { Iam } from "./iam.ts";
 import type { Keys } from "./keys.ts";
 import type { ParameterStore } from "./parameters.ts";
@@ -23,6 +24,7 @@ export interface OperationContext {
   readonly requestId: string;
   readonly denialOf: DenialOf;
   readonly iam: Iam;
+  readonly accounts: Accounts;
   readonly keys: Keys;
   readonly secrets: SecretStore;
   readonly parameters: ParameterStore;

@@ -5,7 +5,7 @@ import type { PolicyDocument } from "./policies.ts";
 /** A value is text or bytes, never both. */
 export type SecretValue = { readonly secretString: string } | { readonly secretBinary: Uint8Array };
 
-export type NewSecret = SecretValue & {
+export type NewSecret = (SecretValue | Record<never, never>) & {
   readonly account: string;
   readonly region: string;
   readonly name: string;
@@ -71,10 +71,11 @@ export function createSecretStore(now: () => number): SecretStore {
       if ([...secrets.values()].some(isTaken)) throw new Error(`fake AWS: there is a secret ${name} already`);
       const suffix = randomText(6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
       const arn = `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}-${suffix}`;
-      const version = toVersion(value, ["AWSCURRENT"]);
-      const isNew = { versions: [version], markedForDeletion: false };
-      secrets.set(arn, { arn, account, region, name, kmsKey, resourcePolicy, ...isNew });
-      return { arn, versionId: version.id };
+      const hasValue = "secretString" in value || "secretBinary" in value;
+      const versions = hasValue ? [toVersion(value, ["AWSCURRENT"])] : [];
+      const owner = { arn, account, region, name, kmsKey, resourcePolicy };
+      secrets.set(arn, { ...owner, versions, markedForDeletion: false });
+      return { arn, versionId: versions[0]?.id ?? "" };
     },
     putSecretValue(arn, value, stages = ["AWSCURRENT"]) {
       const secret = expectSecret(arn);

@@ -26,6 +26,13 @@ async function assumeRole(context: OperationContext): Promise<Answer> {
   const denial = await denialOfAssumption(context, roleArn, role);
   if (denial !== undefined || role === undefined) return refuse("sts", "denied", denial ?? "");
 
+  if (context.accounts.find(role.account).regionsWithoutSts?.includes(context.region)) {
+    // https://github.com/turbot/steampipe-plugin-aws/issues/1510 Not verified: that permission comes first.
+    const advice = "Your account administrator can activate STS in this region using the IAM Console.";
+    const message = `STS is not activated in this region for account:${role.account}. ${advice}`;
+    return { status: 403, code: "RegionDisabledException", message };
+  }
+
   // All callers of the fake are role sessions, so this is always role chaining.
   // Not verified: that AWS checks it after the policies.
   const durationSeconds = Number(parameters.get("DurationSeconds") ?? 3600);

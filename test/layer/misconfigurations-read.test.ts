@@ -1,0 +1,288 @@
+/** What can be wrong when the role is assumed, and is to read: permissions, the secret, its key, and parameters. */
+import { it } from "vitest";
+import { type Misconfiguration, misconfiguration } from "../support/misconfigurations.ts";
+import { ALLOW_ALL, allow, deny, toKeyPolicy, toPolicy, trust } from "../support/policy-documents.ts";
+import { policyEngine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
+import { REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+
+const A = "111111111111";
+const PLACE = { account: A, region: REGION };
+const [READ, GET, DECRYPT] = ["secretsmanager:GetSecretValue", "ssm:GetParameter", "kms:Decrypt"];
+const PARAMETER = "/app/host";
+const PARAMETER_ARN = `arn:aws:ssm:${REGION}:${A}:parameter`;
+const WIDE = { CROSS_ACCOUNT_SECRETS_ALLOW: "any", CROSS_ACCOUNT_SECRETS_SESSION_POLICY: "none" };
+
+const permitting =
+  (...statements: Parameters<typeof toPolicy>) =>
+  ({ aws }: TwoAccounts) =>
+    aws.changeRole(TARGET_ROLE_ARN, { policies: [toPolicy(...statements)] });
+
+/** The secret is gone, and may come back under its name. */
+const lose = ({ aws, secretArn }: TwoAccounts) => aws.deleteSecret(secretArn);
+const create = ({ aws, canaries: [secretString = ""] }: TwoAccounts) =>
+  aws.createSecret({ ...PLACE, name: SECRET_NAME, secretString });
+
+/** The secret has a key of the account's own, and the key this policy. */
+const encrypting =
+  (policy = toKeyPolicy(A)) =>
+  ({ aws, secretArn, canaries: [secretString = ""] }: TwoAccounts) => {
+    const { arn: kmsKey } = aws.createKey({ ...PLACE, policy });
+    aws.deleteSecret(secretArn);
+    aws.createSecret({ ...PLACE, name: SECRET_NAME, secretString, kmsKey });
+    return kmsKey;
+  };
+
+const keyOf = ({ aws }: TwoAccounts) => aws.findSecret(SECRET_NAME, A, REGION)?.kmsKey ?? "";
+
+/** All that it may be when AWS says that no policy of the role's allows it. */
+const DENIED = [
+  `${TARGET_ROLE_ARN} must be allowed ${READ} on ${SECRET_NAME}`,
+  "must end in -??????",
+  `where nothing of that name is in account ${A} and region ${REGION}`,
+];
+const KEY_DENIED = [
+  `the policy of the KMS key of ${SECRET_NAME} must allow ${TARGET_ROLE_ARN} kms:Decrypt`,
+  "the role's own permissions must",
+];
+
+const permissions: Misconfiguration[] = [
+  {
+    name: "the target role may read nothing",
+    change: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { policies: [] }),
+    cause: "get-secret-value-denied",
+    tells: DENIED,
+  },
+  {
+    name: "the permission is for the secret's ARN without the six characters",
+    change: permitting(allow(READ, `${SECRETS_ARN}:${SECRET_NAME}`)),
+    cause: "get-secret-value-denied",
+    tells: DENIED,
+  },
+  {
+    name: "the permission is for another region",
+    change: permitting(allow(READ, `${SECRETS_ARN.replace(REGION, "us-east-1")}:${SECRET_NAME}-??????`)),
+    cause: "get-secret-value-denied",
+    tells: DENIED,
+  },
+  {
+    name: "the permission is for another account",
+    change: permitting(allow(READ, `${SECRETS_ARN.replace(A, "222222222222")}:${SECRET_NAME}-??????`)),
+    cause: "get-secret-value-denied",
+    tells: DENIED,
+  },
+  {
+    name: "a policy of the target role denies it",
+    change: permitting(allow(READ, "*"), deny("secretsmanager:*")),
+    cause: "explicit-deny",
+    tells: [`in a policy of ${TARGET_ROLE_ARN} matches`],
+  },
+  {
+    name: "the target role has a boundary that does not allow it",
+    change: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { permissionsBoundary: toPolicy(allow("s3:*", "*")) }),
+    cause: "get-secret-value-denied",
+    tells: [`the permissions boundary of ${TARGET_ROLE_ARN} must allow it, too`],
+  },
+  {
+    name: "a service control policy of Account A denies Secrets Manager",
+    change: ({ aws }) =>
+      aws.changeAccount(A, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny("secretsmanager:*"))] }),
+    cause: "explicit-deny",
+    tells: [
+      `a service control policy of the organization that is in force for the account of ${TARGET_ROLE_ARN} matches`,
+    ],
+  },
+  {
+    name: "the secret's own policy denies it",
+    change: ({ aws, secretArn }) =>
+      aws.changeSecret(secretArn, {
+        resourcePolicy: toPolicy({ ...trust(TARGET_ROLE_ARN, READ), Effect: "Deny", Resource: "*" }),
+      }),
+    cause: "explicit-deny",
+    tells: [`the resource policy of ${SECRET_NAME}, or of its KMS key`],
+  },
+  {
+    name: "the VPC endpoint for Secrets Manager does not allow it",
+    change: ({ aws }) =>
+      aws.changeEndpoint("secretsmanager", toPolicy({ ...allow(READ, `${SECRETS_ARN}:other-*`), Principal: "*" })),
+    cause: "get-secret-value-denied",
+    tells: ["the policy of the VPC endpoint must allow it, too"],
+  },
+];
+
+const secrets: Misconfiguration[] = [
+  {
+    name: "there is no secret of that name, and the role may read that one alone",
+    change: lose,
+    cause: "get-secret-value-denied",
+    tells: DENIED,
+    mend: create,
+  },
+  {
+    name: "there is no secret of that name, the role may read all, and the session that one",
+    change(accounts) {
+      permitting(allow(READ, "*"))(accounts);
+      lose(accounts);
+    },
+    cause: "get-secret-value-denied",
+    tells: ["the session policy", "SECRET_IDS", `where nothing of that name is in account ${A} and region ${REGION}`],
+    mend: create,
+  },
+  {
+    name: "there is no secret of that name, and the role and its session may read all",
+    change(accounts) {
+      permitting(allow(READ, "*"))(accounts);
+      lose(accounts);
+    },
+    environment: WIDE,
+    cause: "secret-not-found",
+    tells: [`check the name and the region ${REGION}`, `the account of ${TARGET_ROLE_ARN}`],
+    mend: create,
+  },
+  {
+    name: "the secret is in another region",
+    change(accounts) {
+      const { aws, canaries } = accounts;
+      permitting(allow(READ, `arn:aws:secretsmanager:*:${A}:secret:${SECRET_NAME}-??????`))(accounts);
+      lose(accounts);
+      aws.createSecret({ ...PLACE, region: "us-east-1", name: SECRET_NAME, secretString: canaries[0] ?? "" });
+    },
+    cause: "get-secret-value-denied",
+    tells: DENIED,
+    mend: () => {},
+    newEnvironment: { CROSS_ACCOUNT_SECRETS_REGION: "us-east-1" },
+  },
+  {
+    name: "the secret is marked for deletion",
+    change: ({ aws, secretArn }) => aws.markForDeletion(secretArn),
+    cause: "secret-deleted",
+    tells: ["aws secretsmanager restore-secret"],
+    mend: ({ aws, secretArn }) => aws.restoreSecret(secretArn),
+  },
+  {
+    name: "the secret never got a value",
+    change(accounts) {
+      lose(accounts);
+      accounts.aws.createSecret({ ...PLACE, name: SECRET_NAME });
+    },
+    cause: "secret-version-not-found",
+    tells: [`${SECRET_NAME} is there`, "AWSCURRENT", "aws secretsmanager put-secret-value"],
+    mend({ aws, canaries: [secretString = ""] }) {
+      aws.putSecretValue(aws.findSecret(SECRET_NAME, A, REGION)?.arn ?? "", { secretString });
+    },
+  },
+];
+
+const keys: Misconfiguration[] = [
+  {
+    name: "the key leaves it to the role's permissions, and they lack kms:Decrypt",
+    change: encrypting(),
+    cause: "kms-denied",
+    tells: KEY_DENIED,
+  },
+  {
+    name: "the key's policy names another role, and leaves nothing to permissions",
+    change(accounts) {
+      const other = trust(`arn:aws:iam::${A}:role/Other`, "kms:*");
+      const key = encrypting(toPolicy({ ...other, Resource: "*" }))(accounts);
+      permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
+    },
+    cause: "kms-denied",
+    tells: KEY_DENIED,
+  },
+  {
+    name: "a service control policy of Account A denies KMS",
+    change(accounts) {
+      const key = encrypting()(accounts);
+      permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
+      accounts.aws.changeAccount(A, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny("kms:*"))] });
+    },
+    cause: "kms-denied",
+    tells: [...KEY_DENIED, "service control policy"],
+    mend: ({ aws }) => aws.changeAccount(A, { serviceControlPolicies: [ALLOW_ALL] }),
+  },
+  {
+    name: "the key is disabled",
+    change(accounts) {
+      const key = encrypting()(accounts);
+      permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
+      accounts.aws.changeKey(key, { state: "disabled" });
+    },
+    cause: "kms-key-unusable",
+    tells: ["aws kms enable-key"],
+    mend: (accounts) => accounts.aws.changeKey(keyOf(accounts), { state: "enabled" }),
+  },
+  {
+    name: "the key is to be deleted",
+    change(accounts) {
+      const key = encrypting()(accounts);
+      permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
+      accounts.aws.changeKey(key, { state: "pending deletion" });
+    },
+    cause: "kms-key-unusable",
+    tells: ["aws kms cancel-key-deletion and then enable-key"],
+    mend: (accounts) => accounts.aws.changeKey(keyOf(accounts), { state: "enabled" }),
+  },
+];
+
+const parameters: Misconfiguration[] = [
+  {
+    name: "the permission has two slashes",
+    change(accounts) {
+      accounts.aws.createParameter({ ...PLACE, name: PARAMETER, value: "x" });
+      permitting(allow(GET, `${PARAMETER_ARN}/${PARAMETER}`))(accounts);
+    },
+    cause: "get-parameter-denied",
+    tells: [
+      `${TARGET_ROLE_ARN} must be allowed ${GET} on ${PARAMETER}`,
+      "one slash after parameter",
+      "nothing of that name",
+    ],
+  },
+  {
+    name: "there is no such parameter",
+    change: permitting(allow(GET, `${PARAMETER_ARN}${PARAMETER}`)),
+    cause: "parameter-not-found",
+    tells: ["check the name", `the region ${REGION}`, `the account of ${TARGET_ROLE_ARN}`],
+    mend: ({ aws }) => aws.createParameter({ ...PLACE, name: PARAMETER, value: "x" }),
+  },
+  {
+    name: "its key leaves it to the role's permissions, and they lack kms:Decrypt",
+    change(accounts) {
+      const { aws } = accounts;
+      const { arn: kmsKey } = aws.createKey({ ...PLACE, policy: toKeyPolicy(A) });
+      aws.createParameter({ ...PLACE, name: PARAMETER, value: "x", type: "SecureString", kmsKey });
+      permitting(allow(GET, `${PARAMETER_ARN}${PARAMETER}`))(accounts);
+    },
+    cause: "kms-denied",
+    tells: [`the policy of the KMS key of ${PARAMETER} must allow ${TARGET_ROLE_ARN} kms:Decrypt`],
+    path: `/systemsmanager/parameters/get?name=${PARAMETER}&withDecryption=true`,
+  },
+  {
+    name: "its key is disabled",
+    change(accounts) {
+      const { aws } = accounts;
+      const { arn: kmsKey } = aws.createKey({ ...PLACE, policy: toKeyPolicy(A) });
+      aws.createParameter({ ...PLACE, name: PARAMETER, value: "x", type: "SecureString", kmsKey });
+      permitting(allow([GET, DECRYPT], "*"))(accounts);
+      aws.changeKey(kmsKey, { state: "disabled" });
+    },
+    cause: "kms-key-unusable",
+    tells: ["aws kms enable-key"],
+    path: `/systemsmanager/parameters/get?name=${PARAMETER}&withDecryption=true`,
+    mend: ({ aws }) =>
+      aws.changeKey(aws.findParameter(`${PARAMETER_ARN}${PARAMETER}`)?.kmsKey ?? "", { state: "enabled" }),
+  },
+];
+
+// One line for all that is left out where the engine cannot be had.
+if (policyEngine === undefined) it.skip(`misconfigurations when the role is to read ${WITHOUT_POLICY_ENGINE}`);
+else {
+  for (const row of permissions) misconfiguration("permissions", row);
+  for (const row of secrets) misconfiguration("the secret", row);
+  for (const row of keys) misconfiguration("its KMS key", row);
+  for (const row of parameters) {
+    const path = `/systemsmanager/parameters/get?name=${PARAMETER}`;
+    const environment = { CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: PARAMETER };
+    misconfiguration("parameters", { path, environment, ...row });
+  }
+}
