@@ -3,7 +3,7 @@
  *
  *   .e2e/aws-lambda-rie   Lambda's Runtime Interface Emulator, the very binary that `sam local` runs
  *   .e2e/clock/           libfaketime, with which a test sets the clock of a whole execution environment
- *   .e2e/python/          a virtual environment with moto (STS, IAM, Secrets Manager), awslambdaric (Lambda's Python client), cfn-lint
+ *   .e2e/python/          a virtual environment with moto, awslambdaric (Lambda's Python client), and the commands aws, sam, cfn-lint
  *   .e2e/stamp.json       what was fetched; written last, so that a set-up that was cut off is done again
  */
 import { execFile } from "node:child_process";
@@ -14,7 +14,6 @@ import { join } from "node:path";
 import { arch, argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { unzipSync } from "fflate";
 import { downloadPackage } from "./build/debian.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -22,15 +21,14 @@ const folder = join(root, ".e2e");
 const stampFile = join(folder, "stamp.json");
 const requirements = join(root, "test/e2e/support/requirements.txt");
 
-/** The emulator's releases are binaries on a web site; the SAM CLI's wheel carries them through a package registry. */
-const SAM_CLI = "1.170.0";
+/** The emulator's releases are binaries on a web site; the SAM CLI carries them through a package registry. */
 const EMULATORS: Partial<Record<NodeJS.Architecture, { readonly member: string; readonly sha256: string }>> = {
   x64: {
-    member: "samcli/local/rapid/aws-lambda-rie-x86_64",
+    member: "local/rapid/aws-lambda-rie-x86_64",
     sha256: "6b1e686e62ab2baf5759c412c4864276ef2a88b094fca53ec070637ccba9b9a5",
   },
   arm64: {
-    member: "samcli/local/rapid/aws-lambda-rie-arm64",
+    member: "local/rapid/aws-lambda-rie-arm64",
     sha256: "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21",
   },
 };
@@ -56,7 +54,7 @@ export interface Counterparts {
   readonly emulator: string;
   /** libfaketime. */
   readonly clock: string;
-  /** The virtual environment with moto and awslambdaric. */
+  /** The virtual environment with moto, awslambdaric and the commands. */
   readonly venv: string;
   /** Where the interpreter that the virtual environment borrows is installed: `/usr`, or wherever a version manager put it. */
   readonly pythonPrefix: string;
@@ -80,12 +78,9 @@ export async function setUpCounterparts(say: (line: string) => void): Promise<Co
   const venv = join(folder, "python");
   say("making a virtual environment with python3");
   await makeVenv(venv);
-  const pip = (...args: string[]) => runPip(venv, args);
   say(`installing ${requirements.slice(root.length)}`);
-  await pip("install", "--only-binary=:all:", `--requirement=${requirements}`);
-  say(`fetching the Runtime Interface Emulator in aws-sam-cli ${SAM_CLI}`);
-  await pip("download", "--no-deps", "--only-binary=:all:", `--dest=${folder}`, `aws-sam-cli==${SAM_CLI}`);
-  const emulator = await extractEmulator(join(folder, `aws_sam_cli-${SAM_CLI}-py3-none-any.whl`));
+  await runPip(venv, ["install", "--only-binary=:all:", `--requirement=${requirements}`]);
+  const emulator = await copyEmulator(venv);
 
   say(`fetching ${LIBFAKETIME}`);
   const clock = await extractClock(await downloadPackage(LIBFAKETIME, folder));
@@ -101,7 +96,7 @@ export const toPython = (venv: string): string => join(venv, "bin/python3");
 
 /** Whatever, once changed, makes a set-up of yesterday wrong. */
 function readPins(): string {
-  const pinned = [readFileSync(requirements, "utf8"), SAM_CLI, EMULATORS[arch], LIBFAKETIME_FILES[arch], root];
+  const pinned = [readFileSync(requirements, "utf8"), EMULATORS[arch], LIBFAKETIME_FILES[arch], root];
   return createHash("sha256").update(JSON.stringify(pinned)).digest("hex");
 }
 
@@ -125,17 +120,15 @@ async function runPip(venv: string, args: readonly string[]): Promise<void> {
   }
 }
 
-async function extractEmulator(wheel: string): Promise<string> {
+async function copyEmulator(venv: string): Promise<string> {
   const wanted = EMULATORS[arch];
   if (wanted === undefined)
     throw new Error(`the Runtime Interface Emulator is not made for ${arch}, only x64 and arm64`);
-  const members = unzipSync(await readFile(wheel), { filter: ({ name }) => name === wanted.member });
-  const binary = members[wanted.member];
-  if (binary === undefined) throw new Error(`aws-sam-cli ${SAM_CLI} has no ${wanted.member}`);
+  const samCli = (await run(toPython(venv), ["-c", "import samcli; print(*samcli.__path__)"])).trim();
+  const binary = await readFile(join(samCli, wanted.member));
   expectSha256(binary, wanted);
   const emulator = join(folder, "aws-lambda-rie");
   await writeFile(emulator, binary, { mode: 0o755 });
-  await rm(wheel);
   return emulator;
 }
 
