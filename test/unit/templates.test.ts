@@ -1,0 +1,109 @@
+/** What the templates of both accounts accept, and that the commands in the documentation give them what they ask for. */
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+
+const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+
+interface Parameter {
+  readonly isRequired: boolean;
+  readonly accepts: (value: string) => boolean;
+}
+
+/** The parameters of a template, whose form in this repository is always the same. */
+function readParameters(file: string): Map<string, Parameter> {
+  const section = /\nParameters:\n(.*?)\n\w/s.exec(read(file))?.[1] ?? "";
+  const blocks = section.split(/^ {2}(?=\w+:$)/m).filter((block) => block.trim() !== "");
+  return new Map(
+    blocks.map((block) => {
+      const pattern = /^ {4}AllowedPattern: (.+)$/m.exec(block)?.[1];
+      const values: string[] = JSON.parse(/^ {4}AllowedValues: (.+)$/m.exec(block)?.[1] ?? "[]");
+      const accepts = (value: string) => (pattern ? new RegExp(pattern).test(value) : values.includes(value));
+      return [block.slice(0, block.indexOf(":")), { isRequired: !/^ {4}Default:/m.test(block), accepts }];
+    }),
+  );
+}
+
+const ACCOUNT_A = readParameters("examples/account-a.yaml");
+const ACCOUNT_B = readParameters("template.yaml");
+
+const KEY = "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const NAMES = { accepted: ["my-lambda-role", "a_+=,.@-9"], refused: ["", "*", "my-*", "path/role", "a".repeat(65)] };
+
+const A: Record<string, { accepted: string[]; refused: string[] }> = {
+  FunctionAccountId: { accepted: ["222222222222"], refused: ["", "22222222222", "2222222222222", "*"] },
+  FunctionRoleName: NAMES,
+  OrganizationId: { accepted: ["", "o-exampleorgid"], refused: ["o-*", "exampleorgid", "o-EXAMPLEORGID", "o-short"] },
+  ExternalId: { accepted: ["", "my-external-id", "a/b:c=d"], refused: ["1", "two words", "a*"] },
+  TargetRoleName: NAMES,
+  SecretName: { accepted: ["my-shared-secret", "app/db!1"], refused: ["", "my-*", "a?", "two words", "a".repeat(513)] },
+  CreateSecret: { accepted: ["true", "false"], refused: ["", "yes"] },
+  KmsKey: {
+    accepted: ["", "create", KEY, KEY.replace("arn:aws:", "arn:aws-us-gov:"), KEY.replace(/1234abcd/, "mrk-1234")],
+    refused: ["alias/aws/secretsmanager", "arn:aws:kms:eu-west-1:111111111111:key/*", "*", "1234abcd"],
+  },
+  ParameterName: { accepted: ["", "/app/host", "/plain"], refused: ["plain", "/", "/app/", "/app/*", "//a"] },
+};
+
+const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
+const B: typeof A = {
+  TargetRoleArn: {
+    accepted: [
+      ROLE,
+      ROLE.replace("role/", "role/path/"),
+      ROLE.replace("aws", "aws-cn"),
+      ROLE.replace("aws", "aws-us-gov"),
+    ],
+    refused: ["", "SecretReader", ROLE.replace("role/", "user/"), `${ROLE}*`, ROLE.replace("1", "")],
+  },
+  SecretId: {
+    accepted: ["my-shared-secret", "arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:app/db-AbCdEf"],
+    refused: ["", "my-*", "a b"],
+  },
+  ExternalId: A.ExternalId ?? NAMES,
+  FunctionRoleName: NAMES,
+};
+
+describe.each([
+  ["examples/account-a.yaml", ACCOUNT_A, A],
+  ["template.yaml", ACCOUNT_B, B],
+] as const)("%s", (_file, parameters, rules) => {
+  it("has a rule for every parameter", () => {
+    expect([...parameters.keys()]).toEqual(Object.keys(rules));
+  });
+
+  it.each(Object.entries(rules))("accepts and refuses values of %s", (name, { accepted, refused }) => {
+    const accepts = parameters.get(name)?.accepts ?? (() => undefined);
+    expect(accepted.filter((value) => accepts(value) !== true)).toEqual([]);
+    expect(refused.filter((value) => accepts(value) !== false)).toEqual([]);
+  });
+});
+
+interface Deployment {
+  readonly file: string;
+  readonly template: string;
+  readonly overrides: readonly (readonly [string, string])[];
+}
+
+/** The deployments that a document tells its readers to make. */
+const readDeployments = (file: string): Deployment[] =>
+  [...read(file).matchAll(/^ *((?:aws cloudformation|sam) deploy (?:.*\\\n)*.*)$/gm)].map(([, command = ""]) => ({
+    file,
+    template: /--template-file (\S+)/.exec(command)?.[1] ?? "template.yaml",
+    overrides: [...command.matchAll(/ (\w+)=(\S+)/g)].map(([, name = "", value = ""]) => [name, value]),
+  }));
+
+describe("the documentation", () => {
+  const deployments = ["README.md", "examples/README.md"].flatMap(readDeployments);
+
+  it("deploys both templates", () => {
+    const templates = new Set(deployments.map(({ template }) => template));
+    expect(templates).toEqual(new Set(["examples/account-a.yaml", "template.yaml"]));
+  });
+
+  it.each(deployments)("in $file gives $template what it asks for, and nothing else", ({ template, overrides }) => {
+    const parameters = readParameters(template);
+    for (const [name, value] of overrides) expect([name, parameters.get(name)?.accepts(value)]).toEqual([name, true]);
+    const required = [...parameters].filter(([, { isRequired }]) => isRequired).map(([name]) => name);
+    expect(overrides.map(([name]) => name)).toEqual(expect.arrayContaining(required));
+  });
+});
