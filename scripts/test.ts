@@ -34,7 +34,7 @@ if (unknown !== undefined) {
 const leftOut: string[] = [];
 const obstacle = projects.includes("e2e") ? await findObstacle() : undefined;
 if (obstacle !== undefined) leftOut.push(`end-to-end tests: ${obstacle}`);
-if (projects.some((project) => ["integration", "layer"].includes(project))) {
+if (projects.some((project) => ["integration", "layer", "e2e"].includes(project))) {
   await setUpPolicyEngine(console.log).catch(({ message }: Error) => console.error(message));
 }
 const can = projects.filter((project) => project !== "e2e" || obstacle === undefined);

@@ -1,15 +1,175 @@
+/** The templates of both accounts, deployed into moto with the commands that examples/README.md has. */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { findCounterparts, toPython } from "../../scripts/e2e-setup.ts";
+import { REGION, SECRET_NAME } from "../support/two-accounts.ts";
+import { unzip } from "../support/unzip.ts";
 import { unavailable } from "./support/availability.ts";
+import { type Accounts, startAccounts } from "./support/deployment.ts";
+import { evaluate, hasPolicyEngine } from "./support/evaluation.ts";
+import { endWithoutLeaks, toKeys } from "./support/leaks.ts";
+import { assumeRole, startProxy } from "./support/moto.ts";
+import { python } from "./support/runtimes.ts";
+import { type Sandbox, startRie } from "./support/sandbox.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const readme = readFileSync(join(root, "examples/README.md"), "utf8");
+const section = /\n## Deploy both accounts\n(.*)/s.exec(readme)?.[1] ?? "";
+// The second builds dist/, which is there.
+const [deployA = "", , deployB = "", invoke = ""] = [...section.matchAll(/```sh\n(.*?)```/gs)].map(([, text]) => text);
+/** Two command-line tools deploy, and moto has the zips to take. */
+const SET_UP_MS = 60_000;
+const ANSWER = /answers with its keys: `(.*)`/.exec(section)?.[1] ?? "none is documented";
 
-describe.skipIf(unavailable)("template.yaml", () => {
-  it("has nothing that cfn-lint complains of", () => {
-    const cfnLint = join(dirname(toPython(findCounterparts()?.venv ?? "")), "cfn-lint");
-    expect(execFileSync(cfnLint, ["template.yaml"], { cwd: root, encoding: "utf8" })).toBe("");
+describe.skipIf(unavailable)("the templates", () => {
+  const bin = dirname(toPython(findCounterparts()?.venv ?? ""));
+  const templates = ["template.yaml", "examples/account-a.yaml"];
+
+  it.each(templates)("%s has nothing that cfn-lint complains of, in any partition", (template) => {
+    const args = ["--regions", REGION, "cn-north-1", "us-gov-west-1", "--", template];
+    expect(execFileSync(join(bin, "cfn-lint"), args, { cwd: root, encoding: "utf8" })).toBe("");
+  });
+
+  describe("deployed with the commands of examples/README.md", () => {
+    let accounts: Accounts;
+    let fn: DeployedFunction;
+    beforeAll(async () => {
+      accounts = await startAccounts();
+      await accounts.sh(deployA);
+      await accounts.sh(deployB);
+      fn = await readFunction(accounts);
+    }, SET_UP_MS);
+    afterAll(() => accounts.close());
+
+    it.each(templates)("%s has nothing that sam validate complains of", async (template) => {
+      expect(await accounts.sh(`sam validate --lint --region ${REGION} --template-file ${template}`)).toMatch(
+        "is a valid",
+      );
+    });
+
+    it("have the function read the secret", async () => {
+      const { SecretString } = await accounts.aws<{ SecretString: string }>(
+        "account-a",
+        ...["secretsmanager", "get-secret-value", "--secret-id", SECRET_NAME],
+      );
+      const credentials = await assumeRole(accounts.endpoint, fn.roleArn);
+      const proxy = await startProxy(accounts.endpoint, credentials);
+      onTestFinished(() => proxy.close());
+      const sandbox = await startRie({
+        opt: await unpack(fn.layer),
+        task: await unpack(fn.code),
+        runtime: python(fn.handler),
+        environment: {
+          ...fn.variables,
+          AWS_LAMBDA_FUNCTION_TIMEOUT: String(fn.timeoutSeconds),
+          AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+          AWS_SESSION_TOKEN: credentials.sessionToken,
+          AWS_ENDPOINT_URL_STS: proxy.endpoint,
+          AWS_ENDPOINT_URL_SECRETS_MANAGER: proxy.endpoint,
+        },
+      });
+      endWithoutLeaks(sandbox, () => [JSON.parse(SecretString).password, ...toKeys(proxy.listCredentials())]);
+
+      const printed = await accounts.sh(invoke, { AWS_ENDPOINT_URL_LAMBDA: await startLambda(fn.name, sandbox) });
+      expect(printed).toContain(ANSWER);
+      expect((await sandbox.shutdown()).exitCode).toBe(0);
+      expect(proxy.calls).toEqual([
+        { operation: "AssumeRole", status: 200 },
+        { operation: "GetSecretValue", status: 200 },
+      ]);
+    });
+
+    it.skipIf(!hasPolicyEngine)(
+      "let the function's role assume the one role, with the function's settings",
+      async () => {
+        const target = await accounts.readRole("account-a", "SecretReader");
+        const { arn, policies } = await accounts.readRole("account-b", "my-lambda-role");
+        expect([fn.variables.CROSS_ACCOUNT_SECRETS_ROLE_ARN, fn.roleArn]).toEqual([target.arn, arn]);
+        const assume = (resource: string, externalId: string | undefined) =>
+          evaluate(
+            { roleArn: arn, policies },
+            {
+              action: "sts:AssumeRole",
+              resource,
+              resourcePolicy: target.trustPolicy,
+              context: { "sts:ExternalId": externalId },
+            },
+          );
+        const externalId = fn.variables.CROSS_ACCOUNT_SECRETS_EXTERNAL_ID;
+        expect(await assume(target.arn, externalId)).toBe("Allowed");
+        expect(await assume(target.arn, undefined)).toMatch(/Denied/);
+        expect(await assume(target.arn.replace("SecretReader", "Other"), externalId)).toMatch(/Denied/);
+      },
+    );
   });
 });
+
+/** A function, as Lambda would start it. */
+interface DeployedFunction {
+  readonly name: string;
+  readonly handler: string;
+  readonly roleArn: string;
+  readonly timeoutSeconds: number;
+  readonly variables: Readonly<Record<string, string>>;
+  /** Zips. */
+  readonly code: string;
+  readonly layer: string;
+}
+
+async function readFunction({ aws }: Accounts): Promise<DeployedFunction> {
+  const { Functions } = await aws<{ Functions: { FunctionName: string }[] }>("account-b", "lambda", "list-functions");
+  const name = Functions[0]?.FunctionName ?? "";
+  const { Configuration, Code } = await aws<{
+    Configuration: {
+      Handler: string;
+      Role: string;
+      Timeout: number;
+      Environment: { Variables: Record<string, string> };
+      Layers: { Arn: string }[];
+    };
+    Code: { Location: string };
+  }>("account-b", "lambda", "get-function", "--function-name", name);
+  const [, layerName = "", version = ""] = /(.*):(\d+)$/.exec(Configuration.Layers[0]?.Arn ?? "") ?? [];
+  const layer = await aws<{ Content: { Location: string } }>(
+    "account-b",
+    ...["lambda", "get-layer-version", "--layer-name", layerName, "--version-number", version],
+  );
+  return {
+    name,
+    handler: Configuration.Handler,
+    roleArn: Configuration.Role,
+    timeoutSeconds: Configuration.Timeout,
+    variables: Configuration.Environment.Variables,
+    code: Code.Location,
+    layer: layer.Content.Location,
+  };
+}
+
+/** A folder that is gone with the test. */
+async function unpack(zip: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "deployed-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await chmod(folder, 0o755);
+  unzip(zip, folder);
+  return folder;
+}
+
+/** Lambda's own API, as far as it invokes this function. Ends with the test. */
+async function startLambda(name: string, sandbox: Sandbox): Promise<string> {
+  const server = createServer(async ({ url }, reply) => {
+    const isKnown = url === `/2015-03-31/functions/${name}/invocations`;
+    const { status, body } = isKnown ? await sandbox.invoke() : { status: 404, body: "{}" };
+    reply.writeHead(status).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

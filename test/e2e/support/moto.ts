@@ -37,9 +37,11 @@ export interface UserKeys {
   readonly secretAccessKey: string;
 }
 
+const FUNCTION_PERMISSION: Permission = { Action: "sts:AssumeRole", Resource: TARGET_ROLE_ARN };
+
 /** The roles that exist, and what each is allowed. */
 const PERMISSIONS: Readonly<Record<string, Permission>> = {
-  [FUNCTION_ROLE_ARN]: { Action: "sts:AssumeRole", Resource: TARGET_ROLE_ARN },
+  [FUNCTION_ROLE_ARN]: FUNCTION_PERMISSION,
   [TARGET_ROLE_ARN]: { Action: "secretsmanager:GetSecretValue", Resource: "*" },
   [OWNER_ROLE_ARN]: { Action: "secretsmanager:*", Resource: "*" },
 };
@@ -54,23 +56,28 @@ export interface AwsCall {
 /** What becomes of a call: it passes, it is never answered, or its connection is reset. */
 export type Outage = "none" | "hang" | "reset";
 
-export interface Moto {
-  /** Of STS and Secrets Manager, for the function's side. */
+/** The way from the function's side to moto. */
+export interface Proxy {
+  /** Of STS and Secrets Manager. */
   readonly endpoint: string;
+  /** In order. Set its `length` to 0 to start anew. */
+  readonly calls: AwsCall[];
+  /** How many calls there were of `AssumeRole`, `GetSecretValue`, …, whatever the answer. */
+  count(operation: string): number;
+  /** What no output may hold: of the session that it was started with, and of every one that was handed out since. */
+  listCredentials(): readonly SessionCredentials[];
+  /** Decides about all calls that follow. */
+  setOutage(outage: Outage): void;
+  close(): void;
+}
+
+export interface Moto extends Omit<Proxy, "close"> {
   /** A session of the execution role. */
   readonly credentials: SessionCredentials;
   /** Of a user of Account B, as `sam local` finds them in a developer's profile. */
   readonly userKeys: UserKeys;
   /** A function's variables: these two, and the layer's settings for `SECRET_NAME`. */
   readonly environment: Readonly<Record<string, string>>;
-  /** In order. Set its `length` to 0 to start anew. */
-  readonly calls: AwsCall[];
-  /** How many calls there were of `AssumeRole`, `GetSecretValue`, …, whatever the answer. */
-  count(operation: string): number;
-  /** What no output may hold: `credentials`, and those of every session that was handed out since. */
-  listCredentials(): readonly SessionCredentials[];
-  /** Decides about all calls that follow. */
-  setOutage(outage: Outage): void;
   /** Secrets Manager for Account A's administrator, to rotate or delete: past the proxy. */
   readonly owner: SecretsManagerClient;
   close(): Promise<void>;
@@ -81,7 +88,8 @@ export async function startMoto({ secrets }: { readonly secrets: Readonly<Record
   const server = await startServer();
   for (const [roleArn, permission] of Object.entries(PERMISSIONS)) await createRole(server.url, roleArn, permission);
   const credentials = await assumeRole(server.url, FUNCTION_ROLE_ARN);
-  const userKeys = await createUser(server.url);
+  // A user who may do what the execution role may.
+  const userKeys = await createUser(server.url, "222222222222", FUNCTION_PERMISSION);
   const ownerCredentials = await assumeRole(server.url, OWNER_ROLE_ARN);
   const owner = new SecretsManagerClient({ region: REGION, endpoint: server.url, credentials: ownerCredentials });
   for (const [Name, SecretString] of Object.entries(secrets)) {
@@ -90,44 +98,56 @@ export async function startMoto({ secrets }: { readonly secrets: Readonly<Record
   // The body is how many more requests pass unchecked. https://docs.getmoto.org/en/latest/docs/iam.html
   await post(`${server.url}/moto-api/reset-auth`, { "content-type": "text/plain" }, "0");
 
-  const calls: AwsCall[] = [];
-  const sessions = [credentials];
-  let outage: Outage = "none";
-  const proxy = createServer((incoming, reply) => {
-    if (outage === "reset") incoming.socket.resetAndDestroy();
-    if (outage === "none")
-      void forward(server.url, incoming, reply, (call, body) => {
-        calls.push(call);
-        if (call.operation === "AssumeRole" && call.status === 200) sessions.push(parseCredentials(body));
-      });
-  });
-  const endpoint = await listen(proxy);
+  const proxy = await startProxy(server.url, credentials);
   return {
-    endpoint,
+    ...proxy,
     credentials,
     userKeys,
-    environment: toFunctionEnvironment(credentials, endpoint),
-    calls,
-    count: (operation) => calls.filter((call) => call.operation === operation).length,
-    listCredentials: () => sessions,
-    setOutage(next) {
-      outage = next;
-    },
+    environment: toFunctionEnvironment(credentials, proxy.endpoint),
     owner,
     async close() {
       owner.destroy();
-      proxy.closeAllConnections();
       proxy.close();
       await server.close();
     },
   };
 }
 
-async function startServer(): Promise<{ readonly url: string; close(): Promise<void> }> {
+export async function startProxy(url: string, credentials: SessionCredentials): Promise<Proxy> {
+  const calls: AwsCall[] = [];
+  const sessions = [credentials];
+  let outage: Outage = "none";
+  const proxy = createServer((incoming, reply) => {
+    if (outage === "reset") incoming.socket.resetAndDestroy();
+    if (outage === "none")
+      void forward(url, incoming, reply, (call, body) => {
+        calls.push(call);
+        if (call.operation === "AssumeRole" && call.status === 200) sessions.push(parseCredentials(body));
+      });
+  });
+  return {
+    endpoint: await listen(proxy),
+    calls,
+    count: (operation) => calls.filter((call) => call.operation === operation).length,
+    listCredentials: () => sessions,
+    setOutage(next) {
+      outage = next;
+    },
+    close() {
+      proxy.closeAllConnections();
+      proxy.close();
+    },
+  };
+}
+
+/** A server that has nothing yet, and believes everybody. */
+export async function startServer(
+  program: readonly string[] = ["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+): Promise<{ readonly url: string; close(): Promise<void> }> {
   const counterparts = findCounterparts();
   if (counterparts === undefined) throw new Error("no moto: run npx tsx scripts/e2e-setup.ts");
   const log = createLog();
-  const command = [toPython(counterparts.venv), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"];
+  const command = [toPython(counterparts.venv), ...program];
   const { child, ended } = startProcess({ command, onLine: log.add });
   void ended.then(log.end);
   const line = await log.waitFor(/Running on http:/, { timeoutMs: 30_000 });
@@ -150,11 +170,10 @@ async function createRole(url: string, roleArn: string, permission: Permission):
   await callIam(url, account, { Action: "PutRolePolicy", RoleName, ...policy });
 }
 
-/** A user who may do what the execution role may. */
-async function createUser(url: string): Promise<UserKeys> {
-  const [account, UserName] = ["222222222222", "developer"];
+export async function createUser(url: string, account: string, permission: Permission): Promise<UserKeys> {
+  const UserName = "developer";
   await callIam(url, account, { Action: "CreateUser", UserName });
-  const policy = { PolicyName: "allow", PolicyDocument: toPolicy(PERMISSIONS[FUNCTION_ROLE_ARN]) };
+  const policy = { PolicyName: "allow", PolicyDocument: toPolicy(permission) };
   await callIam(url, account, { Action: "PutUserPolicy", UserName, ...policy });
   const xml = await callIam(url, account, { Action: "CreateAccessKey", UserName });
   return { accessKeyId: readElement(xml, "AccessKeyId"), secretAccessKey: readElement(xml, "SecretAccessKey") };
@@ -170,11 +189,11 @@ function callIam(url: string, account: string, parameters: Record<string, string
   return post(url, headers, new URLSearchParams({ Version: "2010-05-08", ...parameters }).toString());
 }
 
-const toPolicy = (statement: object | undefined): string =>
+const toPolicy = (statement: object): string =>
   JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", ...statement }] });
 
 /** A session of a role, while nobody asks who wants it. */
-async function assumeRole(endpoint: string, RoleArn: string): Promise<SessionCredentials> {
+export async function assumeRole(endpoint: string, RoleArn: string): Promise<SessionCredentials> {
   const sts = new STSClient({
     region: REGION,
     endpoint,
