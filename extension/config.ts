@@ -3,6 +3,7 @@
  * handed a way to read. An empty value is an unset one, since templates produce them.
  */
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
+import { editDistance } from "./edit-distance.ts";
 import { isSecretId } from "./secret-id.ts";
 import { type Environment, PREFIX, type Problem, type Setting } from "./setting.ts";
 import { type SettingValues, settings } from "./settings.ts";
@@ -153,17 +154,4 @@ function findStrangers(environment: Environment): { unknown: string[]; typos: Pr
     else unknown.push(name);
   }
   return { unknown, typos };
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries()) {
-      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -1,0 +1,62 @@
+/** From the command line to a command. Pure, but for what commands do. */
+import { toPublicText } from "../../extension/errors.ts";
+import { toSuggestion } from "./suggestion.ts";
+import { BUG, type Command, type CommandWorld, Refusal, USAGE } from "./world.ts";
+
+export interface Entry {
+  /** What the command is for, in half a line. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const NAME = "cross-account-secrets";
+
+/** Gives the exit code. */
+export async function dispatch(
+  args: readonly string[],
+  { commands, version, world }: { commands: Readonly<Record<string, Entry>>; version: string; world: CommandWorld },
+): Promise<number> {
+  const [word, ...rest] = args;
+  const say = (exitCode: number, text: string) => {
+    (exitCode === 0 ? world.stdout : world.stderr)(`${text}\n`);
+    return exitCode;
+  };
+  if (word === undefined) return say(USAGE, toHelp(commands, world));
+  if (word === "--help" || word === "-h" || (word === "help" && rest.length === 0)) {
+    return say(0, toHelp(commands, world));
+  }
+  if (word === "--version" || word === "-v") return say(0, version);
+  // `help serve` is what people try, too.
+  const [name, ...others] = word === "help" ? [...rest, "--help"] : args;
+  const command = Object.hasOwn(commands, name ?? "") ? commands[name ?? ""] : undefined;
+  if (command === undefined) return say(USAGE, `${NAME}: ${toUnknown(name ?? "", Object.keys(commands))}`);
+  try {
+    const { run } = await command.load();
+    return await run(others, world);
+  } catch (error) {
+    // Anything else's message may quote a secret.
+    if (error instanceof Refusal) return say(error.exitCode, `${NAME} ${name}: ${error.message}`);
+    return say(BUG, `${NAME} ${name}: ${toPublicText(error)}: this is a bug; please report it`);
+  }
+}
+
+function toUnknown(word: string, names: readonly string[]): string {
+  const known = word.startsWith("-") ? ["--help", "--version"] : names;
+  const what = word.startsWith("-") ? `there is no option ${word}` : `no command is called ${JSON.stringify(word)}`;
+  return `${what}${toSuggestion(word, known) || `; there are ${known.join(", ")}`}`;
+}
+
+function toHelp(commands: Readonly<Record<string, Entry>>, { paint }: CommandWorld): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => {
+    return `  ${paint("bold", name.padEnd(width))}  ${summary}`;
+  });
+  return `Secrets of another AWS account: served to your code, and why not, if not.
+
+  ${NAME} <command> [options]
+
+${lines.join("\n")}
+
+  ${NAME} <command> --help   says what a command takes
+  ${NAME} --version          says which version this is`;
+}
