@@ -23,6 +23,7 @@ import { toAgentReply, toBareReply, toExtensionReply } from "./secret-reply.ts";
 import { parseInvalidation, parsePathRequest, parseQueryRequest, type SecretRequest } from "./secret-request.ts";
 import { chooseSource } from "./source-choice.ts";
 import type { SourceParts } from "./source-parts.ts";
+import type { Token } from "./token.ts";
 
 export interface LocalRequest {
   readonly method: string;
@@ -62,7 +63,7 @@ export function createHttpHandler(parts: {
     if (FORWARDED_HEADERS.some((name) => headers[name] !== undefined)) throw forwarded();
     if (!hosts.includes(headers.host?.toLowerCase() ?? "")) throw foreignHost(hosts);
     const isPing = /^\/ping(\?|$)/.test(target);
-    if (!isPing && !TOKEN_HEADERS.some((name) => isToken(headers[name]))) throw badToken();
+    if (!isPing && !TOKEN_HEADERS.some((name) => isToken(headers[name]))) throw badToken(config.token);
     const known = INVALIDATION.test(target) ? ["GET", "POST"] : ["GET"];
     if (!known.includes(method)) throw methodNotAllowed(known);
     if (target.length > MAX_TARGET_CHARACTERS) throw targetTooLong();
@@ -171,11 +172,13 @@ const bodyTooLarge = () => new Failure("body-too-large", `a body must be ${MAX_B
 const foreignHost = (hosts: readonly string[]) =>
   new Failure("foreign-host", `the Host header must be ${hosts.join(" or ")}`);
 
-const badToken = () =>
-  new Failure("bad-token", "the token is missing or wrong", {
-    remedy:
-      "send the header X-Aws-Parameters-Secrets-Token with the value of AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set",
+const badToken = ({ path }: Token) => {
+  const variables = "the value of AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set";
+  const what = path === undefined ? variables : `what stands in the file ${path}`;
+  return new Failure("bad-token", "the token is missing or wrong", {
+    remedy: `send the header X-Aws-Parameters-Secrets-Token with ${what}`,
   });
+};
 
 const methodNotAllowed = (known: readonly string[]) =>
   new Failure("method-not-allowed", `known here: ${known.join(", ")}`, { allow: known.join(", ") });

@@ -167,5 +167,5 @@ function toBytes({ status, headers, body }: Reply): string {
 
 function toPortMessage(port: number, code: string | undefined): string {
   if (code !== "EADDRINUSE") return `cannot listen on ${HOST}:${port} (${code})`;
-  return `port ${port} on ${HOST} is taken; most often by AWS's own Parameters and Secrets extension, which has the same default: remove that layer, or set CROSS_ACCOUNT_SECRETS_HTTP_PORT`;
+  return `port ${port} on ${HOST} is taken; most often by AWS's own Parameters and Secrets extension, or by its agent, which have the same default: remove that, or set CROSS_ACCOUNT_SECRETS_HTTP_PORT`;
 }

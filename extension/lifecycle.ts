@@ -105,7 +105,7 @@ export async function refuseInit(
 }
 
 /** Fails when any of it fails. Requests that come meanwhile wait for the same flights. */
-async function prefetch({ config, sources, now }: Life): Promise<void> {
+export async function prefetch({ config, sources, now }: Pick<Life, "config" | "sources" | "now">): Promise<void> {
   const longestMs = Math.max(config.timeoutMs, config.parameterTimeoutMs, config.prefetchTimeoutMs);
   const deadlineEpochMs = now() + longestMs;
   await Promise.all(

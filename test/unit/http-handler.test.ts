@@ -266,6 +266,19 @@ describe("the token", () => {
     expect(await outcomeOf(GET_APP, { headers })).toBe("403 BadToken");
   });
 
+  it.each([
+    [
+      "the variables that may hold it",
+      undefined,
+      "AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set",
+    ],
+    ["the file that it stands in", "/run/token", "what stands in the file /run/token"],
+  ])("that is refused is answered with %s", async (_, path, remedy) => {
+    const { ask } = setUp({ token: { text: TOKEN, path } });
+    const { body } = await ask(GET_APP, { headers: none });
+    expect(JSON.parse(String(body)).remedy).toMatch(new RegExp(`${remedy}$`));
+  });
+
   it("is asked for on paths that there are not, too", async () => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf("/nowhere", { headers: none })).toBe("403 BadToken");
