@@ -1,6 +1,7 @@
 /**
- * Builds the layers: `npm run build [-- nodejs x86_64 arm64] [--node PATH] [--libraries DIR]`.
+ * Builds the layers and the command: `npm run build [-- cli nodejs x86_64 arm64] [--node PATH] [--libraries DIR]`.
  *
+ *   dist/cli/                                the command `cross-account-secrets`, as the npm package has it
  *   dist/<layer>/                            an image of /opt, to look at, to test, or to copy into a container image
  *   dist/cross-account-secrets-<layer>.zip   the same as a layer, made of the same bytes wherever it is built
  *   dist/manifest.json                       what the layers are: checksums, sizes, where they fit
@@ -8,16 +9,17 @@
  *   --node PATH       a Node.js for Linux of one's own, instead of the pinned one, in the layer for its processor
  *   --libraries DIR   the libraries that Node needs, loader included, instead of those of Debian's packages
  *
- * Without names, what cannot be built here is left out, in one line; a layer that is named must succeed.
+ * Without names, what cannot be built here is left out, in one line; what is named must succeed.
  */
 import { createHash } from "node:crypto";
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Bundle, bundleExtension } from "./build/bundle.ts";
 import { type Carried, gatherCarried } from "./build/carried.ts";
+import { buildCli } from "./build/cli.ts";
 import { type Component, toNotices, toSbom } from "./build/component.ts";
 import { type LayerName, layerNames, layers } from "./build/layers.ts";
 import { LOADERS } from "./build/libraries.ts";
@@ -166,12 +168,15 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
   try {
     const options = { node: { type: "string" }, libraries: { type: "string" } } as const;
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    const unknown = positionals.find((name) => !(name in layers));
+    const known = ["cli", ...layerNames];
+    const unknown = positionals.find((name) => !known.includes(name));
     if (unknown !== undefined) {
-      throw new Error(`no layer is called ${JSON.stringify(unknown)}; expected ${layerNames.join(" or ")}`);
+      throw new Error(`nothing to build is called ${JSON.stringify(unknown)}; expected ${known.join(", ")}`);
     }
-    const names = positionals.length > 0 ? (positionals as LayerName[]) : layerNames;
-    await build(names, console.log, { ...values, isLenient: positionals.length === 0 });
+    const names = positionals.length > 0 ? positionals : known;
+    if (names.includes("cli")) console.log(relative(root, await buildCli(root)));
+    const wanted = layerNames.filter((name) => names.includes(name));
+    if (wanted.length > 0) await build(wanted, console.log, { ...values, isLenient: positionals.length === 0 });
   } catch (error) {
     console.error(`build: ${error instanceof Error ? error.message : error}`);
     process.exitCode = 2;

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
  * The command `cross-account-secrets`, which the npm package installs: hands the machine to the command that is asked for.
- * The npm package holds it in one file; what starts with `aws-` is bundled apart, and loaded when a command needs it.
+ * The npm package holds it in one file; what it needs of the AWS SDK is bundled apart, and loaded by the command that needs it.
  */
+import { constants } from "node:os";
 import { env, exit, stderr, stdout } from "node:process";
-import { styleText } from "node:util";
 import { version } from "../package.json";
 import { dispatch, type Entry } from "./cli/dispatch.ts";
-import type { CommandWorld } from "./cli/world.ts";
+import { type CommandWorld, toPaint } from "./cli/world.ts";
 
 const commands: Readonly<Record<string, Entry>> = {
   serve: {
@@ -17,16 +17,17 @@ const commands: Readonly<Record<string, Entry>> = {
 };
 
 const isTerminal = stdout.isTTY === true;
-const isPlain = !isTerminal || Boolean(env.NO_COLOR) || env.TERM === "dumb";
 const world: CommandWorld = {
   environment: { ...env },
   stdout: (text) => void stdout.write(text),
   stderr: (text) => void stderr.write(text),
   isTerminal,
-  paint: (style, text) => (isPlain ? text : styleText(style, text)),
+  paint: toPaint(isTerminal, env),
   now: Date.now,
 };
 
-// Whoever reads no further, as `head` does, has what they wanted.
-stdout.on("error", ({ code }: NodeJS.ErrnoException) => exit(code === "EPIPE" ? 0 : 1));
+// The SDK is bundled with us, and its advice about the Node.js that future versions of it want is for us.
+env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+// Whoever reads no further, as `head` does, has what they wanted: other programs end by SIGPIPE then.
+stdout.on("error", () => exit(128 + constants.signals.SIGPIPE));
 void dispatch(process.argv.slice(2), { commands, version, world }).then((exitCode) => exit(exitCode));

@@ -9,6 +9,7 @@ import { argv, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { findMachineObstacle } from "../test/e2e/support/availability.ts";
 import type { Row } from "../test/support/rows.ts";
+import { buildCli } from "./build/cli.ts";
 import { layerNames } from "./build/layers.ts";
 import { build } from "./build.ts";
 import { setUpCounterparts } from "./e2e-setup.ts";
@@ -44,6 +45,7 @@ if (asked.length === 0) {
   isGood = run("typescript/bin/tsc", []) && isGood;
 }
 if (can.some((project) => project !== "unit")) {
+  await buildCli(root);
   const built = await build(layerNames, console.log, { isLenient: true });
   const missing = layerNames.filter((name) => !built.includes(name));
   if (missing.length > 0) leftOut.push(`what runs on the layer ${missing.join(" or ")}, which cannot be built here`);

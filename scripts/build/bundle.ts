@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { build } from "esbuild";
 import type { Component } from "./component.ts";
 
@@ -11,14 +11,22 @@ export interface Bundle {
 }
 
 /**
- * Three files: the program, and the AWS SDK, which the program loads after it has registered, and of which the part for
- * Parameter Store is loaded with the first parameter. CommonJS, because Node
- * starts it faster than ES modules, and for the oldest Node that a function may bring.
+ * What a layer runs, in three files: the program, and the AWS SDK, which the program loads after it has registered, and of
+ * which the part for Parameter Store is loaded with the first parameter.
  */
-export async function bundleExtension(root: string): Promise<Bundle> {
+export const bundleExtension = (root: string): Promise<Bundle> =>
+  bundle(root, ["extension/main.ts", "extension/aws-sdk.ts", "extension/aws-ssm.ts"]);
+
+/**
+ * A file for each of `entryPoints`; what is imported dynamically, and is one of them, is loaded from there. CommonJS, because
+ * Node starts it faster than ES modules, and for the oldest Node that a function may bring.
+ */
+export async function bundle(root: string, entryPoints: readonly string[]): Promise<Bundle> {
+  const apart = entryPoints.map((file) => join(root, file));
   const result = await build({
     absWorkingDir: root,
-    entryPoints: ["extension/main.ts", "extension/aws-sdk.ts", "extension/aws-ssm.ts"],
+    entryPoints: [...entryPoints],
+    entryNames: "[name]",
     outdir: "out",
     // Not .js, which a package.json further up could turn into ES modules.
     outExtension: { ".js": ".cjs" },
@@ -36,10 +44,12 @@ export async function bundleExtension(root: string): Promise<Bundle> {
     supported: { "dynamic-import": false },
     plugins: [
       {
-        name: "aws-sdk-apart",
+        name: "entry-points-apart",
         setup: ({ onResolve }) =>
-          onResolve({ filter: /\/aws-(sdk|ssm)\.ts$/ }, ({ kind, path }) =>
-            kind === "dynamic-import" ? { path: path.replace(/ts$/, "cjs"), external: true } : undefined,
+          onResolve({ filter: /\.ts$/ }, ({ kind, path, resolveDir }) =>
+            kind === "dynamic-import" && apart.includes(resolve(resolveDir, path))
+              ? { path: `./${basename(path, ".ts")}.cjs`, external: true }
+              : undefined,
           ),
       },
     ],

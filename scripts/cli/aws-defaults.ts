@@ -1,25 +1,24 @@
-/**
- * What the AWS SDK finds by itself, as it does for every program on this machine: of variables, profiles, SSO, a container
- * or an instance's role. Its clients do so where they are told nothing; this one is never asked for more.
- * https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/setting-credentials-node.html
- */
-import { STSClient } from "@aws-sdk/client-sts";
+/** Credentials and region from where every program on this machine has them, and what to do where there are none. */
 import type { AwsCredentials } from "../../extension/aws-environment.ts";
 import type { BaseCredentials } from "../../extension/base-credentials.ts";
 import { Failure } from "../../extension/errors.ts";
 
+/** What the SDK finds; loaded when it is asked for the first time. */
+const loadAwsChain = () => import("./aws-chain.ts");
+
 /** That of AWS_REGION, or of the profile; undefined where there is none, or no such profile. */
 export async function findDefaultRegion(): Promise<string | undefined> {
-  return await new STSClient().config.region().catch(() => undefined);
+  const { findRegion } = await loadAwsChain();
+  return await findRegion().catch(() => undefined);
 }
 
-/** The SDK looks where they are at the first call, and gets others in time. */
+/** Looked for each time: whoever writes new keys into a file, or signs in again, need not start us again. */
 export function createDefaultCredentials(region: string): BaseCredentials {
-  const { credentials } = new STSClient({ region }).config;
   return {
     mayChange: true,
     async get(): Promise<AwsCredentials> {
-      const { accessKeyId, secretAccessKey, sessionToken } = await credentials().catch((error: unknown) => {
+      const { findCredentials } = await loadAwsChain();
+      const { accessKeyId, secretAccessKey, sessionToken } = await findCredentials(region).catch((error: unknown) => {
         throw toFailure(error);
       });
       return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };

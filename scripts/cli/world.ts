@@ -1,4 +1,4 @@
-import type { styleText } from "node:util";
+import { styleText } from "node:util";
 import type { Environment } from "../../extension/setting.ts";
 
 /** All that a command gets to see of the machine that it runs on. */
@@ -13,6 +13,12 @@ export interface CommandWorld {
   /** The text in a style, or as it is: where no person reads it, or NO_COLOR (https://no-color.org) is set. */
   readonly paint: (style: Parameters<typeof styleText>[0], text: string) => string;
   readonly now: () => number;
+}
+
+/** Who reads no colours: a file or another program, a terminal that cannot show them, and a person who does not want them. */
+export function toPaint(isTerminal: boolean, { NO_COLOR, TERM }: Environment): CommandWorld["paint"] {
+  const isPlain = !isTerminal || Boolean(NO_COLOR) || TERM === "dumb";
+  return (style, text) => (isPlain ? text : styleText(style, text, { validateStream: false }));
 }
 
 /** A module behind a name on the command line. It is loaded when it is asked for, and what it needs of the AWS SDK, later still. */

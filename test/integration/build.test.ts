@@ -82,7 +82,7 @@ describe("the build", () => {
   });
 
   it.each([
-    [["arm32"], /^build: no layer is called "arm32"; expected nodejs or x86_64 or arm64\n$/],
+    [["arm32"], /^build: nothing to build is called "arm32"; expected cli, nodejs, x86_64, arm64\n$/],
     [["--node", "LICENSE"], /^build: LICENSE is not a Node.js for Linux on x86_64 or arm64\n$/],
     [["--node", "layer/launcher-arm64"], /^build: layer\/launcher-arm64 is not a Node.js for Linux/],
     [["--libraries", "layer"], /^build: layer has neither ld-linux-x86-64.so.2 nor ld-linux-aarch64.so.1\n$/],

@@ -83,6 +83,14 @@ describe("the credentials of this machine", () => {
     expect(await get()).toEqual({ accessKeyId: "AKIAEXAMPLE", secretAccessKey: CANARY });
   });
 
+  it("are those that stand in the file by now", async () => {
+    onMachine(PROFILE, { AWS_PROFILE: "work" });
+    const credentials = createDefaultCredentials("eu-west-1");
+    await credentials.get();
+    writeFileSync(String(process.env.AWS_CONFIG_FILE), PROFILE.replace("AKIAEXAMPLE", "AKIANEW"));
+    expect(await credentials.get()).toMatchObject({ accessKeyId: "AKIANEW" });
+  });
+
   it.each([
     ["missing, where there are none", "", {}, "credentials-missing", "AWS_PROFILE"],
     ["missing, where there is no such profile", PROFILE, { AWS_PROFILE: "wrok" }, "credentials-missing", "AWS_PROFILE"],

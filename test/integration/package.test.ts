@@ -1,0 +1,146 @@
+/** The npm package: packed in a copy of this repository, and installed where there is nothing else. */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const folder = mkdtempSync(join(tmpdir(), "package-"));
+const [copy, installed] = [join(folder, "copy"), join(folder, "installed")];
+const SET_UP_MS = 120_000;
+
+function call(cwd: string, command: string, ...args: string[]) {
+  // Nobody is to be asked: what is needed is there.
+  const env = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    npm_config_offline: "true",
+    npm_config_cache: join(folder, "npm"),
+  };
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string; readonly mode: number }[];
+}
+let packed: Packed;
+
+beforeAll(() => {
+  mkdirSync(copy);
+  mkdirSync(installed);
+  const sources = [
+    "extension",
+    "scripts",
+    "LICENSE",
+    "README.md",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+  ];
+  for (const source of sources) cpSync(join(root, source), join(copy, source), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  const pack = call(copy, "npm", "pack", "--json", "--silent", "--pack-destination", folder);
+  expect(pack).toMatchObject({ status: 0 });
+  // What is built before says so.
+  [packed] = JSON.parse(pack.stdout.slice(pack.stdout.indexOf("[\n")));
+  expect(call(installed, "npm", "install", join(folder, packed.filename))).toMatchObject({ status: 0 });
+}, SET_UP_MS);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the npm package", () => {
+  it("holds the program, its papers, and nothing else", () => {
+    expect(packed.files.map(({ path }) => path).sort()).toEqual([
+      "LICENSE",
+      "README.md",
+      "dist/cli/THIRD-PARTY-NOTICES",
+      "dist/cli/aws-chain.cjs",
+      "dist/cli/aws-sdk.cjs",
+      "dist/cli/aws-ssm.cjs",
+      "dist/cli/cli.cjs",
+      "dist/cli/sbom.cdx.json",
+      "package.json",
+    ]);
+  });
+
+  it("brings all that it needs: nothing is installed beside it", () => {
+    expect(readdirSync(join(installed, "node_modules")).filter((name) => !name.startsWith("."))).toEqual([
+      "cross-account-secrets",
+    ]);
+  });
+
+  it("names each package that is bundled, with its licence", () => {
+    const program = join(installed, "node_modules/cross-account-secrets/dist/cli");
+    const { components } = JSON.parse(readFileSync(join(program, "sbom.cdx.json"), "utf8"));
+    const notices = readFileSync(join(program, "THIRD-PARTY-NOTICES"), "utf8");
+    expect(components.map(({ name }: { name: string }) => name)).toContain("@aws-sdk/credential-provider-node");
+    for (const { name, version, licenses } of components) {
+      expect(notices).toContain(`${name} ${version} (${licenses[0].expression})`);
+    }
+  });
+
+  it("is one that npm would publish, and open to all", () => {
+    const manifest = JSON.parse(
+      readFileSync(join(installed, "node_modules/cross-account-secrets/package.json"), "utf8"),
+    );
+    expect(manifest).toMatchObject({ license: "Apache-2.0", engines: { node: ">=20.19" } });
+    expect(manifest).not.toHaveProperty("private");
+    expect(manifest).not.toHaveProperty("dependencies");
+  });
+});
+
+describe("npx cross-account-secrets", () => {
+  const npx = (...args: string[]) => call(installed, "npx", "cross-account-secrets", ...args);
+
+  it("--version says which one it is", () => {
+    expect(npx("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  it("--help lists the commands, without colours where nobody could see them", () => {
+    const { status, stdout, stderr } = npx("--help");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(/^ {2}serve +serves secrets/m);
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  it("knows what a typo was to be", () => {
+    expect(npx("srve")).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: 'cross-account-secrets: no command is called "srve"; did you mean serve?\n',
+    });
+    expect(npx("serve", "--regoin", "eu-west-1")).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: "cross-account-secrets serve: unknown option '--regoin'; did you mean --region?\n",
+    });
+  });
+
+  it("works in the repository itself, too, where no package is installed", () => {
+    expect(call(copy, "npx", "cross-account-secrets", "--version")).toEqual({
+      status: 0,
+      stdout: `${version}\n`,
+      stderr: "",
+    });
+  });
+
+  it("loads nothing of the AWS SDK to say what there is", () => {
+    const alone = join(folder, "alone.cjs");
+    cpSync(join(installed, "node_modules/cross-account-secrets/dist/cli/cli.cjs"), alone);
+    for (const args of [["--help"], ["serve", "--help"], ["--version"]]) {
+      expect([args, call(folder, process.execPath, alone, ...args).status]).toEqual([args, 0]);
+    }
+    expect(readFileSync(alone).length).toBeLessThan(200_000);
+  });
+
+  it("may be cut off: whoever has read enough need not read on", () => {
+    const bin = join(installed, "node_modules/.bin/cross-account-secrets");
+    const { stderr } = call(installed, "/bin/sh", "-c", `'${bin}' serve --help | head -1`);
+    expect(stderr).toBe("");
+  });
+});
