@@ -64,6 +64,11 @@ describe("the shape of the code", () => {
     }
   });
 
+  it("has nothing of the scripts, and so no fake", () => {
+    const foreign = files.flatMap(allImports).filter((name) => name.startsWith("../"));
+    expect(foreign).toEqual(["../package.json"]);
+  });
+
   it("loads nothing of Parameter Store's with what every secret needs", () => {
     expect(valueImports("aws-sdk.ts")).not.toContain("@aws-sdk/client-ssm");
     expect(valueImports("aws-ssm.ts").filter((name) => name.startsWith("@aws-sdk/"))).toEqual(["@aws-sdk/client-ssm"]);

@@ -1,0 +1,379 @@
+/** `cross-account-secrets serve`, as it is built, on a machine that is no Lambda; AWS is the fake. */
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it, onTestFinished, test } from "vitest";
+import { startLocalServer } from "../support/local-server.ts";
+import { ask, createHome, type ServeRun, startServe, toMode } from "../support/serve.ts";
+import { FUNCTION_ROLE_ARN, SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+
+const examples = fileURLToPath(new URL("../../examples", import.meta.url));
+const run = promisify(execFile);
+const find = (command: string) =>
+  run("/bin/sh", ["-c", command]).then(
+    () => true,
+    () => false,
+  );
+const hasPython = await find("python3 -c 0");
+const hasCurl = await find("curl --version");
+
+const PATH = `/secretsmanager/get?secretId=${SECRET_NAME}`;
+
+/** Two accounts, and a machine with the caller's credentials in variables, as `aws configure export-credentials` gives them. */
+async function setUp() {
+  const accounts = await startTwoAccounts();
+  onTestFinished(() => accounts.close());
+  const home = await createHome();
+  const environment: Record<string, string | undefined> = {
+    ...accounts.environment,
+    CROSS_ACCOUNT_SECRETS_LOG_LEVEL: undefined,
+    XDG_RUNTIME_DIR: home,
+  };
+  const secrets = () => [
+    ...accounts.canaries,
+    ...accounts.aws.listCredentials().flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]),
+  ];
+  const withoutKeys = { ...environment, ...without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN") };
+  return { ...accounts, environment, withoutKeys, home, secrets };
+}
+
+const without = (...names: string[]) => Object.fromEntries(names.map((name) => [name, undefined]));
+
+async function readToken(serve: ServeRun): Promise<string> {
+  const { tokenFile } = await serve.waitFor("listening");
+  return readFileSync(String(tokenFile), "utf8").trim();
+}
+
+describe("a server on a machine that is no Lambda", () => {
+  it("reads the secret in the other account with the caller's credentials, and says when it is ready", async () => {
+    const { environment, aws, secrets } = await setUp();
+    const serve = await startServe({ environment, secrets });
+    await serve.waitFor("ready");
+    expect(aws.count("AssumeRole")).toBe(1);
+    expect(aws.count("GetSecretValue")).toBe(1);
+    const { status, body } = await ask(serve.port, PATH, await readToken(serve));
+    expect(status).toBe(200);
+    expect(Object.keys(JSON.parse(JSON.parse(body).SecretString))).toEqual(["username", "password"]);
+    expect(aws.count("GetSecretValue")).toBe(1);
+    expect(serve.log.map(({ event }) => event)).toEqual([
+      "starting",
+      "listening",
+      "role-assumed",
+      "secret-fetched",
+      "ready",
+    ]);
+    expect(serve.stderr()).toBe("");
+  });
+
+  it("takes the guide's own variables, ROLE_ARN and SECRET_NAME", async () => {
+    const { environment, secrets } = await setUp();
+    const prefixed = without("CROSS_ACCOUNT_SECRETS_ROLE_ARN", "CROSS_ACCOUNT_SECRETS_SECRET_IDS");
+    const serve = await startServe({
+      environment: { ...environment, ...prefixed, ROLE_ARN: TARGET_ROLE_ARN },
+      secrets,
+    });
+    expect(await serve.waitFor("secret-fetched")).toMatchObject({ secretId: SECRET_NAME });
+  });
+
+  it.skipIf(!hasPython)("serves the Python function of the examples, as it stands", async () => {
+    const { environment, secrets } = await setUp();
+    const serve = await startServe({ environment, secrets });
+    const { stdout } = await run("python3", ["-c", "import app; app.handler({}, None)"], {
+      cwd: join(examples, "python"),
+      env: {
+        PATH: process.env.PATH,
+        PYTHONDONTWRITEBYTECODE: "1",
+        SECRET_NAME,
+        CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(serve.port),
+        CROSS_ACCOUNT_SECRETS_TOKEN: await readToken(serve),
+      },
+    });
+    const keys = ["username", "password"];
+    expect(JSON.parse(stdout)).toEqual({ init: keys, handler: keys });
+  });
+
+  it.skipIf(!hasCurl)("serves curl, which reads the token's file by itself", async () => {
+    const { environment, canaries, secrets } = await setUp();
+    const serve = await startServe({ environment, secrets });
+    const { tokenFile } = await serve.waitFor("listening");
+    const script = `printf 'X-Aws-Parameters-Secrets-Token: %s' "$(cat '${tokenFile}')" |
+      curl --silent --fail -H @- 'http://127.0.0.1:${serve.port}/secrets/${SECRET_NAME}?key=password'`;
+    expect((await run("/bin/sh", ["-c", script])).stdout).toBe(canaries[1]);
+  });
+});
+
+describe("the token", () => {
+  it("is made up, in a file of its owner's alone, and goes with the server", async () => {
+    const { environment, home, secrets } = await setUp();
+    const tokens: string[] = [];
+    const serve = await startServe({ environment, secrets: () => [...secrets(), ...tokens] });
+    const { tokenFile } = await serve.waitFor("listening");
+    expect(tokenFile).toBe(join(home, `cross-account-secrets-${serve.port}.token`));
+    expect(toMode(String(tokenFile))).toBe("600");
+    tokens.push(await readToken(serve));
+    expect((await ask(serve.port, "/stats", tokens[0])).status).toBe(200);
+    serve.kill("SIGTERM");
+    expect(await serve.ended).toBe(0);
+    expect(existsSync(String(tokenFile))).toBe(false);
+  });
+
+  it("is written where --token-file says", async () => {
+    const { environment, home, secrets } = await setUp();
+    const path = join(home, "token");
+    const serve = await startServe({ args: ["--token-file", path], environment, secrets });
+    expect(await serve.waitFor("listening")).toMatchObject({ tokenFile: path });
+    expect((await ask(serve.port, "/stats", await readToken(serve))).status).toBe(200);
+  });
+
+  it("is not AWS_SESSION_TOKEN, which is a credential; whoever shows it is told where the token is", async () => {
+    const { environment, secrets } = await setUp();
+    const serve = await startServe({ environment, secrets });
+    const { tokenFile } = await serve.waitFor("listening");
+    const { status, body } = await ask(serve.port, PATH, environment.AWS_SESSION_TOKEN);
+    expect(status).toBe(403);
+    expect(JSON.parse(body)).toMatchObject({ __type: "BadToken", remedy: expect.stringContaining(String(tokenFile)) });
+  });
+
+  it("is the one that is given, which is written nowhere", async () => {
+    const { environment, home, secrets } = await setUp();
+    const token = "CANARY-given-token";
+    const given = { ...environment, CROSS_ACCOUNT_SECRETS_TOKEN: token };
+    const serve = await startServe({ environment: given, secrets: () => [...secrets(), token] });
+    expect(await serve.waitFor("listening")).not.toHaveProperty("tokenFile");
+    expect((await ask(serve.port, "/stats", token)).status).toBe(200);
+    expect(await run("ls", ["-A", home])).toMatchObject({ stdout: "" });
+  });
+
+  it("of a server that was killed is replaced by the next one's", async () => {
+    const { environment, secrets } = await setUp();
+    const killed = await startServe({ environment, secrets });
+    const old = await readToken(killed);
+    killed.kill("SIGKILL");
+    await killed.ended;
+    const serve = await startServe({ environment, secrets, port: killed.port });
+    const token = await readToken(serve);
+    expect(token).not.toBe(old);
+    expect((await ask(serve.port, "/stats", token)).status).toBe(200);
+    expect((await ask(serve.port, "/stats", old)).status).toBe(403);
+  });
+});
+
+describe("a signal", () => {
+  it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "%s lets a request under way have its answer, and nobody else begin",
+    async (signal) => {
+      const { environment, aws, secrets } = await setUp();
+      const serve = await startServe({ environment, secrets });
+      const token = await readToken(serve);
+      await serve.waitFor("ready");
+      aws.fault("GetSecretValue", { kind: "slow", delayMs: 1_000 });
+      const answer = ask(serve.port, `${PATH}&refreshNow=true`, token);
+      await expect.poll(() => aws.count("GetSecretValue")).toBe(2);
+      serve.kill(signal);
+      await expect.poll(() => ask(serve.port, "/ping").catch(({ code }) => code)).toBe("ECONNREFUSED");
+      expect((await answer).status).toBe(200);
+      expect(await serve.ended).toBe(0);
+      expect(serve.log.at(-1)).toMatchObject({ event: "shutdown", reason: signal, getSecretValueCalls: 2 });
+    },
+  );
+
+  it("that comes a second time ends it at once, and the token's file with it", async () => {
+    const { environment, aws, secrets } = await setUp();
+    const serve = await startServe({
+      environment: { ...environment, CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "60000" },
+      secrets,
+    });
+    const { tokenFile } = await serve.waitFor("listening");
+    await serve.waitFor("ready");
+    aws.fault("GetSecretValue", { kind: "hang" });
+    const answer = ask(serve.port, `${PATH}&refreshNow=true`, await readToken(serve)).catch(({ code }) => code);
+    await expect.poll(() => aws.count("GetSecretValue")).toBe(2);
+    serve.kill("SIGTERM");
+    await expect.poll(() => ask(serve.port, "/ping").catch(({ code }) => code)).toBe("ECONNREFUSED");
+    serve.kill("SIGTERM");
+    expect(await serve.ended).toBe(143);
+    expect(await answer).toBe("ECONNRESET");
+    expect(existsSync(String(tokenFile))).toBe(false);
+  });
+});
+
+describe("credentials", () => {
+  it("of a profile in AWS's files do, and so does its region", async () => {
+    const { environment, withoutKeys, home, secrets } = await setUp();
+    const file = join(home, "config");
+    writeFileSync(
+      file,
+      `[profile work]
+region = ${environment.AWS_REGION}
+aws_access_key_id = ${environment.AWS_ACCESS_KEY_ID}
+aws_secret_access_key = ${environment.AWS_SECRET_ACCESS_KEY}
+aws_session_token = ${environment.AWS_SESSION_TOKEN}
+`,
+    );
+    const profile = { AWS_CONFIG_FILE: file, AWS_PROFILE: "work", ...without("AWS_REGION", "AWS_DEFAULT_REGION") };
+    const serve = await startServe({ environment: { ...withoutKeys, ...profile }, secrets });
+    expect(await serve.waitFor("starting")).toMatchObject({ region: environment.AWS_REGION });
+    await serve.waitFor("ready");
+  });
+
+  it("of an instance's role do, and are asked for again when AWS no longer accepts them", async () => {
+    const { aws, withoutKeys, secrets } = await setUp();
+    let asked = 0;
+    // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
+    const metadata = await startLocalServer(({ url = "" }, response) => {
+      if (url === "/latest/api/token") return void response.end("metadata-token");
+      if (url === "/latest/meta-data/iam/security-credentials/") return void response.end("my-instance-role");
+      if (url !== "/latest/meta-data/iam/security-credentials/my-instance-role")
+        return void response.writeHead(404).end();
+      asked += 1;
+      // The first are those that the start looks for; with the second it asks AWS, which no longer accepts them.
+      const durationSeconds = asked === 2 ? -1 : 3_600;
+      const session = aws.issueSession({ roleArn: FUNCTION_ROLE_ARN, durationSeconds });
+      const credentials = {
+        Code: "Success",
+        AccessKeyId: session.accessKeyId,
+        SecretAccessKey: session.secretAccessKey,
+        Token: session.sessionToken,
+        Expiration: new Date(Date.now() + 3_600_000).toISOString(),
+      };
+      response.end(JSON.stringify(credentials));
+    });
+    const instance = {
+      AWS_EC2_METADATA_DISABLED: undefined,
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.url,
+    };
+    const serve = await startServe({ environment: { ...withoutKeys, ...instance }, secrets });
+    await serve.waitFor("ready");
+    expect(asked).toBe(3);
+  });
+
+  it("that are missing are an error at the start, with what to do, and nothing is served", async () => {
+    const { withoutKeys, home, secrets } = await setUp();
+    const serve = await startServe({ environment: withoutKeys, secrets });
+    expect(await serve.ended).toBe(1);
+    expect(serve.stderr()).toMatch(
+      /^cross-account-secrets serve: there are no AWS credentials on this machine: .*AWS_PROFILE.*\n$/,
+    );
+    expect(serve.log.map(({ event }) => event)).toEqual(["starting"]);
+    expect(await run("ls", ["-A", home])).toMatchObject({ stdout: "" });
+  });
+});
+
+describe("what is wrong at the start", () => {
+  test("a port in use: it is named, and the token of whoever has it is left alone", async () => {
+    const { environment, secrets } = await setUp();
+    const first = await startServe({ environment, secrets });
+    const token = await readToken(first);
+    const second = await startServe({ environment, secrets, port: first.port });
+    expect(await second.ended).toBe(1);
+    expect(second.stderr()).toMatch(
+      new RegExp(`^cross-account-secrets serve: port ${first.port} on 127.0.0.1 is taken; .*HTTP_PORT\n$`),
+    );
+    expect(await readToken(first)).toBe(token);
+  });
+
+  test("settings: all of them are named, and none is served", async () => {
+    const { environment } = await setUp();
+    const wrong = { CROSS_ACCOUNT_SECRETS_ROLE_ARN: "SecretReader", CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "5m" };
+    const serve = await startServe({ environment: { ...environment, ...wrong } });
+    expect(await serve.ended).toBe(2);
+    expect(serve.stderr()).toMatch(/^cross-account-secrets serve: CROSS_ACCOUNT_SECRETS_ROLE_ARN must be the ARN/);
+    expect(serve.stderr()).toMatch(/^ {2}CROSS_ACCOUNT_SECRETS_TTL_SECONDS must be /m);
+    expect(serve.log).toEqual([]);
+  });
+
+  test("no region", async () => {
+    const { environment } = await setUp();
+    const serve = await startServe({ environment: { ...environment, ...without("AWS_REGION", "AWS_DEFAULT_REGION") } });
+    expect(await serve.ended).toBe(2);
+    expect(serve.stderr()).toBe(
+      "cross-account-secrets serve: there is no region: give --region, or set AWS_REGION, or region in the AWS profile\n",
+    );
+  });
+
+  test("a token's file that is another's", async () => {
+    const { environment, home } = await setUp();
+    const path = join(home, "precious");
+    writeFileSync(path, "precious");
+    const serve = await startServe({ args: ["--token-file", path], environment });
+    expect(await serve.ended).toBe(1);
+    expect(serve.stderr()).toMatch(`cannot write the token to ${path}`);
+    expect(readFileSync(path, "utf8")).toBe("precious");
+  });
+
+  test("the kill switch", async () => {
+    const { environment } = await setUp();
+    const serve = await startServe({ environment: { ...environment, CROSS_ACCOUNT_SECRETS_ENABLED: "false" } });
+    expect(await serve.ended).toBe(2);
+    expect(serve.stderr()).toMatch("CROSS_ACCOUNT_SECRETS_ENABLED is false");
+  });
+
+  test("a role that may not be assumed is answered per request, or ends it where INIT_ERROR is fail", async () => {
+    const { aws, environment, secrets } = await setUp();
+    aws.changeRole(TARGET_ROLE_ARN, { trusts: [] });
+    const serve = await startServe({ environment, secrets });
+    expect(await serve.waitFor("not-ready")).toMatchObject({ message: expect.stringMatching(/^AssumeRole of /) });
+    expect((await ask(serve.port, PATH, await readToken(serve))).status).toBe(403);
+
+    const strict = { ...environment, CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" };
+    const failing = await startServe({ environment: strict, secrets });
+    expect(await failing.ended).toBe(1);
+    expect(failing.log.at(-1)).toMatchObject({ event: "shutdown", reason: "failed" });
+  });
+});
+
+describe("serve --fake", () => {
+  async function startFake(secrets: object | string) {
+    const home = await createHome();
+    const file = join(home, "secrets.json");
+    const write = (content: object | string) =>
+      writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
+    write(secrets);
+    const serve = await startServe({ args: ["--fake", file], environment: { XDG_RUNTIME_DIR: home } });
+    return { serve, file, write };
+  }
+
+  it("serves a file's secrets and parameters without any AWS, and says so", async () => {
+    const { serve, file } = await startFake({
+      [SECRET_NAME]: { password: "p" },
+      "/app/host": "db.example",
+      plain: "text",
+    });
+    expect(await serve.waitFor("fake")).toMatchObject({ level: "warn", message: expect.stringContaining(file) });
+    const token = await readToken(serve);
+    const read = async (path: string) => (await ask(serve.port, path, token)).body;
+    expect(await read(`/secrets/${SECRET_NAME}?key=password`)).toBe("p");
+    expect(await read("/secrets/plain")).toBe("text");
+    expect(JSON.parse(await read(PATH))).toMatchObject({ Name: SECRET_NAME, SecretString: '{"password":"p"}' });
+    const parameter = JSON.parse(await read("/systemsmanager/parameters/get?name=%2Fapp%2Fhost")).Parameter;
+    expect(parameter).toMatchObject({ Name: "/app/host", Value: "db.example" });
+    expect(JSON.parse(await read("/secrets/missing"))).toMatchObject({ __type: "ResourceNotFoundException" });
+  });
+
+  it("serves a changed value, as after a rotation", async () => {
+    const { serve, write } = await startFake({ s: "old" });
+    const token = await readToken(serve);
+    expect((await ask(serve.port, "/secrets/s", token)).body).toBe("old");
+    write({ s: "new" });
+    expect((await ask(serve.port, "/secrets/s", token)).body).toBe("old");
+    expect((await ask(serve.port, "/secrets/s?refreshNow=true", token)).body).toBe("new");
+  });
+
+  it.each([
+    ["[]", "is not a JSON object"],
+    ["{", "is not a JSON object"],
+    ['"CANARY"', "is not a JSON object"],
+  ])("refuses a file that holds %j, and does not quote it", async (content, why) => {
+    const { serve, file } = await startFake(content);
+    expect(await serve.ended).toBe(2);
+    expect(serve.stderr()).toBe(`cross-account-secrets serve: --fake ${file} ${why}, {"name": "value" or {…}, …}\n`);
+  });
+
+  it("refuses a file that is not there", async () => {
+    const serve = await startServe({ args: ["--fake", "/nonexistent.json"] });
+    expect(await serve.ended).toBe(2);
+    expect(serve.stderr()).toMatch("--fake /nonexistent.json cannot be read (ENOENT)");
+  });
+});

@@ -1,0 +1,115 @@
+import { spawn } from "node:child_process";
+import { statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execPath } from "node:process";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished } from "vitest";
+import { findLeaks } from "./canary.ts";
+import { findFreePort } from "./free-port.ts";
+import { parseLogLine } from "./log-lines.ts";
+
+/** The command as the npm package has it; `npm ci` and `npm test` build it. */
+export const CLI = fileURLToPath(new URL("../../dist/cli/cli.cjs", import.meta.url));
+
+type LogLine = Readonly<Record<string, unknown>>;
+
+export interface ServeRun {
+  readonly port: number;
+  /** Its lines so far. */
+  readonly log: readonly LogLine[];
+  readonly stderr: () => string;
+  /** The first line of this event, at once or when it comes. Fails if the process ends without one. */
+  waitFor(event: string): Promise<LogLine>;
+  kill(signal: NodeJS.Signals): void;
+  /** The exit code, or 128 and the number of the signal that ended it. */
+  readonly ended: Promise<number | null>;
+}
+
+/**
+ * `cross-account-secrets serve` as a process, on a machine with these variables and no others. It ends with the test, which fails
+ * if any output holds one of `secrets`.
+ */
+export async function startServe(parts: {
+  readonly args?: readonly string[];
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly secrets?: () => readonly string[];
+  readonly command?: readonly string[];
+  readonly port?: number;
+}): Promise<ServeRun> {
+  const port = parts.port ?? (await findFreePort());
+  const [program = execPath, ...before] = parts.command ?? [execPath];
+  const env = {
+    PATH: process.env.PATH,
+    HOME: "/nonexistent",
+    // Away from EC2, its credentials are looked for in vain, and slowly where packets to its address are dropped.
+    AWS_EC2_METADATA_DISABLED: "true",
+    CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
+    ...parts.environment,
+  };
+  const child = spawn(program, [...before, CLI, "serve", ...(parts.args ?? [])], { env });
+  const output = { stdout: "", stderr: "" };
+  const log: LogLine[] = [];
+  let unfinished = "";
+  let look = () => {};
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    output.stdout += chunk;
+    const lines = (unfinished + chunk).split("\n");
+    unfinished = lines.pop() ?? "";
+    for (const line of lines) log.push(parseLogLine(line) ?? { line });
+    look();
+  });
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    output.stderr += chunk;
+  });
+  const ended = new Promise<number | null>((resolve) => child.on("close", (code) => resolve(code)));
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await ended;
+    expect(findLeaks(new Map(Object.entries(output)), parts.secrets?.() ?? [])).toEqual([]);
+  });
+  return {
+    port,
+    log,
+    stderr: () => output.stderr,
+    async waitFor(event) {
+      const find = () => log.find((line) => line.event === event);
+      const found = new Promise<LogLine>((resolve) => {
+        look = () => {
+          const line = find();
+          if (line !== undefined) resolve(line);
+        };
+        look();
+      });
+      const missed = ended.then((code): never => {
+        throw new Error(`ended with ${code} and no line ${event}: ${output.stdout}${output.stderr}`);
+      });
+      return Promise.race([found, missed]);
+    },
+    kill: (signal) => void child.kill(signal),
+    ended,
+  };
+}
+
+/** As a function asks; a connection of its own, which no pool keeps. */
+export function ask(port: number, path: string, token?: string): Promise<{ status: number; body: string }> {
+  const headers = token === undefined ? {} : { "X-Aws-Parameters-Secrets-Token": token };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ port, host: "127.0.0.1", path, headers, agent: false }, async (response) => {
+      resolve({ status: response.statusCode ?? 0, body: await text(response) });
+    });
+    outgoing.on("error", reject).end();
+  });
+}
+
+/** Is gone with the test. */
+export async function createHome(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "serve-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export const toMode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
