@@ -69,7 +69,9 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   const server = createHttpServer({ config, inherited: parseInheritance(environment, process.pid), handler });
 
   process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
-  logger.info("starting", { version, region: aws.region, roleArn: config.sources.map(({ roleArn }) => roleArn) });
+  const [{ roleArn }, ...others] = config.sources;
+  const roleArns = others.length === 0 ? roleArn : config.sources.map((source) => source.roleArn);
+  logger.info("starting", { version, region: aws.region, roleArn: roleArns, ttlSeconds: config.ttlMs / 1_000 });
   for (const name of config.unknownSettings) logger.warn("setting-ignored", { name });
   if (fake === undefined) await expectCredentials(aws.baseCredentials, now);
   else logger.warn("fake", { message: `the secrets are those of ${fake}, and not AWS's` });

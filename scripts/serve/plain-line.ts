@@ -10,6 +10,6 @@ export function toPlainLine(line: string, paint: CommandWorld["paint"]): string 
 }
 
 const toText = (value: unknown): string => {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = String(value);
   return /[\s"]/.test(text) ? JSON.stringify(text) : text;
 };

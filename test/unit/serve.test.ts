@@ -189,7 +189,7 @@ describe("a line on a terminal", () => {
 
   it("says when, what, and the rest, which is quoted where it has spaces", () => {
     expect(draw({ event: "listening", url: "http://127.0.0.1:2773", ms: 5, message: "a b", roleArn: ["r", "s"] })).toBe(
-      '<dim>03:04:05</> <bold>listening</> url=http://127.0.0.1:2773 ms=5 message="a b" roleArn="[\\"r\\",\\"s\\"]"\n',
+      '<dim>03:04:05</> <bold>listening</> url=http://127.0.0.1:2773 ms=5 message="a b" roleArn=r,s\n',
     );
   });
 
