@@ -1,0 +1,101 @@
+/** What the README's section on other machines says to type, typed: with another port and other files, on the fake AWS. */
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { ask, createHome, startServe } from "../support/serve.ts";
+import { SECRET_NAME, startTwoAccounts } from "../support/two-accounts.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const section =
+  readFileSync(join(root, "README.md"), "utf8")
+    .split(/^## Outside Lambda$/m)[1]
+    ?.split(/^## /m)[0] ?? "";
+const blocks = [...section.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
+const [serve = "", clients = "", fake = "", samLocal = ""] = blocks;
+const isThere = (command: string) => spawnSync(command, ["--version"]).error === undefined;
+const missing = ["python3", "curl", "aws"].filter((command) => !isThere(command));
+
+/** The block's variables, and what stands behind `serve` in its last line. */
+function parseServe(block: string, folder: string) {
+  const text = block.replaceAll("/tmp/", `${folder}/`);
+  const variables = Object.fromEntries(
+    [...text.matchAll(/\b([A-Z_]+)=(\S+)/g)].map(([, name = "", value]) => [name, value]),
+  );
+  const args = /npx cross-account-secrets serve (.*)\n$/.exec(text)?.[1]?.split(" ") ?? [];
+  return { text, variables, args };
+}
+
+/** With npx of the repository, which the package's own test has. */
+async function setUp() {
+  const accounts = await startTwoAccounts();
+  onTestFinished(() => accounts.close());
+  const { aws, environment } = accounts;
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
+  const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN };
+  const endpoints = { AWS_ENDPOINT_URL_STS: aws.url, AWS_ENDPOINT_URL_SECRETS_MANAGER: aws.url };
+  return { ...accounts, folder: await createHome(), variables: { ...keys, ...endpoints } };
+}
+
+describe("README.md, outside Lambda", () => {
+  it("has four things to type", () => {
+    expect(blocks).toHaveLength(4);
+  });
+
+  it.skipIf(missing.length > 0)(
+    `serves curl, Python, and reads by the AWS CLI what they read (needs ${missing.join() || "python3, curl, aws"})`,
+    async () => {
+      const { folder, variables, canaries } = await setUp();
+      const { args, variables: own } = parseServe(serve, folder);
+      const { port, waitFor } = await startServe({ args, environment: { ...variables, ...own } });
+      await waitFor("ready");
+      const text = clients.replaceAll("/tmp/", `${folder}/`).replaceAll(":2773", `:${port}`);
+      const env = {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        PYTHONDONTWRITEBYTECODE: "1",
+        CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
+        ...variables,
+      };
+      // Not synchronously: AWS is in this process.
+      const { stdout } = await promisify(execFile)("/bin/sh", ["-euc", text], { cwd: root, env });
+      const [username, password] = canaries;
+      const secret = JSON.stringify({ username, password });
+      const keys = ["username", "password"];
+      // curl ends its line nowhere.
+      expect(stdout).toBe(
+        `${secret}${JSON.stringify({ init: keys, handler: keys }).replaceAll(/([:,])/g, "$1 ")}\n${secret}\n`,
+      );
+    },
+  );
+
+  it("serves a file's secrets to tests", async () => {
+    const folder = await createHome();
+    const { text, args, variables } = parseServe(fake, folder);
+    execFileSync("/bin/sh", ["-euc", text.split("\n")[0] ?? ""]);
+    const { port, waitFor } = await startServe({ args, environment: variables });
+    await waitFor("ready");
+    const token = variables.CROSS_ACCOUNT_SECRETS_TOKEN;
+    expect(await ask(port, `/secrets/${SECRET_NAME}?key=password`, token)).toEqual({ status: 200, body: "test" });
+    const parameter = await ask(port, "/systemsmanager/parameters/get?name=/app/host", token);
+    expect(JSON.parse(parameter.body)).toMatchObject({ Parameter: { Value: "localhost" } });
+  });
+
+  it("has SAM take the folder of the layer that is built, and the names that the template has", async () => {
+    const folder = await createHome();
+    const template = readFileSync(join(root, "template.yaml"), "utf8");
+    writeFileSync(join(folder, "template.yaml"), template);
+    const [build = "", change = "", invoke = ""] = samLocal.split("\n");
+    expect(build).toBe("npm run build -- x86_64");
+    execFileSync("/bin/sh", ["-euc", change], { cwd: folder });
+    const changed = readFileSync(join(folder, "sam-local.yaml"), "utf8");
+    expect(changed).toMatch(/^ +ContentUri: dist\/x86_64\/$/m);
+    expect(changed).not.toMatch("x86_64.zip");
+    expect(template).toMatch(new RegExp(`^  ${/invoke (\w+) /.exec(invoke)?.[1]}:$`, "m"));
+    const names = [...samLocal.matchAll(/(\w+)=/g)].map(([, name]) => name);
+    expect(names).toEqual(["TargetRoleArn", "SecretId"]);
+    for (const name of names) expect(template).toMatch(new RegExp(`^  ${name}:$`, "m"));
+  });
+});
