@@ -66,7 +66,7 @@ export function parseDenial(text: string): Denial {
 }
 
 /** A session's ARN has the role's name, without its path, and the session's. A user's has all of it. */
-function toCaller(text: string): Caller | undefined {
+export function toCaller(text: string): Caller | undefined {
   const [, partition, accountId, kind, rest] = CALLER.exec(text) ?? [];
   if (partition === undefined || accountId === undefined || rest === undefined) return undefined;
   if (kind === "assumed-role") {

@@ -12,7 +12,8 @@ import { toRemedy } from "./remedies.ts";
 
 /** What was asked of AWS, in public terms. */
 export interface AwsCall extends AssumeRoleWishes {
-  readonly operation: "AssumeRole" | "GetSecretValue" | "GetParameter";
+  readonly operation: "AssumeRole" | "GetCallerIdentity" | "GetSecretValue" | "GetParameter";
+  /** The target role: the one that is assumed, or that asks. */
   readonly roleArn: string;
   readonly region: string;
   /** Of the secret or parameter. */
@@ -48,6 +49,8 @@ const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, Fai
     NotAuthorized: "assume-role-denied",
     RegionDisabledException: "region-disabled",
   },
+  // It takes no permission, so that a refusal is of who we say we are.
+  GetCallerIdentity: {},
   GetSecretValue: {
     AccessDenied: "get-secret-value-denied",
     AccessDeniedException: "get-secret-value-denied",
@@ -68,6 +71,7 @@ const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, Fai
 
 const rejectedCodes: Readonly<Record<AwsCall["operation"], FailureCode>> = {
   AssumeRole: "assume-role-rejected",
+  GetCallerIdentity: "credentials-invalid",
   GetSecretValue: "secret-id-rejected",
   GetParameter: "parameter-rejected",
 };
@@ -164,6 +168,7 @@ function toReason({ action, policyType }: Denial): string {
 
 function toPhrase({ operation, roleArn, region, id }: AwsCall): string {
   if (operation === "AssumeRole") return `AssumeRole of ${roleArn} in ${region}`;
+  if (operation === "GetCallerIdentity") return `GetCallerIdentity in ${region}`;
   return `${operation} of ${id} in ${region} as ${roleArn}`;
 }
 

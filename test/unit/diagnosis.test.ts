@@ -115,6 +115,22 @@ describe("AWS's refusal of AssumeRole", () => {
   });
 });
 
+describe("AWS's refusal of GetCallerIdentity", () => {
+  const call: AwsCall = { operation: "GetCallerIdentity", roleArn: ROLE, region: "eu-west-1" };
+
+  it.each<[string, number, FailureCode]>([
+    ["InvalidClientTokenId", 403, "credentials-invalid"],
+    ["ExpiredToken", 403, "credentials-expired"],
+    ["SignatureDoesNotMatch", 403, "signature-invalid"],
+    // It takes no permission: only a VPC endpoint's policy may be against it.
+    ["AccessDenied", 403, "credentials-invalid"],
+  ])("with %s and status %i is %s, and is told without the role", (awsCode, status, code) => {
+    const failure = diagnose(refusal(awsCode, status), call);
+    expect(failure).toMatchObject({ code, message: `GetCallerIdentity in eu-west-1 was refused (${awsCode})` });
+    expectNoCanary(failure);
+  });
+});
+
 describe("AWS's refusal of GetSecretValue", () => {
   it.each<[string, number, FailureCode, string]>([
     ["AccessDeniedException", 400, "get-secret-value-denied", "was refused (AccessDeniedException)"],

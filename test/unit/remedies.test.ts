@@ -7,6 +7,7 @@ import { toRemedy } from "../../extension/remedies.ts";
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const CALLS = {
   AssumeRole: { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" },
+  GetCallerIdentity: { operation: "GetCallerIdentity", roleArn: ROLE, region: "eu-west-1" },
   GetSecretValue: { operation: "GetSecretValue", roleArn: ROLE, region: "eu-west-1", id: "app/db" },
   GetParameter: { operation: "GetParameter", roleArn: ROLE, region: "eu-west-1", id: "/app/flag" },
 } as const satisfies Record<AwsCall["operation"], AwsCall>;
