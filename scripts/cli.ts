@@ -10,6 +10,10 @@ import { dispatch, type Entry } from "./cli/dispatch.ts";
 import { type CommandWorld, toPaint } from "./cli/world.ts";
 
 const commands: Readonly<Record<string, Entry>> = {
+  doctor: {
+    summary: "says why a secret cannot be read, and which policy to mend",
+    load: () => import("./doctor.ts"),
+  },
   serve: {
     summary: "serves secrets on this machine, as the layer does in Lambda",
     load: () => import("./serve.ts"),

@@ -8,7 +8,13 @@ import { toNotices, toSbom } from "./component.ts";
  * there is known by `instanceof` only there.
  */
 const PROGRAM = "cli.cjs";
-const ENTRY_POINTS = ["scripts/cli.ts", "scripts/cli/aws-chain.ts", "extension/aws-sdk.ts", "extension/aws-ssm.ts"];
+const ENTRY_POINTS = [
+  "scripts/cli.ts",
+  "scripts/cli/aws-chain.ts",
+  "scripts/doctor/aws-identity.ts",
+  "extension/aws-sdk.ts",
+  "extension/aws-ssm.ts",
+];
 
 /** Builds what the npm package ships, all that it needs included; gives the path of the program. */
 export async function buildCli(root: string): Promise<string> {

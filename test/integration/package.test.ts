@@ -60,6 +60,7 @@ describe("the npm package", () => {
       "README.md",
       "dist/cli/THIRD-PARTY-NOTICES",
       "dist/cli/aws-chain.cjs",
+      "dist/cli/aws-identity.cjs",
       "dist/cli/aws-sdk.cjs",
       "dist/cli/aws-ssm.cjs",
       "dist/cli/cli.cjs",
@@ -132,7 +133,7 @@ describe("npx cross-account-secrets", () => {
   it("loads nothing of the AWS SDK to say what there is", () => {
     const alone = join(folder, "alone.cjs");
     cpSync(join(installed, "node_modules/cross-account-secrets/dist/cli/cli.cjs"), alone);
-    for (const args of [["--help"], ["serve", "--help"], ["--version"]]) {
+    for (const args of [["--help"], ["doctor", "--help"], ["serve", "--help"], ["--version"]]) {
       expect([args, call(folder, process.execPath, alone, ...args).status]).toEqual([args, 0]);
     }
     expect(readFileSync(alone).length).toBeLessThan(200_000);
