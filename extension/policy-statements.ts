@@ -29,26 +29,29 @@ export interface AssumeRoleWishes {
   readonly organizationId?: string | undefined;
   readonly hasTags?: boolean | undefined;
   readonly hasSourceIdentity?: boolean | undefined;
+  /** The principal is the caller's account, and a condition asks for the caller: AWS takes a principal only if it exists. */
+  readonly trustsAccount?: boolean | undefined;
 }
 
 /** In the role's trust policy. Without its path a role's ARN is another's, so that where it is not known, a condition takes both. */
 export function toTrustStatement(caller: Caller, wishes: AssumeRoleWishes = {}): Statement {
   const { partition, accountId, kind, name, path } = caller;
   const account = `arn:${partition}:iam::${accountId}`;
+  const arn = `${account}:${kind}${path ?? "/"}${name}`;
+  const arns = path === undefined ? [arn, `${account}:${kind}/*/${name}`] : [arn];
   const { externalId, organizationId } = wishes;
+  const trustsAccount = path === undefined || wishes.trustsAccount === true;
   const equals = {
     ...(organizationId === undefined ? {} : { "aws:PrincipalOrgID": organizationId }),
     ...(externalId === undefined ? {} : { "sts:ExternalId": externalId }),
   };
   const condition = {
-    ...(path === undefined
-      ? { ArnLike: { "aws:PrincipalArn": [`${account}:${kind}/${name}`, `${account}:${kind}/*/${name}`] } }
-      : {}),
+    ...(trustsAccount ? { ArnLike: { "aws:PrincipalArn": toOneOrMore(arns) } } : {}),
     ...(Object.keys(equals).length > 0 ? { StringEquals: equals } : {}),
   };
   return {
     Effect: "Allow",
-    Principal: { AWS: path === undefined ? `${account}:root` : `${account}:${kind}${path}${name}` },
+    Principal: { AWS: trustsAccount ? `${account}:root` : arn },
     Action: toAssumeActions(wishes),
     ...(Object.keys(condition).length > 0 ? { Condition: condition } : {}),
   };
@@ -126,6 +129,10 @@ export function toParameterResource(parameterId: string, { partition, region, ac
   const owner = parameterId.startsWith("/aws/service/") ? "" : accountId;
   return `arn:${partition}:ssm:${region}:${owner}:parameter/${toArnName(parameterId)}`;
 }
+
+/** The secret that a parameter refers to: https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html */
+export const toReferencedSecret = (parameterId: string): string | undefined => REFERENCE.exec(parameterId)?.[1];
+const REFERENCE = /(?:^|:parameter)\/aws\/reference\/secretsmanager\/(.+)$/;
 
 /** Decrypting is what reading takes; the other lets one look what is wrong with a key. */
 const KEY_ACTIONS = ["kms:Decrypt", "kms:DescribeKey"];

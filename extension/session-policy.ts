@@ -3,7 +3,13 @@
  * secrets and parameters and nothing else. Pure.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
  */
-import { toParameterResource, toParameterStatement, toReadStatement, toSecretResources } from "./policy-statements.ts";
+import {
+  toParameterResource,
+  toParameterStatement,
+  toReadStatement,
+  toReferencedSecret,
+  toSecretResources,
+} from "./policy-statements.ts";
 import { inRegion, toRegion } from "./secret-id.ts";
 import type { Source } from "./sources.ts";
 
@@ -33,7 +39,7 @@ export function toSessionPolicy(source: Source, failoverRegion: string | undefin
 
 function toSecretArns(source: Source, failoverRegion: string | undefined): readonly string[] {
   // A parameter may be a reference to a secret, which is then read with the role's permission too.
-  const ids = [...source.secretIds, ...source.parameterNames.flatMap((name) => REFERENCE.exec(name)?.[1] ?? [])];
+  const ids = [...source.secretIds, ...source.parameterNames.flatMap((name) => toReferencedSecret(name) ?? [])];
   return ids.flatMap((secretId) => {
     const region = source.region ?? toRegion(secretId) ?? source.home.region;
     const { accountId } = source.home;
@@ -46,8 +52,5 @@ function toParameterArns(source: Source): readonly string[] {
   const owner = { partition: toPartition(source), ...source.home };
   return source.parameterNames.map((name) => toParameterResource(name, owner));
 }
-
-/** https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html */
-const REFERENCE = /(?:^|:parameter)\/aws\/reference\/secretsmanager\/(.+)$/;
 
 const toPartition = ({ roleArn }: Source): string => roleArn.split(":")[1] ?? "aws";

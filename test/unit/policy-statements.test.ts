@@ -7,6 +7,7 @@ import {
   toParameterResource,
   toParameterStatement,
   toReadStatement,
+  toReferencedSecret,
   toSecretResources,
   toTrustStatement,
   toTrustStatements,
@@ -44,6 +45,14 @@ describe("a trust statement", () => {
           ],
         },
       },
+    });
+  });
+
+  it("takes no other role than the one whose path is known, where the account is to be the principal", () => {
+    const { Principal, Condition } = toTrustStatement({ ...caller, path: "/service-role/" }, { trustsAccount: true });
+    expect(Principal).toEqual({ AWS: "arn:aws:iam::222222222222:root" });
+    expect(Condition).toEqual({
+      ArnLike: { "aws:PrincipalArn": "arn:aws:iam::222222222222:role/service-role/my-lambda-role" },
     });
   });
 
@@ -107,6 +116,14 @@ describe("a statement that lets the role read", () => {
       Resource: resource,
     });
   });
+});
+
+it.each([
+  ["/aws/reference/secretsmanager/app/db", "app/db"],
+  ["arn:aws:ssm:eu-west-1:111111111111:parameter/aws/reference/secretsmanager/db", "db"],
+  ["/app/host", undefined],
+])("the parameter %s refers to the secret %s", (parameter, secret) => {
+  expect(toReferencedSecret(parameter)).toBe(secret);
 });
 
 describe("a statement about a key", () => {
