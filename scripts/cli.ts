@@ -18,6 +18,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "serves secrets on this machine, as the layer does in Lambda",
     load: () => import("./serve.ts"),
   },
+  policies: {
+    summary: "prints the policies that both accounts need, or checks those they have",
+    load: () => import("./policies.ts"),
+  },
 };
 
 const isTerminal = stdout.isTTY === true;
