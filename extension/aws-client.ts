@@ -2,6 +2,7 @@
  * How a client of the AWS SDK is made, used once, and left. Every option is given here, so that the SDK asks neither the
  * function's environment nor `~/.aws` for any.
  */
+import type { Readable } from "node:stream";
 import type { AwsCredentials } from "./aws-environment.ts";
 
 export interface ClientOptions {
@@ -37,6 +38,8 @@ export function toClientConfig({ endpoint, version, ...given }: ClientOptions) {
     ...(endpoint === undefined ? {} : { endpoint }),
     // The caller's signal bounds the whole call; the SDK's own time-outs are off or only warn, and stay out of the way.
     requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
+    // The SDK's own asks first whether it is a stream of the web's, all of which Node would load to tell.
+    streamCollector: async (stream: Readable) => Buffer.concat(await stream.toArray()),
     // Tries are counted where the deadline is known.
     maxAttempts: 1,
     retryMode: "standard",

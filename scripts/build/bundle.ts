@@ -2,11 +2,12 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { build } from "esbuild";
 import type { Component } from "./component.ts";
+import { isReplaced, trim } from "./trim.ts";
 
 export interface Bundle {
   /** File name → text. */
   readonly files: ReadonlyMap<string, string>;
-  /** Each npm package that went into it. */
+  /** Each npm package of which something went into it. */
   readonly components: readonly Component[];
 }
 
@@ -43,6 +44,7 @@ export async function bundle(root: string, entryPoints: readonly string[]): Prom
     // `import()` of the others has to become `require`.
     supported: { "dynamic-import": false },
     plugins: [
+      trim,
       {
         name: "entry-points-apart",
         setup: ({ onResolve }) =>
@@ -56,9 +58,11 @@ export async function bundle(root: string, entryPoints: readonly string[]): Prom
   });
   const files = new Map(result.outputFiles.map(({ path, text }) => [path.slice(path.lastIndexOf("/") + 1), text]));
   const packages = new Set<string>();
-  for (const input of Object.keys(result.metafile.inputs)) {
-    const folder = /^.*node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(input)?.[0];
-    if (folder !== undefined) packages.add(folder);
+  for (const { inputs } of Object.values(result.metafile.outputs)) {
+    for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
+      const folder = /^.*node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(input)?.[0];
+      if (folder !== undefined && bytesInOutput > 0 && !isReplaced(input)) packages.add(folder);
+    }
   }
   const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8"));
   const components = await Promise.all(
