@@ -58,7 +58,7 @@ export function toAssumeRemedy(code: FailureCode, call: AwsCall, denial: Denial)
   }[code as string];
   const ofExternalId =
     externalId === undefined
-      ? "an external ID, if it asks for one, is set with CROSS_ACCOUNT_SECRETS_EXTERNAL_ID"
+      ? "an external ID, if it asks for one, is set with CROSS_ACCOUNT_SECRETS_EXTERNAL_ID, rather than got round by a statement without it"
       : `an external ID, if it asks for one, must be ${externalId}, which is sent`;
   return {
     remedy: `${wish ?? ""}AWS does not say which side refuses, and both must agree. Account A: ${ofTrust}; a role it names must have its path (service-role/…), and be named again if it was created anew (it shows as AROA… then); ${ofExternalId}; with aws:PrincipalOrgID, the caller's account must be in that organization. Account B: ${ofOwn}. AWS says the same where there is no role ${roleArn}, and may where a permissions boundary or a service control policy stands against it`,

@@ -2,7 +2,7 @@
 import { toCaller } from "../../extension/denial.ts";
 import { Failure, type FailureCode } from "../../extension/errors.ts";
 import type { MissingStatement } from "../../extension/policy-remedies.ts";
-import { type AssumeRoleWishes, type Caller, toTrustStatement } from "../../extension/policy-statements.ts";
+import { type AssumeRoleWishes, type Caller, toTrustStatements } from "../../extension/policy-statements.ts";
 
 /** As GetCallerIdentity tells it. */
 export interface Identity {
@@ -70,10 +70,11 @@ export function withCaller(
   if (caller === undefined || path === undefined) return failure;
   const { partition, accountId, kind, name } = caller;
   const ownArn = `arn:${partition}:iam::${accountId}:${kind}${path}${name}`;
-  const statements = statementsOf(failure).map((missing) => {
-    const { policy, of, statement } = missing;
-    if (policy === "trust-policy") return { policy, of, statement: toTrustStatement({ ...caller, path }, wishes) };
-    return policy === "identity-policy" ? { policy, of: ownArn, statement } : missing;
+  // A trust policy may need two; AWS knows both by the path now.
+  const trusting = [...toTrustStatements({ ...caller, path }, wishes)];
+  const statements = statementsOf(failure).map(({ policy, of, statement }) => {
+    if (policy === "trust-policy") return { policy, of, statement: trusting.shift() ?? statement };
+    return { policy, of: policy === "identity-policy" ? ownArn : of, statement };
   });
   return new Failure(code, message, { ...details, statements });
 }
