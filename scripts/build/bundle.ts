@@ -16,13 +16,18 @@ export interface Bundle {
  * which the part for Parameter Store is loaded with the first parameter.
  */
 export const bundleExtension = (root: string): Promise<Bundle> =>
-  bundle(root, ["extension/main.ts", "extension/aws-sdk.ts", "extension/aws-ssm.ts"]);
+  bundle(root, ["extension/main.ts", "extension/aws-sdk.ts", "extension/aws-ssm.ts"], { isTrimmed: true });
 
 /**
  * A file for each of `entryPoints`; what is imported dynamically, and is one of them, is loaded from there. CommonJS, because
- * Node starts it faster than ES modules, and for the oldest Node that a function may bring.
+ * Node starts it faster than ES modules, and for the oldest Node that a function may bring. Trimmed, where all is told to the
+ * SDK; outside Lambda it finds out credentials itself.
  */
-export async function bundle(root: string, entryPoints: readonly string[]): Promise<Bundle> {
+export async function bundle(
+  root: string,
+  entryPoints: readonly string[],
+  { isTrimmed = false } = {},
+): Promise<Bundle> {
   const apart = entryPoints.map((file) => join(root, file));
   const result = await build({
     absWorkingDir: root,
@@ -44,7 +49,7 @@ export async function bundle(root: string, entryPoints: readonly string[]): Prom
     // `import()` of the others has to become `require`.
     supported: { "dynamic-import": false },
     plugins: [
-      trim,
+      ...(isTrimmed ? [trim] : []),
       {
         name: "entry-points-apart",
         setup: ({ onResolve }) =>
@@ -61,7 +66,7 @@ export async function bundle(root: string, entryPoints: readonly string[]): Prom
   for (const { inputs } of Object.values(result.metafile.outputs)) {
     for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
       const folder = /^.*node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(input)?.[0];
-      if (folder !== undefined && bytesInOutput > 0 && !isReplaced(input)) packages.add(folder);
+      if (folder !== undefined && bytesInOutput > 0 && !(isTrimmed && isReplaced(input))) packages.add(folder);
     }
   }
   const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8"));

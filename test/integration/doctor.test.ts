@@ -313,7 +313,7 @@ describe("doctor, where a step fails", () => {
     const wishes = ["--external-id", "our-id", "--session-tags", "team=blue", "--source-identity", "alice"];
     const environment = { ...toFunctionEnvironment(session, aws.url), AWS_ENDPOINT_URL_IAM: iam.url };
     const { report } = await examine(wishes, environment);
-    const [trust, own] = report.steps[1]?.statements ?? [];
+    const [trust, ofTags, own] = report.steps[1]?.statements ?? [];
     expect(asked).toEqual([
       {
         isSigned: true,
@@ -328,8 +328,14 @@ describe("doctor, where a step fails", () => {
     expect(trust?.statement).toEqual({
       Effect: "Allow",
       Principal: { AWS: arn },
-      Action: ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+      Action: "sts:AssumeRole",
       Condition: { StringEquals: { "sts:ExternalId": "our-id" } },
+    });
+    // Neither of these knows an external ID.
+    expect(ofTags).toEqual({
+      policy: "trust-policy",
+      of: TARGET_ROLE_ARN,
+      statement: { Effect: "Allow", Principal: { AWS: arn }, Action: ["sts:TagSession", "sts:SetSourceIdentity"] },
     });
     expect(own).toMatchObject({ policy: "identity-policy", of: arn });
   });
