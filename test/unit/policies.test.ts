@@ -24,6 +24,9 @@ const print = async (...args: readonly string[]): Promise<Readonly<Record<string
 describe("policies", () => {
   it("prints the README's four documents", async () => {
     const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    const [, typed = ""] =
+      /^npx cross-account-secrets policies (--role-arn[^`]*)$/m.exec(readme.replaceAll(" \\\n ", "")) ?? [];
+    expect(typed.trim().split(/\s+/).sort()).toEqual([...README_ARGUMENTS].sort());
     const [, shown = ""] = /^```json\n(\{\n {2}"trustPolicy"[\s\S]*?)^```$/m.exec(readme) ?? [];
     const { stdout } = await runPolicies(README_ARGUMENTS);
     expect(JSON.parse(shown)).toEqual(JSON.parse(stdout));
