@@ -23,7 +23,7 @@ import { toAgentReply, toBareReply, toExtensionReply } from "./secret-reply.ts";
 import { parseInvalidation, parsePathRequest, parseQueryRequest, type SecretRequest } from "./secret-request.ts";
 import { chooseSource } from "./source-choice.ts";
 import type { SourceParts } from "./source-parts.ts";
-import type { Token } from "./token.ts";
+import { type Token, whereItStands } from "./token.ts";
 
 export interface LocalRequest {
   readonly method: string;
@@ -172,13 +172,10 @@ const bodyTooLarge = () => new Failure("body-too-large", `a body must be ${MAX_B
 const foreignHost = (hosts: readonly string[]) =>
   new Failure("foreign-host", `the Host header must be ${hosts.join(" or ")}`);
 
-const badToken = ({ path }: Token) => {
-  const variables = "the value of AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set";
-  const what = path === undefined ? variables : `what stands in the file ${path}`;
-  return new Failure("bad-token", "the token is missing or wrong", {
-    remedy: `send the header X-Aws-Parameters-Secrets-Token with ${what}`,
+const badToken = (token: Token) =>
+  new Failure("bad-token", "the token is missing or wrong", {
+    remedy: `send the header X-Aws-Parameters-Secrets-Token with ${whereItStands(token)}`,
   });
-};
 
 const methodNotAllowed = (known: readonly string[]) =>
   new Failure("method-not-allowed", `known here: ${known.join(", ")}`, { allow: known.join(", ") });

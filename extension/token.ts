@@ -12,6 +12,12 @@ export interface Token {
   readonly path: string | undefined;
 }
 
+/** For who does not show it, and may not know. */
+export const whereItStands = ({ path }: Token): string =>
+  path === undefined
+    ? "the value of AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set"
+    : `what stands in the file ${path}`;
+
 /** The text of the setting, or the file that it names; undefined, with a problem, where there is no token in either. */
 export function parseToken(
   text: string | undefined,
