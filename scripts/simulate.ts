@@ -5,9 +5,10 @@
  */
 import { writeFile } from "node:fs/promises";
 import { argv } from "node:process";
-import { HELP, parseArguments, Refusal } from "./simulate/arguments.ts";
+import { HELP, parseArguments } from "./simulate/arguments.ts";
 import { toText } from "./simulate/figures.ts";
 import { toPlot } from "./simulate/plot.ts";
+import { Refusal } from "./simulate/refusal.ts";
 import { LEGEND, toReport } from "./simulate/report.ts";
 import { simulateAll } from "./simulate/side-by-side.ts";
 

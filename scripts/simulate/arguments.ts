@@ -1,5 +1,6 @@
 /** What `npm run simulate` is to do: arguments in, wishes or a refusal out. Pure. */
 import { parseArgs } from "node:util";
+import { Refusal, toRefusal } from "./refusal.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 
 const names = scenarios.map(({ name }) => name);
@@ -16,11 +17,6 @@ export const HELP = `Simulates a fleet of execution environments, by a virtual c
 
 Prints, for each scenario, the calls to STS and Secrets Manager; beside them those of a function that calls AssumeRole and
 GetSecretValue in every invocation, and AWS's default quotas. Ends with 2 for wrong arguments.`;
-
-/** Wrong arguments, in one line. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
-}
 
 export interface Wishes {
   readonly environments: number;
@@ -69,8 +65,6 @@ function parseOptions(args: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    // Its first sentence names the argument; the others are advice on positional arguments, of which there are none.
-    const [sentence = ""] = (error as Error).message.split(/\.?\n|\. /);
-    throw new Refusal(`${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}; --help says what there is`);
+    throw toRefusal(error as Error);
   }
 }

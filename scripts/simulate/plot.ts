@@ -2,6 +2,7 @@
 import { type Operation, quotas } from "./aws.ts";
 import { toText } from "./figures.ts";
 import type { Result } from "./run.ts";
+import { round, text, toSvg } from "./svg.ts";
 import { operations, type Seconds, type Tally, toGuideCalls, toPeak, toTotal } from "./tally.ts";
 
 const PANEL = { width: 440, height: 120 };
@@ -33,17 +34,17 @@ export function toPlot(results: readonly Result[]): string {
   const width = MARGIN.left + operations.length * (PANEL.width + MARGIN.between) - MARGIN.between + MARGIN.right;
   const height = MARGIN.top + results.length * ROW.height;
   const rows = results.map((result, index) => toRow(result, MARGIN.top + index * ROW.height));
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
-    "<title>Calls to STS and Secrets Manager by a fleet of execution environments</title>",
-    `<style>${STYLE}\n</style>`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    text(MARGIN.left, 26, "Calls per second of a fleet of execution environments", "title"),
-    ...toLegend(),
-    ...rows,
-    "</svg>",
-    "",
-  ].join("\n");
+  return toSvg({
+    width,
+    height,
+    title: "Calls to STS and Secrets Manager by a fleet of execution environments",
+    style: STYLE,
+    content: [
+      text(MARGIN.left, 26, "Calls per second of a fleet of execution environments", "title"),
+      ...toLegend(),
+      ...rows,
+    ],
+  });
 }
 
 function toLegend(): string[] {
@@ -143,10 +144,3 @@ function toQuota(operation: Operation, { toY }: Scale): string[] {
     text(PANEL.width + 5, y + 4, `${toText(quotas[operation])}/s`, "quota-text"),
   ];
 }
-
-function text(x: number, y: number, content: string, kind = "", anchor = "start"): string {
-  const escaped = content.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  return `<text x="${round(x)}" y="${round(y)}" class="${kind}" text-anchor="${anchor}">${escaped}</text>`;
-}
-
-const round = (number: number): number => Math.round(number * 10) / 10;

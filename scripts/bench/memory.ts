@@ -1,0 +1,112 @@
+/** What a layer takes of the memory that it shares with the function. */
+import { readFile } from "node:fs/promises";
+import { platform } from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { toOpt } from "../build.ts";
+import { SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
+import { type Figure, interleave, type Section } from "./figure.ts";
+import { toContestant } from "./layers.ts";
+import { startLoader } from "./load.ts";
+import { read, toMarks, toRequest } from "./requests.ts";
+
+export const kinds = ["RSS", "PSS", "private"] as const;
+export type Memory = Readonly<Record<(typeof kinds)[number], number>>;
+
+/** In megabytes. https://docs.kernel.org/filesystems/proc.html: smaps_rollup */
+export async function readMemory(pid: number): Promise<Memory> {
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
+  const take = (name: string) => (Number(new RegExp(`^${name}: +(\\d+) kB`, "m").exec(rollup)?.[1]) * 1_024) / 1e6;
+  return { RSS: take("Rss"), PSS: take("Pss"), private: take("Private_Clean") + take("Private_Dirty") };
+}
+
+/** What Node.js still does of its own after the start. */
+const SETTLE_MS = 500;
+const bareProgram = fileURLToPath(new URL("programs/bare.cjs", import.meta.url));
+const MANY = Array.from({ length: 1_000 }, (_, index) => `secret-${index}`);
+
+export const measureMemory: Section = async ({ layers, aws, isQuick }) => {
+  if (platform !== "linux") return { figures: [], notes: ["memory: /proc is Linux's"] };
+  const loader = startLoader();
+  const count = isQuick ? 10_000 : 100_000;
+  const reads = `after ${count.toLocaleString("en-US")} reads`;
+  const contestants = layers.map((name) => ({ ...toContestant(name), node: toNodeCommand(toOpt(name)) }));
+
+  const measureLayer =
+    (command: readonly [string, ...string[]], secretIds: readonly string[]) => async (): Promise<Memory[]> => {
+      // A thousand names have no room among a function's variables: they are read when they are asked for.
+      const variables = secretIds.length > 1 ? { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" } : {};
+      const extension = await startExtension({ command, aws, variables });
+      try {
+        const load = {
+          port: extension.port,
+          requests: secretIds.map((id) => toRequest(extension.port, id)),
+          isKeepAlive: true,
+        };
+        const marks = toMarks(await read(extension.port, SECRET_NAME));
+        if (secretIds.length > 1) {
+          await loader.run({ ...load, ...marks, connections: 1, until: { count: secretIds.length } });
+        }
+        await wait(SETTLE_MS);
+        const before = await readMemory(extension.pid);
+        await loader.run({ ...load, ...marks, connections: 8, until: { count } });
+        await wait(SETTLE_MS);
+        return [before, await readMemory(extension.pid)];
+      } finally {
+        await extension.close();
+      }
+    };
+  const measureProgram = (start: () => Promise<{ pid: number; close(): Promise<void> }>) => async () => {
+    const program = await start();
+    await wait(SETTLE_MS);
+    const memory = await readMemory(program.pid);
+    await program.close();
+    return [memory];
+  };
+  const measured = await interleave(
+    isQuick ? 2 : 5,
+    new Map(
+      contestants.flatMap(({ layer, floor, commands, node }) => [
+        [layer, measureLayer(commands.layer, [SECRET_NAME])],
+        [`${layer}, many`, measureLayer(commands.layer, MANY)],
+        [floor, measureProgram(() => startExtension({ command: commands.floor, aws }))],
+        [`${floor}, bare`, measureProgram(async () => startProgram({ command: [...node, bareProgram] }))],
+      ]),
+    ),
+  );
+  loader.close();
+
+  const take = (who: string, kind: (typeof kinds)[number], when: number) =>
+    measured(who).map((memories) => memories[when]?.[kind] ?? Number.NaN);
+  const figures = contestants.flatMap(({ layer, floor }) =>
+    kinds.flatMap((kind): Figure[] => {
+      const against = [
+        { who: floor, numbers: take(floor, kind, 0) },
+        { who: floor.replace("floor", "bare"), numbers: take(`${floor}, bare`, kind, 0) },
+      ];
+      const afterInit = take(layer, kind, 0);
+      const grown = (who: string, numbers: readonly number[]) => ({
+        against: [...against.slice(0, 1), { who, numbers }],
+      });
+      const manyBefore = take(`${layer}, many`, kind, 0);
+      const figure = { who: layer, unit: "MB", isKey: kind === "private" } as const;
+      return [
+        { ...figure, what: `${kind}, 1 secret, after init`, numbers: afterInit, against },
+        {
+          ...figure,
+          what: `${kind}, 1 secret, ${reads}`,
+          numbers: take(layer, kind, 1),
+          ...grown("itself after init", afterInit),
+        },
+        { ...figure, what: `${kind}, 1,000 secrets, read once`, numbers: manyBefore, against: against.slice(0, 1) },
+        {
+          ...figure,
+          what: `${kind}, 1,000 secrets, ${reads}`,
+          numbers: take(`${layer}, many`, kind, 1),
+          ...grown("itself, read once", manyBefore),
+        },
+      ];
+    }),
+  );
+  return { figures };
+};

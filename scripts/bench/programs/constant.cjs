@@ -1,0 +1,10 @@
+// The limit of a server on Node.js: `node:http`, which gives every request the same answer, without a look at it.
+const { createServer } = process.getBuiltinModule("node:http");
+const { PORT, HEADERS, BODY } = process.env;
+const headers = JSON.parse(String(HEADERS));
+const body = Buffer.from(String(BODY));
+const server = createServer((_, response) => {
+  response.writeHead(200, headers);
+  response.end(body);
+});
+server.listen(Number(PORT), "127.0.0.1", () => console.log("listening"));

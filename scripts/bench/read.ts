@@ -1,0 +1,88 @@
+/** A warm read, beside the limits: `node:http` with the same bytes from a constant, and a socket that echoes. */
+import { fileURLToPath } from "node:url";
+import { findFreePort } from "../../test/support/free-port.ts";
+import { toOpt } from "../build.ts";
+import { SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
+import { type Figure, interleave, type Section } from "./figure.ts";
+import { toContestant } from "./layers.ts";
+import { type Load, type Loaded, startLoader } from "./load.ts";
+import { read, toMarks, toRequest } from "./requests.ts";
+
+const ways = [
+  { connections: 1, isKeepAlive: true },
+  { connections: 8, isKeepAlive: true },
+  { connections: 64, isKeepAlive: true },
+  { connections: 1, isKeepAlive: false },
+] as const;
+const measures = [
+  ["p50", "p50Ms", "ms"],
+  ["p99", "p99Ms", "ms"],
+  ["p99.9", "p999Ms", "ms"],
+  ["requests", "perSecond", "per s"],
+] as const;
+const WARM_UP_READS = 5_000;
+/** What `node:http` writes of its own, or what is not of the answer. */
+const NOT_OURS = ["date", "connection", "keep-alive", "transfer-encoding"];
+
+export const measureRead: Section = async ({ layers, aws, isQuick }) => {
+  const [name] = layers.toSorted((a, b) => Number(a === "nodejs") - Number(b === "nodejs"));
+  if (name === undefined) return { figures: [] };
+  const { layer, commands } = toContestant(name);
+  const node = toNodeCommand(toOpt(name));
+  const startLimit = async (program: string, variables: Record<string, string> = {}) => {
+    const port = await findFreePort();
+    const path = fileURLToPath(new URL(`programs/${program}.cjs`, import.meta.url));
+    const environment = { PORT: String(port), ...variables };
+    return { port, ...(await startProgram({ command: [...node, path], environment, sign: "listening" })) };
+  };
+
+  const loader = startLoader();
+  const extension = await startExtension({ command: commands.layer, aws });
+  const answer = await read(extension.port, SECRET_NAME);
+  const ofAnswer = Object.entries(answer.headers).filter(([header]) => !NOT_OURS.includes(header));
+  const constant = await startLimit("constant", {
+    BODY: answer.body,
+    HEADERS: JSON.stringify(Object.fromEntries(ofAnswer)),
+  });
+  const echo = await startLimit("echo");
+  const servers = { [layer]: extension.port, "constant node:http": constant.port, echo: echo.port };
+  const toLoad = (who: string, port: number, way: (typeof ways)[number]): Omit<Load, "until"> => ({
+    ...way,
+    port,
+    requests: [toRequest(port, SECRET_NAME, way)],
+    ...(who === "echo" ? { head: "GET ", tail: "\r\n\r\n" } : toMarks(answer)),
+  });
+  const runs = ways.flatMap((way) =>
+    Object.entries(servers).map(([who, port]) => ({ who, way, load: toLoad(who, port, way) })),
+  );
+  for (const { load } of runs) await loader.run({ ...load, until: { count: WARM_UP_READS } });
+  const toName = (who: string, way: (typeof ways)[number]) => JSON.stringify([who, way]);
+  const measured = await interleave<Loaded>(
+    isQuick ? 2 : 9,
+    new Map(
+      runs.map(({ who, way, load }) => [
+        toName(who, way),
+        () => loader.run({ ...load, until: { ms: isQuick ? 300 : 1_000 } }),
+      ]),
+    ),
+  );
+  loader.close();
+  await Promise.all([extension, constant, echo].map((server) => server.close()));
+
+  const figures = ways.flatMap((way) =>
+    measures.map(([measure, key, unit]): Figure => {
+      const take = (who: string) => measured(toName(who, way)).map((loaded) => loaded[key]);
+      const connections = way.isKeepAlive ? `${way.connections} kept alive` : "new for each read";
+      const against = ["constant node:http", "echo"].map((who) => ({ who, numbers: take(who) }));
+      return {
+        what: `${measure}, connections: ${connections}`,
+        who: layer,
+        unit,
+        numbers: take(layer),
+        against,
+        isKey: true,
+      };
+    }),
+  );
+  return { figures };
+};

@@ -1,0 +1,22 @@
+/** What is uploaded, what it takes of the 250 MB that a function has for itself and its layers, and what Node.js loads of it. */
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readManifest } from "../build/manifest.ts";
+import { toOpt } from "../build.ts";
+import type { Figure, Section } from "./figure.ts";
+
+const bundles = ["main.cjs", "aws-sdk.cjs", "aws-ssm.cjs"];
+
+export const measureSize: Section = async ({ layers: [first] }) => {
+  const entries = await readManifest(dirname(toOpt("nodejs")));
+  const ofLayers = entries.flatMap(({ name, zippedBytes, unzippedBytes }): Figure[] => [
+    { what: "zip", who: `${name} layer`, unit: "bytes", numbers: [zippedBytes] },
+    { what: "unzipped", who: `${name} layer`, unit: "bytes", numbers: [unzippedBytes] },
+  ]);
+  if (first === undefined) return { figures: ofLayers };
+  const ofBundles = bundles.map(async (file): Promise<Figure> => {
+    const { size } = await stat(join(toOpt(first), "cross-account-secrets", file));
+    return { what: file, who: "every layer", unit: "bytes", numbers: [size] };
+  });
+  return { figures: [...ofLayers, ...(await Promise.all(ofBundles))] };
+};
