@@ -11,7 +11,7 @@ import { type Answer, read, toMarks, toRequest } from "./requests.ts";
 const NO_DELAYS = { stsMs: 0, secretsManagerMs: 0 };
 /** Long enough that all readers come while AWS has not answered. */
 const SLOW = { stsMs: 500, secretsManagerMs: 500 };
-/** As many at the same time as a function's own limit of descriptors allows; the others follow. */
+/** Fewer than the extension keeps open, which is 900; the other readers follow. */
 const CONNECTIONS = 800;
 /** An hour of 300 s each, in seconds of one. */
 const TTLS_OF_AN_HOUR = 12;

@@ -8,10 +8,13 @@ import type { Command } from "./extension.ts";
 export interface Group {
   /** The same command, inside. */
   toCommand(command: Command): Command;
+  /** What it prints when it is inside, which takes its time, and becomes the command. */
+  readonly sign: string;
   close(): Promise<void>;
 }
 
 const ROOT = "/sys/fs/cgroup";
+const SIGN = "inside";
 /** The kernel's own default; a quota below 1 ms is refused. */
 const PERIOD_US = 100_000;
 
@@ -45,7 +48,8 @@ export async function makeGroup({ cores, bytes }: { cores: number; bytes: number
   }
   const enter = Object.keys(folders).map((folder) => `echo $$ >${folder}/cgroup.procs`);
   return {
-    toCommand: (command) => ["/bin/sh", "-c", [...enter, 'exec "$@"'].join(" && "), "sh", ...command],
+    toCommand: (command) => ["/bin/sh", "-c", [...enter, `echo ${SIGN}`, 'exec "$@"'].join(" && "), "sh", ...command],
+    sign: SIGN,
     close,
   };
 }

@@ -64,6 +64,8 @@ export async function startExtension(options: {
   readonly command: Command;
   readonly aws: Aws;
   readonly variables?: Readonly<Record<string, string>>;
+  /** The line that the command prints when the clock is to start; else it starts with the command. */
+  readonly startSign?: string;
   /** Is told its port when Lambda would start the function. */
   readonly onRegistered?: (port: number) => void;
 }): Promise<Extension> {
@@ -74,7 +76,7 @@ export async function startExtension(options: {
   ]);
   const [command, ...args] = options.command;
   const lines: string[] = [];
-  const startedAtMs = performance.now();
+  let startedAtMs = performance.now();
   const running = startProcess({
     command,
     arguments: args,
@@ -90,7 +92,10 @@ export async function startExtension(options: {
       ...toVariables({ aws: options.aws, port }),
       ...options.variables,
     },
-    onLine: (_, line) => lines.push(line),
+    onLine: (_, line) => {
+      lines.push(line);
+      if (line === options.startSign) startedAtMs = performance.now();
+    },
   });
   const close = async () => {
     running.signal("SIGKILL");

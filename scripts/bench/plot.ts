@@ -108,7 +108,7 @@ function toGroupLines({ heading, rows }: Group, y: number, toX: Scale): string[]
         text(PLOT.left - 10, middle + 4, label, "", "end"),
         line(kind, [toX(ratio.lower), middle], [toX(ratio.upper), middle]),
         `<circle class="${kind}" cx="${round(toX(ratio.median))}" cy="${round(middle)}" r="3"/>`,
-        text(PLOT.left + PLOT.width + 12, middle + 4, `${toText(ratio.median)}x    ${measured}`),
+        text(PLOT.left + PLOT.width + 12, middle + 4, `${toText(ratio.median)}x: ${measured}`),
       ];
     }),
   ];

@@ -4,7 +4,7 @@ import { type Group, makeGroup } from "./cgroup.ts";
 import { type Command, startExtension } from "./extension.ts";
 import { type Figure, interleave, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
-import { readMemory } from "./memory.ts";
+import { type Memory, readMemory } from "./memory.ts";
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html: a whole processor at 1,769 MB, and in proportion. */
 const shares = [
@@ -17,7 +17,8 @@ const SETTLE_MS = 500;
 
 const NOTES = [
   "in init Lambda gives every function a whole processor or more; the share applies to what is done in an invocation, and to an init that is done again inside one",
-  "each start has that of a shell before it, which enters the group, the floor's as well; the group's period is the kernel's 100 ms",
+  "the clock starts in the group, where the command begins: what starting a process costs the one who starts it is not in it",
+  "the period of the group is the kernel's default, 100 ms; what one process uses up of it is not there for the next start",
 ];
 
 export const measureShare: Section = async ({ layers, aws, isQuick }) => {
@@ -31,7 +32,7 @@ export const measureShare: Section = async ({ layers, aws, isQuick }) => {
       return { figures: [], notes: [`share: no control group can be made here (${code}); it needs Linux and root`] };
     }
     const measure = (command: Command) => async () => {
-      const extension = await startExtension({ command: group.toCommand(command), aws });
+      const extension = await startExtension({ command: group.toCommand(command), startSign: group.sign, aws });
       await wait(SETTLE_MS);
       const memory = await readMemory(extension.pid);
       await extension.close();
@@ -39,7 +40,7 @@ export const measureShare: Section = async ({ layers, aws, isQuick }) => {
     };
     const contestants = layers.map(toContestant);
     const measured = await interleave(
-      isQuick ? 2 : 9,
+      isQuick ? 2 : 5,
       new Map(
         contestants.flatMap(({ layer, floor, commands }) => [
           [layer, measure(commands.layer)],
@@ -56,13 +57,13 @@ export const measureShare: Section = async ({ layers, aws, isQuick }) => {
 interface Measured {
   readonly registerMs: number;
   readonly readyMs: number;
-  readonly memory: { readonly private: number };
+  readonly memory: Memory;
 }
 
 function toFigures(layer: string, floor: string, where: string, measured: (who: string) => readonly Measured[]) {
   const take = (who: string, pick: (one: Measured) => number) => measured(who).map(pick);
   const toRegister = ({ registerMs }: Measured) => registerMs;
-  const toPrivate = ({ memory }: Measured) => memory.private;
+  const toDirty = ({ memory }: Measured) => memory["private dirty"];
   const beside = { who: `${floor}, register`, numbers: take(floor, toRegister) };
   const figure = { who: layer, unit: "ms", against: [beside] } as const;
   return [
@@ -70,10 +71,10 @@ function toFigures(layer: string, floor: string, where: string, measured: (who: 
     { ...figure, what: `${where}: start to ready`, numbers: take(layer, ({ readyMs }) => readyMs), isKey: true },
     {
       ...figure,
-      what: `${where}: private memory after init`,
+      what: `${where}: private dirty memory after init`,
       unit: "MB",
-      numbers: take(layer, toPrivate),
-      against: [{ who: floor, numbers: take(floor, toPrivate) }],
+      numbers: take(layer, toDirty),
+      against: [{ who: floor, numbers: take(floor, toDirty) }],
     },
   ] as const satisfies readonly Figure[];
 }

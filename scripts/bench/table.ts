@@ -24,7 +24,7 @@ function toRows({ what, who, unit, spread, against }: Result): string[][] {
     ...(index === 0 ? own : ["", "", ""]),
     other.who,
     toMeasured(other.spread, unit),
-    `${toSpreadText(other.ratio)}`,
+    toSpreadText(other.ratio),
   ]);
 }
 

@@ -1,0 +1,68 @@
+/**
+ * What must not grow unseen: budgets on what is the same on every machine. `npm run bench` has the times and the memory.
+ * Who has a reason raises a budget, here, and writes the new figure beside it.
+ */
+import { statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readManifest } from "../../scripts/build/manifest.ts";
+import { toOpt } from "../../scripts/build.ts";
+import { startBench } from "../support/bench.ts";
+
+/** Bytes of what Node.js reads and compiles. Figures of version 0.1.0: 70,158, 194,767 and 210,722. */
+const bundleBudgets: readonly [string, number, string][] = [
+  ["main.cjs", 74_000, "it is loaded before anything is served"],
+  ["aws-sdk.cjs", 204_000, "it is loaded before the first secret is there, and the function may be waiting"],
+  ["aws-ssm.cjs", 221_000, "it is loaded with the first parameter, and the function is waiting"],
+];
+
+/** Bytes of the zips. Figures of version 0.1.0: 213,376, 31,958,558 and 30,934,000. */
+const zipBudgets = {
+  nodejs: 225_000, // two launchers and the bundles
+  x86_64: 32_800_000, // nearly all of it Node.js; by the API a zip of 50 MB at most can be uploaded
+  arm64: 31_800_000,
+};
+
+/** One AssumeRole and one GetSecretValue: it cannot be done with less. */
+const CALLS = { AssumeRole: 1, GetSecretValue: 1 };
+
+describe("within its budget", () => {
+  it.each(bundleBudgets)("%s is at most %d bytes long: %s", (file, budget) => {
+    expect(statSync(join(toOpt("nodejs"), "cross-account-secrets", file)).size).toBeLessThanOrEqual(budget);
+  });
+
+  it("the zip of each built layer is no larger than it may be", async () => {
+    const entries = await readManifest(dirname(toOpt("nodejs")));
+    expect(entries.map(({ name }) => name)).toContain("nodejs");
+    const tooLarge = entries.filter(({ name, zippedBytes }) => zippedBytes > zipBudgets[name]);
+    expect(tooLarge.map(({ name, zippedBytes }) => ({ name, zippedBytes }))).toEqual([]);
+  });
+
+  it("a cold start costs two calls to AWS, read by static code or not", async () => {
+    const { lambda, askForSecret, aws } = await startBench();
+    await lambda.init();
+    expect((await askForSecret()).status).toBe(200);
+    expect(toCalls(aws.count)).toEqual(CALLS);
+  });
+
+  it("a thousand readers of a secret that is not there yet cost two calls to AWS", async () => {
+    const { lambda, askForSecret, aws } = await startBench({
+      environment: { CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined, SECRET_NAME: undefined },
+    });
+    await lambda.init();
+    expect(toCalls(aws.count)).toEqual({ AssumeRole: 0, GetSecretValue: 0 });
+    const statuses = [];
+    // As many at the same time as connections are open at the most, with room to spare; the others follow.
+    for (const readers of [800, 200]) {
+      const answers = await Promise.all(Array.from({ length: readers }, () => askForSecret()));
+      statuses.push(...answers.map(({ status }) => status));
+    }
+    expect(statuses).toEqual(Array(1_000).fill(200));
+    expect(toCalls(aws.count)).toEqual(CALLS);
+  });
+});
+
+const toCalls = (count: (operation: keyof typeof CALLS) => number) => ({
+  AssumeRole: count("AssumeRole"),
+  GetSecretValue: count("GetSecretValue"),
+});
