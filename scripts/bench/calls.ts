@@ -36,7 +36,7 @@ export const measureCalls: Section = async ({ layers, aws }) => {
     add("cold start, read by static code", await aws.takeCounts());
 
     await aws.delay(SLOW);
-    // Nothing is fetched unasked: the first reader is the first to want it.
+    // No secret is fetched unasked: the first reader is the first to want it.
     const empty = { SECRET_NAME: "", CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
     const crowded = await startExtension({ command: commands.layer, aws, variables: empty });
     const requests = [toRequest(crowded.port, SECRET_NAME)];
