@@ -15,7 +15,7 @@ export interface Token {
 /** For who does not show it, and may not know. */
 export const whereItStands = ({ path }: Token): string =>
   path === undefined
-    ? "the value of AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set"
+    ? "the value of CROSS_ACCOUNT_SECRETS_TOKEN or, in a Lambda function where that is not set, of AWS_SESSION_TOKEN"
     : `what stands in the file ${path}`;
 
 /** The text of the setting, or the file that it names; undefined, with a problem, where there is no token in either. */

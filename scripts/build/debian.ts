@@ -120,6 +120,6 @@ async function run(command: string, args: readonly string[], cwd?: string): Prom
     await promisify(execFile)(command, args, { ...(cwd === undefined ? {} : { cwd }) });
   } catch (error) {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw isMissing ? new Unavailable(`they need Debian's packages, and there is no ${command} here`) : error;
+    throw isMissing ? new Unavailable(`Debian 12's packages are needed, and there is no ${command} here`) : error;
   }
 }

@@ -70,6 +70,12 @@ function toOwnWords(problem: string, given: readonly OptionName[]): string {
   const name = names.find((candidate) => problem.startsWith(`${optionTable[candidate].variable} `));
   if (name === undefined) return problem;
   const { variable } = optionTable[name];
+  if (name === "region") {
+    const got = problem.slice(problem.indexOf("; got "));
+    if (got === "; got nothing")
+      return "there is no region: give --region, or set AWS_REGION, or region in the AWS profile";
+    return `${given.includes(name) ? "--region" : variable} must be ${settings.region.rule}${got}`;
+  }
   const rest = problem.slice(variable.length);
   return given.includes(name) ? `--${name}${rest}` : `${variable}, or --${name},${rest}`;
 }

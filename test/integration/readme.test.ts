@@ -31,7 +31,7 @@ function parseServe(block: string, folder: string) {
   const variables = Object.fromEntries(
     [...text.matchAll(/\b([A-Z_]+)=(\S+)/g)].map(([, name = "", value]) => [name, value]),
   );
-  const args = /npx cross-account-secrets serve (.*)\n$/.exec(text)?.[1]?.split(" ") ?? [];
+  const args = /npx cross-account-secrets serve (.*)$/m.exec(text)?.[1]?.split(" ") ?? [];
   return { text, variables, args };
 }
 
@@ -104,7 +104,7 @@ describe("examples/README.md, sam local", () => {
     expect(changed).not.toMatch("x86_64.zip");
     expect(template).toMatch(new RegExp(`^  ${/invoke (\w+) /.exec(invoke)?.[1]}:$`, "m"));
     const names = [...samLocal.matchAll(/(\w+)=/g)].map(([, name]) => name);
-    expect(names).toEqual(["TargetRoleArn", "SecretId"]);
+    expect(names).toEqual(["TargetRoleArn", "ExternalId", "SecretId"]);
     for (const name of names) expect(template).toMatch(new RegExp(`^  ${name}:$`, "m"));
   });
 });

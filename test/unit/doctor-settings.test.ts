@@ -100,7 +100,7 @@ describe("a mistake", () => {
 
   it("is told of variable and option, where neither is set", () => {
     expect(toMessage({})).toMatch(/^CROSS_ACCOUNT_SECRETS_ROLE_ARN, or --role-arn, must be .*; got nothing$/);
-    expect(toMessage({ "role-arn": ROLE_ARN }, {}, {})).toMatch(/^AWS_REGION, or --region, must be a region/);
+    expect(toMessage({ "role-arn": ROLE_ARN }, {}, {})).toMatch(/^there is no region: give --region, /);
   });
 
   it("is told of any other of the layer's variables, too", () => {

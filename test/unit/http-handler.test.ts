@@ -270,7 +270,7 @@ describe("the token", () => {
     [
       "the variables that may hold it",
       undefined,
-      "AWS_SESSION_TOKEN, or of CROSS_ACCOUNT_SECRETS_TOKEN where that is set",
+      "CROSS_ACCOUNT_SECRETS_TOKEN or, in a Lambda function where that is not set, of AWS_SESSION_TOKEN",
     ],
     ["the file that it stands in", "/run/token", "what stands in the file /run/token"],
   ])("that is refused is answered with %s", async (_, path, remedy) => {

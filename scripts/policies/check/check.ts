@@ -20,17 +20,30 @@ export function check(files: readonly File[], setup: Setup): readonly FileFindin
   );
   return read.flatMap(({ file, kind, document, findings }): FileFinding[] => {
     const needs = kind === undefined ? [] : toNeeds(kind, setup);
-    const found =
+    const found: Finding[] =
       kind === undefined || document === undefined
-        ? findings
+        ? [...findings]
         : [
             ...findings,
             ...findMissing(document.statements, needs, { kind, isDecryptOwn }),
             ...findExcess(kind, document, setup, needs),
           ];
+    if (kind !== undefined && needs.length === 0 && !found.some(isFault)) found.push(UNTOLD[kind]);
     return withoutIdleNotes(found).map((finding) => ({ file, document: kind, ...finding }));
   });
 }
+
+/** Silence would be taken for praise. */
+const toUntold = (what: string): Finding => ({
+  severity: "note",
+  message: `whether it allows what it should was not checked: ${what}`,
+});
+const UNTOLD: Readonly<Record<DocumentKind, Finding>> = {
+  trustPolicy: toUntold("--caller-role-arn says who is to be trusted"),
+  permissionsPolicy: toUntold("--role-arn, --region, and --secret or --parameter say what is to be read"),
+  keyPolicy: toUntold("--role-arn says who is to use the key"),
+  callerPolicy: toUntold("--role-arn says what is to be assumed"),
+};
 
 /** What is to be noted of a statement that is to go, nobody has to know. */
 function withoutIdleNotes(findings: readonly Finding[]): readonly Finding[] {
