@@ -42,7 +42,7 @@ export function toNodeCommand(opt: string): Command {
 }
 
 /** What a function has in its environment. */
-export function toVariables(options: { aws: Aws; port: number }): Record<string, string> {
+function toVariables(options: { aws: Aws; port: number }): Record<string, string> {
   const { aws, port } = options;
   return {
     AWS_ACCESS_KEY_ID: "ASIAEXAMPLE",

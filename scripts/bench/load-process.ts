@@ -33,6 +33,8 @@ function run({ port, requests, head, tail, connections, isKeepAlive, until }: Lo
       };
       const socket = connect({ port, host: "127.0.0.1", noDelay: true }, ask);
       socket.on("error", reject);
+      // After an answer to all that was asked we have ended it ourselves, and this rejects nothing any more.
+      socket.on("end", () => reject(new Error("a connection was closed before its answer was there")));
       socket.on("data", (chunk: Buffer) => {
         received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
         if (!received.subarray(0, start.length).equals(start)) {
