@@ -134,7 +134,7 @@ export function createHttpServer(parts: {
 async function respond(request: IncomingMessage, response: ServerResponse, handler: HttpHandler): Promise<void> {
   const { method = "", url: target = "", headers } = request;
   // Node keeps the first of several; what stands before us, if anything does, may have looked at another.
-  const host = request.headersDistinct.host?.length === 1 ? headers.host : undefined;
+  const host = countHosts(request.rawHeaders) === 1 ? headers.host : undefined;
   const { status, headers: replyHeaders, body } = await handler({ method, target, headers: { ...headers, host } });
   const closing = status === 413 ? { Connection: "close" } : {};
   response.writeHead(status, { ...replyHeaders, ...closing, "Content-Length": Buffer.byteLength(body) });
@@ -142,6 +142,10 @@ async function respond(request: IncomingMessage, response: ServerResponse, handl
   if (typeof body !== "string") response.flushHeaders();
   response.end(body);
 }
+
+/** Names and values take turns. `headersDistinct` would make an object of all of them, at every read. */
+const countHosts = (rawHeaders: readonly string[]): number =>
+  rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length;
 
 const parserCodes: Readonly<Record<string, FailureCode>> = {
   HPE_HEADER_OVERFLOW: "headers-too-large",
