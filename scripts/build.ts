@@ -20,6 +20,7 @@ import { parseArgs } from "node:util";
 import { type Bundle, bundleExtension } from "./build/bundle.ts";
 import { type Carried, gatherCarried } from "./build/carried.ts";
 import { buildCli } from "./build/cli.ts";
+import { canRun, writeCode } from "./build/compiled.ts";
 import { type Component, toNotices, toSbom } from "./build/component.ts";
 import { type LayerName, layerNames, layers } from "./build/layers.ts";
 import { LOADERS } from "./build/libraries.ts";
@@ -79,6 +80,11 @@ export async function build(
   for (const { file, zippedBytes, unzippedBytes } of entries) {
     say(`dist/${file}  ${(zippedBytes / 1e6).toFixed(2)} MB, ${(unzippedBytes / 1e6).toFixed(1)} MB unzipped`);
   }
+  for (const { name } of entries) {
+    const { carries } = layers[name];
+    if (carries !== undefined && !canRun(carries))
+      say(`${name} is without compiled code: its Node.js does not run here`);
+  }
   for (const [reason, which] of leftOut) {
     const list = names.filter((name) => which.includes(name)).join(" and ");
     say(`left out: ${list}: ${reason}; --libraries DIR takes the C library from elsewhere`);
@@ -112,6 +118,7 @@ async function buildLayer(name: LayerName, { bundle, version, libraries, node }:
       mode: file === "bin/node" || file === "lib/ld.so" ? 0o755 : 0o644,
     });
   }
+  if (carried !== undefined && canRun(carried.node.architecture)) await writeCode(program);
   await cp(join(root, "LICENSE"), join(program, "LICENSE"));
   await writeFile(join(program, "THIRD-PARTY-NOTICES"), toNotices(components));
   await writeFile(join(program, "sbom.cdx.json"), toSbom({ name: "cross-account-secrets", version }, components));
@@ -135,7 +142,11 @@ async function buildLayer(name: LayerName, { bundle, version, libraries, node }:
 
 /** What the program's folder holds beside the papers: name → content. */
 const toFiles = (bundle: Bundle, carried: Carried | undefined): [string, string | Buffer][] => [
-  ...bundle.files,
+  // start.cjs is the main.cjs of a Node that is known.
+  ...[...bundle.files].map(([name, text]): [string, string] => [
+    carried !== undefined && name === "main.cjs" ? "program.cjs" : name,
+    text,
+  ]),
   ...(carried === undefined ? [] : [["bin/node", carried.node.binary] as [string, Buffer]]),
   ...[...(carried?.libraries ?? [])].map(([name, file]): [string, Buffer] => [`lib/${name}`, file]),
 ];

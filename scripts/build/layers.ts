@@ -22,6 +22,8 @@ const anyRuntime = [
 const LAUNCHER = "extensions/cross-account-secrets";
 /** What a function names in AWS_LAMBDA_EXEC_WRAPPER. */
 const EXEC_WRAPPER = "cross-account-secrets/exec-wrapper";
+/** What starts the program with code that the layer's own Node has compiled. */
+const start = { "cross-account-secrets/main.cjs": "start.cjs" };
 /** The nodejs layer has them for both processors, and two scripts that choose. */
 const nativePrograms = ["launcher-x86_64", "launcher-arm64", "exec-wrapper-x86_64", "exec-wrapper-arm64"];
 
@@ -38,13 +40,13 @@ export const layers = {
     runtimes: ["nodejs22.x", "nodejs24.x"],
   },
   x86_64: {
-    files: { [LAUNCHER]: "launcher-x86_64", [EXEC_WRAPPER]: "exec-wrapper-x86_64" },
+    files: { [LAUNCHER]: "launcher-x86_64", [EXEC_WRAPPER]: "exec-wrapper-x86_64", ...start },
     carries: "x86_64",
     architectures: ["x86_64"],
     runtimes: anyRuntime,
   },
   arm64: {
-    files: { [LAUNCHER]: "launcher-arm64", [EXEC_WRAPPER]: "exec-wrapper-arm64" },
+    files: { [LAUNCHER]: "launcher-arm64", [EXEC_WRAPPER]: "exec-wrapper-arm64", ...start },
     carries: "arm64",
     architectures: ["arm64"],
     runtimes: anyRuntime,
