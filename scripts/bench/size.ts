@@ -7,15 +7,14 @@ import type { Figure, Section } from "./figure.ts";
 
 const bundles = ["main.cjs", "aws-sdk.cjs", "aws-ssm.cjs"];
 
-export const measureSize: Section = async ({ layers: [first] }) => {
+export const measureSize: Section = async () => {
   const entries = await readManifest(dirname(toOpt("nodejs")));
   const ofLayers = entries.flatMap(({ name, zippedBytes, unzippedBytes }): Figure[] => [
     { what: "zip", who: `${name} layer`, unit: "bytes", numbers: [zippedBytes] },
     { what: "unzipped", who: `${name} layer`, unit: "bytes", numbers: [unzippedBytes] },
   ]);
-  if (first === undefined) return { figures: ofLayers };
   const ofBundles = bundles.map(async (file): Promise<Figure> => {
-    const { size } = await stat(join(toOpt(first), "cross-account-secrets", file));
+    const { size } = await stat(join(toOpt("nodejs"), "cross-account-secrets", file));
     return { what: file, who: "every layer", unit: "bytes", numbers: [size] };
   });
   return { figures: [...ofLayers, ...(await Promise.all(ofBundles))] };
