@@ -68,7 +68,7 @@ describe("the build", () => {
       const { status, stdout, stderr } = runBuild(copy, { env });
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
       expect(stdout).toMatch(
-        /^left out: x86_64 and arm64: they need Debian's packages, and there is no apt-get here; --libraries DIR /m,
+        /^left out: x86_64 and arm64: Debian 12's packages are needed, and there is no apt-get here; --libraries DIR /m,
       );
       const { layers } = JSON.parse(readFileSync(join(copy, "dist/manifest.json"), "utf8"));
       expect(layers.map(({ file }: { file: string }) => file)).toEqual([toZipName("nodejs")]);
@@ -77,7 +77,7 @@ describe("the build", () => {
     it("fails when one of them was asked for", () => {
       const { status, stderr } = runBuild(copyRepository("main", { isFresh: true }), { args: ["arm64"], env });
       expect(status).toBe(2);
-      expect(stderr).toBe("build: they need Debian's packages, and there is no apt-get here\n");
+      expect(stderr).toBe("build: Debian 12's packages are needed, and there is no apt-get here\n");
     });
   });
 
