@@ -39,7 +39,8 @@ export interface Denial {
   readonly isAboutClock: boolean;
 }
 
-const CALLER = /\bUser: arn:(aws[a-z-]{0,20}):(?:sts|iam)::(\d{12}):(assumed-role|user)\/([\w+=,.@/-]{1,600})/;
+/** Whole or not at all: a user's path may hold other characters, and half of it is another user. */
+const CALLER = /\bUser: arn:(aws[a-z-]{0,20}):(?:sts|iam)::(\d{12}):(assumed-role|user)\/([\w+=,.@/-]{1,600})(?=\s|$)/;
 const ACTION = /\bnot authorized to perform: ((?:sts|secretsmanager|ssm|kms):[A-Za-z]{1,64})\b/;
 const EXPLICIT = /\bwith an explicit deny\b/;
 const KMS = /\bAccess to KMS\b|\bperform: kms:|\(Service: (AWSKMS|Kms)\b/;

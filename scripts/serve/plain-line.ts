@@ -10,6 +10,9 @@ export function toPlainLine(line: string, paint: CommandWorld["paint"]): string 
 }
 
 const toText = (value: unknown): string => {
+  // The statements to paste are objects.
+  const isList = Array.isArray(value) && value.every((member) => typeof member === "string");
+  if (typeof value === "object" && !isList) return JSON.stringify(value);
   const text = String(value);
   return /[\s"]/.test(text) ? JSON.stringify(text) : text;
 };

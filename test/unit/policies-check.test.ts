@@ -259,6 +259,36 @@ describe("the check", () => {
     );
   });
 
+  it("takes an object where a text belongs, whatever its members are called", () => {
+    const setup = parseArguments(["--check", "x.json", ...SETUP_ARGUMENTS], {});
+    if (setup.is !== "check") throw new Error("not a check");
+    const text = '{"Statement":[{"Effect":"Allow","Action":{"toString":1,"valueOf":1},"Resource":"*"}]}';
+    expect(check([{ name: "x.json", text }], setup.setup)).not.toEqual([]);
+  });
+
+  it("keeps a condition on an external ID of which it was not told, and says so", async () => {
+    const [statement] = GUIDE["trust.json"].Statement;
+    const Condition = { StringEquals: { "sts:ExternalId": "partner-7" } };
+    const trust = { Version: "2012-10-17", Statement: [{ ...statement, Condition }] };
+    const { exitCode, stdout } = await checkAll({ "trust.json": trust }, GUIDE_ARGUMENTS.slice(0, 8));
+    expect(stdout).toContain("condition on sts:ExternalId is met, which cannot be told");
+    expect(stdout).not.toContain("in place of");
+    expect(exitCode).toBe(0);
+  });
+
+  it("takes the policy of a role that also reads things of its own for what it is", async () => {
+    const [statement] = GUIDE["caller.json"].Statement;
+    const own = {
+      Effect: "Allow",
+      Action: "ssm:GetParameter",
+      Resource: "arn:aws:ssm:eu-west-1:222222222222:parameter/own",
+    };
+    const caller = { Version: "2012-10-17", Statement: [statement, own] };
+    const { stdout } = await checkAll({ "caller.json": caller }, GUIDE_ARGUMENTS);
+    expect(stdout).not.toContain("missing");
+    expect(stdout).not.toContain("remove statement 1");
+  });
+
   it("takes whatever JSON somebody calls a policy", () => {
     const setup = parseArguments(["--check", "x.json", ...SETUP_ARGUMENTS], {});
     if (setup.is !== "check") throw new Error("not a check");

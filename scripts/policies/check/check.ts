@@ -101,6 +101,10 @@ function toKind({ statements }: ReadDocument): DocumentKind | undefined {
     if (has("sts") && (!has("kms") || statements.every(({ resource }) => resource === undefined))) return "trustPolicy";
     return has("kms") ? "keyPolicy" : undefined;
   }
+  // A function's role may read things of its own, too; the role that it assumes assumes no other.
+  const assumes = ({ isAllow, action }: ReadStatement) =>
+    isAllow && !action.isNot && action.values.some((value) => value.toLowerCase() === "sts:assumerole");
+  if (statements.some(assumes)) return "callerPolicy";
   if (["secretsmanager", "ssm", "kms"].some(has)) return "permissionsPolicy";
   return has("sts") ? "callerPolicy" : undefined;
 }

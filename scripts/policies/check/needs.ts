@@ -52,12 +52,15 @@ function toTrustNeeds({ caller, wishes }: Setup): readonly Need[] {
     // No one is asked for it when a role assumes another.
     "aws:multifactorauthpresent": undefined,
     ...(organizationId !== undefined && { "aws:principalorgid": [organizationId] }),
-    ...(wishes.hasSourceIdentity !== true && { "sts:sourceidentity": undefined }),
   };
   return toTrustStatements(caller, wishes).flatMap((statement) =>
     toActions(statement).map((action) => {
-      const sent = action === "sts:AssumeRole" && externalId !== undefined ? [externalId] : undefined;
-      return { action, principals, resources: undefined, context: { ...context, "sts:externalid": sent }, statement };
+      // Tags and a source identity know no external ID. Whether one is sent is not known where it is not told: nobody is to be
+      // advised to drop the condition.
+      const isAssume = action === "sts:AssumeRole";
+      const sent =
+        isAssume && externalId === undefined ? {} : { "sts:externalid": isAssume ? [externalId ?? ""] : undefined };
+      return { action, principals, resources: undefined, context: { ...context, ...sent }, statement };
     }),
   );
 }

@@ -126,7 +126,10 @@ function toElement(is: unknown, isNot: unknown): Element | undefined {
 }
 
 const toTexts = (value: unknown): readonly string[] =>
-  [value].flat().flatMap((one) => (one === undefined ? [] : String(one)));
+  // JSON may have members that are called like the methods by which objects become texts.
+  [value]
+    .flat()
+    .flatMap((one) => (one === undefined ? [] : typeof one === "object" ? JSON.stringify(one) : String(one)));
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html */
 const OPERATOR =
