@@ -10,10 +10,12 @@ import { HELP, parseArguments, type SectionName, type Wishes } from "./bench/arg
 import { startAws } from "./bench/aws.ts";
 import { measureCalls } from "./bench/calls.ts";
 import { type Section, toResult } from "./bench/figure.ts";
+import { measureInit } from "./bench/init.ts";
 import { findLayers } from "./bench/layers.ts";
 import { measureMemory } from "./bench/memory.ts";
 import { toPlot } from "./bench/plot.ts";
 import { measureRead } from "./bench/read.ts";
+import { measureSecret } from "./bench/secret.ts";
 import { measureShare } from "./bench/share.ts";
 import { measureSize } from "./bench/size.ts";
 import { measureStart } from "./bench/start.ts";
@@ -25,6 +27,8 @@ const sections: Record<SectionName, Section> = {
   size: measureSize,
   calls: measureCalls,
   start: measureStart,
+  init: measureInit,
+  secret: measureSecret,
   memory: measureMemory,
   read: measureRead,
   share: measureShare,
@@ -40,7 +44,7 @@ try {
   process.exitCode = 2;
 }
 
-async function run({ sections: names, isQuick, json, plot }: Wishes): Promise<void> {
+async function run({ sections: names, isQuick, agent, json, plot }: Wishes): Promise<void> {
   const layers = findLayers();
   if (layers.length === 0) throw new Refusal("no layer that this machine can run is built: npm run build");
   if (json !== undefined) await write("--json", json, "");
@@ -50,7 +54,7 @@ async function run({ sections: names, isQuick, json, plot }: Wishes): Promise<vo
   const aws = await startAws();
   const found = [];
   for (const name of names) {
-    const { figures, notes = [] } = await sections[name]({ layers, aws, isQuick });
+    const { figures, notes = [] } = await sections[name]({ layers, aws, isQuick, agent });
     const results = figures.map(toResult);
     found.push({ title: name, results, notes });
     const lines = [name, ...(results.length > 0 ? [toTable(results)] : []), ...notes.map((note) => `  - ${note}`)];

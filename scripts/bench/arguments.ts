@@ -3,21 +3,24 @@ import { parseArgs } from "node:util";
 import { Refusal, toRefusal } from "../simulate/refusal.ts";
 
 /** In the order in which they run. */
-export const sectionNames = ["size", "calls", "start", "memory", "read", "share"] as const;
+export const sectionNames = ["size", "calls", "start", "init", "secret", "memory", "read", "share"] as const;
 export type SectionName = (typeof sectionNames)[number];
 
 export const HELP = `Measures the built layers as processes, beside the least that could do the same on the same Node.js.
 
-  npm run bench -- [${sectionNames.join("] [")}] [--quick] [--json FILE] [--plot FILE]
+  npm run bench -- [${sectionNames.join("] [")}] [--quick] [--wcp PROGRAM] [--json FILE] [--plot FILE]
 
   size      of each layer, and of what it runs
   calls     to AWS: of a cold start, a thousand readers, an hour
   start     from its start to its registration, and until it is ready, with an AWS that takes no time
+  init      what a function's cold start takes with the layer, and without: needs Linux, root and Python
+  secret    until a function has its secret: beside the guides' code, and AWS's agent; needs the same
   memory    after init, and after 100,000 reads
   read      a warm read: latency and throughput
   share     start and memory under Lambda's share of a processor: needs Linux and root
 
   --quick   few repetitions, for a first look
+  --wcp     the program of AWS's agent, aws-workload-credentials-provider, to be measured beside the layer
   --json    where all figures are written, each repetition of them
   --plot    where the plot is written, as SVG
   --help    this text
@@ -27,6 +30,7 @@ Without names, all sections. Build the layers before: npm run build. Ends with 2
 export interface Wishes {
   readonly sections: readonly SectionName[];
   readonly isQuick: boolean;
+  readonly agent: string | undefined;
   readonly json: string | undefined;
   readonly plot: string | undefined;
 }
@@ -38,10 +42,10 @@ export function parseArguments(args: readonly string[]): Wishes | "help" {
   if (unknown !== undefined) {
     throw new Refusal(`there is no section ${JSON.stringify(unknown)}; expected ${sectionNames.join(", ")}`);
   }
-  const { json, plot, quick: isQuick = false } = values;
+  const { json, plot, wcp: agent, quick: isQuick = false } = values;
   if (json === "" || plot === "") throw new Refusal(`--${json === "" ? "json" : "plot"} names no file`);
   const sections = sectionNames.filter((name) => positionals.length === 0 || positionals.includes(name));
-  return { sections, isQuick, json, plot };
+  return { sections, isQuick, agent, json, plot };
 }
 
 function parseOptions(args: readonly string[]) {
@@ -51,6 +55,7 @@ function parseOptions(args: readonly string[]) {
       allowPositionals: true,
       options: {
         quick: { type: "boolean" },
+        wcp: { type: "string" },
         json: { type: "string" },
         plot: { type: "string" },
         help: { type: "boolean" },

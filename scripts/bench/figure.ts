@@ -29,6 +29,8 @@ export interface World {
   readonly aws: Aws;
   /** A rough answer, soon. */
   readonly isQuick: boolean;
+  /** The program of AWS's agent. */
+  readonly agent: string | undefined;
 }
 
 export type Section = (world: World) => Promise<Findings>;

@@ -1,0 +1,2 @@
+// The least function: it reads nothing.
+export const handler = async () => ({});
