@@ -1,69 +1,126 @@
 /** What a layer asks of AWS, as AWS counts it. */
 import { setTimeout as wait } from "node:timers/promises";
 import { createDeferred } from "../../test/fakes/lambda/deferred.ts";
-import type { AwsCounts } from "./aws.ts";
+import type { LayerName } from "../build/layers.ts";
+import { AGENT, startAgent } from "./agent.ts";
+import type { Aws } from "./aws.ts";
 import { SECRET_NAME, startExtension } from "./extension.ts";
 import type { Figure, Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
-import { startLoader } from "./load.ts";
-import { type Answer, read, toMarks, toRequest } from "./requests.ts";
+import { type Loader, startLoader } from "./load.ts";
+import { type Answer, read, toMarks, toRequest, type Whom } from "./requests.ts";
 
 const NO_DELAYS = { stsMs: 0, secretsManagerMs: 0 };
 /** Long enough that all readers come while AWS has not answered. */
 const SLOW = { stsMs: 500, secretsManagerMs: 500 };
-/** Fewer than the extension keeps open, which is 900; the other readers follow. */
-const CONNECTIONS = 800;
+/** Fewer than the extension keeps open, which is 900, and than AWS's agent, 800; the other readers follow. */
+const CONNECTIONS = 700;
 /** An hour of 300 s each, in seconds of one. */
 const TTLS_OF_AN_HOUR = 12;
 const READ_EVERY_MS = 20;
 
-const toTotal = (counts: AwsCounts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+/** What is counted, in the order in which it is brought about. */
+const SCENARIOS = [
+  "cold start, read at once",
+  "a thousand readers of what is not there yet",
+  "an hour of reads at a TTL of 300 s",
+] as const;
+/** No secret is fetched unasked: the first reader is the first to want it. */
+const NO_PREFETCH = { SECRET_NAME: "", CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
 
-export const measureCalls: Section = async ({ layers, aws }) => {
+interface Server {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Who asks AWS, started as each scenario wants it. */
+interface Asker {
+  readonly whom: Whom;
+  /** Settles with it, and with the answer of the first read, which was made as early as can be. */
+  startCold(): Promise<readonly [Server, Answer]>;
+  startEmpty(): Promise<Server>;
+  startShortLived(): Promise<Server>;
+}
+
+export const measureCalls: Section = async ({ layers, aws, agent }) => {
   const loader = startLoader();
-  const figures: Figure[] = [];
-  for (const name of layers) {
-    const { layer, commands } = toContestant(name);
-    const add = (what: string, counts: AwsCounts) =>
-      figures.push({ what, who: layer, unit: "calls", numbers: [toTotal(counts)] });
-    await aws.takeCounts();
-
-    const early = createDeferred<Answer>();
-    const onRegistered = (port: number) => void read(port, SECRET_NAME).then(early.resolve, early.reject);
-    const cold = await startExtension({ command: commands.layer, aws, onRegistered });
-    const answer = await early.promise;
-    await cold.close();
-    add("cold start, read by static code", await aws.takeCounts());
-
-    await aws.delay(SLOW);
-    // No secret is fetched unasked: the first reader is the first to want it.
-    const empty = { SECRET_NAME: "", CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
-    const crowded = await startExtension({ command: commands.layer, aws, variables: empty });
-    const requests = [toRequest(crowded.port, SECRET_NAME)];
-    const load = { port: crowded.port, requests, ...toMarks(answer), connections: CONNECTIONS, isKeepAlive: true };
-    await loader.run({ ...load, until: { count: 1_000 } });
-    await crowded.close();
-    add("a thousand readers of what is not there yet", await aws.takeCounts());
-    await aws.delay(NO_DELAYS);
-
-    const variables = { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" };
-    const lasting = await startExtension({ command: commands.layer, aws, variables });
-    const endMs = performance.now() + TTLS_OF_AN_HOUR * 1_000;
-    while (performance.now() < endMs) {
-      await read(lasting.port, SECRET_NAME);
-      await wait(READ_EVERY_MS);
-    }
-    await lasting.close();
-    add("an hour of reads at a TTL of 300 s", await aws.takeCounts());
-  }
+  const measured = new Map<string, readonly number[]>();
+  const askers = new Map(layers.map((name) => [toContestant(name).layer, toLayer(name, aws)]));
+  if (agent !== undefined) askers.set(AGENT, toAgent(agent, aws));
+  for (const [who, asker] of askers) measured.set(who, await countAll(asker, aws, loader));
   loader.close();
-  return { figures, notes: NOTES };
+
+  const ofAgent = measured.get(AGENT);
+  const figures = layers.flatMap((name) => {
+    const who = toContestant(name).layer;
+    return SCENARIOS.map((what, index): Figure => {
+      const against = ofAgent === undefined ? [] : [{ who: AGENT, numbers: ofAgent.slice(index, index + 1) }];
+      return { what, who, unit: "calls", numbers: measured.get(who)?.slice(index, index + 1) ?? [], against };
+    });
+  });
+  return { figures, notes: [...NOTES, ...(agent === undefined ? [OF_AGENT] : [])] };
 };
 
-/** Of the peers, by their documentation and source. */
+/** One number for each scenario. */
+async function countAll(asker: Asker, aws: Aws, loader: Loader): Promise<readonly number[]> {
+  const takeTotal = async () => Object.values(await aws.takeCounts()).reduce((sum, count) => sum + count, 0);
+  await takeTotal();
+
+  const [cold, answer] = await asker.startCold();
+  await cold.close();
+  const ofCold = await takeTotal();
+
+  const crowded = await asker.startEmpty();
+  await aws.delay(SLOW);
+  const { port } = crowded;
+  const requests = [toRequest(port, SECRET_NAME, asker.whom)];
+  const load = { port, requests, ...toMarks(answer), connections: CONNECTIONS, isKeepAlive: true };
+  await loader.run({ ...load, until: { count: 1_000 } });
+  await crowded.close();
+  const ofCrowd = await takeTotal();
+  await aws.delay(NO_DELAYS);
+
+  const lasting = await asker.startShortLived();
+  const endMs = performance.now() + TTLS_OF_AN_HOUR * 1_000;
+  while (performance.now() < endMs) {
+    await read(lasting.port, SECRET_NAME, asker.whom);
+    await wait(READ_EVERY_MS);
+  }
+  await lasting.close();
+  return [ofCold, ofCrowd, await takeTotal()];
+}
+
+function toLayer(name: LayerName, aws: Aws): Asker {
+  const { layer: command } = toContestant(name).commands;
+  return {
+    whom: {},
+    async startCold() {
+      const early = createDeferred<Answer>();
+      const onRegistered = (port: number) => void read(port, SECRET_NAME).then(early.resolve, early.reject);
+      return [await startExtension({ command, aws, onRegistered }), await early.promise];
+    },
+    startEmpty: () => startExtension({ command, aws, variables: NO_PREFETCH }),
+    startShortLived: () => startExtension({ command, aws, variables: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" } }),
+  };
+}
+
+function toAgent(program: string, aws: Aws): Asker {
+  const whom = { isAgent: true };
+  return {
+    whom,
+    async startCold() {
+      const agent = await startAgent(program, aws);
+      return [agent, await read(agent.port, SECRET_NAME, whom)];
+    },
+    startEmpty: () => startAgent(program, aws),
+    startShortLived: () => startAgent(program, aws, { ttl_seconds: 1 }),
+  };
+}
+
 const NOTES = [
   "the hour is scaled: 12 TTLs of 1 s each, read every 20 ms; a value is renewed at some 80 % of its TTL, before it is missed",
-  "the guide's code (documented, not measured): 2 in every invocation, so 2,000 for a thousand readers",
+  "the guides' code (as it is written, not measured): 2 in every invocation, so 2,000 for a thousand readers",
   "AWS's extension (documented, not measured): assumes no role; refuses reads in static code; then 1 for the first read, 12 in the hour",
-  "AWS's agent (its source, not measured): 4 until the first read (GetCallerIdentity twice, AssumeRole, GetSecretValue); shares no flight, so each early reader of a thousand makes its own; then a DescribeSecret for each TTL, 12 in the hour",
 ];
+const OF_AGENT =
+  "AWS's agent (its source; --wcp measures it): 4 until the first read (GetCallerIdentity twice, AssumeRole, GetSecretValue); shares no flight, so each early reader of a thousand makes its own; then a DescribeSecret for each TTL, 12 in the hour";

@@ -12,6 +12,7 @@ import type { Aws } from "./aws.ts";
 import { startLambda } from "./lambda.ts";
 
 export const SECRET_NAME = "my-shared-secret";
+export const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
 export const TOKEN = "token-of-the-function";
 
 export interface Extension {
@@ -53,7 +54,7 @@ function toVariables(options: { aws: Aws; port: number }): Record<string, string
     AWS_ENDPOINT_URL_STS: aws.url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: aws.url,
     SECRET_NAME,
-    CROSS_ACCOUNT_SECRETS_ROLE_ARN: "arn:aws:iam::111111111111:role/SecretReader",
+    CROSS_ACCOUNT_SECRETS_ROLE_ARN: ROLE_ARN,
     CROSS_ACCOUNT_SECRETS_SECRET_IDS: SECRET_NAME,
     CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
   };
@@ -124,14 +125,15 @@ export async function startProgram(options: {
   readonly command: Command;
   readonly environment?: Readonly<Record<string, string>>;
   readonly sign?: string;
+  readonly cwd?: string;
 }): Promise<{ readonly pid: number; close(): Promise<void> }> {
-  const { command, environment = {}, sign } = options;
+  const { command, environment = {}, sign, cwd = tmpdir() } = options;
   const [file, ...args] = command;
   const shown = createDeferred<void>();
   const running = startProcess({
     command: file,
     arguments: args,
-    cwd: tmpdir(),
+    cwd,
     environment,
     onLine: (_, line) => line === sign && shown.resolve(),
   });

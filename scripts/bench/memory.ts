@@ -4,11 +4,12 @@ import { platform } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { toOpt } from "../build.ts";
-import { SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
+import { AGENT, startAgent } from "./agent.ts";
+import { type Command, SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
 import { type Figure, interleave, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
 import { startLoader } from "./load.ts";
-import { read, toMarks, toRequest } from "./requests.ts";
+import { read, toMarks, toRequest, type Whom } from "./requests.ts";
 
 export const kinds = ["RSS", "PSS", "private", "private dirty"] as const;
 export type Memory = Readonly<Record<(typeof kinds)[number], number>>;
@@ -27,39 +28,43 @@ const bareProgram = fileURLToPath(new URL("programs/bare.cjs", import.meta.url))
 const NOTES = [
   "private counts the pages of Node.js's own file where no other process runs the same file, as this bench does where a layer carries none; private dirty never does: it is what the kernel cannot drop",
 ];
+const MANY_OF_AGENT = `${AGENT}, many`;
+/** A thousand names have no room among a function's variables: they are read when they are asked for. */
+const NO_PREFETCH = { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
 const MANY = Array.from({ length: 1_000 }, (_, index) => `secret-${index}`);
 
-export const measureMemory: Section = async ({ layers, aws, isQuick }) => {
+interface Server {
+  readonly port: number;
+  readonly pid: number;
+  close(): Promise<void>;
+}
+
+export const measureMemory: Section = async ({ layers, aws, isQuick, agent: program }) => {
   if (platform !== "linux") return { figures: [], notes: ["memory: /proc is Linux's"] };
   const loader = startLoader();
   const count = isQuick ? 10_000 : 100_000;
   const reads = `after ${count.toLocaleString("en-US")} reads`;
   const contestants = layers.map((name) => ({ ...toContestant(name), node: toNodeCommand(toOpt(name)) }));
 
-  const measureLayer =
-    (command: readonly [string, ...string[]], secretIds: readonly string[]) => async (): Promise<Memory[]> => {
-      // A thousand names have no room among a function's variables: they are read when they are asked for.
-      const variables = secretIds.length > 1 ? { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" } : {};
-      const extension = await startExtension({ command, aws, variables });
+  const measureServer =
+    (start: () => Promise<Server>, secretIds: readonly string[], whom: Whom = {}) =>
+    async (): Promise<Memory[]> => {
+      const server = await start();
       try {
-        const load = {
-          port: extension.port,
-          requests: secretIds.map((id) => toRequest(extension.port, id)),
-          isKeepAlive: true,
-        };
-        const marks = toMarks(await read(extension.port, SECRET_NAME));
-        if (secretIds.length > 1) {
-          await loader.run({ ...load, ...marks, connections: 1, until: { count: secretIds.length } });
-        }
+        const requests = secretIds.map((id) => toRequest(server.port, id, whom));
+        const marks = toMarks(await read(server.port, SECRET_NAME, whom));
+        const load = { port: server.port, requests, isKeepAlive: true, ...marks };
+        if (secretIds.length > 1) await loader.run({ ...load, connections: 1, until: { count: secretIds.length } });
         await wait(SETTLE_MS);
-        const before = await readMemory(extension.pid);
-        await loader.run({ ...load, ...marks, connections: 8, until: { count } });
+        const before = await readMemory(server.pid);
+        await loader.run({ ...load, connections: 8, until: { count } });
         await wait(SETTLE_MS);
-        return [before, await readMemory(extension.pid)];
+        return [before, await readMemory(server.pid)];
       } finally {
-        await extension.close();
+        await server.close();
       }
     };
+  const startLayer = (command: Command, variables = {}) => startExtension({ command, aws, variables });
   const measureProgram = (start: () => Promise<{ pid: number; close(): Promise<void> }>) => async () => {
     const program = await start();
     await wait(SETTLE_MS);
@@ -69,14 +74,23 @@ export const measureMemory: Section = async ({ layers, aws, isQuick }) => {
   };
   const measured = await interleave(
     isQuick ? 2 : 3,
-    new Map(
-      contestants.flatMap(({ layer, floor, commands, node }) => [
-        [layer, measureLayer(commands.layer, [SECRET_NAME])],
-        [`${layer}, many`, measureLayer(commands.layer, MANY)],
-        [floor, measureProgram(() => startExtension({ command: commands.floor, aws }))],
-        [`${floor}, bare`, measureProgram(async () => startProgram({ command: [...node, bareProgram] }))],
-      ]),
-    ),
+    new Map([
+      ...contestants.flatMap(
+        ({ layer, floor, commands, node }) =>
+          [
+            [layer, measureServer(() => startLayer(commands.layer), [SECRET_NAME])],
+            [`${layer}, many`, measureServer(() => startLayer(commands.layer, NO_PREFETCH), MANY)],
+            [floor, measureProgram(() => startExtension({ command: commands.floor, aws }))],
+            [`${floor}, bare`, measureProgram(async () => startProgram({ command: [...node, bareProgram] }))],
+          ] as const,
+      ),
+      ...(program === undefined
+        ? []
+        : ([
+            [AGENT, measureServer(() => startAgent(program, aws), [SECRET_NAME], { isAgent: true })],
+            [MANY_OF_AGENT, measureServer(() => startAgent(program, aws), MANY, { isAgent: true })],
+          ] as const)),
+    ]),
   );
   loader.close();
 
@@ -84,30 +98,37 @@ export const measureMemory: Section = async ({ layers, aws, isQuick }) => {
     measured(who).map((memories) => memories[when]?.[kind] ?? Number.NaN);
   const figures = contestants.flatMap(({ layer, floor }) =>
     kinds.flatMap((kind): Figure[] => {
-      const against = [
-        { who: floor, numbers: take(floor, kind, 0) },
-        { who: floor.replace("floor", "bare"), numbers: take(`${floor}, bare`, kind, 0) },
-      ];
+      const ofFloor = { who: floor, numbers: take(floor, kind, 0) };
+      const ofBare = { who: floor.replace("floor", "bare"), numbers: take(`${floor}, bare`, kind, 0) };
+      const ofAgent = (name: string, when: number) =>
+        program === undefined ? [] : [{ who: AGENT, numbers: take(name, kind, when) }];
       const afterInit = take(layer, kind, 0);
-      const grown = (who: string, numbers: readonly number[]) => ({
-        against: [...against.slice(0, 1), { who, numbers }],
-      });
       const manyBefore = take(`${layer}, many`, kind, 0);
       const figure = { who: layer, unit: "MB", isKey: kind === "private dirty" } as const;
       return [
-        { ...figure, what: `${kind}, 1 secret, after init`, numbers: afterInit, against },
+        {
+          ...figure,
+          what: `${kind}, 1 secret, after init`,
+          numbers: afterInit,
+          against: [ofFloor, ofBare, ...ofAgent(AGENT, 0)],
+        },
         {
           ...figure,
           what: `${kind}, 1 secret, ${reads}`,
           numbers: take(layer, kind, 1),
-          ...grown("itself after init", afterInit),
+          against: [ofFloor, { who: "itself after init", numbers: afterInit }, ...ofAgent(AGENT, 1)],
         },
-        { ...figure, what: `${kind}, 1,000 secrets, read once`, numbers: manyBefore, against: against.slice(0, 1) },
+        {
+          ...figure,
+          what: `${kind}, 1,000 secrets, read once`,
+          numbers: manyBefore,
+          against: [ofFloor, ...ofAgent(MANY_OF_AGENT, 0)],
+        },
         {
           ...figure,
           what: `${kind}, 1,000 secrets, ${reads}`,
           numbers: take(`${layer}, many`, kind, 1),
-          ...grown("itself, read once", manyBefore),
+          against: [ofFloor, { who: "itself, read once", numbers: manyBefore }, ...ofAgent(MANY_OF_AGENT, 1)],
         },
       ];
     }),

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { findFreePort } from "../../test/support/free-port.ts";
 import { toOpt } from "../build.ts";
+import { AGENT, startAgent } from "./agent.ts";
 import { SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
 import { type Figure, interleave, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
@@ -13,6 +14,8 @@ const ways = [
   { connections: 8, isKeepAlive: true },
   { connections: 64, isKeepAlive: true },
   { connections: 1, isKeepAlive: false },
+  { connections: 8, isKeepAlive: false },
+  { connections: 64, isKeepAlive: false },
 ] as const;
 const measures = [
   ["p50", "p50Ms", "ms"],
@@ -24,7 +27,10 @@ const WARM_UP_READS = 5_000;
 /** What `node:http` writes of its own, or what is not of the answer. */
 const NOT_OURS = ["date", "connection", "keep-alive", "transfer-encoding"];
 
-export const measureRead: Section = async ({ layers, aws, isQuick }) => {
+const SHARED =
+  "what asks is a process on the same machine, with sockets and no client: it takes its part of the processors, the same for all";
+
+export const measureRead: Section = async ({ layers, aws, isQuick, agent: program }) => {
   const [name] = layers.toSorted((a, b) => Number(a === "nodejs") - Number(b === "nodejs"));
   if (name === undefined) return { figures: [] };
   const { layer, commands } = toContestant(name);
@@ -45,12 +51,16 @@ export const measureRead: Section = async ({ layers, aws, isQuick }) => {
     HEADERS: JSON.stringify(Object.fromEntries(ofAnswer)),
   });
   const echo = await startLimit("echo");
-  const servers = { [layer]: extension.port, "constant node:http": constant.port, echo: echo.port };
+  const agent = program === undefined ? undefined : await startAgent(program, aws);
+  const marksOfAgent = agent && toMarks(await read(agent.port, SECRET_NAME, { isAgent: true }));
+  const limits = { "constant node:http": constant.port, echo: echo.port };
+  const servers = { [layer]: extension.port, ...limits, ...(agent && { [AGENT]: agent.port }) };
   const toLoad = (who: string, port: number, way: (typeof ways)[number]): Omit<Load, "until"> => ({
     ...way,
     port,
-    requests: [toRequest(port, SECRET_NAME, way)],
+    requests: [toRequest(port, SECRET_NAME, { ...way, isAgent: who === AGENT })],
     ...(who === "echo" ? { head: "GET ", tail: "\r\n\r\n" } : toMarks(answer)),
+    ...(who === AGENT ? marksOfAgent : {}),
   });
   const runs = ways.flatMap((way) =>
     Object.entries(servers).map(([who, port]) => ({ who, way, load: toLoad(who, port, way) })),
@@ -67,22 +77,22 @@ export const measureRead: Section = async ({ layers, aws, isQuick }) => {
     ),
   );
   loader.close();
-  await Promise.all([extension, constant, echo].map((server) => server.close()));
+  await Promise.all([extension, constant, echo, agent].map((server) => server?.close()));
 
   const figures = ways.flatMap((way) =>
     measures.map(([measure, key, unit]): Figure => {
       const take = (who: string) => measured(toName(who, way)).map((loaded) => loaded[key]);
-      const connections = way.isKeepAlive ? `${way.connections} kept alive` : "new for each read";
-      const against = ["constant node:http", "echo"].map((who) => ({ who, numbers: take(who) }));
+      const connections = `${way.connections} ${way.isKeepAlive ? "kept alive" : "at once, new for each read"}`;
+      const others = Object.keys(servers).filter((who) => who !== layer);
       return {
         what: `${measure}, connections: ${connections}`,
         who: layer,
         unit,
         numbers: take(layer),
-        against,
+        against: others.map((who) => ({ who, numbers: take(who) })),
         isKey: true,
       };
     }),
   );
-  return { figures };
+  return { figures, notes: [SHARED] };
 };
