@@ -3,6 +3,7 @@
  *
  *   arguments ─► AWS of no latency ─► for each section: layers and limits, in turn ─► table, plot, file
  */
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { cpus, release, type as systemType } from "node:os";
 import { argv } from "node:process";
@@ -47,6 +48,7 @@ try {
 async function run({ sections: names, isQuick, agent, json, plot }: Wishes): Promise<void> {
   const layers = findLayers();
   if (layers.length === 0) throw new Refusal("no layer that this machine can run is built: npm run build");
+  if (agent !== undefined && !existsSync(agent)) throw new Refusal(`--wcp: there is no ${JSON.stringify(agent)}`);
   if (json !== undefined) await write("--json", json, "");
   if (plot !== undefined) await write("--plot", plot, "");
   const machine = await describeMachine();

@@ -43,7 +43,8 @@ export function parseArguments(args: readonly string[]): Wishes | "help" {
     throw new Refusal(`there is no section ${JSON.stringify(unknown)}; expected ${sectionNames.join(", ")}`);
   }
   const { json, plot, wcp: agent, quick: isQuick = false } = values;
-  if (json === "" || plot === "") throw new Refusal(`--${json === "" ? "json" : "plot"} names no file`);
+  const nameless = Object.entries({ json, plot, wcp: agent }).find(([, file]) => file === "");
+  if (nameless !== undefined) throw new Refusal(`--${nameless[0]} names no file`);
   const sections = sectionNames.filter((name) => positionals.length === 0 || positionals.includes(name));
   return { sections, isQuick, agent, json, plot };
 }

@@ -43,7 +43,7 @@ export function toNodeCommand(opt: string): Command {
 }
 
 /** What a function has in its environment. */
-function toVariables(options: { aws: Aws; port: number }): Record<string, string> {
+export function toVariables(options: { aws: Aws; port: number }): Record<string, string> {
   const { aws, port } = options;
   return {
     AWS_ACCESS_KEY_ID: "ASIAEXAMPLE",

@@ -23,6 +23,9 @@ const measures = [
   ["p99.9", "p999Ms", "ms"],
   ["requests", "perSecond", "per s"],
 ] as const;
+/** In the plot, the latency of one reader and the throughput of several. */
+const isKey = (measure: string, { connections, isKeepAlive }: (typeof ways)[number]): boolean =>
+  isKeepAlive ? (measure === "requests") === connections > 1 : measure === "requests";
 const WARM_UP_READS = 5_000;
 /** What `node:http` writes of its own, or what is not of the answer. */
 const NOT_OURS = ["date", "connection", "keep-alive", "transfer-encoding"];
@@ -90,7 +93,7 @@ export const measureRead: Section = async ({ layers, aws, isQuick, agent: progra
         unit,
         numbers: take(layer),
         against: others.map((who) => ({ who, numbers: take(who) })),
-        isKey: true,
+        isKey: isKey(measure, way),
       };
     }),
   );

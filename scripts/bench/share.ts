@@ -1,10 +1,13 @@
 /** Start and memory with what Lambda gives a function of little memory: a share of a processor, and that memory. */
 import { setTimeout as wait } from "node:timers/promises";
 import { type Group, makeGroup } from "./cgroup.ts";
-import { type Command, startExtension } from "./extension.ts";
+import { type Command, SECRET_NAME, startExtension } from "./extension.ts";
 import { type Figure, interleave, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
+import { type Loaded, type Loader, startLoader } from "./load.ts";
 import { type Memory, readMemory } from "./memory.ts";
+import { read, toMarks, toRequest } from "./requests.ts";
+import { toQuantile } from "./statistics.ts";
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html: a whole processor at 1,769 MB, and in proportion. */
 const shares = [
@@ -13,7 +16,11 @@ const shares = [
   { megabytes: 884, cores: 1 / 2 },
   { megabytes: 1_769, cores: 1 },
 ] as const;
+/** The default. */
+const PREFETCH_TIMEOUT_MS = 1_000;
 const SETTLE_MS = 500;
+/** As many as an environment may see; no more, or the first ones, which are slow, would not show. */
+const READS = 200;
 
 const NOTES = [
   "in init Lambda gives every function a whole processor or more; the share applies to what is done in an invocation, and to an init that is done again inside one",
@@ -23,52 +30,88 @@ const NOTES = [
 
 export const measureShare: Section = async ({ layers, aws, isQuick }) => {
   const figures: Figure[] = [];
+  const loader = startLoader();
   for (const { megabytes, cores } of shares) {
     let group: Group;
     try {
       group = await makeGroup({ cores, bytes: megabytes * 1_048_576 });
     } catch (error) {
+      loader.close();
       const { code } = error as NodeJS.ErrnoException;
       return { figures: [], notes: [`share: no control group can be made here (${code}); it needs Linux and root`] };
     }
-    const measure = (command: Command) => async () => {
-      const extension = await startExtension({ command: group.toCommand(command), startSign: group.sign, aws });
-      await wait(SETTLE_MS);
-      const memory = await readMemory(extension.pid);
-      await extension.close();
-      return { ...extension, memory };
-    };
+    const measure =
+      (command: Command, { isLayer }: { isLayer: boolean }) =>
+      async () => {
+        const extension = await startExtension({ command: group.toCommand(command), startSign: group.sign, aws });
+        await wait(SETTLE_MS);
+        const memory = await readMemory(extension.pid);
+        const reads = isLayer ? await measureReads(loader, extension.port) : undefined;
+        await extension.close();
+        return { ...extension, memory, reads };
+      };
     const contestants = layers.map(toContestant);
     const measured = await interleave(
       isQuick ? 2 : 5,
       new Map(
         contestants.flatMap(({ layer, floor, commands }) => [
-          [layer, measure(commands.layer)],
-          [floor, measure(commands.floor)],
+          [layer, measure(commands.layer, { isLayer: true })],
+          [floor, measure(commands.floor, { isLayer: false })],
         ]),
       ),
     );
     await group.close();
-    figures.push(...contestants.flatMap(({ layer, floor }) => toFigures(layer, floor, `${megabytes} MB`, measured)));
+    figures.push(...contestants.flatMap(({ layer, floor }) => toFigures(layer, floor, megabytes, measured)));
   }
-  return { figures, notes: NOTES };
+  loader.close();
+  return { figures, notes: [...NOTES, toSensible(figures)] };
 };
+
+/** Where an init that Lambda does again inside an invocation has its secrets before the layer stops waiting for them. */
+function toSensible(figures: readonly Figure[]): string {
+  const isReady = ({ megabytes }: (typeof shares)[number]) =>
+    figures
+      .filter(({ what }) => what === toReadyName(megabytes))
+      .every(({ numbers }) => toQuantile(numbers, 0.5) <= PREFETCH_TIMEOUT_MS);
+  const least = shares.find(isReady)?.megabytes;
+  const within = `ready within its PREFETCH_TIMEOUT_MS of ${PREFETCH_TIMEOUT_MS} ms`;
+  return least === undefined
+    ? `with none of these memories is every layer ${within}`
+    : `the least of these memories with which every layer is ${within} is ${least} MB`;
+}
 
 interface Measured {
   readonly registerMs: number;
   readonly readyMs: number;
   readonly memory: Memory;
+  /** Of the layer. */
+  readonly reads: Loaded | undefined;
 }
 
-function toFigures(layer: string, floor: string, where: string, measured: (who: string) => readonly Measured[]) {
+/** By one reader, who stands outside the group: a function's own part comes out of the same share. */
+async function measureReads(loader: Loader, port: number): Promise<Loaded> {
+  const marks = toMarks(await read(port, SECRET_NAME));
+  const load = { port, requests: [toRequest(port, SECRET_NAME)], ...marks, connections: 1, isKeepAlive: true };
+  return loader.run({ ...load, until: { count: READS } });
+}
+
+const toReadyName = (megabytes: number): string => `${megabytes} MB: start to ready`;
+
+function toFigures(layer: string, floor: string, megabytes: number, measured: (who: string) => readonly Measured[]) {
+  const where = `${megabytes} MB`;
   const take = (who: string, pick: (one: Measured) => number) => measured(who).map(pick);
   const toRegister = ({ registerMs }: Measured) => registerMs;
   const toDirty = ({ memory }: Measured) => memory["private dirty"];
+  const toReads = (pick: (loaded: Loaded) => number) =>
+    take(layer, ({ reads }) => (reads === undefined ? Number.NaN : pick(reads)));
   const beside = { who: `${floor}, register`, numbers: take(floor, toRegister) };
   const figure = { who: layer, unit: "ms", against: [beside] } as const;
+  const reading = { who: layer, unit: "ms" } as const;
   return [
     { ...figure, what: `${where}: start to register`, numbers: take(layer, toRegister) },
-    { ...figure, what: `${where}: start to ready`, numbers: take(layer, ({ readyMs }) => readyMs), isKey: true },
+    { ...figure, what: toReadyName(megabytes), numbers: take(layer, ({ readyMs }) => readyMs), isKey: true },
+    { ...reading, what: `${where}: a read, p50 of the first ${READS}`, numbers: toReads(({ p50Ms }) => p50Ms) },
+    { ...reading, what: `${where}: a read, p99 of the first ${READS}`, numbers: toReads(({ p99Ms }) => p99Ms) },
     {
       ...figure,
       what: `${where}: private dirty memory after init`,

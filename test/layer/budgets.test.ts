@@ -4,10 +4,12 @@
  */
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { readManifest } from "../../scripts/build/manifest.ts";
 import { toOpt } from "../../scripts/build.ts";
 import { startBench } from "../support/bench.ts";
+import { findLoadedAtRegistration } from "../support/loaded-modules.ts";
 
 /** Bytes of what Node.js reads and compiles. Figures of version 0.1.0: 70,158, 194,767 and 210,722. */
 const bundleBudgets: readonly [string, number, string][] = [
@@ -23,6 +25,16 @@ const zipBudgets = {
   arm64: 31_800_000,
 };
 
+/** The least program that registers: what Node.js loads for it, Node.js loads for everybody. */
+const FLOOR = new URL("../../scripts/bench/programs/floor.cjs", import.meta.url);
+/** By the names that a program gives them. What is not here, Node.js loads for every program. */
+const modulesBeforeRegistration = [
+  ...["http", "net", "stream", "stream/promises", "string_decoder", "dns", "diagnostics_channel"], // of http, which listens and registers
+  ...["cluster", "child_process", "dgram", "worker_threads", "inspector"], // of net, by the first listen
+  "crypto", // the token is compared in constant time
+  "perf_hooks", // of the global performance
+];
+
 /** One AssumeRole and one GetSecretValue: it cannot be done with less. */
 const CALLS = { AssumeRole: 1, GetSecretValue: 1 };
 
@@ -36,6 +48,14 @@ describe("within its budget", () => {
     expect(entries.map(({ name }) => name)).toContain("nodejs");
     const tooLarge = entries.filter(({ name, zippedBytes }) => zippedBytes > zipBudgets[name]);
     expect(tooLarge.map(({ name, zippedBytes }) => ({ name, zippedBytes }))).toEqual([]);
+  });
+
+  it("what is loaded before it registers is the program and what it listens with, and nothing of AWS's SDK", async () => {
+    const floor = await findLoadedAtRegistration(fileURLToPath(FLOOR));
+    const { builtIn, files } = await findLoadedAtRegistration(join(toOpt("nodejs"), "cross-account-secrets/main.cjs"));
+    expect(files).toEqual(["main.cjs"]);
+    const allowed = [...floor.builtIn, ...modulesBeforeRegistration];
+    expect(builtIn.filter((name) => !allowed.includes(name))).toEqual([]);
   });
 
   it("a cold start costs two calls to AWS, and the first read none", async () => {

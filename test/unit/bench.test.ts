@@ -118,9 +118,10 @@ describe("the plot", () => {
 
 describe("the arguments", () => {
   it("name sections in any order, or all", () => {
-    expect(parseArguments(["read", "start", "--quick", "--json=a.json", "--plot", "b.svg"])).toEqual({
+    expect(parseArguments(["read", "start", "--quick", "--wcp=agent", "--json=a.json", "--plot", "b.svg"])).toEqual({
       sections: ["start", "read"],
       isQuick: true,
+      agent: "agent",
       json: "a.json",
       plot: "b.svg",
     });
@@ -129,9 +130,10 @@ describe("the arguments", () => {
   });
 
   it.each([
-    [["speed"], 'there is no section "speed"; expected size, calls, start, memory, read, share'],
+    [["speed"], 'there is no section "speed"; expected size, calls, start, init, secret, memory, read, share'],
     [["--plot="], "--plot names no file"],
     [["--json="], "--json names no file"],
+    [["--wcp="], "--wcp names no file"],
     [["--quik"], "unknown option '--quik'; --help says what there is"],
   ])("are refused: %j", (args, message) => {
     expect(() => parseArguments(args)).toThrow(expect.objectContaining({ name: "Refusal", message }));
