@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { cpus, release, type as systemType } from "node:os";
+import { resolve } from "node:path";
 import { argv } from "node:process";
 import { HELP, parseArguments, type SectionName, type Wishes } from "./bench/arguments.ts";
 import { startAws } from "./bench/aws.ts";
@@ -45,9 +46,10 @@ try {
   process.exitCode = 2;
 }
 
-async function run({ sections: names, isQuick, agent, json, plot }: Wishes): Promise<void> {
+async function run({ sections: names, isQuick, agent: wanted, json, plot }: Wishes): Promise<void> {
   const layers = findLayers();
   if (layers.length === 0) throw new Refusal("no layer that this machine can run is built: npm run build");
+  const agent = wanted === undefined ? undefined : resolve(wanted);
   if (agent !== undefined && !existsSync(agent)) throw new Refusal(`--wcp: there is no ${JSON.stringify(agent)}`);
   if (json !== undefined) await write("--json", json, "");
   if (plot !== undefined) await write("--plot", plot, "");

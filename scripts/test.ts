@@ -7,12 +7,11 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { argv, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
-import { findMachineObstacle } from "../test/e2e/support/availability.ts";
+import { findObstacle } from "../test/e2e/support/availability.ts";
 import type { Row } from "../test/support/rows.ts";
 import { buildCli } from "./build/cli.ts";
 import { layerNames } from "./build/layers.ts";
 import { build } from "./build.ts";
-import { setUpCounterparts } from "./e2e-setup.ts";
 import { setUpPolicyEngine } from "./policy-engine-setup.ts";
 import { drawTables } from "./test/tables.ts";
 
@@ -33,7 +32,7 @@ if (unknown !== undefined) {
 }
 
 const leftOut: string[] = [];
-const obstacle = projects.includes("e2e") ? await findObstacle() : undefined;
+const obstacle = projects.includes("e2e") ? await findObstacle(console.log) : undefined;
 if (obstacle !== undefined) leftOut.push(`end-to-end tests: ${obstacle}`);
 if (projects.some((project) => ["integration", "layer", "e2e"].includes(project))) {
   await setUpPolicyEngine(console.log).catch(({ message }: Error) => console.error(message));
@@ -87,18 +86,6 @@ for (const line of drawTables(rows)) console.log(line);
 for (const line of leftOut) console.log(`left out: ${line}`);
 console.log(`${report.numPassedTests} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
-
-/** Why the end-to-end tests cannot run here, even after an attempt to fetch what they need. */
-async function findObstacle(): Promise<string | undefined> {
-  const ofMachine = findMachineObstacle();
-  if (ofMachine !== undefined) return ofMachine;
-  try {
-    await setUpCounterparts(console.log);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
 
 function run(bin: string, args: readonly string[]): boolean {
   return spawnSync(execPath, [`node_modules/${bin}`, ...args], { cwd: root, stdio: "inherit" }).status === 0;

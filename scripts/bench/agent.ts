@@ -7,8 +7,6 @@ import { findFreePort } from "../../test/support/free-port.ts";
 import type { Aws } from "./aws.ts";
 import { startProgram, toVariables } from "./extension.ts";
 
-export const AGENT = "AWS's agent";
-
 export interface Agent {
   readonly port: number;
   readonly pid: number;

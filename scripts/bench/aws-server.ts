@@ -24,12 +24,23 @@ function toStsAnswer(operation: string): string {
   return toAnswer("text/xml", body);
 }
 
+const VersionId = "11111111-2222-3333-4444-555555555555";
+/** Of DescribeSecret's answer, for AWS's agent; the other operation's readers pass over it. */
+const DESCRIBED = { VersionIdsToStages: { [VersionId]: ["AWSCURRENT"] } };
+
 function toSecretsManagerAnswer(body: string): string {
   const { SecretId: Name } = JSON.parse(body);
   const ARN = `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${Name}-AbCdEf`;
-  const VersionId = "11111111-2222-3333-4444-555555555555";
   const SecretString = JSON.stringify({ username: "app", password: "correct horse battery staple" });
-  const secret = { ARN, Name, VersionId, SecretString, VersionStages: ["AWSCURRENT"], CreatedDate: 1_767_225_600.123 };
+  const secret = {
+    ARN,
+    Name,
+    VersionId,
+    SecretString,
+    VersionStages: ["AWSCURRENT"],
+    ...DESCRIBED,
+    CreatedDate: 1_767_225_600.123,
+  };
   return toAnswer("application/x-amz-json-1.1", JSON.stringify(secret));
 }
 

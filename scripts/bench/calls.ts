@@ -2,10 +2,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { createDeferred } from "../../test/fakes/lambda/deferred.ts";
 import type { LayerName } from "../build/layers.ts";
-import { AGENT, startAgent } from "./agent.ts";
+import { startAgent } from "./agent.ts";
 import type { Aws } from "./aws.ts";
 import { SECRET_NAME, startExtension } from "./extension.ts";
-import type { Figure, Section } from "./figure.ts";
+import { AGENT, type Figure, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
 import { type Loader, startLoader } from "./load.ts";
 import { type Answer, read, toMarks, toRequest, type Whom } from "./requests.ts";
@@ -123,4 +123,4 @@ const NOTES = [
   "AWS's extension (documented, not measured): assumes no role; refuses reads in static code; then 1 for the first read, 12 in the hour",
 ];
 const OF_AGENT =
-  "AWS's agent (its source; --wcp measures it): 4 until the first read (GetCallerIdentity twice, AssumeRole, GetSecretValue); shares no flight, so each early reader of a thousand makes its own; then a DescribeSecret for each TTL, 12 in the hour";
+  "AWS's agent is left out, --wcp names its program; as once measured: GetCallerIdentity and AssumeRole twice and GetSecretValue until the first read, 5; no flight is shared, so each early reader makes its own; then a DescribeSecret for each TTL";

@@ -3,13 +3,11 @@ import { chmod, copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findMachineObstacle } from "../../test/e2e/support/availability.ts";
 import { provided, python, type Runtime, withNode } from "../../test/e2e/support/runtimes.ts";
 import { startRie } from "../../test/e2e/support/sandbox.ts";
 import { findFreePort } from "../../test/support/free-port.ts";
 import type { LayerName } from "../build/layers.ts";
 import { toOpt } from "../build.ts";
-import { setUpCounterparts } from "../e2e-setup.ts";
 import type { Aws } from "./aws.ts";
 import { toVariables } from "./extension.ts";
 import { toQuantile } from "./statistics.ts";
@@ -53,18 +51,6 @@ function toNodeRuntime(): Runtime {
   const files = { [client]: here("../../test/fakes/runtimes/node.mjs"), "/node_modules": here("../../node_modules") };
   const handler = "timed.handler";
   return withNode({ ...provided, handler, bootstrap: ["/var/lang/bin/node", client, handler], files });
-}
-
-/** Why there can be no environment on this machine, in one sentence. */
-export async function findObstacle(): Promise<string | undefined> {
-  const ofMachine = findMachineObstacle();
-  if (ofMachine !== undefined) return ofMachine;
-  try {
-    await setUpCounterparts(console.error);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 /** Images of `/opt` and `/var/task`, which are there as long as `use` takes. */

@@ -17,6 +17,9 @@ export interface Figure {
   readonly against?: readonly { readonly who: string; readonly numbers: readonly number[] }[];
 }
 
+/** As a contestant, wherever it is measured. */
+export const AGENT = "AWS's agent";
+
 export interface Findings {
   readonly figures: readonly Figure[];
   /** What a reader of the figures has to know, and what could not be measured here: one line each. */

@@ -1,6 +1,7 @@
 /** What the layer adds to a cold start, which users pay for: init and the first invocation, with it and without. */
+import { findObstacle } from "../../test/e2e/support/availability.ts";
 import type { Aws } from "./aws.ts";
-import { findObstacle, type Images, type Language, languages, measureEnvironment, withImages } from "./environment.ts";
+import { type Images, type Language, languages, measureEnvironment, withImages } from "./environment.ts";
 import { type Command, startExtension } from "./extension.ts";
 import { type Figure, interleave, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
@@ -30,7 +31,7 @@ interface Measured {
 type Contestants = readonly (readonly [string, () => Promise<Measured>])[];
 
 export const measureInit: Section = async ({ layers, aws, isQuick }) => {
-  const obstacle = await findObstacle();
+  const obstacle = await findObstacle(console.error);
   if (obstacle !== undefined) return { figures: [], notes: [`init: ${obstacle}`] };
   const present = languages.filter(({ layer }) => layers.includes(layer));
   const measured = await withImages(undefined, (images) => {

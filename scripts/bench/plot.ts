@@ -1,7 +1,7 @@
 /** The ratios, as SVG: a row for each key figure, a logarithmic axis, and a line where both would be the same. Pure. */
 import { toText } from "../simulate/figures.ts";
 import { round, text, toSvg } from "../simulate/svg.ts";
-import type { Result } from "./figure.ts";
+import { AGENT, type Result } from "./figure.ts";
 import type { Spread } from "./statistics.ts";
 import { toMeasured } from "./table.ts";
 
@@ -10,6 +10,8 @@ const WIDTH = 1_000;
 const ROW = 18;
 const HEADING = 30;
 const FOOT = 40;
+/** What is below is drawn there: a logarithm has no zero, and what a layer adds to a start may come out as nothing. */
+const LEAST = 0.01;
 
 const STYLE = `
   text { font: 11px sans-serif; fill: #444 }
@@ -39,7 +41,7 @@ interface Group {
 export function toPlot(sections: readonly Titled[], machine: string): string {
   const groups = sections.flatMap(toGroups);
   const ratios = groups.flatMap(({ rows }) => rows.flatMap(({ ratio: { lower, upper } }) => [lower, upper]));
-  const toX = toScale(Math.min(0.5, ...ratios), Math.max(2, ...ratios));
+  const toX = toScale(Math.max(LEAST, Math.min(0.5, ...ratios)), Math.max(2, ...ratios));
   const heights = groups.map(({ rows }) => HEADING + rows.length * ROW);
   const bottom = PLOT.top + heights.reduce((sum, height) => sum + height, 0);
   const title = "The layers, beside the least that could do the same";
@@ -66,16 +68,17 @@ export function toPlot(sections: readonly Titled[], machine: string): string {
   });
 }
 
-/** One for each pair of contestants in a section. */
+/** One for each pair of contestants in a section: who stands first beside a figure, and AWS's agent. */
 function toGroups({ title, results }: Titled): Group[] {
   const groups = new Map<string, Row[]>();
   for (const { what, who, unit, spread, against, isKey } of results) {
-    const [other] = against;
-    if (isKey !== true || other === undefined) continue;
-    const heading = `${title}: ${who} / ${other.who}`;
-    const isWin = unit === "per s" ? other.ratio.median >= 1 : other.ratio.median <= 1;
-    const row = { label: what, measured: toMeasured(spread, unit), ratio: other.ratio, isWin };
-    groups.set(heading, [...(groups.get(heading) ?? []), row]);
+    if (isKey !== true) continue;
+    for (const other of against.filter((each, index) => index === 0 || each.who === AGENT)) {
+      const heading = `${title}: ${who} / ${other.who}`;
+      const isWin = unit === "per s" ? other.ratio.median >= 1 : other.ratio.median <= 1;
+      const row = { label: what, measured: toMeasured(spread, unit), ratio: other.ratio, isWin };
+      groups.set(heading, [...(groups.get(heading) ?? []), row]);
+    }
   }
   return [...groups].map(([heading, rows]) => ({ heading, rows }));
 }
@@ -87,9 +90,12 @@ function toScale(least: number, most: number): Scale & { readonly ticks: readonl
   const ticks = Array.from({ length: 13 }, (_, index) => index - 6)
     .flatMap((decade) => [1, 2, 5].map((digit) => digit * 10 ** decade))
     .filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
-  return Object.assign((ratio: number) => PLOT.left + (PLOT.width * (Math.log10(ratio) - low)) / (high - low), {
-    ticks,
-  });
+  return Object.assign(
+    (ratio: number) => PLOT.left + (PLOT.width * (Math.log10(Math.max(ratio, LEAST)) - low)) / (high - low),
+    {
+      ticks,
+    },
+  );
 }
 
 const toAxis = (toX: ReturnType<typeof toScale>, bottom: number): string[] =>

@@ -2,9 +2,9 @@
 import { fileURLToPath } from "node:url";
 import { findFreePort } from "../../test/support/free-port.ts";
 import { toOpt } from "../build.ts";
-import { AGENT, startAgent } from "./agent.ts";
+import { startAgent } from "./agent.ts";
 import { SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
-import { type Figure, interleave, type Section } from "./figure.ts";
+import { AGENT, type Figure, interleave, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
 import { type Load, type Loaded, startLoader } from "./load.ts";
 import { read, toMarks, toRequest } from "./requests.ts";

@@ -1,6 +1,7 @@
 /** From the start of an execution environment until the function has its secret; and how long a later invocation takes to have it. */
-import { findObstacle, languages, measureEnvironment, type Times, type Way, withImages } from "./environment.ts";
-import { type Figure, interleave, type Section } from "./figure.ts";
+import { findObstacle } from "../../test/e2e/support/availability.ts";
+import { languages, measureEnvironment, type Times, type Way, withImages } from "./environment.ts";
+import { AGENT, type Figure, interleave, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
 
 const DELAYS = { stsMs: 40, secretsManagerMs: 30 };
@@ -11,7 +12,7 @@ const MEASURES = [
 ] as const;
 
 export const measureSecret: Section = async ({ layers, aws, isQuick, agent }) => {
-  const obstacle = await findObstacle();
+  const obstacle = await findObstacle(console.error);
   if (obstacle !== undefined) return { figures: [], notes: [`secret: ${obstacle}`] };
   const ways: readonly Way[] = agent === undefined ? ["layer", "guide"] : ["layer", "guide", "agent"];
   const present = languages.filter(({ layer }) => layers.includes(layer));
@@ -49,17 +50,17 @@ export const measureSecret: Section = async ({ layers, aws, isQuick, agent }) =>
         unit: "ms",
         numbers: take("layer"),
         isKey: true,
-        against: isAgentAble ? [guide, { who: "AWS's agent", numbers: take("agent") }] : [guide],
+        against: isAgentAble ? [guide, { who: AGENT, numbers: take("agent") }] : [guide],
       };
     }),
   );
-  return { figures, notes: [...NOTES, agent === undefined ? NO_AGENT : AGENT] };
+  return { figures, notes: [...NOTES, agent === undefined ? NO_AGENT : OF_AGENT] };
 };
 
 const NOTES = [
   `STS takes ${DELAYS.stsMs} ms, Secrets Manager ${DELAYS.secretsManagerMs} ms, over plain HTTP: the TLS that everybody needs is in no figure`,
   "the functions are those of examples/ with the layer, and the guides' with boto3 and the AWS SDK for JavaScript",
 ];
-const AGENT =
+const OF_AGENT =
   "AWS's agent (aws-workload-credentials-provider) starts with the first invocation, as in its own example, and static code cannot read from it; its function asks every 10 ms until it is there";
 const NO_AGENT = "AWS's agent is left out: --wcp names its program";

@@ -103,6 +103,21 @@ describe("the plot", () => {
     expect(plot).not.toContain("zip");
   });
 
+  it("draws what is no ratio of a logarithm at its left edge", () => {
+    const nothing: Figure = {
+      ...figures[0],
+      what: "added",
+      who: "a",
+      unit: "ms",
+      numbers: [-1],
+      isKey: true,
+      against: [{ who: "b", numbers: [2] }],
+    };
+    const drawn = toPlot([{ title: "init", results: [toResult(nothing)] }], "a machine");
+    expect(drawn).not.toContain("NaN");
+    expect(drawn).toContain("-0.5x");
+  });
+
   it("counts fewer requests as a loss, and a shorter time as a win", () => {
     expect(plot.match(/<circle class="\w+"/g)).toEqual(['<circle class="win"', '<circle class="loss"']);
   });

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { getuid, platform } from "node:process";
-import { findCounterparts } from "../../../scripts/e2e-setup.ts";
+import { findCounterparts, setUpCounterparts } from "../../../scripts/e2e-setup.ts";
 
 /**
  * Why the end-to-end tests cannot run here, in one sentence, or `undefined` where they can:
@@ -22,6 +22,18 @@ export function findMachineObstacle(): string | undefined {
     return "this machine does not let root make namespaces and mounts, as in a container without --privileged";
   }
   return undefined;
+}
+
+/** Why they cannot run here, even after an attempt to fetch what they need. */
+export async function findObstacle(say: (line: string) => void): Promise<string | undefined> {
+  const ofMachine = findMachineObstacle();
+  if (ofMachine !== undefined) return ofMachine;
+  try {
+    await setUpCounterparts(say);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function findSetUpObstacle(): string | undefined {
