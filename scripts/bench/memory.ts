@@ -104,24 +104,28 @@ export const measureMemory: Section = async ({ layers, aws, isQuick, agent: prog
         program === undefined ? [] : [{ who: AGENT, numbers: take(name, kind, when) }];
       const afterInit = take(layer, kind, 0);
       const manyBefore = take(`${layer}, many`, kind, 0);
-      const figure = { who: layer, unit: "MB", isKey: kind === "private dirty" } as const;
+      const isKey = kind === "private dirty";
+      const figure = { who: layer, unit: "MB" } as const;
       return [
         {
           ...figure,
           what: `${kind}, 1 secret, after init`,
           numbers: afterInit,
+          isKey,
           against: [ofFloor, ofBare, ...ofAgent(AGENT, 0)],
         },
         {
           ...figure,
           what: `${kind}, 1 secret, ${reads}`,
           numbers: take(layer, kind, 1),
+          isKey,
           against: [ofFloor, { who: "itself after init", numbers: afterInit }, ...ofAgent(AGENT, 1)],
         },
         {
           ...figure,
           what: `${kind}, 1,000 secrets, read once`,
           numbers: manyBefore,
+          isKey,
           against: [ofFloor, ...ofAgent(MANY_OF_AGENT, 0)],
         },
         {

@@ -23,9 +23,9 @@ const measures = [
   ["p99.9", "p999Ms", "ms"],
   ["requests", "perSecond", "per s"],
 ] as const;
-/** In the plot, the latency of one reader and the throughput of several. */
+/** In the plot, kept alive: the latency of one reader, and the throughput of several. */
 const isKey = (measure: string, { connections, isKeepAlive }: (typeof ways)[number]): boolean =>
-  isKeepAlive ? (measure === "requests") === connections > 1 : measure === "requests";
+  isKeepAlive && (connections === 1 ? ["p50", "p99"] : ["requests"]).includes(measure);
 const WARM_UP_READS = 5_000;
 /** What `node:http` writes of its own, or what is not of the answer. */
 const NOT_OURS = ["date", "connection", "keep-alive", "transfer-encoding"];

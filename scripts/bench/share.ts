@@ -109,7 +109,7 @@ function toFigures(layer: string, floor: string, megabytes: number, measured: (w
   const reading = { who: layer, unit: "ms" } as const;
   return [
     { ...figure, what: `${where}: start to register`, numbers: take(layer, toRegister) },
-    { ...figure, what: toReadyName(megabytes), numbers: take(layer, ({ readyMs }) => readyMs), isKey: true },
+    { ...figure, what: toReadyName(megabytes), numbers: take(layer, ({ readyMs }) => readyMs) },
     { ...reading, what: `${where}: a read, p50 of the first ${READS}`, numbers: toReads(({ p50Ms }) => p50Ms) },
     { ...reading, what: `${where}: a read, p99 of the first ${READS}`, numbers: toReads(({ p99Ms }) => p99Ms) },
     {

@@ -38,10 +38,13 @@ export const measureStart: Section = async ({ layers, aws, isQuick }) => {
       const take = (who: string, which: "registerMs" | "readyMs") =>
         measured(who).map((extension: Extension) => extension[which]);
       const against = [{ who: `${floor}, register`, numbers: take(floor, "registerMs") }];
-      return [layer, toShellName(layer)].flatMap((who): Figure[] => [
-        { what: "start to register", who, unit: "ms", numbers: take(who, "registerMs"), against, isKey: true },
-        { what: "start to ready", who, unit: "ms", numbers: take(who, "readyMs"), against, isKey: true },
-      ]);
+      return [layer, toShellName(layer)].flatMap((who): Figure[] => {
+        const figure = { who, unit: "ms", against, isKey: who === layer } as const;
+        return [
+          { ...figure, what: "start to register", numbers: take(who, "registerMs") },
+          { ...figure, what: "start to ready", numbers: take(who, "readyMs") },
+        ];
+      });
     });
     return { figures };
   } finally {
