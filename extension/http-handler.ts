@@ -5,21 +5,19 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
-import type { DeadlineEpochMs } from "./deadline.ts";
 import { toErrorReply } from "./error-reply.ts";
 import { Failure, toFailure, toPublicText } from "./errors.ts";
-import type { Kind, Named } from "./kind.ts";
+import { createFinder } from "./finder.ts";
 import type { Logger } from "./logger.ts";
+import { rememberTexts } from "./memory.ts";
 import type { Metrics } from "./metrics.ts";
 import { parameterKind } from "./parameter-id.ts";
 import { toParameterReply } from "./parameter-reply.ts";
 import { parseParameterRequest } from "./parameter-request.ts";
-import type { ParameterQuery } from "./parameter-store.ts";
 import { type Reply, toJsonReply, toReply } from "./reply.ts";
-import { expectOnly, parseTarget, type Target, type Wishes } from "./request-target.ts";
-import type { Cached, SecretCache } from "./secret-cache.ts";
+import { expectOnly, parseTarget, type Target } from "./request-target.ts";
 import { secretKind } from "./secret-id.ts";
-import { toAgentReply, toBareReply, toExtensionReply } from "./secret-reply.ts";
+import { type CachedSecret, toAgentReply, toBareReply, toExtensionReply } from "./secret-reply.ts";
 import { parseInvalidation, parsePathRequest, parseQueryRequest, type SecretRequest } from "./secret-request.ts";
 import { chooseSource } from "./source-choice.ts";
 import type { SourceParts } from "./source-parts.ts";
@@ -31,6 +29,8 @@ export interface LocalRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
+type Route = () => Promise<Reply>;
+
 /** Never rejects: what goes wrong is an answer. */
 export type HttpHandler = (request: LocalRequest) => Promise<Reply>;
 
@@ -41,6 +41,10 @@ const FORWARDED_HEADERS = ["x-forwarded-for", "forwarded"];
 const MAX_TARGET_CHARACTERS = 10_240;
 /** None of ours has one that anybody reads. */
 const MAX_BODY_BYTES = 1_024;
+
+/** Ways to answer that are kept: one for each secret that is kept, as it is usually asked for. */
+const MAX_KNOWN = 1_000;
+const MAX_KNOWN_CHARACTERS = 512;
 
 /** AWS's extension knows the first, AWS's agent both. */
 const TOKEN_HEADERS = ["x-aws-parameters-secrets-token", "x-vault-token"];
@@ -56,6 +60,7 @@ export function createHttpHandler(parts: {
   readonly version: string;
 }): HttpHandler {
   const { config, sources, isToken, counters, metrics, logger, now, version } = parts;
+  const common = { allow: config.allow, sources };
   const hosts = [`127.0.0.1:${config.httpPort}`, `localhost:${config.httpPort}`];
   if (config.httpPort === 80) hosts.push("127.0.0.1", "localhost");
 
@@ -68,40 +73,35 @@ export function createHttpHandler(parts: {
     if (!known.includes(method)) throw methodNotAllowed(known);
     if (target.length > MAX_TARGET_CHARACTERS) throw targetTooLong();
     if (toBodyBytes(headers) > MAX_BODY_BYTES) throw bodyTooLarge();
-    const parsed = parseTarget(target);
-    if (isPing) return ping(parsed);
-    return method === "POST" ? invalidate(parseInvalidation(parsed, SECRETS, INVALID)) : route(parsed);
+    if (isPing) return ping(parseTarget(target));
+    if (method === "POST") return invalidate(parseInvalidation(parseTarget(target), SECRETS, INVALID));
+    return (target.length > MAX_KNOWN_CHARACTERS ? toRoute(target) : toKnownRoute(target))();
   }
 
-  async function route(target: Target): Promise<Reply> {
-    const { path } = target;
-    if (EXTENSION.test(path)) return toExtensionReply(await findSecret(parseQueryRequest(target)));
-    if (path.startsWith(AGENT)) return toAgentReply(await findSecret(parsePathRequest(target, AGENT, [])));
+  /** From what is asked for to the way to answer it, whoever asks, and whenever. */
+  function toRoute(target: string): Route {
+    const parsed = parseTarget(target);
+    const { path } = parsed;
+    if (EXTENSION.test(path)) return toSecretRoute(parseQueryRequest(parsed), toExtensionReply);
+    if (path.startsWith(AGENT)) return toSecretRoute(parsePathRequest(parsed, AGENT, []), toAgentReply);
     if (path.startsWith(SECRETS)) {
-      const request = parsePathRequest(target, SECRETS, ["key"]);
-      return toBareReply(await findSecret(request), request.key);
+      const request = parsePathRequest(parsed, SECRETS, ["key"]);
+      return toSecretRoute(request, (secret) => toBareReply(secret, request.key));
     }
-    if (PARAMETERS.test(path)) return toParameterReply(await findParameter(parseParameterRequest(target)));
-    if (path === STATS) return stats(target);
+    if (PARAMETERS.test(path)) {
+      const request = parseParameterRequest(parsed);
+      const find = createFinder({ ...common, kind: parameterKind, request, toCache: ({ parameters }) => parameters });
+      return async () => toParameterReply(await find(now() + config.parameterTimeoutMs));
+    }
+    if (path === STATS) return async () => stats(parsed);
     throw unknownPath();
   }
 
-  const findSecret = (request: SecretRequest) =>
-    find({ kind: secretKind, ...request }, ({ secrets }) => secrets, now() + config.timeoutMs);
+  const toKnownRoute = rememberTexts(toRoute, MAX_KNOWN);
 
-  const findParameter = (request: Wishes & { readonly query: ParameterQuery }) =>
-    find({ kind: parameterKind, ...request }, ({ parameters }) => parameters, now() + config.parameterTimeoutMs);
-
-  async function find<Q, V extends Named>(
-    request: Wishes & { readonly kind: Kind<Q, V>; readonly query: Q },
-    toCache: (parts: Omit<SourceParts, "credentials">) => SecretCache<Q, V>,
-    deadlineEpochMs: DeadlineEpochMs,
-  ): Promise<Cached<V>> {
-    const { source, expectAllowed } = chooseSource(request, config.allow, sources());
-    const { refreshNow } = request;
-    const cached = await toCache(source).get(request.query, { deadlineEpochMs, refreshNow });
-    expectAllowed(cached.value);
-    return cached;
+  function toSecretRoute(request: SecretRequest, toSecretReply: (secret: CachedSecret) => Reply): Route {
+    const find = createFinder({ ...common, kind: secretKind, request, toCache: ({ secrets }) => secrets });
+    return async () => toSecretReply(await find(now() + config.timeoutMs));
   }
 
   /** The version that was refused is that of the secret as it is now: AWSCURRENT's, under no version id of its own. */

@@ -134,8 +134,8 @@ export function createHttpServer(parts: {
 async function respond(request: IncomingMessage, response: ServerResponse, handler: HttpHandler): Promise<void> {
   const { method = "", url: target = "", headers } = request;
   // Node keeps the first of several; what stands before us, if anything does, may have looked at another.
-  const host = countHosts(request.rawHeaders) === 1 ? headers.host : undefined;
-  const { status, headers: replyHeaders, body } = await handler({ method, target, headers: { ...headers, host } });
+  const believed = countHosts(request.rawHeaders) === 1 ? headers : { ...headers, host: undefined };
+  const { status, headers: replyHeaders, body } = await handler({ method, target, headers: believed });
   const closing = status === 413 ? { Connection: "close" } : {};
   response.writeHead(status, { ...replyHeaders, ...closing, "Content-Length": Buffer.byteLength(body) });
   // Behind another answer, Node would put a `100 Continue` of this request between a head and a body of bytes.

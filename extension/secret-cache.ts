@@ -41,10 +41,13 @@ export interface SecretCache<Q, V> {
 
 /** Between two reports that one version was refused. */
 const INVALIDATION_PAUSE_MS = 5_000;
-/** All values of a kind together: function and extension share the function's memory, 128 MB at the least. */
+/**
+ * All values of a kind together: function and extension share the function's memory, 128 MB at the least. The bodies of
+ * replies, kept as long as their values, may come to as much again for each form that is asked for.
+ */
 const MAX_BYTES = 8_388_608;
 
-export function createSecretCache<Q, V extends Named>(parts: {
+export function createSecretCache<Q extends object, V extends Named>(parts: {
   readonly kind: Kind<Q, V>;
   readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
   readonly policyOf: PolicyOf;

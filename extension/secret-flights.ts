@@ -6,6 +6,7 @@ import { type DeadlineEpochMs, overFreeze, watchForFreeze } from "./deadline.ts"
 import { Failure, toFailure } from "./errors.ts";
 import { type BackOff, createFailureMemory } from "./failure-memory.ts";
 import type { Kind, Named } from "./kind.ts";
+import { rememberObjects } from "./memory.ts";
 import { toRouteRemedy } from "./remedies.ts";
 import type { Home } from "./secret-id.ts";
 import { type SecretStore, type Stored, toKey } from "./secret-store.ts";
@@ -36,7 +37,7 @@ const MAX_NEWS = 1_000;
 /** Between two tries that callers insist on. */
 const INSISTENCE_PAUSE_MS = 1_000;
 
-export function createSecretFlights<Q, V extends Named>(parts: {
+export function createSecretFlights<Q extends object, V extends Named>(parts: {
   readonly kind: Kind<Q, V>;
   readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
   readonly store: SecretStore<Q, V>;
@@ -63,11 +64,11 @@ export function createSecretFlights<Q, V extends Named>(parts: {
     });
 
   /** Of this spelling alone, and of all spellings of what may be the same secret. */
-  function toKeys(query: Q): { readonly own: string; readonly shared: string } {
+  const toKeys = rememberObjects((query: Q): { readonly own: string; readonly shared: string } => {
     const [id, variant] = [kind.toId(query), kind.toVariant(query)];
     const { place, names } = kind.toPlace(id, home);
     return { own: toKey(id, variant), shared: toKey(`${place}:${names[names.length - 1]}`, variant) };
-  }
+  });
 
   /** Whether no fetch that began later has come to an end. */
   function isNews(key: string, fetchOrder: number): boolean {

@@ -1,16 +1,16 @@
 /** From a secret to the answer that holds it, in each of the forms that callers know. Pure. */
 import { toCacheHeaders } from "./cache-headers.ts";
 import { Failure } from "./errors.ts";
-import { type Reply, toJsonReply, toReply } from "./reply.ts";
+import { rememberObjects } from "./memory.ts";
+import { type Reply, toReply } from "./reply.ts";
 import type { Cached } from "./secret-cache.ts";
 import type { SecretValue } from "./secrets-manager.ts";
 
 export type CachedSecret = Cached<SecretValue>;
 
 /** The body of AWS's own Parameters and Secrets Lambda extension: every key is always there, in its order. */
-export function toExtensionReply(secret: CachedSecret): Reply {
-  const { value } = secret;
-  const body = {
+const toExtensionBody = rememberObjects((value: SecretValue) =>
+  JSON.stringify({
     ARN: value.arn,
     CreatedDate: value.createdDate.toISOString(),
     Name: value.name,
@@ -19,14 +19,15 @@ export function toExtensionReply(secret: CachedSecret): Reply {
     VersionId: value.versionId,
     VersionStages: value.versionStages,
     ResultMetadata: {},
-  };
-  return toJsonReply(200, body, toCacheHeaders(secret));
-}
+  }),
+);
+
+export const toExtensionReply = (secret: CachedSecret): Reply =>
+  toReply(200, "application/json", toExtensionBody(secret.value), toCacheHeaders(secret));
 
 /** The body of AWS's agent (Workload Credentials Provider): what is not there is left out, and the date is in seconds. */
-export function toAgentReply(secret: CachedSecret): Reply {
-  const { value } = secret;
-  const body = {
+const toAgentBody = rememberObjects((value: SecretValue) =>
+  JSON.stringify({
     ARN: value.arn,
     Name: value.name,
     VersionId: value.versionId,
@@ -34,9 +35,11 @@ export function toAgentReply(secret: CachedSecret): Reply {
     SecretBinary: value.secretBinary === undefined ? undefined : Buffer.from(value.secretBinary).toString("base64"),
     VersionStages: value.versionStages.length > 0 ? value.versionStages : undefined,
     CreatedDate: String(value.createdDate.getTime() / 1_000),
-  };
-  return toJsonReply(200, body, toCacheHeaders(secret));
-}
+  }),
+);
+
+export const toAgentReply = (secret: CachedSecret): Reply =>
+  toReply(200, "application/json", toAgentBody(secret.value), toCacheHeaders(secret));
 
 /** The bare value as stored, or one field of it. */
 export function toBareReply(secret: CachedSecret, key: string | undefined): Reply {
@@ -48,9 +51,10 @@ export function toBareReply(secret: CachedSecret, key: string | undefined): Repl
     return toReply(200, toTextType(field), text, headers);
   }
   if (secretBinary !== undefined) return toReply(200, "application/octet-stream", secretBinary, headers);
-  const text = secretString ?? "";
-  return toReply(200, toTextType(parseJson(text)), text, headers);
+  return toReply(200, toBareType(secret.value), secretString ?? "", headers);
 }
+
+const toBareType = rememberObjects(({ secretString }: SecretValue) => toTextType(parseJson(secretString ?? "")));
 
 const toTextType = (content: unknown): string =>
   typeof content === "object" && content !== null && !isRawNumber(content)

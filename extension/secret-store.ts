@@ -4,6 +4,7 @@
  */
 import type { Failure } from "./errors.ts";
 import type { Kind, Named } from "./kind.ts";
+import { rememberObjects } from "./memory.ts";
 import type { Home } from "./secret-id.ts";
 
 export interface Stored<V> {
@@ -46,7 +47,7 @@ function setNewest<T>(map: Map<string, T>, key: string, value: T): void {
   }
 }
 
-export function createSecretStore<Q, V extends Named>(parts: {
+export function createSecretStore<Q extends object, V extends Named>(parts: {
   readonly kind: Kind<Q, V>;
   readonly home: Home;
   readonly maxEntries: number;
@@ -71,10 +72,10 @@ export function createSecretStore<Q, V extends Named>(parts: {
     return undefined;
   }
 
-  function toKeys(query: Q): readonly string[] {
+  const toKeys = rememberObjects((query: Q): readonly string[] => {
     const { place, names } = kind.toPlace(kind.toId(query), home);
     return names.map((name) => toKey(`${place}:${name}`, kind.toVariant(query)));
-  }
+  });
 
   function toBytes(): number {
     let bytes = 0;

@@ -72,17 +72,21 @@ export function createTokenCheck(parts: {
   const { readFile, now } = parts;
   const { text, path } = parts.config.token;
   let expected = Buffer.from(text, "latin1");
+  let shown = Buffer.alloc(expected.length);
   let readAtEpochMs = now();
   return (header) => {
     if (path !== undefined && Math.abs(now() - readAtEpochMs) >= READ_EVERY_MS) {
       readAtEpochMs = now();
       // While the file is being replaced there may be none: the last token is good until there is another.
       const read = readToken(path, readFile);
-      if (read !== undefined) expected = Buffer.from(read, "latin1");
+      if (read !== undefined) {
+        expected = Buffer.from(read, "latin1");
+        shown = Buffer.alloc(expected.length);
+      }
     }
     if (typeof header !== "string") return false;
     // As much of the header as there is room for: the comparison takes as long for all of them.
-    const shown = Buffer.alloc(expected.length);
+    shown.fill(0);
     shown.write(header, "latin1");
     return timingSafeEqual(shown, expected) && header.length === expected.length;
   };
