@@ -65,6 +65,8 @@ export function createAwsCaller(parts: {
         const advice = isFinal && last !== code ? { remedy, statements } : {};
         logger[isFinal ? "warn" : "debug"]("aws-call-failed", { operation, code, tries, message, ...rest, ...advice });
         if (isFinal) {
+          // The latest stands last.
+          failing.delete(key);
           failing.set(key, code);
           for (const oldest of failing.keys()) {
             if (failing.size <= MAX_FAILING) break;

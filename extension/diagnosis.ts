@@ -1,8 +1,8 @@
 /**
  * From AWS's refusal to a cause, a message and a remedy. Pure.
  *
- * Only AWS's error code, HTTP status, request id and the network's error code are read, and of AWS's own text what denial.ts
- * finds in it. The text is not repeated: it is not ours to vouch for what stands in it.
+ * Of what AWS says goes on what refusal.ts finds in it. The text is not repeated: it is not ours to vouch for what stands
+ * in it.
  */
 import type { Denial } from "./denial.ts";
 import { Failure, type FailureCode } from "./errors.ts";

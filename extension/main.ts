@@ -52,6 +52,6 @@ async function run({ config, isEnabled, httpPort, problems }: ParsedConfig): Pro
 // Leaving would crash the function, and a stack or a message may quote a secret.
 process.on("SIGUSR1", () => {}); // which would open the inspector
 // One that came before has opened it, where Node is not ours to start with --disable-sigusr1.
-setImmediate(async () => (await import("node:inspector")).close());
+if (!process.execArgv.includes("--disable-sigusr1")) setImmediate(async () => (await import("node:inspector")).close());
 process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
 void toExitCode(run(parsed), logger).then((exitCode) => process.exit(exitCode));

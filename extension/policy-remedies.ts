@@ -2,8 +2,8 @@
 import type { Denial, PolicyType } from "./denial.ts";
 import type { AwsCall } from "./diagnosis.ts";
 import type { FailureCode } from "./errors.ts";
+import { type Parties, toOwner, toParties, toPlace, toWords } from "./policy-places.ts";
 import {
-  type Owner,
   type Statement,
   toAssumeStatement,
   toDecryptStatement,
@@ -11,6 +11,7 @@ import {
   toParameterResource,
   toParameterStatement,
   toReadStatement,
+  toResourceStatement,
   toSecretResources,
   toTrustStatements,
 } from "./policy-statements.ts";
@@ -22,9 +23,9 @@ export interface MissingStatement {
     | "trust-policy"
     | "identity-policy"
     | "key-policy"
+    | "resource-policy"
     | "permissions-boundary"
     | "service-control-policy"
-    | "resource-control-policy"
     | "vpc-endpoint-policy";
   /** Whose policy it is: the ARN, or the words for what AWS does not tell the ARN of. */
   readonly of: string;
@@ -51,20 +52,22 @@ export function toAssumeRemedy(code: FailureCode, call: AwsCall, denial: Denial)
   if (policyType === "identity-based policy") return { remedy: ofOwn, statements: [own] };
   if (policyType === "resource-based policy" || policyType === "role trust policy")
     return { remedy: ofTrust, statements: trust };
-  if (isLimit(policyType)) return toLimitRemedy(policyType, who, own.statement);
-  const wish = {
-    "tag-session-denied": "CROSS_ACCOUNT_SECRETS_SESSION_TAGS needs sts:TagSession on both sides: ",
-    "source-identity-denied": "CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY needs sts:SetSourceIdentity on both sides: ",
-  }[code as string];
+  if (policyType !== undefined) return toLimitRemedy(policyType, toParties(call, denial), own.statement);
   const ofExternalId =
     externalId === undefined
       ? "an external ID, if it asks for one, is set with CROSS_ACCOUNT_SECRETS_EXTERNAL_ID, rather than got round by a statement without it"
       : `an external ID, if it asks for one, must be ${externalId}, which is sent`;
   return {
-    remedy: `${wish ?? ""}AWS does not say which side refuses, and both must agree. Account A: ${ofTrust}; a role it names must have its path (service-role/…), and be named again if it was created anew (it shows as AROA… then); ${ofExternalId}; with aws:PrincipalOrgID, the caller's account must be in that organization. Account B: ${ofOwn}. AWS says the same where there is no role ${roleArn}, and may where a permissions boundary or a service control policy stands against it`,
+    remedy: `${WISHES[code] ?? ""}AWS does not say which side refuses, and both must agree. Account A: ${ofTrust}; a role it names must have its path (service-role/…), and be named again if it was created anew (it shows as AROA… then); ${ofExternalId}; with aws:PrincipalOrgID, the caller's account must be in that organization. Account B: ${ofOwn}. AWS says the same where there is no role ${roleArn}, and may where a permissions boundary or a service control policy stands against it`,
     statements: [...trust, own],
   };
 }
+
+/** What of the settings takes more than AssumeRole. */
+const WISHES: Partial<Record<FailureCode, string>> = {
+  "tag-session-denied": "CROSS_ACCOUNT_SECRETS_SESSION_TAGS needs sts:TagSession on both sides: ",
+  "source-identity-denied": "CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY needs sts:SetSourceIdentity on both sides: ",
+};
 
 export function toReadRemedy(call: AwsCall, denial: Denial): Remedy {
   const { operation, roleArn, region, id = "" } = call;
@@ -80,8 +83,14 @@ export function toReadRemedy(call: AwsCall, denial: Denial): Remedy {
       remedy: `the session policy, which the extension makes of ${setting}, does not let ${id} through: list it there by its name or its whole ARN, in the right region, or set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none. AWS says the same where nothing of that name is in account ${owner.accountId} and region ${region}: check both`,
     };
   }
-  if (isLimit(policyType)) {
-    return toLimitRemedy(policyType, roleArn, statement);
+  if (policyType === "resource-based policy" && isSecret) {
+    return {
+      remedy: `the resource policy of ${id} must allow ${roleArn} to read it: a secret of another account than the role's needs one`,
+      statements: [{ policy: "resource-policy", of: id, statement: toResourceStatement(roleArn) }],
+    };
+  }
+  if (policyType !== undefined && policyType !== "identity-based policy" && policyType !== "resource-based policy") {
+    return toLimitRemedy(policyType, toParties(call, denial), statement);
   }
   const other = isSecret ? toAccountId(id) : undefined;
   const ofAccount =
@@ -113,73 +122,42 @@ export function toKeyRemedy(call: AwsCall, denial: Denial): Remedy {
         "the session policy lets the role use the keys of its own account's secrets alone; set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none",
     };
   }
-  if (isLimit(policyType)) {
-    return toLimitRemedy(policyType, roleArn, own.statement);
+  if (policyType === "identity-based policy") {
+    return { remedy: `a policy of ${roleArn} must allow it to use the KMS key of ${id}`, statements: [own] };
   }
+  if (policyType === "resource-based policy") {
+    return { remedy: `the policy of the KMS key of ${id} must allow ${roleArn} to use it`, statements: [ofKey] };
+  }
+  if (policyType !== undefined) return toLimitRemedy(policyType, toParties(call, denial), own.statement);
   return {
     remedy: `the policy of the KMS key of ${id} must allow ${roleArn} kms:Decrypt (and kms:DescribeKey); where it leaves that to IAM instead, as the default key policy does, the role's own permissions must. AWS says the same where a Deny, a permissions boundary or a service control policy stands against it, and may where the key is disabled: aws kms describe-key shows its state`,
     statements: [ofKey, own],
   };
 }
 
-export function toExplicitRemedy({ operation, roleArn, id }: AwsCall, denial: Denial): Remedy {
+export function toExplicitRemedy(call: AwsCall, denial: Denial): Remedy {
+  const parties = toParties(call, denial);
   const { policyType } = denial;
-  const isAssume = operation === "AssumeRole";
-  const caller = isAssume ? toWords(denial) : roleArn;
-  const resource = isAssume ? `the trust policy of ${roleArn}` : `the resource policy of ${id}, or of its KMS key`;
   const where =
-    policyType === undefined ? `a policy of ${caller}, or ${resource}` : toPlace(policyType, caller, resource);
+    policyType === undefined ? `a policy of ${parties.caller}, or ${parties.resource}` : toPlace(policyType, parties);
   return {
     remedy: `a statement with "Effect": "Deny" in ${where} matches, and no Allow outweighs it: remove it, or narrow it by a condition`,
   };
 }
 
-/** The kinds of policies that only limit what others allow. */
-const LIMITS = {
+/** Those of which a statement can widen what they leave of what others allow. */
+const LIMITS: Partial<Record<PolicyType, MissingStatement["policy"]>> = {
   "permissions boundary": "permissions-boundary",
   "service control policy": "service-control-policy",
-  "resource control policy": "resource-control-policy",
   "VPC endpoint policy": "vpc-endpoint-policy",
-} as const satisfies Partial<Record<PolicyType, MissingStatement["policy"]>>;
+};
 
-const isLimit = (policyType: PolicyType | undefined): policyType is keyof typeof LIMITS =>
-  policyType !== undefined && policyType in LIMITS;
-
-function toLimitRemedy(policyType: keyof typeof LIMITS, who: string, statement: Statement): Remedy {
-  const place = toPlace(policyType, who, "");
+function toLimitRemedy(policyType: PolicyType, parties: Parties, statement: Statement): Remedy {
+  const of = toPlace(policyType, parties);
+  const remedy = `${of} must allow it, too: it is a limit to what others allow`;
+  const policy = LIMITS[policyType];
   const anybody = policyType === "VPC endpoint policy" ? { Principal: "*" as const } : {};
-  return {
-    remedy: `${place} must allow it, too: it is a limit to what others allow`,
-    statements: [{ policy: LIMITS[policyType], of: place, statement: { ...statement, ...anybody } }],
-  };
-}
-
-function toPlace(policyType: PolicyType, caller: string, resource: string): string {
-  switch (policyType) {
-    case "identity-based policy":
-      return `a policy of ${caller}`;
-    case "resource-based policy":
-    case "role trust policy":
-      return resource;
-    case "permissions boundary":
-      return `the permissions boundary of ${caller}`;
-    case "session policy":
-      return `the policy of the session of ${caller}`;
-    case "VPC endpoint policy":
-      return "the policy of the VPC endpoint";
-    default:
-      return `a ${policyType} of the organization that is in force for the account of ${caller}`;
-  }
-}
-
-function toWords({ caller }: Denial): string {
-  if (caller === undefined) return "the function's execution role";
-  const { partition, accountId, kind, name, path } = caller;
-  if (path !== undefined) return `arn:${partition}:iam::${accountId}:${kind}${path}${name}`;
-  return `the ${kind} ${name} of account ${accountId}`;
-}
-
-function toOwner({ roleArn, region }: AwsCall): Owner {
-  const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
-  return { partition, region, accountId };
+  return policy === undefined
+    ? { remedy }
+    : { remedy, statements: [{ policy, of, statement: { ...statement, ...anybody } }] };
 }

@@ -103,6 +103,14 @@ export const toReadStatement = (resources: readonly string[]): Statement => ({
   Resource: toOneOrMore(resources),
 });
 
+/** In the resource policy of a secret that another account than the role's owns; `*` is the secret itself. */
+export const toResourceStatement = (roleArn: string): Statement => ({
+  Effect: "Allow",
+  Principal: { AWS: roleArn },
+  Action: "secretsmanager:GetSecretValue",
+  Resource: "*",
+});
+
 /**
  * The secret in a policy. AWS appends a hyphen and six random characters to a name. `-*` would also let through
  * `<name>-prod-…`, and whether an ARN has the six already, AWS alone knows.

@@ -2,12 +2,13 @@
 import { readFileSync } from "node:fs";
 import { random } from "../extension/random.ts";
 import { version } from "../package.json";
+import { createDefaultCredentials, findDefaultRegion, toVariableRegion } from "./cli/aws-defaults.ts";
 import { parseOptions } from "./cli/options.ts";
 import type { CommandWorld } from "./cli/world.ts";
 import { toHelp } from "./doctor/help.ts";
 import { createOwnCredentials } from "./doctor/own-credentials.ts";
 import { toJson, toOverallExitCode, toSummary, toText } from "./doctor/report.ts";
-import { toConfig, toTimeoutMs, toVariableRegion } from "./doctor/settings.ts";
+import { toConfig, toTimeoutMs } from "./doctor/settings.ts";
 import { toSteps } from "./doctor/steps.ts";
 import { walk } from "./doctor/walk.ts";
 
@@ -36,14 +37,13 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
     return 0;
   }
   const timeoutMs = toTimeoutMs(values["timeout-ms"]);
-  const { createDefaultCredentials, findDefaultRegion } = await import("./cli/aws-defaults.ts");
   const readFile = (path: string) => readFileSync(path, "utf8");
   const defaultRegion = toVariableRegion(environment) ?? (await findDefaultRegion());
   const config = toConfig(values, environment, { defaultRegion, readFile });
   const { region } = config.aws;
   const steps = toSteps({
     config,
-    baseCredentials: createOwnCredentials(createDefaultCredentials(region), now),
+    baseCredentials: createOwnCredentials(createDefaultCredentials(region, now)),
     // Loaded beforehand, so that their time is not taken for AWS's.
     awsSdk: await import("../extension/aws-sdk.ts"),
     awsSsm: await import("../extension/aws-ssm.ts"),

@@ -11,8 +11,7 @@ import type * as AwsSsm from "../extension/aws-ssm.ts";
 import type { BaseCredentials } from "../extension/base-credentials.ts";
 import { type Config, parseConfig } from "../extension/config.ts";
 import { createCounters } from "../extension/counters.ts";
-import { within } from "../extension/deadline.ts";
-import { Failure, toFailure, toPublicText } from "../extension/errors.ts";
+import { toFailure, toPublicText } from "../extension/errors.ts";
 import { createHttpHandler } from "../extension/http-handler.ts";
 import { createHttpServer } from "../extension/http-server.ts";
 import { parseInheritance } from "../extension/inheritance.ts";
@@ -51,7 +50,7 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
     return 0;
   }
   const { fake } = wishes;
-  const aws = fake === undefined ? await findAws(wishes.region) : toFakeAws(fake, wishes.region, now);
+  const aws = fake === undefined ? await findAws(wishes.region, now) : toFakeAws(fake, wishes.region, now);
   const token = lacksToken(environment) ? createToken() : undefined;
   const settings = toSettings(environment, { region: aws.region, token });
   const given = toConfig(fake === undefined ? settings : toFakeSettings(settings));
@@ -73,7 +72,7 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   const roleArns = others.length === 0 ? roleArn : config.sources.map((source) => source.roleArn);
   logger.info("starting", { version, region: aws.region, roleArn: roleArns, ttlSeconds: config.ttlMs / 1_000 });
   for (const name of config.unknownSettings) logger.warn("setting-ignored", { name });
-  if (fake === undefined) await expectCredentials(aws.baseCredentials, now);
+  if (fake === undefined) await expectCredentials(aws.baseCredentials);
   else logger.warn("fake", { message: `the secrets are those of ${fake}, and not AWS's` });
   return liveOutside({
     ...common,
@@ -85,14 +84,14 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   });
 }
 
-async function findAws(wished: string | undefined): Promise<Aws> {
+async function findAws(wished: string | undefined, now: () => number): Promise<Aws> {
   const region = wished ?? (await findDefaultRegion());
   if (region === undefined) {
     throw new Refusal(USAGE, "there is no region: give --region, or set AWS_REGION, or region in the AWS profile");
   }
   return {
     region,
-    baseCredentials: createDefaultCredentials(region),
+    baseCredentials: createDefaultCredentials(region, now),
     loadAwsSdk: () => import("../extension/aws-sdk.ts"),
     loadAwsSsm: () => import("../extension/aws-ssm.ts"),
   };
@@ -111,15 +110,10 @@ function toConfig(settings: Environment): Config {
   return config;
 }
 
-/** A program that gives credentials may ask a person first. */
-const CREDENTIALS_TIMEOUT_MS = 30_000;
-
 /** In Lambda there are some. Here they are the first thing that can be missing. */
-async function expectCredentials(baseCredentials: BaseCredentials, now: () => number): Promise<void> {
-  const deadlineEpochMs = now() + CREDENTIALS_TIMEOUT_MS;
-  const late = () => new Failure("credentials-unavailable", "AWS credentials do not come within 30 s");
+async function expectCredentials(baseCredentials: BaseCredentials): Promise<void> {
   try {
-    await within({ deadlineEpochMs, now, start: () => baseCredentials.get(), late });
+    await baseCredentials.get();
   } catch (thrown) {
     const { message, details } = toFailure(thrown);
     throw new Refusal(1, [message, details.remedy].filter(Boolean).join(": "));

@@ -1,10 +1,16 @@
 /** Credentials and region from where every program on this machine has them, and what to do where there are none. */
 import type { AwsCredentials } from "../../extension/aws-environment.ts";
 import type { BaseCredentials } from "../../extension/base-credentials.ts";
+import { within } from "../../extension/deadline.ts";
 import { Failure } from "../../extension/errors.ts";
+import type { Environment } from "../../extension/setting.ts";
 
 /** What the SDK finds; loaded when it is asked for the first time. */
 const loadAwsChain = () => import("./aws-chain.ts");
+
+/** The AWS CLI reads the second, too, and so people set it. */
+export const toVariableRegion = (environment: Environment): string | undefined =>
+  environment.AWS_REGION?.trim() || environment.AWS_DEFAULT_REGION?.trim() || undefined;
 
 /** That of AWS_REGION, or of the profile; undefined where there is none, or no such profile. */
 export async function findDefaultRegion(): Promise<string | undefined> {
@@ -12,17 +18,22 @@ export async function findDefaultRegion(): Promise<string | undefined> {
   return await findRegion().catch(() => undefined);
 }
 
+/** A program that gives credentials may ask a person first. */
+const TIMEOUT_MS = 30_000;
+
 /** Looked for each time: whoever writes new keys into a file, or signs in again, need not start us again. */
-export function createDefaultCredentials(region: string): BaseCredentials {
+export function createDefaultCredentials(region: string, now: () => number): BaseCredentials {
+  async function find(): Promise<AwsCredentials> {
+    const { findCredentials } = await loadAwsChain();
+    const { accessKeyId, secretAccessKey, sessionToken } = await findCredentials(region).catch((error: unknown) => {
+      throw toFailure(error);
+    });
+    return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
+  }
+  const late = () => new Failure("credentials-unavailable", "AWS credentials do not come within 30 s");
   return {
     mayChange: true,
-    async get(): Promise<AwsCredentials> {
-      const { findCredentials } = await loadAwsChain();
-      const { accessKeyId, secretAccessKey, sessionToken } = await findCredentials(region).catch((error: unknown) => {
-        throw toFailure(error);
-      });
-      return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
-    },
+    get: () => within({ deadlineEpochMs: now() + TIMEOUT_MS, now, start: find, late }),
   };
 }
 

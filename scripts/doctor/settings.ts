@@ -61,10 +61,6 @@ export function toConfig(
   throw new Refusal(USAGE, config.problems.map((problem) => toOwnWords(problem, given)).join("\n  "));
 }
 
-/** The AWS CLI reads the second, too, and so people set it. */
-export const toVariableRegion = (environment: Environment): string | undefined =>
-  environment.AWS_REGION?.trim() || environment.AWS_DEFAULT_REGION?.trim() || undefined;
-
 /** A problem begins with the variable; who gave an option wants to read of that, and who gave neither, of both. */
 function toOwnWords(problem: string, given: readonly OptionName[]): string {
   const name = names.find((candidate) => problem.startsWith(`${optionTable[candidate].variable} `));

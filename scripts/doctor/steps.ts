@@ -10,6 +10,7 @@ import type * as AwsSsm from "../../extension/aws-ssm.ts";
 import type { BaseCredentials } from "../../extension/base-credentials.ts";
 import type { Config } from "../../extension/config.ts";
 import { createCounters } from "../../extension/counters.ts";
+import { toFailure } from "../../extension/errors.ts";
 import { createParameterStore } from "../../extension/parameter-store.ts";
 import { createRoleCredentials } from "../../extension/role-credentials.ts";
 import { createSecretsManager } from "../../extension/secrets-manager.ts";
@@ -19,7 +20,7 @@ import { type Identity, isAgainstCaller, toIdNote, toImpediment, withCaller, wit
 import { toContents } from "./contents.ts";
 import { createIdentification } from "./identification.ts";
 import { createRemarks } from "./remarks.ts";
-import type { Step } from "./walk.ts";
+import type { Note, Step } from "./walk.ts";
 
 export function toSteps(parts: {
   readonly config: Config;
@@ -79,9 +80,9 @@ export function toSteps(parts: {
     const whoAmINow: Step = {
       name: "GetCallerIdentity",
       as: roleArn,
-      async take() {
-        const { account, arn } = await identify(roleArn, () => credentials.get(toDeadline()));
-        return { account, arn };
+      async take(note) {
+        const found = await identify(roleArn, () => credentials.get(toDeadline())).catch(toUntold(note));
+        return found === undefined ? {} : { account: found.account, arn: found.arn };
       },
       next: [...source.prefetchIds.map(toSecretStep), ...source.parameterNames.map(toParameterStep)],
     };
@@ -120,7 +121,9 @@ export function toSteps(parts: {
     async take(note) {
       // They may take longer than an answer of AWS's.
       await baseCredentials.get();
-      const { clockOffsetMs, ...found } = await identify("", baseCredentials.get);
+      const told = await identify("", baseCredentials.get).catch(toUntold(note));
+      if (told === undefined) return {};
+      const { clockOffsetMs, ...found } = told;
       identity = found;
       for (const text of [toImpediment(found), toClockNote(clockOffsetMs)]) if (text !== undefined) note(text);
       const { account, arn } = found;
@@ -131,6 +134,18 @@ export function toSteps(parts: {
   };
   return [whoAmI];
 }
+
+/**
+ * Nobody needs a permission to ask who they are, but the policy of a VPC endpoint may let nothing but AssumeRole through:
+ * the layer does not ask, and works.
+ */
+const toUntold =
+  (note: Note) =>
+  (thrown: unknown): undefined => {
+    const { awsCode = "", requestId } = toFailure(thrown).details;
+    if (!/^AccessDenied(Exception)?$/.test(awsCode)) throw thrown;
+    note(`AWS does not tell: the policy of a VPC endpoint may refuse GetCallerIdentity (request id ${requestId})`);
+  };
 
 /** So far off its own time AWS refuses what is signed; clients of the SDK, ours too, then sign by AWS's clock, others do not. */
 const TOLERANCE_MINUTES = 5;

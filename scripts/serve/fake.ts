@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { AwsCredentials } from "../../extension/aws-environment.ts";
 import type * as AwsSdk from "../../extension/aws-sdk.ts";
 import type * as AwsSsm from "../../extension/aws-ssm.ts";
+import { Failure } from "../../extension/errors.ts";
 import { Refusal, USAGE } from "../cli/world.ts";
 
 export interface FakeAws {
@@ -20,8 +21,15 @@ export function createFakeAws(parts: {
   readonly now: () => number;
 }): FakeAws {
   const { path, readFile, now } = parts;
-  const read = () => parseSecrets(readFile, path);
-  read();
+  parseSecrets(readFile, path);
+  /** Whoever edits the file may have written half of it. */
+  const read = () => {
+    try {
+      return parseSecrets(readFile, path);
+    } catch (error) {
+      throw new Failure("aws-error", error instanceof Refusal ? error.message : "");
+    }
+  };
   const sdk: typeof AwsSdk = {
     async assumeRole({ RoleArn: roleArn = "" }) {
       const Expiration = new Date(now() + SESSION_MS);

@@ -1,5 +1,6 @@
 /** From the options and the environment to the settings that the extension's own parser reads. Pure. */
 import { type Environment, PREFIX } from "../../extension/setting.ts";
+import { toVariableRegion } from "../cli/aws-defaults.ts";
 import { parseOptions } from "../cli/options.ts";
 import { Refusal, USAGE } from "../cli/world.ts";
 
@@ -29,14 +30,11 @@ export function parseArguments(args: readonly string[], environment: Environment
   if (tokenFile !== undefined && given !== undefined) {
     throw new Refusal(USAGE, `${given} gives the token: there is none to make up and to write to --token-file`);
   }
-  return { region: values.region ?? toRegion(environment), tokenFile, fake: values.fake };
+  return { region: values.region ?? toVariableRegion(environment), tokenFile, fake: values.fake };
 }
 
 /** Where a token is given. Of what else is read in Lambda, all else are credentials here. */
 const TOKENS = [`${PREFIX}TOKEN`, "AWS_TOKEN"];
-
-const toRegion = (environment: Environment): string | undefined =>
-  environment.AWS_REGION?.trim() || environment.AWS_DEFAULT_REGION?.trim() || undefined;
 
 /** Whether the environment leaves it to us to make up a token. */
 export const lacksToken = (environment: Environment): boolean => !TOKENS.some((name) => environment[name]?.trim());

@@ -10,6 +10,7 @@ import type { ClientOptions } from "../../extension/aws-client.ts";
 import * as wholeSdk from "../../extension/aws-sdk.ts";
 import * as wholeSsm from "../../extension/aws-ssm.ts";
 import { bundleExtension } from "../../scripts/build/bundle.ts";
+import { toClientOptions } from "../support/client-options.ts";
 import { startLocalServer } from "../support/local-server.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
@@ -27,16 +28,6 @@ beforeAll(async () => {
 });
 afterEach(() => {
   vi.restoreAllMocks();
-});
-
-const toOptions = (overrides: Partial<ClientOptions>): ClientOptions => ({
-  region: "eu-west-1",
-  credentials: { accessKeyId: "ASIAOURS", secretAccessKey: "our-key", sessionToken: "our-token" },
-  endpoint: undefined,
-  useFipsEndpoint: false,
-  useDualstackEndpoint: false,
-  version: "1.2.3",
-  ...overrides,
 });
 
 const role = { RoleArn: "arn:aws:iam::111111111111:role/SecretReader", RoleSessionName: "my-function" };
@@ -63,7 +54,7 @@ describe("the bundled SDK", () => {
       (rest.at(-1) as (error: Error) => void)(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
     }) as typeof dns.lookup);
     const hostsOf = async (sdk: Sdk) => {
-      const refusals = await Promise.all(callAll(sdk, toOptions(choice)).map(refusalOf));
+      const refusals = await Promise.all(callAll(sdk, toClientOptions(choice)).map(refusalOf));
       return [asked.splice(0).sort(), refusals.map(String)];
     };
     const hosts = await hostsOf(bundled);
@@ -87,7 +78,7 @@ describe("the bundled SDK", () => {
       response.writeHead(status, { Date: "Thu, 01 Jan 2026 00:00:00 GMT" }).end(isJson ? JSON.stringify(json) : xml);
     });
     const readBy = async (sdk: Sdk) => {
-      const outcomes = await Promise.allSettled(callAll(sdk, toOptions({ endpoint: url })));
+      const outcomes = await Promise.allSettled(callAll(sdk, toClientOptions({ endpoint: url })));
       return outcomes.map((outcome) =>
         outcome.status === "fulfilled" ? outcome.value : { ...outcome.reason, text: String(outcome.reason) },
       );

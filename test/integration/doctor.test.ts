@@ -286,6 +286,31 @@ describe("doctor, where a step fails", () => {
     expect(exitCode).toBe(20);
   });
 
+  it("goes on where a VPC endpoint refuses to tell who it is, as the layer does", async () => {
+    const { aws, examine } = await startClinic();
+    const message =
+      "User: x is not authorized to perform: sts:GetCallerIdentity because no VPC endpoint policy allows it";
+    aws.fault("GetCallerIdentity", { kind: "error", status: 403, code: "AccessDenied", message });
+    const { exitCode, report } = await examine();
+    expect(report.steps.map(({ name, ok }) => `${name} ${ok}`)).toEqual([
+      "GetCallerIdentity true",
+      "AssumeRole true",
+      "GetCallerIdentity true",
+      "GetSecretValue true",
+    ]);
+    expect(report.steps[0]?.notes).toEqual([expect.stringContaining("VPC endpoint")]);
+    expect(exitCode).toBe(0);
+  });
+
+  it("is told of both sides where nobody tells who it is, and the role is refused", async () => {
+    const { aws, examine } = await startClinic();
+    aws.fault("GetCallerIdentity", { kind: "error", status: 403, code: "AccessDenied", message: "no" });
+    aws.changeRole(TARGET_ROLE_ARN, { trusts: [] });
+    const { report } = await examine();
+    expect(report.steps[1]).toMatchObject({ ok: false, cause: "assume-role-denied" });
+    expect(report.steps[1]?.statements?.map(({ policy }) => policy)).toEqual(["trust-policy", "identity-policy"]);
+  });
+
   it("looks its own role's path up, with the function's credentials, where it may", async () => {
     const { aws, examine } = await startClinic();
     const arn = "arn:aws:iam::222222222222:role/service-role/my-other-role";

@@ -92,10 +92,7 @@ const PLACES = {
     const { kmsKey = "" } = aws.findSecret(id, "111111111111", REGION) ?? parameter ?? {};
     return { document: aws.findKey(kmsKey)?.policy, put: (policy) => aws.changeKey(kmsKey, { policy }) };
   },
-  "resource-control-policy": () => {
-    throw new Error("the fake knows no resource control policies");
-  },
-} satisfies Record<MissingStatement["policy"] | "resource-policy", (accounts: TwoAccounts, of: string) => Place>;
+} satisfies Record<MissingStatement["policy"], (accounts: TwoAccounts, of: string) => Place>;
 
 /** The role that is meant by words that end in its ARN, or in `the role my-lambda-role of account 222222222222`. */
 function findRoleArn({ functionRoleArn }: TwoAccounts, of: string): string {

@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { createDefaultCredentials, findDefaultRegion } from "../../scripts/cli/aws-defaults.ts";
+import { findCredentials } from "../../scripts/cli/aws-chain.ts";
+import { createDefaultCredentials, findDefaultRegion, toVariableRegion } from "../../scripts/cli/aws-defaults.ts";
+
+vi.mock("../../scripts/cli/aws-chain.ts", { spy: true });
 
 const CANARY = "CANARY-5d1c";
 
@@ -71,7 +74,7 @@ describe("the region of this machine", () => {
 });
 
 describe("the credentials of this machine", () => {
-  const get = () => createDefaultCredentials("eu-west-1").get();
+  const get = () => createDefaultCredentials("eu-west-1", Date.now).get();
 
   it("are those of the variables, with their session's token", async () => {
     onMachine("", { AWS_ACCESS_KEY_ID: "ASIAEXAMPLE", AWS_SECRET_ACCESS_KEY: "s", AWS_SESSION_TOKEN: "t" });
@@ -83,9 +86,23 @@ describe("the credentials of this machine", () => {
     expect(await get()).toEqual({ accessKeyId: "AKIAEXAMPLE", secretAccessKey: CANARY });
   });
 
+  it("are waited for half a minute, since a person may have to be asked", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    vi.mocked(findCredentials).mockReturnValueOnce(new Promise(() => {}));
+    const asked = get();
+    const refused = expect(asked).rejects.toMatchObject({ code: "credentials-unavailable" });
+    const isSettled = vi.fn();
+    asked.catch(isSettled);
+    await vi.advanceTimersByTimeAsync(29_999);
+    expect(isSettled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await refused;
+  });
+
   it("are those that stand in the file by now", async () => {
     onMachine(PROFILE, { AWS_PROFILE: "work" });
-    const credentials = createDefaultCredentials("eu-west-1");
+    const credentials = createDefaultCredentials("eu-west-1", Date.now);
     await credentials.get();
     writeFileSync(String(process.env.AWS_CONFIG_FILE), PROFILE.replace("AKIAEXAMPLE", "AKIANEW"));
     expect(await credentials.get()).toMatchObject({ accessKeyId: "AKIANEW" });
@@ -115,4 +132,12 @@ describe("the credentials of this machine", () => {
     expect(failure).toMatchObject({ code, details: { remedy: expect.stringContaining(advice) } });
     expect(`${failure} ${JSON.stringify(failure)}`).not.toContain(CANARY);
   });
+});
+
+it.each([
+  [{ AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "us-east-1" }, "eu-west-1"],
+  [{ AWS_REGION: " ", AWS_DEFAULT_REGION: "us-east-1" }, "us-east-1"],
+  [{ AWS_REGION: "" }, undefined],
+])("the variables %j say region %s", (environment, region) => {
+  expect(toVariableRegion(environment)).toBe(region);
 });

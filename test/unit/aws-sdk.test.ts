@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ClientOptions } from "../../extension/aws-client.ts";
 import type { ContainerCredentials } from "../../extension/aws-environment.ts";
+import { toClientOptions } from "../support/client-options.ts";
 import { startLocalServer } from "../support/local-server.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
@@ -44,16 +45,6 @@ async function startAws(listener: RequestListener = answer) {
   server.on("connection", (socket) => sockets.push(socket));
   return { url, server, seen, sockets };
 }
-
-const toOptions = (overrides: Partial<ClientOptions> = {}): ClientOptions => ({
-  region: "eu-west-1",
-  credentials: { accessKeyId: "ASIAOURS", secretAccessKey: "our-key", sessionToken: "our-token" },
-  endpoint: undefined,
-  useFipsEndpoint: false,
-  useDualstackEndpoint: false,
-  version: "1.2.3",
-  ...overrides,
-});
 
 /** A copy of its own, which knows nothing yet of AWS's clock. */
 async function loadAwsSdk() {
@@ -133,7 +124,7 @@ describe("a call", () => {
       vi.stubEnv("HOME", createHostileHome(hostile.url));
       vi.stubEnv("AWS_ENDPOINT_URL", hostile.url);
       const awsSdk = await loadAwsSdk();
-      await awsSdk[operation](toOptions({ endpoint: aws.url }));
+      await awsSdk[operation](toClientOptions({ endpoint: aws.url }));
       expect(hostile.seen).toHaveLength(0);
       expect(aws.seen).toHaveLength(1);
       const { headers = {}, body } = aws.seen[0] ?? {};
@@ -163,7 +154,7 @@ describe("a call", () => {
         callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
       }) as typeof dns.lookup);
       const awsSdk = await loadAwsSdk();
-      await refusalOf(awsSdk[operation](toOptions()));
+      await refusalOf(awsSdk[operation](toClientOptions()));
       expect(hostile.seen).toHaveLength(0);
       expect(lookup.mock.calls.map(([name]) => name)).toEqual([`${service}.eu-west-1.amazonaws.com`]);
     },
@@ -172,20 +163,20 @@ describe("a call", () => {
   it("says who makes it", async () => {
     const aws = await startAws();
     const { getSecretValue } = await loadAwsSdk();
-    await getSecretValue(toOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
+    await getSecretValue(toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
     expect(aws.seen[0]?.headers["user-agent"]).toMatch(/(^| )cross-account-secrets\/9\.8\.7-beta\.1( |$)/);
   });
 
   it("reads the answer", async () => {
     const aws = await startAws();
     const { assumeRole, getSecretValue } = await loadAwsSdk();
-    expect((await assumeRole(toOptions({ endpoint: aws.url }))).answer.Credentials).toEqual({
+    expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).answer.Credentials).toEqual({
       AccessKeyId: "ASIAROLE",
       SecretAccessKey: "role-key",
       SessionToken: "role-token",
       Expiration: new Date("2026-01-01T01:00:00Z"),
     });
-    expect(await getSecretValue(toOptions({ endpoint: aws.url }))).toMatchObject({ SecretString: "s3cret" });
+    expect(await getSecretValue(toClientOptions({ endpoint: aws.url }))).toMatchObject({ SecretString: "s3cret" });
   });
 
   it.each([
@@ -195,7 +186,7 @@ describe("a call", () => {
   ])("to STS tells its answer's Date, %s, where it is one", async (date, dateEpochMs) => {
     const aws = await startAws((_, response) => response.writeHead(200, { Date: date }).end(SESSION));
     const { assumeRole } = await loadAwsSdk();
-    expect((await assumeRole(toOptions({ endpoint: aws.url }))).dateEpochMs).toBe(dateEpochMs);
+    expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).dateEpochMs).toBe(dateEpochMs);
   });
 
   it("to STS tells no Date where the answer has none", async () => {
@@ -204,13 +195,13 @@ describe("a call", () => {
       response.end(SESSION);
     });
     const { assumeRole } = await loadAwsSdk();
-    expect((await assumeRole(toOptions({ endpoint: aws.url }))).dateEpochMs).toBeUndefined();
+    expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).dateEpochMs).toBeUndefined();
   });
 
   it.each([500, 429, 503])("is one try: %d is answered to the caller, who knows the deadline", async (status) => {
     const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
     const { getSecretValue } = await loadAwsSdk();
-    expect(await refusalOf(getSecretValue(toOptions({ endpoint: aws.url })))).toMatchObject({
+    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toMatchObject({
       $metadata: { httpStatusCode: status },
     });
     expect(aws.seen).toHaveLength(1);
@@ -220,7 +211,7 @@ describe("a call", () => {
     const hostile = await startAws();
     const aws = await startAws((_, response) => response.writeHead(307, { Location: hostile.url }).end());
     const { getSecretValue } = await loadAwsSdk();
-    expect(await refusalOf(getSecretValue(toOptions({ endpoint: aws.url })))).toBeInstanceOf(Error);
+    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toBeInstanceOf(Error);
     expect(hostile.seen).toHaveLength(0);
   });
 });
@@ -229,7 +220,7 @@ describe("a connection", () => {
   it("is one call's own, and is closed with it", async () => {
     const aws = await startAws();
     const { assumeRole, getSecretValue } = await loadAwsSdk();
-    const options = toOptions({ endpoint: aws.url });
+    const options = toClientOptions({ endpoint: aws.url });
     await Promise.all([assumeRole(options), getSecretValue(options), getSecretValue(options)]);
     await getSecretValue(options);
     expect(aws.sockets).toHaveLength(4);
@@ -239,7 +230,7 @@ describe("a connection", () => {
   it("is closed when the call is refused", async () => {
     const aws = await startAws((_, response) => response.writeHead(400).end('{"__type":"AccessDeniedException"}'));
     const { getSecretValue } = await loadAwsSdk();
-    await refusalOf(getSecretValue(toOptions({ endpoint: aws.url })));
+    await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })));
     expect(aws.sockets).toHaveLength(1);
     await Promise.all(aws.sockets.map(isClosed));
   });
@@ -263,7 +254,7 @@ describe("a connection", () => {
     });
     const awsSdk = await loadAwsSdk();
     const abort = new AbortController();
-    const refused = refusalOf(awsSdk[operation](toOptions({ endpoint: aws.url }), abort.signal));
+    const refused = refusalOf(awsSdk[operation](toClientOptions({ endpoint: aws.url }), abort.signal));
     await asked;
     const closed = aws.sockets.map(isClosed);
     abort.abort();
@@ -275,7 +266,7 @@ describe("a connection", () => {
   it("is not begun once the signal has fired", async () => {
     const aws = await startAws();
     const { getSecretValue } = await loadAwsSdk();
-    expect(await refusalOf(getSecretValue(toOptions({ endpoint: aws.url }), AbortSignal.abort()))).toBeInstanceOf(
+    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toBeInstanceOf(
       Error,
     );
     expect(aws.sockets).toEqual([]);
@@ -426,8 +417,8 @@ describe("AWS's clock", () => {
       answer(request, response);
     });
     const { assumeRole, getSecretValue } = await loadAwsSdk();
-    await assumeRole(toOptions({ endpoint: aws.url }));
-    await getSecretValue(toOptions({ endpoint: aws.url }));
+    await assumeRole(toClientOptions({ endpoint: aws.url }));
+    await getSecretValue(toClientOptions({ endpoint: aws.url }));
     const aheadMs = aws.seen.map(({ headers }) => toEpochMs(headers["x-amz-date"]) - Date.now());
     expect(aheadMs).toHaveLength(2);
     expect(Math.abs(aheadMs[0] ?? 0)).toBeLessThan(60_000);

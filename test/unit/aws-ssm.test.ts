@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ClientOptions } from "../../extension/aws-client.ts";
+import { toClientOptions } from "../support/client-options.ts";
 import { startLocalServer } from "../support/local-server.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
@@ -32,16 +33,6 @@ async function startAws(listener: RequestListener = answer) {
   server.on("connection", (socket) => sockets.push(socket));
   return { url, seen, sockets };
 }
-
-const toOptions = (overrides: Partial<ClientOptions> = {}): ClientOptions => ({
-  region: "eu-west-1",
-  credentials: { accessKeyId: "ASIAOURS", secretAccessKey: "our-key", sessionToken: "our-token" },
-  endpoint: undefined,
-  useFipsEndpoint: false,
-  useDualstackEndpoint: false,
-  version: "1.2.3",
-  ...overrides,
-});
 
 /** A copy of its own, which knows nothing yet of AWS's clock. */
 async function loadAwsSsm() {
@@ -87,7 +78,7 @@ describe("GetParameter", () => {
     vi.stubEnv("HOME", createHostileHome(hostile.url));
     vi.stubEnv("AWS_ENDPOINT_URL_SSM", hostile.url);
     const getParameter = await loadAwsSsm();
-    await getParameter(toOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
+    await getParameter(toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
     expect(hostile.seen).toHaveLength(0);
     expect(aws.seen).toHaveLength(1);
     const { headers = {}, body = "" } = aws.seen[0] ?? {};
@@ -113,7 +104,7 @@ describe("GetParameter", () => {
         callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
       }) as typeof dns.lookup);
       const getParameter = await loadAwsSsm();
-      await refusalOf(getParameter(toOptions()));
+      await refusalOf(getParameter(toClientOptions()));
       expect(hostile.seen).toHaveLength(0);
       expect(lookup.mock.calls.map(([name]) => name)).toEqual(["ssm.eu-west-1.amazonaws.com"]);
     },
@@ -122,7 +113,7 @@ describe("GetParameter", () => {
   it("reads the answer", async () => {
     const aws = await startAws();
     const getParameter = await loadAwsSsm();
-    expect((await getParameter(toOptions({ endpoint: aws.url }))).Parameter).toEqual({
+    expect((await getParameter(toClientOptions({ endpoint: aws.url }))).Parameter).toEqual({
       ARN: "arn",
       Name: "name",
       Type: "String",
@@ -135,7 +126,7 @@ describe("GetParameter", () => {
   it.each([500, 429, 503])("is one try: %d is answered to the caller, who knows the deadline", async (status) => {
     const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
     const getParameter = await loadAwsSsm();
-    expect(await refusalOf(getParameter(toOptions({ endpoint: aws.url })))).toMatchObject({
+    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
       $metadata: { httpStatusCode: status },
     });
     expect(aws.seen).toHaveLength(1);
@@ -145,7 +136,7 @@ describe("GetParameter", () => {
     const refusal = '{"__type":"ParameterVersionNotFound","message":"no"}';
     const aws = await startAws((_, response) => response.writeHead(400).end(refusal));
     const getParameter = await loadAwsSsm();
-    expect(await refusalOf(getParameter(toOptions({ endpoint: aws.url })))).toMatchObject({
+    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
       name: "ParameterVersionNotFound",
       $fault: "client",
     });
@@ -157,7 +148,7 @@ describe("a connection", () => {
     let status = 200;
     const aws = await startAws((_, response) => response.writeHead(status).end(PARAMETER));
     const getParameter = await loadAwsSsm();
-    const options = toOptions({ endpoint: aws.url });
+    const options = toClientOptions({ endpoint: aws.url });
     await Promise.all([getParameter(options), getParameter(options)]);
     status = 400;
     await refusalOf(getParameter(options));
@@ -182,7 +173,7 @@ describe("a connection", () => {
     });
     const getParameter = await loadAwsSsm();
     const abort = new AbortController();
-    const refused = refusalOf(getParameter(toOptions({ endpoint: aws.url }), abort.signal));
+    const refused = refusalOf(getParameter(toClientOptions({ endpoint: aws.url }), abort.signal));
     await asked;
     const closed = aws.sockets.map(isClosed);
     abort.abort();
@@ -194,7 +185,7 @@ describe("a connection", () => {
   it("is not begun once the signal has fired", async () => {
     const aws = await startAws();
     const getParameter = await loadAwsSsm();
-    expect(await refusalOf(getParameter(toOptions({ endpoint: aws.url }), AbortSignal.abort()))).toHaveProperty(
+    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toHaveProperty(
       "name",
       "AbortError",
     );
@@ -210,8 +201,8 @@ describe("AWS's clock", () => {
       response.end(PARAMETER);
     });
     const getParameter = await loadAwsSsm();
-    await getParameter(toOptions({ endpoint: aws.url }));
-    await getParameter(toOptions({ endpoint: aws.url }));
+    await getParameter(toClientOptions({ endpoint: aws.url }));
+    await getParameter(toClientOptions({ endpoint: aws.url }));
     const aheadMs = aws.seen.map(({ headers }) => toEpochMs(headers["x-amz-date"]) - Date.now());
     expect(aheadMs).toHaveLength(2);
     expect(Math.abs(aheadMs[0] ?? 0)).toBeLessThan(60_000);

@@ -1,9 +1,9 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Failure } from "../../extension/errors.ts";
 import { createOwnCredentials } from "../../scripts/doctor/own-credentials.ts";
 
 const KEYS = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "s" };
-const holding = (get: () => Promise<typeof KEYS>) => createOwnCredentials({ mayChange: true, get }, Date.now);
+const holding = (get: () => Promise<typeof KEYS>) => createOwnCredentials({ mayChange: true, get });
 
 describe("one's own credentials", () => {
   it("are looked for once", async () => {
@@ -18,18 +18,5 @@ describe("one's own credentials", () => {
     const own = holding(get);
     await expect(own.get()).rejects.toMatchObject({ code: "credentials-missing" });
     expect(await own.get()).toEqual(KEYS);
-  });
-
-  it("are waited for half a minute, since a person may have to be asked", async () => {
-    vi.useFakeTimers();
-    onTestFinished(() => void vi.useRealTimers());
-    const asked = holding(() => new Promise(() => {})).get();
-    const refused = expect(asked).rejects.toMatchObject({ code: "credentials-unavailable" });
-    const isSettled = vi.fn();
-    asked.catch(isSettled);
-    await vi.advanceTimersByTimeAsync(29_999);
-    expect(isSettled).not.toHaveBeenCalled();
-    await vi.advanceTimersByTimeAsync(1);
-    await refused;
   });
 });

@@ -1,11 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  type OptionValues,
-  optionTable,
-  toConfig,
-  toTimeoutMs,
-  toVariableRegion,
-} from "../../scripts/doctor/settings.ts";
+import { type OptionValues, optionTable, toConfig, toTimeoutMs } from "../../scripts/doctor/settings.ts";
 
 const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
 const OTHER_ARN = "arn:aws:iam::333333333333:role/Other";
@@ -120,14 +114,6 @@ describe("a mistake", () => {
 
 it("a step may take five seconds, or what is asked for", () => {
   expect([toTimeoutMs(undefined), toTimeoutMs("250")]).toEqual([5_000, 250]);
-});
-
-it.each([
-  [{ AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "us-east-1" }, "eu-west-1"],
-  [{ AWS_REGION: " ", AWS_DEFAULT_REGION: "us-east-1" }, "us-east-1"],
-  [{ AWS_REGION: "" }, undefined],
-])("the variables %j say region %s", (environment, region) => {
-  expect(toVariableRegion(environment)).toBe(region);
 });
 
 it("every option has a variable of its own", () => {

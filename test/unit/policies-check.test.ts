@@ -289,6 +289,73 @@ describe("the check", () => {
     expect(stdout).not.toContain("remove statement 1");
   });
 
+  it.each([
+    [
+      "trust.json",
+      { ...guideTrust, Principal: { AWS: ["arn:aws:iam::222222222222:role/my-lambda-role", "333333333333"] } },
+    ],
+    [
+      "key.json",
+      {
+        ...guideKey,
+        Principal: { AWS: ["arn:aws:iam::111111111111:role/SecretReader", "arn:aws:iam::111111111111:role/Admin"] },
+        Action: ["kms:Decrypt", "kms:GenerateDataKey*"],
+      },
+    ],
+  ])("puts nothing in place of a statement by which somebody else lives: %s", async (name, statement) => {
+    const { exitCode, stdout } = await checkAll({ [name]: toDocument(statement) }, GUIDE_ARGUMENTS);
+    expect(stdout).toContain("too wide");
+    expect(stdout).not.toMatch(/in place of|remove statement/);
+    expect(exitCode).toBe(1);
+  });
+
+  it.each([
+    ["of the caller", "arn:aws:iam::222222222222:role/my-lambda-role", true],
+    ["of everybody", "*", true],
+    ["of somebody else", "arn:aws:iam::999999999999:root", false],
+  ])("takes a Deny %s for asking for an external ID: %s, %s", async (_, AWS, isEnough) => {
+    const [key, condition] = ["sts:ExternalId", "StringNotEquals"];
+    const allow = { Effect: "Allow", Principal: guideTrust?.Principal, Action: "sts:AssumeRole" };
+    const deny = {
+      Effect: "Deny",
+      Principal: { AWS },
+      Action: "sts:AssumeRole",
+      Condition: { [condition]: { [key]: "abc" } },
+    };
+    const args = [...GUIDE_ARGUMENTS.slice(0, 8), "--external-id", "abc"];
+    const { stdout } = await checkAll({ "trust.json": toDocument(allow, deny) }, args);
+    expect(!stdout.includes("does not insist on sts:ExternalId")).toBe(isEnough);
+  });
+
+  it("takes a session of the caller's role as trusted, and says that it is one alone", async () => {
+    const AWS = "arn:aws:sts::222222222222:assumed-role/my-lambda-role/my-function";
+    const trust = toDocument({ ...guideTrust, Principal: { AWS } });
+    const { exitCode, stdout } = await checkAll({ "trust.json": trust }, GUIDE_ARGUMENTS);
+    expect(stdout).toMatch(/note: statement 1 trusts arn:aws:sts::222222222222:\S+, and no session of another name\n$/);
+    expect(exitCode).toBe(0);
+  });
+
+  it("does not judge what is another text for each request", async () => {
+    const variable = ["$", "{aws:PrincipalAccount}"].join("");
+    const Resource = `arn:aws:secretsmanager:eu-west-1:${variable}:secret:my-shared-secret-??????`;
+    const { exitCode, stdout } = await checkAll(
+      { "permissions.json": toDocument({ ...guideRead, Resource }) },
+      GUIDE_ARGUMENTS,
+    );
+    expect(stdout).toContain(variable);
+    expect(stdout).toContain("cannot be told from here");
+    expect(exitCode).toBe(0);
+  });
+
+  it("takes statements without a document around them, one or several", async () => {
+    const own = { Effect: "Allow", Action: "logs:*", Resource: "*" };
+    const { stdout, exitCode } = await checkAll(
+      { "caller.json": [GUIDE["caller.json"].Statement[0], own] },
+      GUIDE_ARGUMENTS,
+    );
+    expect([stdout, exitCode]).toEqual(["", 0]);
+  });
+
   it("takes whatever JSON somebody calls a policy", () => {
     const setup = parseArguments(["--check", "x.json", ...SETUP_ARGUMENTS], {});
     if (setup.is !== "check") throw new Error("not a check");

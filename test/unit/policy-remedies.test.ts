@@ -57,12 +57,21 @@ describe("the remedy of a refused AssumeRole", () => {
   it.each([
     ["permissions boundary", "permissions-boundary"],
     ["service control policy", "service-control-policy"],
-    ["resource control policy", "resource-control-policy"],
     ["VPC endpoint policy", "vpc-endpoint-policy"],
   ])("is the limit's, where a %s does not reach far enough", (policyType, policy) => {
     const remedy = toAssumeRemedy("assume-role-denied", assume, denialOf(` because no ${policyType} allows the x`));
     expect(remedy.statements?.map((statement) => statement.policy)).toEqual([policy]);
     expect(remedy.remedy).toContain("limit");
+  });
+
+  it.each([
+    ["resource control policy", "account 111111111111"],
+    ["session policy", `the session of ${CALLER}`],
+  ])("is in words alone, where a %s is the limit", (policyType, place) => {
+    const remedy = toAssumeRemedy("assume-role-denied", assume, denialOf(` because no ${policyType} allows the x`));
+    expect(remedy.statements).toBeUndefined();
+    expect(remedy.remedy).toContain(place);
+    expect(remedy.remedy).not.toContain("does not say");
   });
 
   it("names everybody in the policy of a VPC endpoint, as AWS wants it", () => {
@@ -124,6 +133,20 @@ describe("the remedy of a refused read", () => {
     for (const part of ["Deny", "boundary", "service control policy"]) {
       expect(toKeyRemedy(read, denialOf()).remedy).toContain(part);
     }
+  });
+
+  it("is the resource policy of a secret of another account, where AWS says so", () => {
+    const id = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:app/db-AbCdEf";
+    const remedy = toReadRemedy({ ...read, id }, denialOf(" because no resource-based policy allows the x action"));
+    expect(policiesOf(remedy)).toEqual([`resource-policy of ${id}`]);
+    expect(remedy.statements?.[0]?.statement).toMatchObject({ Principal: { AWS: ROLE }, Resource: "*" });
+  });
+
+  it.each([
+    ["identity-based policy", `identity-policy of ${ROLE}`],
+    ["resource-based policy", "key-policy of the KMS key of app/db"],
+  ])("of a key is that of the %s alone, where AWS says so", (policyType, policy) => {
+    expect(policiesOf(toKeyRemedy(read, denialOf(` because no ${policyType} allows the x`)))).toEqual([policy]);
   });
 
   it("is the role's boundary, where that is the limit", () => {

@@ -90,7 +90,10 @@ describe("a secret of the file", () => {
     const { secret, write } = setUp({ s: "v" });
     write("{ CANARY");
     const failure = await refusalOf(secret("s"));
-    expect(failure).toMatchObject({ code: "aws-response-invalid" });
+    expect(failure).toMatchObject({
+      code: "aws-error",
+      message: expect.stringContaining("--fake s.json is not a JSON object"),
+    });
     expect(`${failure}`).not.toContain("CANARY");
   });
 });

@@ -1,5 +1,5 @@
 /** What a condition says of a request of which not everything is known. Pure. */
-import { matches } from "./patterns.ts";
+import { isVariable, matches } from "./patterns.ts";
 import type { Condition } from "./statements.ts";
 
 /**
@@ -31,7 +31,7 @@ export function judge(condition: Condition, context: Context): Verdict {
   if (operator === "Null") return values.every((value) => (value === "true") === (known === undefined)) ? "yes" : "no";
   const compare = COMPARISONS[toPositive(operator)];
   // Other comparisons, and variables such as ${aws:username}.
-  if (compare === undefined || values.some((value) => value.includes("${"))) return "unknown";
+  if (compare === undefined || values.some(isVariable)) return "unknown";
   const isNegated = toPositive(operator) !== operator;
   // What is not there is equal to nothing.
   if (known === undefined) return isIfExists || isNegated ? "yes" : "no";

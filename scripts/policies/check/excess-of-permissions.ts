@@ -2,7 +2,7 @@
 import { toDecryptStatement, toReadStatement } from "../../../extension/policy-statements.ts";
 import type { Setup } from "../setup.ts";
 import { type Around, type Excess, note, tooWide } from "./excess.ts";
-import { covers, isPattern, matchesAction, SIX } from "./patterns.ts";
+import { covers, isPattern, isVariable, matchesAction, SIX } from "./patterns.ts";
 import type { ReadStatement } from "./statements.ts";
 
 const READ = ["secretsmanager:GetSecretValue", "ssm:GetParameter"];
@@ -26,7 +26,7 @@ export function findWideResources(statement: ReadStatement, { setup }: Around): 
   if (resource === undefined || resource.isNot) return [];
   const isReading = action.values.some((value) => READ.some((one) => matchesAction(value, one)));
   if (action.isNot || !isReading) return [];
-  return resource.values.flatMap((value) => toResourceExcess(value, setup));
+  return resource.values.filter((value) => !isVariable(value)).flatMap((value) => toResourceExcess(value, setup));
 }
 
 /** Through the service that holds the secret, it may be any key: the secret knows which. */

@@ -1,7 +1,7 @@
 /** Why a statement does not let through what is needed. Pure. */
 import { judge, toMismatch } from "./conditions.ts";
 import type { Need } from "./needs.ts";
-import { covers, isPattern, matchesAction, SIX } from "./patterns.ts";
+import { covers, isPattern, isVariable, matchesAction, SIX } from "./patterns.ts";
 import type { Element, ReadStatement } from "./statements.ts";
 
 export interface Obstacle {
@@ -21,17 +21,20 @@ export interface Match {
 export function match({ isAllow, principal, action, resource, conditions }: ReadStatement, need: Need): Match {
   const judged = conditions.map((condition) => ({ condition, verdict: judge(condition, need.context) }));
   const isOf = (wanted: string) => judged.filter(({ verdict }) => verdict === wanted).map(({ condition }) => condition);
+  const isCovered = need.resources === undefined || resource === undefined || coversAny(resource, need.resources);
+  const variables = isCovered ? [] : (resource?.values.filter(isVariable) ?? []);
   return {
     obstacles: [
       ...(need.principals === undefined ? [] : toPrincipalObstacles(principal, need.principals, isAllow)),
       ...(has(action, (pattern) => matchesAction(pattern, need.action)) ? [] : [other(`does not have ${need.action}`)]),
-      ...(need.resources === undefined ? [] : toResourceObstacles(resource, need.resources)),
+      // A trust policy has no resource.
+      ...(isCovered || variables.length > 0 ? [] : toResourceObstacles(resource, need.resources)),
       ...isOf("no").map((condition) => ({
         text: toMismatch(condition, need.context),
         isSlip: OF_CALLERS.test(condition.key),
       })),
     ],
-    unknown: isOf("unknown").map(({ key }) => key),
+    unknown: [...variables, ...isOf("unknown").map(({ key }) => key)],
   };
 }
 
@@ -46,13 +49,11 @@ function has({ isNot, values }: Element, isIt: (value: string) => boolean): bool
   return values.some(isIt) !== isNot;
 }
 
-function toResourceObstacles(resource: Element | undefined, wanted: readonly string[]): readonly Obstacle[] {
-  // A trust policy has none.
-  if (resource === undefined) return [];
-  if (has(resource, (pattern) => wanted.some((one) => covers(pattern, one)))) return [];
-  const [first = ""] = wanted;
-  if (resource.isNot) return [other(`leaves out ${first}`)];
-  return [toResourceDifference(resource.values, first)];
+const coversAny = (resource: Element, wanted: readonly string[]): boolean =>
+  has(resource, (pattern) => wanted.some((one) => covers(pattern, one)));
+
+function toResourceObstacles({ isNot, values }: Element, [wanted = ""]: readonly string[]): readonly Obstacle[] {
+  return [isNot ? other(`leaves out ${wanted}`) : toResourceDifference(values, wanted)];
 }
 
 const FIELDS = ["", "partition", "service", "region", "account"] as const;
@@ -95,7 +96,10 @@ function toPrincipalObstacles(
   const account = first.split(":")[4] ?? "";
   // In a Deny, an account is everybody in it. In an Allow, what its own policies allow. The next line is true of both.
   const isOwnAccount = (value: string) => value === account || value === first.replace(/:role\/.*/, ":root");
-  const isIt = (value: string) => value === "*" || wanted.includes(value) || isOwnAccount(value);
+  // A session is trusted by its role's name; which of them it is, is told by its own.
+  const session = `${first.replace(":iam:", ":sts:").replace(/:role\/(?:.*\/)?/, ":assumed-role/")}/`;
+  const isIt = (value: string) =>
+    value === "*" || wanted.includes(value) || isOwnAccount(value) || value.startsWith(session);
   if (has(principal, isIt)) return [];
   if (principal.isNot) return [other(isAllow ? `leaves out ${first}` : "spares it")];
   if (principal.values.length === 0) return [other("names no role")];

@@ -14,6 +14,9 @@ export const matchesAction = (pattern: string, action: string): boolean =>
 
 export const isPattern = (text: string): boolean => /[*?]/.test(text);
 
+/** What stands there is another text for each request, such as `${aws:PrincipalAccount}`. */
+export const isVariable = (text: string): boolean => text.includes("${");
+
 export const SIX = "-??????";
 /** Two that have no character in common. */
 const EXAMPLES = ["-AbCdEf", "-z9Y8x7"];

@@ -47,7 +47,9 @@ export function findDocuments(text: string): readonly Fields[] | undefined {
   } catch {
     return undefined;
   }
-  if (isFields(value) && "Effect" in value) return [{ Version: CURRENT, Statement: [value] }];
+  const statements = [value].flat();
+  const areStatements = statements.length > 0 && statements.every((one) => isFields(one) && "Effect" in one);
+  if (areStatements) return [{ Version: CURRENT, Statement: statements }];
   return toDocuments(value);
 }
 

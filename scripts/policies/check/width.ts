@@ -48,7 +48,9 @@ function toWidth(statement: ReadStatement, wide: readonly Excess[], needs: reado
   const finding = { severity: "too wide", statement: number, message } as const;
   const served = needs.filter((need) => match(statement, need).obstacles.length === 0).map((need) => need.statement);
   const told = wide.flatMap(({ add = [] }) => add);
-  if (needs.length === 0 && told.length === 0) return [finding];
+  // Another takes its place only where nobody else lives by it.
+  const isShared = [...(statement.principal?.values ?? []), ...statement.others].length > 1;
+  if (isShared || (needs.length === 0 && told.length === 0)) return [finding];
   const add = [...new Map([...served, ...told].map((one) => [JSON.stringify(one), one])).values()];
   return [{ ...finding, remove: true, add }];
 }
