@@ -106,4 +106,18 @@ describe("the documentation", () => {
     const required = [...parameters].filter(([, { isRequired }]) => isRequired).map(([name]) => name);
     expect(overrides.map(([name]) => name)).toEqual(expect.arrayContaining(required));
   });
+
+  it("has in the README the commands of examples/README.md, which the end-to-end tests run", () => {
+    const toLines = (file: string) =>
+      read(file)
+        .split("\n")
+        .map((line) => line.trim().replace(/ +#.*$/, ""));
+    const block = /```sh\n(aws cloudformation deploy [\s\S]*?)```/.exec(read("README.md"))?.[1] ?? "";
+    const commands = block
+      .trim()
+      .split("\n")
+      .map((line) => line.trim().replace(/ +#.*$/, ""));
+    expect(commands.length).toBeGreaterThan(8);
+    expect(toLines("examples/README.md")).toEqual(expect.arrayContaining(commands));
+  });
 });
