@@ -97,7 +97,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       await asker.sandbox.waitForLog(/"event":"init-over"/);
       const startMs = performance.now();
       const invocations = Array.from({ length: 50 }, () => invokeWhenIdle(asker, { paths: [GET], meet: true }));
-      const outcomes = (await Promise.all(invocations)).flatMap(toOutcomes);
+      const outcomes = (await Promise.all(invocations)).flatMap((invocation) => toOutcomes(invocation, asker.sandbox));
       const ms = performance.now() - startMs;
       const { exitCode } = await asker.sandbox.shutdown();
       const [summary] = asker.events("shutdown");

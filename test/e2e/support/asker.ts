@@ -86,7 +86,7 @@ export async function startAsker(options: AskerOptions = {}): Promise<Asker> {
   endWithoutLeaks(sandbox, () => secretsOf({ ...accounts, canaries }));
 
   async function ask(questions: Questions = { paths: [GET] }): Promise<readonly Outcome[]> {
-    return toOutcomes(await sandbox.invoke(questions));
+    return toOutcomes(await sandbox.invoke(questions), sandbox);
   }
   return {
     ...accounts,
@@ -118,10 +118,10 @@ export async function startAsker(options: AskerOptions = {}): Promise<Asker> {
   };
 }
 
-export function toOutcomes({ status, body }: Invocation): readonly Outcome[] {
+export function toOutcomes({ status, body }: Invocation, { logs }: Sandbox): readonly Outcome[] {
   const outcomes: unknown = status === 200 ? JSON.parse(body) : undefined;
-  if (!Array.isArray(outcomes)) throw new Error(`the invocation failed: ${status} ${body}`);
-  return outcomes;
+  if (Array.isArray(outcomes)) return outcomes;
+  throw new Error(`the invocation failed: ${status} ${body}\n${logs.map(({ text }) => text).join("\n")}`);
 }
 
 /** Of a value, as the function tells of it. */
