@@ -2,8 +2,8 @@
  * How a client of the AWS SDK is made, used once, and left. Every option is given here, so that the SDK asks neither the
  * function's environment nor `~/.aws` for any.
  */
-import type { Readable } from "node:stream";
 import type { AwsCredentials } from "./aws-environment.ts";
+import { readBody } from "./body.ts";
 
 export interface ClientOptions {
   readonly region: string;
@@ -39,7 +39,7 @@ export function toClientConfig({ endpoint, version, ...given }: ClientOptions) {
     // The caller's signal bounds the whole call; the SDK's own time-outs are off or only warn, and stay out of the way.
     requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
     // The SDK's own asks first whether it is a stream of the web's, all of which Node would load to tell.
-    streamCollector: async (stream: Readable) => Buffer.concat(await stream.toArray()),
+    streamCollector: readBody,
     // Tries are counted where the deadline is known.
     maxAttempts: 1,
     retryMode: "standard",

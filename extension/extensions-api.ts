@@ -3,6 +3,7 @@
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
  */
 import { request } from "node:http";
+import { readBody } from "./body.ts";
 import { PublicError } from "./errors.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Logger } from "./logger.ts";
@@ -108,16 +109,8 @@ interface Answer {
 function send(url: string, method: string, headers: Record<string, string>, body: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, agent: false, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          body: Buffer.concat(chunks).toString("utf8"),
-        }),
-      );
+      const { statusCode: status = 0, headers } = response;
+      readBody(response).then((body) => resolve({ status, headers, body: body.toString("utf8") }), reject);
     });
     outgoing.on("error", reject);
     outgoing.end(body);

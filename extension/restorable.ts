@@ -17,9 +17,10 @@ export function createRestorable<T>(parts: {
   const toOffsetMs = () => now() - monotonicNow();
   let offsetMs = toOffsetMs();
   let made = make();
+  // Anywhere else it is but a clock that was set, of which values and sessions take care themselves.
+  if (!config.isSnapStart) return () => made;
   return () => {
-    // Anywhere else it is but a clock that was set, of which values and sessions take care themselves.
-    if (config.isSnapStart && Math.abs(toOffsetMs() - offsetMs) > JUMP_MS) made = make();
+    if (Math.abs(toOffsetMs() - offsetMs) > JUMP_MS) made = make();
     offsetMs = toOffsetMs();
     return made;
   };

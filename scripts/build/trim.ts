@@ -17,6 +17,10 @@ const REPLACEMENTS: Readonly<Record<string, string>> = {
   // Settings from ~/.aws: ours are given.
   "@smithy/core/dist-es/submodules/config/node-config-provider/configLoader.js": `
     export const loadConfig = () => async () => { ${unused("a default for a setting")} };`,
+  // Asks for the web's `crypto`, all of which Node would load.
+  "@smithy/core/dist-es/submodules/serde/uuid/v4.js": `
+    import { randomUUID } from "node:crypto";
+    export const bindV4 = () => () => randomUUID();`,
 };
 
 /** Loaded when it is used, which is with container credentials, and not when it is imported: Node takes a while. */
