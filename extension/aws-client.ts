@@ -4,6 +4,7 @@
  */
 import type { AwsCredentials } from "./aws-environment.ts";
 import { readBody } from "./body.ts";
+import type { Agents } from "./connection.ts";
 
 export interface ClientOptions {
   readonly region: string;
@@ -13,6 +14,8 @@ export interface ClientOptions {
   readonly useDualstackEndpoint: boolean;
   /** Appended to the SDK's own, as `cross-account-secrets/<version>`. */
   readonly version: string;
+  /** With a connection that was opened ahead. */
+  readonly agents?: Agents | undefined;
 }
 
 /** How far AWS's clock is ahead of ours, in milliseconds: clients learn it from the `Date` of every answer. */
@@ -32,12 +35,12 @@ export function leave(
  * One client a call, and no connection kept: two calls an hour need no pool, and a pooled socket cannot be trusted after
  * a freeze, nor can credentials that a client remembers.
  */
-export function toClientConfig({ endpoint, version, ...given }: ClientOptions) {
+export function toClientConfig({ endpoint, version, agents, ...given }: ClientOptions) {
   return {
     ...given,
     ...(endpoint === undefined ? {} : { endpoint }),
     // The caller's signal bounds the whole call; the SDK's own time-outs are off or only warn, and stay out of the way.
-    requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
+    requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false }, ...agents },
     // The SDK's own asks first whether it is a stream of the web's, all of which Node would load to tell.
     streamCollector: readBody,
     // Tries are counted where the deadline is known.

@@ -12,7 +12,11 @@ import { AssumeRoleCommand, type AssumeRoleCommandInput, STSClient } from "@aws-
 import { fromHttp } from "@aws-sdk/credential-provider-http";
 import { type ClientOptions, leave, toClientConfig } from "./aws-client.ts";
 import type { AwsCredentials, ContainerCredentials } from "./aws-environment.ts";
+import { type Agents, connectAhead } from "./connection.ts";
 import { LONGEST_WAIT_MS } from "./deadline.ts";
+
+/** Nothing is signed with them. */
+const NO_CREDENTIALS: AwsCredentials = { accessKeyId: "", secretAccessKey: "" };
 
 /**
  * AssumeRole: one try, over a connection of its own, ended at the latest when `signal` fires. With the answer comes its
@@ -37,6 +41,13 @@ export async function assumeRole(input: AssumeRoleCommandInput, options: ClientO
   } finally {
     leave(client, config.systemClockOffset);
   }
+}
+
+/** Opens the connection of a getSecretValue that is to come with the same options, and with these agents. */
+export function connectSecretsManager(options: Omit<ClientOptions, "credentials" | "agents">): Agents {
+  const { region: Region, useFipsEndpoint: UseFIPS, useDualstackEndpoint: UseDualStack, endpoint: Endpoint } = options;
+  const { config } = new SecretsManagerClient(toClientConfig({ ...options, credentials: NO_CREDENTIALS }));
+  return connectAhead(config.endpointProvider({ Region, UseFIPS, UseDualStack, Endpoint }).url);
 }
 
 /** GetSecretValue: one try, over a connection of its own, ended at the latest when `signal` fires. */

@@ -11,11 +11,14 @@ import { type Failure, type FailureCode, toFailure } from "./errors.ts";
 import { type BackOff, createFailureMemory } from "./failure-memory.ts";
 import type { Logger } from "./logger.ts";
 import { toSuffix } from "./random.ts";
+import { isAlive, type Session } from "./session.ts";
 import { toSessionPolicy } from "./session-policy.ts";
 import { createSingleFlight } from "./single-flight.ts";
 import type { Source } from "./sources.ts";
 
 export interface RoleCredentials {
+  /** Whether `get` has some without asking for them. */
+  isAtHand(): boolean;
   /** Credentials of a session of the target role: those at hand while they live, else new ones, asked for once however many wait. */
   get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
   /**
@@ -23,20 +26,6 @@ export interface RoleCredentials {
    * if the session is so new that the refusal must be meant.
    */
   getInstead(refused: AwsCredentials, deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
-}
-
-interface Session {
-  readonly credentials: AwsCredentials;
-  /** The how-manieth renewal brought it. */
-  readonly order: number;
-  /**
-   * When it was asked for: over a freeze, the answer may have lain in the socket for hours. A clock that is behind this has
-   * stepped back, and says nothing about how long the session still lives.
-   */
-  readonly askedAtEpochMs: number;
-  readonly newForMs: number;
-  readonly renewAtEpochMs: number;
-  readonly expiresAtEpochMs: number;
 }
 
 /** The last part of a session's life in which a new one is asked for; 6 minutes of an hour. */
@@ -180,14 +169,14 @@ export function createRoleCredentials(parts: {
   async function get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials> {
     const atEpochMs = now();
     const held = session;
-    const lives = held !== undefined && atEpochMs >= held.askedAtEpochMs && atEpochMs < held.expiresAtEpochMs;
-    if (!lives) return (await renew(deadlineEpochMs)).credentials;
+    if (!isAlive(held, atEpochMs)) return (await renew(deadlineEpochMs)).credentials;
     // Towards its end the next one is fetched behind the request, and a failure of STS, which is logged, costs it nothing.
     if (atEpochMs >= held.renewAtEpochMs) renew(deadlineEpochMs).catch(() => {});
     return held.credentials;
   }
 
   return {
+    isAtHand: () => isAlive(session, now()),
     get,
     async getInstead(refused, deadlineEpochMs) {
       if (session?.credentials !== refused) return get(deadlineEpochMs);

@@ -3,6 +3,7 @@ import type { AwsCaller } from "./aws-call.ts";
 import type { AwsCredentials } from "./aws-environment.ts";
 import type * as AwsSdk from "./aws-sdk.ts";
 import type { Config } from "./config.ts";
+import type { Agents } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
 import { type AwsCall, diagnose } from "./diagnosis.ts";
@@ -51,6 +52,22 @@ export function createSecretsManager(parts: {
 }): SecretsManager {
   const { config, source, counters, logger, now } = parts;
   const { failoverRegion } = config;
+  const { endpoints, clientOptions } = config.aws;
+  const toOptions = (region: string) => ({
+    ...clientOptions,
+    region,
+    endpoint: endpoints.secretsManager,
+    version: parts.version,
+  });
+  const toHome = (secretId: string) => source.region ?? toRegion(secretId) ?? config.aws.region;
+  /** Of the next call, if its connection was opened ahead. */
+  let ahead: Agents | undefined;
+
+  /** While a session is asked for: without one, nothing can be signed, but the way can be opened. */
+  async function connectAhead(secretId: string): Promise<void> {
+    const awsSdk = await parts.loadAwsSdk();
+    ahead ??= awsSdk.connectSecretsManager(toOptions(toHome(secretId)));
+  }
 
   /** One GetSecretValue, with the tries that it may take. */
   async function ask(
@@ -60,18 +77,19 @@ export function createSecretsManager(parts: {
     deadlineEpochMs: DeadlineEpochMs,
   ) {
     const call: AwsCall = { operation: "GetSecretValue", roleArn: source.roleArn, region, id: secretId };
-    const { endpoints, clientOptions } = config.aws;
     const awsSdk = await parts.loadAwsSdk();
     const startedAtEpochMs = now();
     const { requestId, ...value } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
       counters.getSecretValueCalls += 1;
+      const agents = ahead;
+      ahead = undefined;
       const answer = await awsSdk.getSecretValue(
         {
           SecretId: secretId,
           ...(versionId === undefined ? {} : { VersionId: versionId }),
           ...(versionStage === undefined ? {} : { VersionStage: versionStage }),
         },
-        { ...clientOptions, region, credentials, endpoint: endpoints.secretsManager, version: parts.version },
+        { ...toOptions(region), credentials, agents },
         signal,
       );
       const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
@@ -94,7 +112,7 @@ export function createSecretsManager(parts: {
 
   /** The secret's own region and, where that fails, its replica's, which has the time that is left. */
   async function askAnywhere(query: SecretQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
-    const region = source.region ?? toRegion(query.secretId) ?? config.aws.region;
+    const region = toHome(query.secretId);
     if (failoverRegion === undefined || failoverRegion === region) {
       return ask(query, region, credentials, deadlineEpochMs);
     }
@@ -117,7 +135,12 @@ export function createSecretsManager(parts: {
   }
 
   return {
-    getSecretValue: (query, deadlineEpochMs) =>
-      asRole(parts.credentials, deadlineEpochMs, (credentials) => askAnywhere(query, credentials, deadlineEpochMs)),
+    getSecretValue(query, deadlineEpochMs) {
+      const ask = (credentials: AwsCredentials) => askAnywhere(query, credentials, deadlineEpochMs);
+      const answer = asRole(parts.credentials, deadlineEpochMs, ask);
+      // AssumeRole goes first. What fails here, fails again where it is told.
+      if (!parts.credentials.isAtHand()) connectAhead(query.secretId).catch(() => {});
+      return answer;
+    },
   };
 }

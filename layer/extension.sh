@@ -1,9 +1,12 @@
 #!/bin/sh
-# The extension of the nodejs layer: it hands over to the launcher for this processor, told by the C library's loader, so
-# that no command is needed. Elsewhere (a laptop with macOS, say) it starts Node itself, later and with what follows alone.
+# The extension of the nodejs layer: it hands over to the launcher for this processor, told by the C library's loader
+# (glibc's or musl's), so that no command is needed. Elsewhere (a laptop with macOS, say) it starts Node itself, later and
+# with what follows alone.
 here=${0%/*}/../cross-account-secrets
 [ -e /lib64/ld-linux-x86-64.so.2 ] && exec "$here/launcher-x86_64"
+[ -e /lib/ld-musl-x86_64.so.1 ] && exec "$here/launcher-x86_64"
 [ -e /lib/ld-linux-aarch64.so.1 ] && exec "$here/launcher-arm64"
+[ -e /lib/ld-musl-aarch64.so.1 ] && exec "$here/launcher-arm64"
 
 # A core dump would hold the secrets.
 ulimit -c 0

@@ -20,25 +20,28 @@ export type Way = (typeof WAYS)[number];
 
 export interface Language {
   readonly name: string;
-  /** The layer that a function in it would take. */
-  readonly layer: LayerName;
+  /** Those that a function in it would take; the first is measured everywhere. */
+  readonly layers: readonly [LayerName, ...LayerName[]];
   readonly example: string;
   /** The names of the function and of what takes its times. */
   readonly files: { readonly inner: string; readonly outer: string; readonly extension: string };
   readonly runtime: () => Runtime;
 }
 
+/** The layer that carries its own Node.js. */
+const selfContained: LayerName = process.arch === "arm64" ? "arm64" : "x86_64";
+
 export const languages: readonly Language[] = [
   {
     name: "Python",
-    layer: process.arch === "arm64" ? "arm64" : "x86_64",
+    layers: [selfContained],
     example: here("../../examples/python/app.py"),
     files: { inner: "app.py", outer: "timed.py", extension: "py" },
     runtime: () => python("timed.handler"),
   },
   {
     name: "Node.js",
-    layer: "nodejs",
+    layers: ["nodejs", selfContained],
     example: here("../../examples/nodejs/index.mjs"),
     files: { inner: "index.mjs", outer: "timed.mjs", extension: "mjs" },
     runtime: toNodeRuntime,
@@ -56,7 +59,8 @@ function toNodeRuntime(): Runtime {
 /** Images of `/opt` and `/var/task`, which are there as long as `use` takes. */
 export interface Images {
   toTask(language: Language, way: Way): string;
-  toOpt(language: Language, way: Way): string;
+  /** `layer` counts where the way is a layer. */
+  toOpt(way: Way, layer: LayerName): string;
 }
 
 export async function withImages<Result>(
@@ -66,7 +70,7 @@ export async function withImages<Result>(
   const folder = await mkdtemp(join(tmpdir(), "bench-images-"));
   const images: Images = {
     toTask: ({ name }, way) => join(folder, `${name}-${way}`),
-    toOpt: ({ layer }, way) => (way === "layer" ? toOpt(layer) : join(folder, way === "agent" ? "agent" : "empty")),
+    toOpt: (way, layer) => (way === "layer" ? toOpt(layer) : join(folder, way === "agent" ? "agent" : "empty")),
   };
   try {
     await chmod(folder, 0o755);

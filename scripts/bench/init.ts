@@ -35,7 +35,7 @@ type Contestants = readonly (readonly [string, () => Promise<Measured>])[];
 export const measureInit: Section = async ({ layers, aws, isQuick }) => {
   const obstacle = await findObstacle(console.error);
   if (obstacle !== undefined) return { figures: [], notes: [`init: ${obstacle}`] };
-  const present = languages.filter(({ layer }) => layers.includes(layer));
+  const present = languages.filter((language) => layers.includes(language.layers[0]));
   const measured = await withImages(undefined, (images) => {
     const contestants = present.flatMap((language) => toContestants(language, images, aws));
     return interleave(isQuick ? 2 : 15, new Map(contestants));
@@ -50,14 +50,14 @@ const toCaseName = (language: Language, { importsMs, delayMs, name }: (typeof ca
 const toAloneName = (layer: string, delayMs: number) => `${layer}, alone, AWS ${delayMs} ms`;
 
 function toContestants(language: Language, images: Images, aws: Aws): Contestants {
-  const { floor, layer, commands } = toContestant(language.layer);
+  const { floor, layer, commands } = toContestant(language.layers[0]);
   const slow = (delayMs: number, measure: () => Promise<Measured>) => async () => {
     await aws.delay({ stsMs: delayMs, secretsManagerMs: delayMs });
     return measure();
   };
   const start = async (way: "idle" | "layer", importsMs: number, variables = {}) => {
     const { firstAnswerMs, staticMs } = await measureEnvironment({
-      opt: images.toOpt(language, way),
+      opt: images.toOpt(way, language.layers[0]),
       task: images.toTask(language, "idle"),
       runtime: language.runtime(),
       aws,
@@ -85,7 +85,7 @@ async function time(command: Command, aws: Aws, which: "registerMs" | "readyMs")
 }
 
 function toFigures(language: Language, measured: (name: string) => readonly Measured[]): Figure[] {
-  const { layer, floor } = toContestant(language.layer);
+  const { layer, floor } = toContestant(language.layers[0]);
   const take = (name: string) => measured(name).map(({ ms }) => ms);
   const figure = { who: layer, unit: "ms" } as const;
   const absolute = IMPORTS_MS.map((importsMs): Figure => {

@@ -1,6 +1,7 @@
 /** From the start of an execution environment until the function has its secret; and how long a later invocation takes to have it. */
 import { findObstacle } from "../../test/e2e/support/availability.ts";
-import { languages, measureEnvironment, type Times, type Way, withImages } from "./environment.ts";
+import type { LayerName } from "../build/layers.ts";
+import { type Language, languages, measureEnvironment, type Times, type Way, withImages } from "./environment.ts";
 import { AGENT, type Figure, interleave, type Section } from "./figure.ts";
 import { toContestant } from "./layers.ts";
 
@@ -14,20 +15,23 @@ const MEASURES = [
 export const measureSecret: Section = async ({ layers, aws, isQuick, agent }) => {
   const obstacle = await findObstacle(console.error);
   if (obstacle !== undefined) return { figures: [], notes: [`secret: ${obstacle}`] };
+  const present = languages.flatMap((language) =>
+    language.layers.filter((layer) => layers.includes(layer)).map((layer) => ({ language, layer })),
+  );
+  /** Without a layer it is the same whichever layer there might be. */
+  const toName = ({ name }: Language, way: Way, layer: LayerName) => `${name}, ${way === "layer" ? layer : way}`;
   const ways: readonly Way[] = agent === undefined ? ["layer", "guide"] : ["layer", "guide", "agent"];
-  const present = languages.filter(({ layer }) => layers.includes(layer));
-  const toName = (language: string, way: Way) => `${language}, ${way}`;
   await aws.delay(DELAYS);
   const measured = await withImages(agent, (images) =>
     interleave(
       isQuick ? 2 : 15,
       new Map(
-        present.flatMap((language) =>
+        present.flatMap(({ language, layer }) =>
           ways.map((way): [string, () => Promise<Times>] => [
-            toName(language.name, way),
+            toName(language, way, layer),
             () =>
               measureEnvironment({
-                opt: images.toOpt(language, way),
+                opt: images.toOpt(way, layer),
                 task: images.toTask(language, way),
                 runtime: language.runtime(),
                 aws,
@@ -39,14 +43,14 @@ export const measureSecret: Section = async ({ layers, aws, isQuick, agent }) =>
   );
   await aws.delay({ stsMs: 0, secretsManagerMs: 0 });
 
-  const figures = present.flatMap((language) =>
+  const figures = present.flatMap(({ language, layer }) =>
     MEASURES.map(([what, key]): Figure => {
-      const take = (way: Way) => measured(toName(language.name, way)).map((times) => times[key]);
+      const take = (way: Way) => measured(toName(language, way, layer)).map((times) => times[key]);
       const guide = { who: "the guides' code", numbers: take("guide") };
       const isAgentAble = agent !== undefined && key !== "staticMs";
       return {
         what: `${language.name}, ${what}`,
-        who: toContestant(language.layer).layer,
+        who: toContestant(layer).layer,
         unit: "ms",
         numbers: take("layer"),
         isKey: true,

@@ -37,6 +37,7 @@ export function createFakeAws(parts: {
       const Credentials = { AccessKeyId: FAKE, SecretAccessKey: FAKE, SessionToken: roleArn, Expiration };
       return { answer: { Credentials, ...METADATA }, dateEpochMs: now() };
     },
+    connectSecretsManager: () => ({}),
     async getSecretValue({ SecretId: id = "", VersionId, VersionStage }, { region, credentials }) {
       const found = findSecret(read(), id);
       if (found === undefined) throw refuse("ResourceNotFoundException");

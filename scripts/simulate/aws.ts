@@ -84,6 +84,7 @@ export function createAws(parts: {
         };
         return { answer: { Credentials, $metadata: {} }, dateEpochMs: clock.now() };
       },
+      connectSecretsManager: () => ({}),
       getContainerCredentials: () => Promise.reject(new Error("a plain execution environment has none")),
       async getSecretValue(_input, { credentials }, signal) {
         await receive("GetSecretValue", signal);

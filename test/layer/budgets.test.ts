@@ -32,7 +32,6 @@ const modulesBeforeRegistration = [
   ...["http", "net", "stream", "stream/promises", "string_decoder", "dns", "diagnostics_channel"], // of http, which listens and registers
   ...["cluster", "child_process", "dgram", "worker_threads", "inspector"], // of net, by the first listen
   "crypto", // the token is compared in constant time
-  "perf_hooks", // of the global performance
 ];
 
 /** One AssumeRole and one GetSecretValue: it cannot be done with less. */

@@ -1,11 +1,14 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { toOpt } from "../../scripts/build.ts";
 import { LambdaFailure } from "../fakes/lambda.ts";
 import { type Bench, startBench } from "../support/bench.ts";
+import { createCertificate } from "../support/certificate.ts";
+import { until } from "../support/faults.ts";
+import { startFront, type TcpFront } from "../support/tcp-front.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";
 
 const EXTENSION = "cross-account-secrets";
@@ -44,6 +47,25 @@ describe("init", () => {
     await bench.lambda.init();
     expect(wasLoadedAtRegistration).toBe(false);
     expect(isLoaded(bench)).toBe(true);
+  });
+
+  it("opens the way to Secrets Manager while AssumeRole is under way, and goes it", async () => {
+    const authority = join(mkdtempSync(join(tmpdir(), "authority-")), "authority.pem");
+    onTestFinished(() => rmSync(dirname(authority), { recursive: true }));
+    const certificate = createCertificate("front");
+    writeFileSync(authority, certificate.cert);
+    const front: TcpFront = await startFront(() => bench.aws.url, certificate);
+    const bench: Bench = await startBench({
+      environment: { AWS_ENDPOINT_URL_SECRETS_MANAGER: front.url, NODE_EXTRA_CA_CERTS: authority },
+      prepare: ({ aws }) => void aws.fault("AssumeRole", { kind: "slow", delayMs: 600 }, { times: 1 }),
+    });
+    const init = bench.lambda.init();
+    await until(() => front.count() === 1);
+    expect(bench.events("role-assumed")).toEqual([]);
+    await init;
+    expect(bench.aws.count("GetSecretValue")).toBe(1);
+    expect(front.total()).toBe(1);
+    await until(() => front.count() === 0);
   });
 
   it("answers the function's static code, which waits for the fetch under way", async () => {

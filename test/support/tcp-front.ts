@@ -15,6 +15,8 @@ export interface TcpFront {
   readonly url: string;
   /** How many connections there are now. */
   count(): number;
+  /** How many connections there have been. */
+  total(): number;
   /** Ends all connections, as a peer does that was idle for too long. */
   endConnections(): void;
   /** Connections that there are now are never answered any more, without a word; later ones are. */
@@ -26,7 +28,9 @@ export interface TcpFront {
 /** Dies with the test. With a certificate it is one of `https`. */
 export async function startFront(toUrl: () => string, certificate?: Certificate, ownPort = 0): Promise<TcpFront> {
   const pairs = new Set<readonly [outside: Socket, inside: Socket]>();
+  let total = 0;
   const join = (outside: Socket) => {
+    total += 1;
     const inside = connect(Number(new URL(toUrl()).port), "127.0.0.1");
     outside.pipe(inside).pipe(outside);
     const pair = [outside, inside] as const;
@@ -55,6 +59,7 @@ export async function startFront(toUrl: () => string, certificate?: Certificate,
   return {
     url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`,
     count: () => pairs.size,
+    total: () => total,
     endConnections,
     swallow() {
       for (const [outside, inside] of pairs) {

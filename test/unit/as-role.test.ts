@@ -11,6 +11,7 @@ const OTHERS = { accessKeyId: "ASIAOTHER", secretAccessKey: "other-key", session
 
 /** A session, which is old where there are `others` to be had instead. */
 const toCredentials = (others: AwsCredentials = HELD) => ({
+  isAtHand: () => true,
   get: vi.fn<RoleCredentials["get"]>(async () => HELD),
   getInstead: vi.fn<RoleCredentials["getInstead"]>(async () => others),
 });

@@ -1,7 +1,8 @@
 import dns from "node:dns";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import net, { type Socket } from "node:net";
+import { Agent as TlsAgent } from "node:https";
+import net, { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
@@ -49,9 +50,12 @@ async function startAws(listener: RequestListener = answer) {
 /** A copy of its own, which knows nothing yet of AWS's clock. */
 async function loadAwsSdk() {
   vi.resetModules();
-  const { assumeRole, getSecretValue, getContainerCredentials } = await import("../../extension/aws-sdk.ts");
+  const { assumeRole, connectSecretsManager, getSecretValue, getContainerCredentials } = await import(
+    "../../extension/aws-sdk.ts"
+  );
   const role = { RoleArn: "arn:aws:iam::111111111111:role/SecretReader", RoleSessionName: "my-function" };
   return {
+    connectSecretsManager,
     assumeRole: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) => assumeRole(role, options, signal),
     getSecretValue: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) =>
       getSecretValue({ SecretId: "name" }, options, signal),
@@ -233,6 +237,35 @@ describe("a connection", () => {
     await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })));
     expect(aws.sockets).toHaveLength(1);
     await Promise.all(aws.sockets.map(isClosed));
+  });
+
+  it("to Secrets Manager can be opened ahead, without credentials, and is one call's own", async () => {
+    const aws = await startAws();
+    const { connectSecretsManager, getSecretValue } = await loadAwsSdk();
+    const options = toClientOptions({ endpoint: aws.url });
+    const agents = connectSecretsManager(options);
+    await vi.waitFor(() => expect(aws.sockets).toHaveLength(1));
+    expect(aws.seen).toHaveLength(0);
+    expect(await getSecretValue({ ...options, agents })).toMatchObject({ SecretString: "s3cret" });
+    expect(aws.sockets).toHaveLength(1);
+    await Promise.all(aws.sockets.map(isClosed));
+  });
+
+  it.each([
+    [{}, "secretsmanager.eu-west-1.amazonaws.com"],
+    [{ region: "cn-north-1" }, "secretsmanager.cn-north-1.amazonaws.com.cn"],
+    [{ useFipsEndpoint: true, region: "us-east-1" }, "secretsmanager-fips.us-east-1.amazonaws.com"],
+    [{ useDualstackEndpoint: true, region: "us-iso-east-1" }, "secretsmanager.us-iso-east-1.api.aws.ic.gov"],
+    [{ endpoint: "https://vpce-1.example.com:8443" }, "vpce-1.example.com"],
+  ])("that is opened ahead goes where the call goes: %o", async (overrides, host) => {
+    const connect = vi.spyOn(TlsAgent.prototype, "createConnection").mockImplementation(() => new Socket());
+    const { connectSecretsManager, getSecretValue } = await loadAwsSdk();
+    const options = toClientOptions(overrides);
+    connectSecretsManager(options);
+    await refusalOf(getSecretValue(options, AbortSignal.timeout(50)));
+    const [ahead, called] = connect.mock.calls.map(([options]) => options);
+    expect(ahead).toMatchObject({ host, servername: host });
+    expect(called).toMatchObject({ host, servername: host, port: ahead?.port });
   });
 
   const answerInPart = (response: ServerResponse) =>

@@ -43,6 +43,7 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
   const left = (deadlineEpochMs: number) => `${deadlineEpochMs - Date.now()} ms`;
   const config = createConfig(overrides);
   const credentials: RoleCredentials = {
+    isAtHand: () => false,
     get: async (deadlineEpochMs) => {
       await act(`assume role within ${left(deadlineEpochMs)}`, acts.fetch);
       return { accessKeyId: "ASIA", secretAccessKey: CANARY, sessionToken: CANARY };

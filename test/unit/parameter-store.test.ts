@@ -53,6 +53,7 @@ function setUp(overrides: ConfigOverrides = {}) {
   const shared = { logger, now: Date.now, random: () => 0 };
   // The session is new, unless a test says otherwise.
   const credentials = {
+    isAtHand: vi.fn(() => true),
     get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS),
     getInstead: vi.fn<RoleCredentials["getInstead"]>(async (refused) => refused),
   };

@@ -48,7 +48,7 @@ function setUp(overrides: ConfigOverrides = {}, baseCredentials?: BaseCredential
   });
   const get = (timeoutMs = TIMEOUT_MS) => credentials.get(Date.now() + timeoutMs);
   const getInstead = (refused: AwsCredentials) => credentials.getInstead(refused, Date.now() + TIMEOUT_MS);
-  return { config, counters, get, getInstead, lines };
+  return { config, counters, get, getInstead, isAtHand: credentials.isAtHand, lines };
 }
 
 /** What STS answers; the session is named after its place in the row. */
@@ -241,6 +241,20 @@ describe("a session", () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(countCalls()).toBe(2);
     expect((await get()).accessKeyId).toBe("ASIA-2");
+  });
+
+  it("is at hand from STS's answer to its end", async () => {
+    issueSessions();
+    const { get, isAtHand } = setUp();
+    expect(isAtHand()).toBe(false);
+    const asked = get();
+    expect(isAtHand()).toBe(false);
+    await asked;
+    expect(isAtHand()).toBe(true);
+    vi.advanceTimersByTime(HOUR_MS - 1);
+    expect(isAtHand()).toBe(true);
+    vi.advanceTimersByTime(1);
+    expect(isAtHand()).toBe(false);
   });
 
   it("has the life that STS gives it, not the one that was asked for", async () => {

@@ -1,3 +1,4 @@
+import { Agent } from "node:https";
 import { inspect } from "node:util";
 import {
   GetSecretValueCommand,
@@ -12,6 +13,7 @@ import { createCounters } from "../../extension/counters.ts";
 import { Failure } from "../../extension/errors.ts";
 import type { RoleCredentials } from "../../extension/role-credentials.ts";
 import { createSecretsManager, type SecretQuery } from "../../extension/secrets-manager.ts";
+import { createDeferred } from "../fakes/lambda/deferred.ts";
 import { findLeaks } from "../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
@@ -45,13 +47,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function setUp(overrides: ConfigOverrides = {}) {
+function setUp(overrides: ConfigOverrides = {}, sdk: Partial<typeof awsSdk> = {}) {
   const config = createConfig(overrides);
   const counters = createCounters();
   const { logger, lines } = createLog();
   const shared = { logger, now: Date.now, random: () => 0 };
   // The session is new, unless a test says otherwise.
   const credentials = {
+    isAtHand: vi.fn(() => true),
     get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS),
     getInstead: vi.fn<RoleCredentials["getInstead"]>(async (refused) => refused),
   };
@@ -62,7 +65,7 @@ function setUp(overrides: ConfigOverrides = {}) {
     counters,
     credentials,
     version: "1.2.3",
-    loadAwsSdk: async () => awsSdk,
+    loadAwsSdk: async () => ({ ...awsSdk, ...sdk }),
     callAws: createAwsCaller(shared),
   });
   const get = (query: SecretQuery = APP, timeoutMs = TIMEOUT_MS) =>
@@ -490,5 +493,74 @@ describe("FAILOVER_REGION", () => {
       ["the log", JSON.stringify(lines)],
     ]);
     expect(findLeaks(outputs, [CANARY])).toEqual([]);
+  });
+});
+
+describe("while there is no session yet", () => {
+  const AGENTS = { httpsAgent: new Agent() };
+
+  function setUpWaiting(connectSecretsManager: typeof awsSdk.connectSecretsManager = () => AGENTS) {
+    const connect = vi.fn(connectSecretsManager);
+    const ask = vi.fn<typeof awsSdk.getSecretValue>(async () => ANSWER);
+    const all = setUp({}, { connectSecretsManager: connect, getSecretValue: ask });
+    all.credentials.isAtHand.mockReturnValue(false);
+    const session = createDeferred<typeof ROLE_CREDENTIALS>();
+    all.credentials.get.mockReturnValue(session.promise);
+    const agents = () => ask.mock.calls.map(([, options]) => options.agents);
+    return { ...all, connect, agents, begin: () => session.resolve(ROLE_CREDENTIALS), fail: session.reject };
+  }
+
+  it("a connection is opened to where the secret is, and the first call is made over it", async () => {
+    const { credentials, get, connect, agents, begin } = setUpWaiting();
+    const answer = get({ secretId: ARN });
+    await vi.waitFor(() => expect(connect).toHaveBeenCalledTimes(1));
+    expect(connect.mock.calls[0]?.[0]).toMatchObject({ region: "us-west-2", version: "1.2.3" });
+    expect(connect.mock.calls[0]?.[0]).not.toHaveProperty("credentials");
+    begin();
+    await answer;
+    credentials.isAtHand.mockReturnValue(true);
+    await get();
+    expect(agents()).toEqual([AGENTS, undefined]);
+  });
+
+  it("one is opened, however many wait", async () => {
+    const { get, connect, agents, begin } = setUpWaiting();
+    const answers = Promise.all([get(), get({ secretId: "app/key" }), get({ secretId: "app/other" })]);
+    await vi.waitFor(() => expect(connect).toHaveBeenCalled());
+    begin();
+    await answers;
+    expect(connect).toHaveBeenCalledTimes(1);
+    expect(agents()).toEqual([AGENTS, undefined, undefined]);
+  });
+
+  it("what keeps it from being opened keeps nothing else", async () => {
+    const { get, connect, agents, begin } = setUpWaiting(() => {
+      throw new Error(CANARY);
+    });
+    const answer = get();
+    await vi.waitFor(() => expect(connect).toHaveBeenCalled());
+    begin();
+    expect(await answer).toMatchObject({ name: "app/database" });
+    expect(agents()).toEqual([undefined]);
+  });
+
+  it("it waits for the next call where AssumeRole is refused", async () => {
+    const { credentials, get, connect, agents, fail } = setUpWaiting();
+    const refused = refusalOf(get());
+    await vi.waitFor(() => expect(connect).toHaveBeenCalled());
+    fail(new Failure("assume-role-denied", "denied"));
+    expect(await refused).toMatchObject({ code: "assume-role-denied" });
+    credentials.get.mockResolvedValue(ROLE_CREDENTIALS);
+    await get();
+    expect(connect).toHaveBeenCalledTimes(1);
+    expect(agents()).toEqual([AGENTS]);
+  });
+
+  it("none is opened where there is a session", async () => {
+    const { credentials, get, connect, begin } = setUpWaiting();
+    credentials.isAtHand.mockReturnValue(true);
+    begin();
+    await get();
+    expect(connect).not.toHaveBeenCalled();
   });
 });
