@@ -26,6 +26,10 @@
 #define HEAD_SIZE 4096        /* of an answer of Lambda's; a real one has some 200 bytes */
 #define IDENTIFIER_SIZE 65    /* Lambda's is a UUID of 36 characters */
 
+/* The carried Node is of a version that knows how to leave SIGUSR1 alone, which would open its inspector, and that starts no
+ * later for being told how large its nursery is, in MB: enough for the start, and not growing to eight times as much. */
+#define CARRIED_FLAGS "--no-warnings", "--disable-sigusr1", "--min-semi-space-size=4", "--max-semi-space-size=4"
+
 extern char **environ;
 
 /* The variable's value; NULL when it is unset or empty, which is the same to us. */
@@ -162,11 +166,8 @@ static void become_node(const char *self, char *const environment[]) {
   if (!join(loader, sizeof loader, to_loader) || !join(libraries, sizeof libraries, to_libraries)
       || !join(node, sizeof node, to_node) || !join(program, sizeof program, to_program)) return;
 
-  /* The carried Node is of a version that knows how to leave SIGUSR1 alone, which would open its inspector. */
-  char *const with_loader[] = {
-    loader, "--library-path", libraries, node, "--no-warnings", "--disable-sigusr1", program, NULL
-  };
-  char *const carried[] = { node, "--no-warnings", "--disable-sigusr1", program, NULL };
+  char *const with_loader[] = { loader, "--library-path", libraries, node, CARRIED_FLAGS, program, NULL };
+  char *const carried[] = { node, CARRIED_FLAGS, program, NULL };
   char *const alone[] = { node, "--no-warnings", program, NULL };
   execve(loader, with_loader, environment);
   execve(node, carried, environment);
