@@ -11,6 +11,7 @@ import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-a
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
+const support = readFileSync(join(root, "SUPPORT.md"), "utf8");
 const examples = readFileSync(join(root, "examples/README.md"), "utf8");
 /** The blocks of a section: what is typed in a shell or, without a language, seen there. */
 const toBlocks = (document: string, title: string, language = "sh") => {
@@ -115,7 +116,7 @@ function parseSeen(block: string): { readonly args: readonly string[]; readonly 
   return { args: typed.replace("$ npx cross-account-secrets ", "").split(" "), seen: lines.join("\n") };
 }
 
-describe("README.md shows what is seen of", () => {
+describe("what is shown is what is seen of", () => {
   it("policies --check", async () => {
     const [block = ""] = toBlocks(readme, "Use it", "");
     const { args, seen } = parseSeen(block);
@@ -129,7 +130,7 @@ describe("README.md shows what is seen of", () => {
   });
 
   it("doctor, but for times and ids", async () => {
-    const [block = ""] = toBlocks(readme, "When it goes wrong", "");
+    const [block = ""] = toBlocks(support, "What doctor shows", "");
     const { args, seen } = parseSeen(block);
     const { aws, environment } = await startTwoAccounts();
     onTestFinished(() => aws.close());

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { errorTable } from "../../extension/error-reply.ts";
+import { parsePublishedFigures } from "../support/published-figures.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const DOCUMENTS = [
@@ -53,5 +54,74 @@ describe("README.md", () => {
     );
     const pairs = Object.values(errorTable).map(({ status, type }) => `${status} ${type}`);
     expect([...new Set(rows)].sort()).toEqual([...new Set(pairs)].sort());
+  });
+});
+
+/** What the README calls a figure, and where it stands in the table of the run. */
+const PUBLISHED: readonly (readonly [label: string, section: string, who: string, what: string])[] = [
+  [
+    "Python: cold start until the handler has the secret",
+    "secret",
+    "x86_64 layer",
+    "Python, cold start until the handler has it",
+  ],
+  ["Python: a later invocation's read", "secret", "x86_64 layer", "Python, a warm invocation's read"],
+  [
+    "Node.js: cold start until the handler has the secret",
+    "secret",
+    "nodejs layer",
+    "Node.js, cold start until the handler has it",
+  ],
+  ["the same with the `x86_64` layer", "secret", "x86_64 layer", "Node.js, cold start until the handler has it"],
+  ["Node.js: a later invocation's read", "secret", "nodejs layer", "Node.js, a warm invocation's read"],
+  [
+    "added to a cold start of Python with 200 ms of imports",
+    "init",
+    "x86_64 layer",
+    "added: Python, 200 ms of imports, AWS 10 ms",
+  ],
+  ["added to a cold start of Python with none", "init", "x86_64 layer", "added: Python, 0 ms of imports, AWS 10 ms"],
+  ["start until registered, which Lambda waits for", "start", "x86_64 layer", "start to register"],
+  ["start until ready, where AWS takes no time", "start", "x86_64 layer", "start to ready"],
+  ["a read, one connection: median", "read", "x86_64 layer", "p50, connections: 1 kept alive"],
+  ["99 of 100 are done in", "read", "x86_64 layer", "p99, connections: 1 kept alive"],
+  ["reads with eight connections", "read", "x86_64 layer", "requests, connections: 8 kept alive"],
+  ["private memory after init", "memory", "x86_64 layer", "private dirty, 1 secret, after init"],
+  ["after 100,000 reads", "memory", "x86_64 layer", "private dirty, 1 secret, after 100,000 reads"],
+  ["with 1,000 secrets, read once", "memory", "x86_64 layer", "private dirty, 1,000 secrets, read once"],
+  ["calls to AWS in a cold start", "calls", "x86_64 layer", "cold start, read at once"],
+  [
+    "calls to AWS for a thousand readers at once",
+    "calls",
+    "x86_64 layer",
+    "a thousand readers of what is not there yet",
+  ],
+];
+const NAMES: Readonly<Record<string, string>> = {
+  "floor, carried Node.js, register": "the floor's registration",
+  "floor, carried Node.js": "the floor",
+  "ready by itself, less the function's init": "being ready, less the function's init",
+};
+
+describe("README.md, what it costs", () => {
+  const section =
+    textOf("README.md")
+      .split(/^## What it costs$/m)[1]
+      ?.split(/^## /m)[0] ?? "";
+  const published = textOf("scripts/bench/published.txt");
+  const figures = parsePublishedFigures(published);
+
+  it("has every figure from one run, with all that was measured beside it", () => {
+    const rows = PUBLISHED.map(([label, ...where]) => {
+      const figure = figures.find(({ section, who, what }) => [section, who, what].join() === where.join());
+      const beside = figure?.beside.map(({ who, ratio }) => `${ratio} × ${NAMES[who] ?? who}`).join(", ");
+      return `| ${label} | ${figure?.median} | ${beside} |`;
+    });
+    expect([...section.matchAll(/^\|.*\|$/gm)].slice(2).map(([row]) => row)).toEqual(rows);
+  });
+
+  it("names the machine", () => {
+    const [machine = ""] = published.split("\n");
+    expect(section.replaceAll("\n", " ")).toContain(machine);
   });
 });
