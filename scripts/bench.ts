@@ -85,7 +85,7 @@ async function write(option: string, file: string, content: string): Promise<voi
 async function describeMachine(): Promise<string> {
   const [processor] = cpus();
   const carried = (await readManifest("dist")).find(({ nodeVersion }) => nodeVersion !== null)?.nodeVersion;
-  const nodes = `Node.js ${process.version.slice(1)}${carried ? `, carried ${carried}` : ""}`;
+  const nodes = `Node.js ${process.version.slice(1)}${carried ? ` (the layers carry ${carried})` : ""}`;
   // What follows the numbers is the builder's own.
   const [version] = /^[\d.]+/.exec(release()) ?? [release()];
   return `${cpus().length} × ${processor?.model.trim()}, ${systemType()} ${version}, ${nodes}`;
