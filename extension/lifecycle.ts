@@ -1,12 +1,11 @@
 /** The life of an execution environment, in order: listen, register, fetch, say that init is over, serve, leave. */
-import type { Config } from "./config.ts";
-import type { Counters } from "./counters.ts";
-import { toFailure, toPublicText } from "./errors.ts";
-import type { ExtensionsApi } from "./extensions-api.ts";
-import type { HttpServer } from "./http-server.ts";
+import type { Config } from "./config/config.ts";
+import type { SourceParts } from "./extension.ts";
+import { toFailure, toPublicText } from "./failure/failure.ts";
+import type { HttpServer } from "./http/server.ts";
+import type { ExtensionsApi } from "./lambda/extensions-api.ts";
 import type { Logger } from "./logger.ts";
-import type { Metrics } from "./metrics.ts";
-import type { SourceParts } from "./source-parts.ts";
+import type { Counters, Metrics } from "./metrics.ts";
 
 export type ExitCode = 0 | 1;
 

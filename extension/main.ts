@@ -6,23 +6,20 @@
  */
 import { readFileSync } from "node:fs";
 import { version } from "../package.json";
-import { createAwsCaller } from "./aws-call.ts";
-import { createBaseCredentials } from "./base-credentials.ts";
-import { type ParsedConfig, parseConfig } from "./config.ts";
-import { createCounters } from "./counters.ts";
-import { toPublicText } from "./errors.ts";
-import { createExtensionsApi } from "./extensions-api.ts";
-import { createDisabledHandler, createHttpHandler, type HttpHandler } from "./http-handler.ts";
-import { createHttpServer } from "./http-server.ts";
-import { parseInheritance } from "./inheritance.ts";
-import { createInitMarker } from "./init-marker.ts";
+import { createBaseCredentials } from "./aws/base-credentials.ts";
+import { createAwsCaller } from "./aws/call.ts";
+import { type ParsedConfig, parseConfig } from "./config/config.ts";
+import { createTokenCheck } from "./config/token.ts";
+import { createSourceParts } from "./extension.ts";
+import { toPublicText } from "./failure/failure.ts";
+import { createDisabledHandler, createHttpHandler, type HttpHandler } from "./http/handler.ts";
+import { createHttpServer } from "./http/server.ts";
+import { createExtensionsApi } from "./lambda/extensions-api.ts";
+import { createInitMarker, parseInheritance } from "./lambda/handover.ts";
+import { createRestorable, random } from "./lambda/snapshot.ts";
 import { type ExitCode, live, liveDisabled, refuseInit, toExitCode } from "./lifecycle.ts";
 import { createLogger } from "./logger.ts";
-import { createMetrics } from "./metrics.ts";
-import { random } from "./random.ts";
-import { createRestorable } from "./restorable.ts";
-import { createSourceParts } from "./source-parts.ts";
-import { createTokenCheck } from "./token.ts";
+import { createCounters, createMetrics } from "./metrics.ts";
 
 const environment = { ...process.env };
 // The SDK would read some forty AWS_… variables by itself; it is told everything, and sees none.
@@ -42,7 +39,7 @@ async function run({ config, isEnabled, httpPort, problems }: ParsedConfig): Pro
   const serve = (handler: HttpHandler) => createHttpServer({ config: { httpPort }, inherited, handler });
   if (!isEnabled) return liveDisabled({ api, logger, server: serve(createDisabledHandler()) });
   if (config === undefined) return refuseInit(api, logger, "Extension.ConfigInvalid", problems);
-  const load = { loadAwsSdk: () => import("./aws-sdk.ts"), loadAwsSsm: () => import("./aws-ssm.ts") };
+  const load = { loadAwsSdk: () => import("./aws/sdk.ts"), loadAwsSsm: () => import("./aws/sdk-ssm.ts") };
   const common = { config, counters: createCounters(), logger, version, ...load, ...world };
   const metrics = createMetrics(common);
   const behind = { ...common, baseCredentials: createBaseCredentials(common), callAws: createAwsCaller(common) };

@@ -100,7 +100,7 @@ static void say(struct span subject, const char *predicate, struct span cause) {
   if (write(STDERR_FILENO, bytes, line.used + 1) < 0) return; /* there is nobody else to tell */
 }
 
-/* ---- Settings: as extension/settings.ts and extension/config.ts have them ---- */
+/* ---- Settings: as extension/config/settings.ts and extension/config/config.ts have them ---- */
 
 /* Without the white space around it, and the mark that some editors put before UTF-8. */
 static struct span trim(struct span span) {

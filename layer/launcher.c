@@ -4,7 +4,7 @@
  * alone would need some 40 ms to get that far; the kernel keeps the function's early connections until Node accepts them.
  *
  * It knows the straight path only. At anything unusual it leaves the step undone, and Node does it, with good errors:
- * extension/inheritance.ts is the other side. No file is opened, nothing is allocated, and nothing is waited for but
+ * extension/lambda/handover.ts is the other side. No file is opened, nothing is allocated, and nothing is waited for but
  * Lambda's answer.
  *
  *   argv[0] = <opt>/extensions/cross-account-secrets       the rest is in <opt>/cross-account-secrets/

@@ -16,7 +16,7 @@ export interface Bundle {
  * which the part for Parameter Store is loaded with the first parameter.
  */
 export const bundleExtension = (root: string): Promise<Bundle> =>
-  bundle(root, ["extension/main.ts", "extension/aws-sdk.ts", "extension/aws-ssm.ts"], { isTrimmed: true });
+  bundle(root, ["extension/main.ts", "extension/aws/sdk.ts", "extension/aws/sdk-ssm.ts"], { isTrimmed: true });
 
 /**
  * A file for each of `entryPoints`; what is imported dynamically, and is one of them, is loaded from there. CommonJS, because

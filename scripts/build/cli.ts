@@ -9,11 +9,11 @@ import { toNotices, toSbom } from "./component.ts";
  */
 const PROGRAM = "cli.cjs";
 const ENTRY_POINTS = [
-  "scripts/cli.ts",
+  "scripts/cli/main.ts",
   "scripts/cli/aws-chain.ts",
-  "scripts/doctor/aws-identity.ts",
-  "extension/aws-sdk.ts",
-  "extension/aws-ssm.ts",
+  "scripts/cli/doctor/aws-identity.ts",
+  "extension/aws/sdk.ts",
+  "extension/aws/sdk-ssm.ts",
 ];
 
 /** Builds what the npm package ships, all that it needs included; gives the path of the program. */

@@ -1,5 +1,5 @@
 /**
- * What of the AWS SDK is not bundled. Our clients are told everything (extension/aws-client.ts), and make three calls; the
+ * What of the AWS SDK is not bundled. Our clients are told everything (extension/aws/client.ts), and make three calls; the
  * SDK is ready to find out what it is not told, in the environment, in `~/.aws`, or from other services, and for every
  * protocol of AWS's. What is not there need not be loaded, and cannot be talked into anything.
  */

@@ -1,9 +1,10 @@
 /** Credentials and region from where every program on this machine has them, and what to do where there are none. */
-import type { AwsCredentials } from "../../extension/aws-environment.ts";
-import type { BaseCredentials } from "../../extension/base-credentials.ts";
-import { within } from "../../extension/deadline.ts";
-import { Failure } from "../../extension/errors.ts";
-import type { Environment } from "../../extension/setting.ts";
+
+import type { BaseCredentials } from "../../extension/aws/base-credentials.ts";
+import { within } from "../../extension/cache/deadline.ts";
+import type { AwsCredentials } from "../../extension/config/aws-environment.ts";
+import type { Environment } from "../../extension/config/rules.ts";
+import { Failure } from "../../extension/failure/failure.ts";
 
 /** What the SDK finds; loaded when it is asked for the first time. */
 const loadAwsChain = () => import("./aws-chain.ts");

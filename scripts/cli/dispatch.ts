@@ -1,5 +1,5 @@
 /** From the command line to a command. Pure, but for what commands do. */
-import { toPublicText } from "../../extension/errors.ts";
+import { toPublicText } from "../../extension/failure/failure.ts";
 import { toSuggestion } from "./suggestion.ts";
 import { BUG, type Command, type CommandWorld, Refusal, USAGE } from "./world.ts";
 

@@ -1,4 +1,4 @@
-import { editDistance } from "../../extension/edit-distance.ts";
+import { editDistance } from "../../extension/config/config.ts";
 
 /** `; did you mean …?`, where one of the known words is no more than two letters away and another word is not meant. */
 export function toSuggestion(word: string, known: readonly string[]): string {

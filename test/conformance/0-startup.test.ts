@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
-import { PREFIX } from "../../extension/setting.ts";
-import { settings } from "../../extension/settings.ts";
+import { PREFIX } from "../../extension/config/rules.ts";
+import { settings } from "../../extension/config/settings.ts";
 import { LambdaFailure } from "../fakes/lambda.ts";
 import { type Bench, startBench } from "../support/bench.ts";
 import { ask, conform } from "../support/conformance.ts";
@@ -203,7 +203,7 @@ async function takePort(): Promise<{ readonly port: number; free(): void }> {
   return { port: (server.address() as AddressInfo).port, free };
 }
 
-/** Each of these is refused or starts. That a port may be 1 or 65535: test/unit/settings.test.ts. */
+/** Each of these is refused or starts. That a port may be 1 or 65535: test/unit/config/settings.test.ts. */
 function range(name: string, beyond: readonly string[], within: readonly string[], beside: Variables = {}): void {
   const toList = (what: string, texts: readonly string[]) =>
     texts.length === 0 ? [] : [`${what}: ${texts.map(toShort).join(", ")}`];

@@ -1,6 +1,5 @@
 /** `/secretsmanager/get` and `/v1/`: each row asks both, and expects the same of both. What their bodies look like: 4-bodies. */
-import type { Asked, Expected } from "../support/conformance.ts";
-import { shareBench } from "../support/conformance.ts";
+import { type Asked, type Expected, shareBench } from "../support/conformance.ts";
 import { addSecrets, answers, type Names } from "../support/conformance-secrets.ts";
 
 let names: Names = new Map();

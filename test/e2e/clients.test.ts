@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build.ts";
+import { toOpt } from "../../scripts/build/build.ts";
 import type { NewParameter } from "../fakes/aws/parameters.ts";
 import { findLeaks } from "../support/canary.ts";
 import { findFreePort } from "../support/free-port.ts";

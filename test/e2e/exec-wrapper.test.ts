@@ -9,7 +9,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type LayerName, toOpt } from "../../scripts/build.ts";
+import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
@@ -32,7 +32,6 @@ def handler(event, context):
     return FOUND
 `;
 const NODE = `
-import { createHash } from "node:crypto";
 const digest = (text) => text === undefined ? "unset" : createHash("sha256").update(text).digest("hex");
 const found = Object.fromEntries(["WHOLE", "FIELD", "POINTER", "PLAIN"].map((name) => [name, digest(process.env[name])]));
 export const handler = async () => found;

@@ -1,7 +1,7 @@
 /** SnapStart, as far as the emulator has it, and as far as its clocks can be made to show a restore. */
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
-import { toOpt } from "../../scripts/build.ts";
+import { toOpt } from "../../scripts/build/build.ts";
 import { fault } from "../support/faults.ts";
 import { type Asker, type AskerOptions, startAsker, toCounts, toText } from "./support/asker.ts";
 import { unavailable } from "./support/availability.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { compileLaunchers, layerFolder } from "../../scripts/launchers.ts";
+import { compileLaunchers, layerFolder } from "../../scripts/build/launchers.ts";
 import { unavailable } from "./support/availability.ts";
 
 describe.skipIf(unavailable)("the programs in layer/", () => {

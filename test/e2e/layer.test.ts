@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { type LayerName, toOpt } from "../../scripts/build.ts";
+import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { startBench } from "../support/bench.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { expectHappyPath, KEYS } from "../support/happy-path.ts";

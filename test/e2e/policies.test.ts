@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { findCounterparts, toPython } from "../../scripts/e2e-setup.ts";
+import { findCounterparts, toPython } from "../../scripts/setup/end-to-end.ts";
 import { runPolicies } from "../support/policies.ts";
 import { unavailable } from "./support/availability.ts";
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { GetLayerVersionCommand, GetLayerVersionPolicyCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { readManifest } from "../../scripts/build/manifest.ts";
-import { findCounterparts, toPython } from "../../scripts/e2e-setup.ts";
+import { findCounterparts, toPython } from "../../scripts/setup/end-to-end.ts";
 import { createFolder, publishLayer } from "../support/publish-layer.ts";
 import { unavailable } from "./support/availability.ts";
 import { createLog } from "./support/log.ts";
@@ -129,7 +129,7 @@ const readBack = (endpoint: string, region: string, LayerName: string) =>
 /** Ends with the test. */
 async function startMotoLambda(): Promise<string> {
   const counterparts = findCounterparts();
-  if (counterparts === undefined) throw new Error("no moto: run npx tsx scripts/e2e-setup.ts");
+  if (counterparts === undefined) throw new Error("no moto: run npx tsx scripts/setup/end-to-end.ts");
   const log = createLog();
   const command = [toPython(counterparts.venv), "-c", MOTO_WITH_LOCATIONS, await createFolder()];
   const { child, ended } = startProcess({ command, onLine: log.add });

@@ -24,7 +24,7 @@ const PLACES = [
 ] as const;
 
 // One line for all that is left out where the engine cannot be had.
-if (!hasPolicyEngine) it.skip("the templates' policies are evaluated: npx tsx scripts/policy-engine-setup.ts");
+if (!hasPolicyEngine) it.skip("the templates' policies are evaluated: npx tsx scripts/setup/policy-engine.ts");
 
 describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
   let accounts: Accounts;

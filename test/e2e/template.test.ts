@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { findCounterparts, toPython } from "../../scripts/e2e-setup.ts";
+import { findCounterparts, toPython } from "../../scripts/setup/end-to-end.ts";
 import { REGION, SECRET_NAME } from "../support/two-accounts.ts";
 import { unzip } from "../support/unzip.ts";
 import { unavailable } from "./support/availability.ts";

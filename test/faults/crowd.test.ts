@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build.ts";
+import { toOpt } from "../../scripts/build/build.ts";
 import { startBench } from "../support/bench.ts";
 import { fault } from "../support/faults.ts";
 import { REGION, TARGET_ROLE_ARN } from "../support/two-accounts.ts";

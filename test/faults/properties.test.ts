@@ -1,10 +1,10 @@
 /** What the cache promises, in random lives of it: look-ups, answers, failures, freezes and clocks that step back, in any order. */
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, vi } from "vitest";
-import { createCounters } from "../../extension/counters.ts";
-import { toPolicy } from "../../extension/error-reply.ts";
-import { createSecretCache } from "../../extension/secret-cache.ts";
-import { secretKind } from "../../extension/secret-id.ts";
+import { createSecretCache } from "../../extension/cache/cache.ts";
+import { toPolicy } from "../../extension/http/replies.ts";
+import { createCounters } from "../../extension/metrics.ts";
+import { secretKind } from "../../extension/values/secret.ts";
 import { findBroken, type Promised, spellings, toSequence, toValue } from "../support/cache-sequences.ts";
 import { createConfig } from "../support/config.ts";
 import { fault } from "../support/faults.ts";

@@ -31,7 +31,7 @@ function runBuild(
   options: { args?: readonly string[]; umask?: string; env?: Record<string, string> } = {},
 ) {
   const { args = [], umask = "022", env = {} } = options;
-  const command = [execPath, "node_modules/tsx/dist/cli.mjs", "scripts/build.ts", ...args];
+  const command = [execPath, "node_modules/tsx/dist/cli.mjs", "scripts/build/build.ts", ...args];
   const variables = { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: tmpdir(), ...env };
   const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", ...command];
   const { status, stdout, stderr } = spawnSync("/bin/sh", shell, { cwd: copy, env: variables, encoding: "utf8" });

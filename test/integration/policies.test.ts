@@ -1,10 +1,10 @@
-/** What `policies` prints, as an engine of others and a shell take it: see scripts/policy-engine-setup.ts. */
+/** What `policies` prints, as an engine of others and a shell take it: see scripts/setup/policy-engine.ts. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { DocumentKind } from "../../scripts/policies/documents.ts";
-import { findPolicyEngine } from "../../scripts/policy-engine-setup.ts";
+import type { DocumentKind } from "../../scripts/cli/policies/documents.ts";
+import { findPolicyEngine } from "../../scripts/setup/policy-engine.ts";
 import { runPolicies } from "../support/policies.ts";
 import { faults, SETUP_ARGUMENTS } from "../support/policy-faults.ts";
 
@@ -197,7 +197,7 @@ async function findAll(kind: DocumentKind, document: Document): Promise<readonly
 }
 
 // One line for all that is left out where the engine cannot be had.
-if (engine === undefined) it.skip("policies are evaluated by iam-simulate: npx tsx scripts/policy-engine-setup.ts");
+if (engine === undefined) it.skip("policies are evaluated by iam-simulate: npx tsx scripts/setup/policy-engine.ts");
 else describe("policies, evaluated by iam-simulate", evaluateAll);
 
 function evaluateAll(): void {

@@ -1,7 +1,7 @@
-/** What the session policy lets a session do, says a policy engine that is none of ours: see scripts/policy-engine-setup.ts. */
+/** What the session policy lets a session do, says a policy engine that is none of ours: see scripts/setup/policy-engine.ts. */
 import { describe, expect, it } from "vitest";
-import { toSessionPolicy } from "../../extension/session-policy.ts";
-import type { Source } from "../../extension/sources.ts";
+import { toSessionPolicy } from "../../extension/aws/session-policy.ts";
+import type { Source } from "../../extension/config/sources.ts";
 import { policyEngine as engine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
 
 const ACCOUNT = "111111111111";

@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { parseArguments } from "../../scripts/simulate/arguments.ts";
-import { createClock, withTimersOf } from "../../scripts/simulate/clock.ts";
-import { createConfig } from "../../scripts/simulate/extension.ts";
-import type { Reading } from "../../scripts/simulate/fleet.ts";
-import { toPlot } from "../../scripts/simulate/plot.ts";
-import type { Refusal } from "../../scripts/simulate/refusal.ts";
-import { toReport } from "../../scripts/simulate/report.ts";
-import { simulate } from "../../scripts/simulate/run.ts";
-import { type Scenario, scenarios } from "../../scripts/simulate/scenarios.ts";
-import { outcomes, toGuideCalls, toTotal } from "../../scripts/simulate/tally.ts";
+import { parseArguments } from "../simulate/arguments.ts";
+import { createClock, withTimersOf } from "../simulate/clock.ts";
+import { createConfig } from "../simulate/extension.ts";
+import type { Reading } from "../simulate/fleet.ts";
+import { toPlot } from "../simulate/plot.ts";
+import type { Refusal } from "../simulate/refusal.ts";
+import { toReport } from "../simulate/report.ts";
+import { simulate } from "../simulate/run.ts";
+import { type Scenario, scenarios } from "../simulate/scenarios.ts";
+import { outcomes, toGuideCalls, toTotal } from "../simulate/tally.ts";
 
 type Seen = Reading & { readonly atS: number };
 
@@ -253,7 +253,7 @@ function parse(args: readonly string[]) {
 }
 
 function runScript(args: readonly string[]) {
-  const script = ["--import", "tsx", "scripts/simulate.ts", ...args];
+  const script = ["--import", "tsx", "test/simulate/simulate.ts", ...args];
   const cwd = fileURLToPath(new URL("../..", import.meta.url));
   return new Promise<{ exitCode: number | null; stdout: string; stderr: string }>((resolve) => {
     const child = execFile(execPath, script, { cwd }, (_error, stdout, stderr) =>

@@ -6,8 +6,8 @@ import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { toOpt } from "../../scripts/build/build.ts";
 import { readManifest } from "../../scripts/build/manifest.ts";
-import { toOpt } from "../../scripts/build.ts";
 import { startBench } from "../support/bench.ts";
 import { findLoadedAtRegistration } from "../support/loaded-modules.ts";
 
@@ -26,7 +26,7 @@ const zipBudgets = {
 };
 
 /** The least program that registers: what Node.js loads for it, Node.js loads for everybody. */
-const FLOOR = new URL("../../scripts/bench/programs/floor.cjs", import.meta.url);
+const FLOOR = new URL("../bench/programs/floor.cjs", import.meta.url);
 /** By the names that a program gives them. What is not here, Node.js loads for every program. */
 const modulesBeforeRegistration = [
   ...["http", "net", "stream", "stream/promises", "string_decoder", "dns", "diagnostics_channel"], // of http, which listens and registers

@@ -14,8 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { arch } from "node:process";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { toOpt } from "../../scripts/build/build.ts";
 import { canRun, writeCode } from "../../scripts/build/compiled.ts";
-import { toOpt } from "../../scripts/build.ts";
 import { startBench } from "../support/bench.ts";
 
 const FILES = ["aws-sdk", "aws-ssm", "program"];

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build.ts";
+import { toOpt } from "../../scripts/build/build.ts";
 import { type Bench, startBench } from "../support/bench.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";
 

@@ -16,7 +16,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { logLevels } from "../../extension/logger.ts";
-import { toOpt } from "../../scripts/build.ts";
+import { toOpt } from "../../scripts/build/build.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
 import { findLeaks, readFolder } from "../support/canary.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build.ts";
-import { readKept } from "../../scripts/fuzz/kept.ts";
-import { fuzz } from "../../scripts/fuzz/run.ts";
+import { toOpt } from "../../scripts/build/build.ts";
+import { readKept } from "../fuzz/kept.ts";
+import { fuzz } from "../fuzz/run.ts";
 import { buildCoveredLayer } from "../support/coverage.ts";
 
 describe("ten thousand mutated requests", () => {
@@ -22,7 +22,7 @@ describe("ten thousand mutated requests", () => {
 describe("the structured requests", () => {
   /** What no request can reach. */
   const BEYOND = [
-    // A bug of ours: test/unit/http-handler.test.ts.
+    // A bug of ours: test/unit/http/handler.test.ts.
     /failure\.code === "internal"/,
     // For the type checker: parseInvalidation lets none pass without.
     /query\.versionId \?\? ""/,

@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import type { LayerName } from "../../scripts/build.ts";
+import type { LayerName } from "../../scripts/build/build.ts";
 import { startBench } from "../support/bench.ts";
 import { exampleFunctions } from "../support/functions.ts";
 import { expectHappyPath } from "../support/happy-path.ts";

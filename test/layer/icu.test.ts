@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { toOpt } from "../../scripts/build/build.ts";
 import { trimIcu } from "../../scripts/build/icu.ts";
-import { toOpt } from "../../scripts/build.ts";
 
 const program = join(toOpt("x86_64"), "cross-account-secrets");
 const canRun = process.platform === "linux" && process.arch === "x64" && existsSync(join(program, "bin/node"));

@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { unzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
+import { readVersion, toOpt } from "../../scripts/build/build.ts";
 import { type LayerName, layerNames, layers } from "../../scripts/build/layers.ts";
 import { readManifest, toZipName } from "../../scripts/build/manifest.ts";
 import { zipFolder } from "../../scripts/build/zip.ts";
-import { readVersion, toOpt } from "../../scripts/build.ts";
 import { readModes } from "../support/unzip.ts";
 
 const dist = join(toOpt("nodejs"), "..");

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { execPath } from "node:process";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build.ts";
-import { layerFolder } from "../../scripts/launchers.ts";
+import { toOpt } from "../../scripts/build/build.ts";
+import { layerFolder } from "../../scripts/build/launchers.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
 
 const canRun = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");

@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { toOpt } from "../../scripts/build/build.ts";
 import { readLinkage } from "../../scripts/build/elf.ts";
 import { collectLibraries, type FindLibrary, LOADERS } from "../../scripts/build/libraries.ts";
-import { toOpt } from "../../scripts/build.ts";
 
 describe.each(["x86_64", "arm64"] as const)("the libraries of the %s layer", (architecture) => {
   const program = join(toOpt(architecture), "cross-account-secrets");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build.ts";
+import { toOpt } from "../../scripts/build/build.ts";
 import type { Fault } from "../fakes/aws.ts";
 import { type Bench, type BenchOptions, type LocalAnswer, startBench } from "../support/bench.ts";
 import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished } from "vitest";
-import { type LayerName, toOpt } from "../../scripts/build.ts";
+import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { type FakeLambda, type FakeLambdaOptions, startFakeLambda } from "../fakes/lambda.ts";
 import { findLeaks, readFolder } from "./canary.ts";
 import { findFreePort } from "./free-port.ts";

@@ -1,12 +1,12 @@
 /** Long and random lives of a cache, and what it promises in each of them. With vitest's clock, which stands still. */
 import fc from "fast-check";
 import { vi } from "vitest";
-import { createCounters } from "../../extension/counters.ts";
-import { toPolicy } from "../../extension/error-reply.ts";
-import { Failure, type FailureCode } from "../../extension/errors.ts";
-import { createSecretCache } from "../../extension/secret-cache.ts";
-import { secretKind } from "../../extension/secret-id.ts";
-import type { SecretValue } from "../../extension/secrets-manager.ts";
+import type { SecretValue } from "../../extension/aws/secrets.ts";
+import { createSecretCache } from "../../extension/cache/cache.ts";
+import { Failure, type FailureCode } from "../../extension/failure/failure.ts";
+import { toPolicy } from "../../extension/http/replies.ts";
+import { createCounters } from "../../extension/metrics.ts";
+import { secretKind } from "../../extension/values/secret.ts";
 import { createConfig } from "./config.ts";
 
 /** What is promised. */

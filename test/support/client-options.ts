@@ -1,4 +1,4 @@
-import type { ClientOptions } from "../../extension/aws-client.ts";
+import type { ClientOptions } from "../../extension/aws/client.ts";
 
 /** What a call to AWS is made with in the tests of the SDK, whole or bundled. */
 export const toClientOptions = (overrides: Partial<ClientOptions> = {}): ClientOptions => ({

@@ -1,5 +1,5 @@
-import { type Config, parseConfig } from "../../extension/config.ts";
-import type { Source } from "../../extension/sources.ts";
+import { type Config, parseConfig } from "../../extension/config/config.ts";
+import type { Source } from "../../extension/config/sources.ts";
 
 /** Whatever a test is about: of the config, and of its one source. */
 export type ConfigOverrides = Partial<Config> & { readonly source?: Partial<Source> };

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
-import type { FailureCode } from "../../extension/errors.ts";
+import type { FailureCode } from "../../extension/failure/failure.ts";
 import { type Bench, type BenchOptions, startBench } from "./bench.ts";
 import { policyEngine } from "./policy-engine.ts";
 import { type Printed, paste, removeDenials } from "./printed-remedies.ts";

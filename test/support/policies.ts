@@ -1,6 +1,6 @@
 /** The command `policies`, run without a machine of its own. */
 import { dispatch } from "../../scripts/cli/dispatch.ts";
-import * as policies from "../../scripts/policies.ts";
+import * as policies from "../../scripts/cli/policies/policies.ts";
 
 export interface Ran {
   readonly exitCode: number;

@@ -1,5 +1,5 @@
 /** Policy documents as people get them wrong, each by one thing: what `policies --check` has to find in them. */
-import type { DocumentKind } from "../../scripts/policies/documents.ts";
+import type { DocumentKind } from "../../scripts/cli/policies/documents.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const CALLER = "arn:aws:iam::222222222222:role/my-lambda-role";

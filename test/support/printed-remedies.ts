@@ -1,5 +1,5 @@
 /** Does what a printed remedy says, as a person would who has the consoles of both accounts open. */
-import type { MissingStatement } from "../../extension/policy-remedies.ts";
+import type { MissingStatement } from "../../extension/failure/policy-remedies.ts";
 import type { PolicyDocument } from "../fakes/aws.ts";
 import { toPolicy } from "./policy-documents.ts";
 import { REGION, TARGET_ROLE_ARN, type TwoAccounts } from "./two-accounts.ts";

@@ -24,7 +24,7 @@ export interface PublishRun {
 }
 
 /**
- * Runs scripts/publish-layer.ts as a process, with Lambda at `endpoint` and keys that must not show in its output. Undefined
+ * Runs scripts/publish/publish-layer.ts as a process, with Lambda at `endpoint` and keys that must not show in its output. Undefined
  * in `environment` removes a variable.
  */
 export async function publishLayer(
@@ -52,7 +52,7 @@ export async function publishLayer(
 }
 
 function runScript(args: readonly string[], env: NodeJS.ProcessEnv) {
-  const script = ["--import", "tsx", "scripts/publish-layer.ts", ...args];
+  const script = ["--import", "tsx", "scripts/publish/publish-layer.ts", ...args];
   const cwd = fileURLToPath(new URL("../..", import.meta.url));
   return new Promise<{ exitCode: number; stdout: string; stderr: string }>((resolve) => {
     const child = execFile(execPath, script, { cwd, env }, (_error, stdout, stderr) =>

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, vi } from "vitest";
-import type { Reply } from "../../extension/reply.ts";
+import type { Reply } from "../../extension/http/replies.ts";
 import { findLeaks } from "./canary.ts";
 import {
   FUNCTION_ROLE_ARN,

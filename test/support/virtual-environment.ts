@@ -3,17 +3,16 @@
  * a fake AWS over real sockets with the real SDK. Knows nothing of vitest, so that a process of its own can use it too.
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { createAwsCaller } from "../../extension/aws-call.ts";
-import { createBaseCredentials } from "../../extension/base-credentials.ts";
-import { parseConfig } from "../../extension/config.ts";
-import { type Counters, createCounters } from "../../extension/counters.ts";
-import { createHttpHandler, type HttpHandler } from "../../extension/http-handler.ts";
-import { createHttpServer, type HttpServer } from "../../extension/http-server.ts";
+import { createBaseCredentials } from "../../extension/aws/base-credentials.ts";
+import { createAwsCaller } from "../../extension/aws/call.ts";
+import { parseConfig } from "../../extension/config/config.ts";
+import { createTokenCheck } from "../../extension/config/token.ts";
+import { createSourceParts } from "../../extension/extension.ts";
+import { createHttpHandler, type HttpHandler } from "../../extension/http/handler.ts";
+import { createHttpServer, type HttpServer } from "../../extension/http/server.ts";
+import { createRestorable } from "../../extension/lambda/snapshot.ts";
 import { createLogger } from "../../extension/logger.ts";
-import { createMetrics } from "../../extension/metrics.ts";
-import { createRestorable } from "../../extension/restorable.ts";
-import { createSourceParts } from "../../extension/source-parts.ts";
-import { createTokenCheck } from "../../extension/token.ts";
+import { type Counters, createCounters, createMetrics } from "../../extension/metrics.ts";
 import { version } from "../../package.json";
 
 export interface VirtualClock {
@@ -80,8 +79,8 @@ export function createVirtualEnvironment(options: VirtualEnvironmentOptions): Vi
   const common = {
     config,
     counters,
-    loadAwsSdk: () => import("../../extension/aws-sdk.ts"),
-    loadAwsSsm: () => import("../../extension/aws-ssm.ts"),
+    loadAwsSdk: () => import("../../extension/aws/sdk.ts"),
+    loadAwsSsm: () => import("../../extension/aws/sdk-ssm.ts"),
     logger,
     version,
     now,

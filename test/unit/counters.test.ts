@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createCounters } from "../../extension/counters.ts";
+import { createCounters } from "../../extension/metrics.ts";
 
 describe("counters", () => {
   it("begin at zero, all of them", () => {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createCounters } from "../../extension/counters.ts";
-import { Failure, PublicError } from "../../extension/errors.ts";
+import type { RoleCredentials } from "../../extension/aws/session.ts";
+import type { SourceParts } from "../../extension/extension.ts";
+import { Failure, PublicError } from "../../extension/failure/failure.ts";
 import { type Life, live, liveDisabled, refuseInit, toExitCode } from "../../extension/lifecycle.ts";
-import type { RoleCredentials } from "../../extension/role-credentials.ts";
-import type { SourceParts } from "../../extension/source-parts.ts";
+import { createCounters } from "../../extension/metrics.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
 import { refusalOf } from "../support/refusal-of.ts";

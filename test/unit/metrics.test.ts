@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Counters, createCounters } from "../../extension/counters.ts";
-import { createMetrics } from "../../extension/metrics.ts";
+import { type Counters, createCounters, createMetrics } from "../../extension/metrics.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const MINUTE_MS = 60_000;

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { errorTable } from "../../extension/error-reply.ts";
+import { errorTable } from "../../extension/http/replies.ts";
 import { parsePublishedFigures } from "../support/published-figures.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -116,7 +116,7 @@ describe("README.md, what it costs", () => {
     textOf("README.md")
       .split(/^## What it costs$/m)[1]
       ?.split(/^## /m)[0] ?? "";
-  const published = textOf("scripts/bench/published.txt");
+  const published = textOf("test/bench/published.txt");
   const figures = parsePublishedFigures(published);
 
   it("has every figure from one run, with all that was measured beside it", () => {

@@ -1,10 +1,10 @@
 /** SUPPORT.md says what may be wrong in the words that a reply and the log have for it. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { createBaseCredentials } from "../../extension/base-credentials.ts";
-import { type AwsCall, diagnose } from "../../extension/diagnosis.ts";
-import { errorTable } from "../../extension/error-reply.ts";
-import { type Failure, type FailureCode, toFailure } from "../../extension/errors.ts";
+import { createBaseCredentials } from "../../extension/aws/base-credentials.ts";
+import { type AwsCall, diagnose } from "../../extension/failure/diagnosis.ts";
+import { type Failure, type FailureCode, toFailure } from "../../extension/failure/failure.ts";
+import { errorTable } from "../../extension/http/replies.ts";
 import { refusalOf } from "../support/refusal-of.ts";
 
 const SUPPORT = readFileSync(new URL("../../SUPPORT.md", import.meta.url), "utf8");

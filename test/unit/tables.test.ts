@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { drawTables, type TestedRow } from "../../scripts/test/tables.ts";
+import { drawTables, type TestedRow } from "../support/tables.ts";
 
 const toFault = (overrides: Partial<TestedRow> = {}): TestedRow => ({
   table: "fault",

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { toOpt } from "../../../scripts/build.ts";
+import { toOpt } from "../../../scripts/build/build.ts";
 import { findFreePort } from "../../support/free-port.ts";
 import { parseLogLine } from "../../support/log-lines.ts";
 import { createCanary, SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../../support/two-accounts.ts";

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { getuid, platform } from "node:process";
-import { findCounterparts, setUpCounterparts } from "../../../scripts/e2e-setup.ts";
+import { findCounterparts, setUpCounterparts } from "../../../scripts/setup/end-to-end.ts";
 
 /**
  * Why the end-to-end tests cannot run here, in one sentence, or `undefined` where they can:
@@ -38,5 +38,5 @@ export async function findObstacle(say: (line: string) => void): Promise<string 
 
 function findSetUpObstacle(): string | undefined {
   if (findCounterparts() !== undefined) return undefined;
-  return "the emulators are not there, or not the pinned ones: run npx tsx scripts/e2e-setup.ts";
+  return "the emulators are not there, or not the pinned ones: run npx tsx scripts/setup/end-to-end.ts";
 }

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { findCounterparts } from "../../../scripts/e2e-setup.ts";
+import { findCounterparts } from "../../../scripts/setup/end-to-end.ts";
 import type { Runtime } from "./runtimes.ts";
 import type { Sandbox } from "./sandbox.ts";
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { findCounterparts, toPython } from "../../../scripts/e2e-setup.ts";
+import { findCounterparts, toPython } from "../../../scripts/setup/end-to-end.ts";
 import { REGION } from "../../support/two-accounts.ts";
 import type { PolicyDocument } from "./evaluation.ts";
 import { createUser, startServer } from "./moto.ts";

@@ -1,5 +1,5 @@
-/** Whether policies allow a call, says an engine that is none of ours: see scripts/policy-engine-setup.ts. */
-import { findPolicyEngine } from "../../../scripts/policy-engine-setup.ts";
+/** Whether policies allow a call, says an engine that is none of ours: see scripts/setup/policy-engine.ts. */
+import { findPolicyEngine } from "../../../scripts/setup/policy-engine.ts";
 
 /** As much of the engine's interface as is used here: where it is not installed, its own types are not either. */
 interface Engine {

@@ -15,7 +15,7 @@ import type { AddressInfo } from "node:net";
 import { buffer, text } from "node:stream/consumers";
 import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
-import { findCounterparts, toPython } from "../../../scripts/e2e-setup.ts";
+import { findCounterparts, toPython } from "../../../scripts/setup/end-to-end.ts";
 import type { SessionCredentials } from "../../fakes/aws.ts";
 import { FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN, toFunctionEnvironment } from "../../support/two-accounts.ts";
 import { send } from "./http.ts";
@@ -145,7 +145,7 @@ export async function startServer(
   program: readonly string[] = ["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
   const counterparts = findCounterparts();
-  if (counterparts === undefined) throw new Error("no moto: run npx tsx scripts/e2e-setup.ts");
+  if (counterparts === undefined) throw new Error("no moto: run npx tsx scripts/setup/end-to-end.ts");
   const log = createLog();
   const command = [toPython(counterparts.venv), ...program];
   const { child, ended } = startProcess({ command, onLine: log.add });

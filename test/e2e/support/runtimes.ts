@@ -1,5 +1,5 @@
 import { execPath } from "node:process";
-import { findCounterparts } from "../../../scripts/e2e-setup.ts";
+import { findCounterparts } from "../../../scripts/setup/end-to-end.ts";
 
 /** What a function runs on: the command that the emulator starts, and the files that it needs besides /var/task. */
 export interface Runtime {
@@ -17,7 +17,7 @@ export const provided: Runtime = { bootstrap: [], handler: "function.handler", f
 /** A Python function on Lambda's real runtime client: `python("app.handler")`. There is no Node.js. */
 export function python(handler: string): Runtime {
   const counterparts = findCounterparts();
-  if (counterparts === undefined) throw new Error("no Python runtime: run npx tsx scripts/e2e-setup.ts");
+  if (counterparts === undefined) throw new Error("no Python runtime: run npx tsx scripts/setup/end-to-end.ts");
   const { venv, pythonPrefix } = counterparts;
   return {
     bootstrap: ["/var/runtime/bin/python3", "-m", "awslambdaric", handler],

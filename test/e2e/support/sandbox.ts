@@ -16,7 +16,7 @@ import { kill } from "node:process";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { findCounterparts } from "../../../scripts/e2e-setup.ts";
+import { findCounterparts } from "../../../scripts/setup/end-to-end.ts";
 import { findFreePort } from "../../support/free-port.ts";
 import { createFreezer } from "./freezer.ts";
 import { send } from "./http.ts";
@@ -91,7 +91,7 @@ const EMULATOR = "/var/rapid/aws-lambda-rie";
 export async function startRie(options: RieOptions): Promise<Sandbox> {
   const { opt, task, runtime, environment, flags = [], user = "993:990" } = options;
   const counterparts = findCounterparts();
-  if (counterparts === undefined) throw new Error("no emulator: run npx tsx scripts/e2e-setup.ts");
+  if (counterparts === undefined) throw new Error("no emulator: run npx tsx scripts/setup/end-to-end.ts");
   const folder = await mkdtemp(join(tmpdir(), "sandbox-"));
   const tmp = join(folder, "tmp");
   await mkdir(join(folder, "root"));

@@ -1,6 +1,6 @@
 /**
  * Who may do what, by the documents themselves: an engine of others evaluates them, and AWS's words are put to what it says.
- * Pure. The engine is handed in, because it is under a licence of its own: see scripts/policy-engine-setup.ts.
+ * Pure. The engine is handed in, because it is under a licence of its own: see scripts/setup/policy-engine.ts.
  */
 import type { Accounts } from "./accounts.ts";
 import type { Role } from "./iam.ts";

@@ -1,0 +1,93 @@
+import type { DeadlineEpochMs } from "../cache/deadline.ts";
+import type { AwsCredentials } from "../config/aws-environment.ts";
+import type { Config } from "../config/config.ts";
+import type { Source } from "../config/sources.ts";
+import { type AwsCall, diagnose } from "../failure/diagnosis.ts";
+import type { Logger } from "../logger.ts";
+import type { Counters } from "../metrics.ts";
+import { toParameterRegion } from "../values/parameter.ts";
+import type { AwsCaller } from "./call.ts";
+import type * as AwsSsm from "./sdk-ssm.ts";
+import { asRole, type RoleCredentials } from "./session.ts";
+
+/** Which parameter is asked for, and how. Without a selector it is the latest version. */
+export interface ParameterQuery {
+  /** A name or an ARN. */
+  readonly parameterId: string;
+  /** A version's number, or a label. */
+  readonly selector?: string;
+  /** Whether a SecureString is to be decrypted; else its value is ciphertext. */
+  readonly withDecryption: boolean;
+}
+
+/** One version of a parameter, as AWS tells it. */
+export interface ParameterValue {
+  readonly arn: string;
+  readonly name: string;
+  readonly versionId: string;
+  readonly type: string;
+  readonly dataType: string | undefined;
+  readonly lastModifiedDate: Date | undefined;
+  readonly selector: string | undefined;
+  readonly sourceResult: string | undefined;
+  readonly value: string | undefined;
+}
+
+export interface ParameterStore {
+  /** GetParameter as the target role. Fails with a `Failure` only, and at the deadline at the latest. */
+  getParameter(query: ParameterQuery, deadlineEpochMs: DeadlineEpochMs): Promise<ParameterValue>;
+}
+
+export function createParameterStore(parts: {
+  readonly source: Source;
+  readonly config: Config;
+  readonly credentials: RoleCredentials;
+  readonly loadAwsSsm: () => Promise<typeof AwsSsm>;
+  readonly callAws: AwsCaller;
+  readonly version: string;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly now: () => number;
+}): ParameterStore {
+  const { config, source, counters, logger, now } = parts;
+
+  async function ask(query: ParameterQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
+    const { parameterId, selector, withDecryption } = query;
+    const region = source.region ?? toParameterRegion(parameterId) ?? config.aws.region;
+    const call: AwsCall = { operation: "GetParameter", roleArn: source.roleArn, region, id: parameterId };
+    const { endpoints, clientOptions } = config.aws;
+    const awsSsm = await parts.loadAwsSsm();
+    const startedAtEpochMs = now();
+    const { requestId, ...value } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
+      counters.getParameterCalls += 1;
+      const { Parameter, $metadata } = await awsSsm.getParameter(
+        { Name: selector === undefined ? parameterId : `${parameterId}:${selector}`, WithDecryption: withDecryption },
+        { ...clientOptions, region, credentials, endpoint: endpoints.ssm, version: parts.version },
+        signal,
+      );
+      const { Name, Type, Value } = Parameter ?? {};
+      // A reference to a binary secret has no Value: what there is of it stands in SourceResult.
+      if (!Name || !Type || (Value === undefined && !Parameter?.SourceResult)) throw diagnose(undefined, call);
+      return {
+        requestId: $metadata.requestId,
+        arn: Parameter?.ARN ?? "",
+        name: Name,
+        versionId: String(Parameter?.Version ?? 0),
+        type: Type,
+        dataType: Parameter?.DataType,
+        lastModifiedDate: Parameter?.LastModifiedDate,
+        selector: Parameter?.Selector,
+        sourceResult: Parameter?.SourceResult,
+        value: Value,
+      };
+    });
+    const { versionId } = value;
+    logger.info("parameter-fetched", { parameterId, versionId, requestId, ms: now() - startedAtEpochMs });
+    return value;
+  }
+
+  return {
+    getParameter: (query, deadlineEpochMs) =>
+      asRole(parts.credentials, deadlineEpochMs, (credentials) => ask(query, credentials, deadlineEpochMs)),
+  };
+}

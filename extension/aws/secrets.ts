@@ -1,0 +1,145 @@
+import type { DeadlineEpochMs } from "../cache/deadline.ts";
+import type { AwsCredentials } from "../config/aws-environment.ts";
+import type { Config } from "../config/config.ts";
+import type { Source } from "../config/sources.ts";
+import { type AwsCall, diagnose } from "../failure/diagnosis.ts";
+import { type FailureCode, toFailure } from "../failure/failure.ts";
+import type { Logger } from "../logger.ts";
+import type { Counters } from "../metrics.ts";
+import { inRegion, toRegion } from "../values/secret.ts";
+import type { AwsCaller } from "./call.ts";
+import type { Agents } from "./connection.ts";
+import type * as AwsSdk from "./sdk.ts";
+import { asRole, type RoleCredentials } from "./session.ts";
+
+/** Which value is asked for. Without version and stage it is AWSCURRENT's. */
+export interface SecretQuery {
+  readonly secretId: string;
+  readonly versionId?: string;
+  readonly versionStage?: string;
+}
+
+/** One version of a secret; exactly one of string and binary is there. */
+export interface SecretValue {
+  readonly arn: string;
+  readonly name: string;
+  readonly versionId: string;
+  readonly versionStages: readonly string[];
+  readonly createdDate: Date;
+  readonly secretString: string | undefined;
+  readonly secretBinary: Uint8Array | undefined;
+}
+
+export interface SecretsManager {
+  /** GetSecretValue as the target role. Fails with a `Failure` only, and at the deadline at the latest. */
+  getSecretValue(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<SecretValue>;
+}
+
+/** What may be a region's fault, so that a replica in another is worth a try. */
+const REGIONAL: readonly FailureCode[] = ["aws-error", "aws-response-invalid", "unreachable", "timeout"];
+
+export function createSecretsManager(parts: {
+  readonly source: Source;
+  readonly config: Config;
+  readonly credentials: RoleCredentials;
+  readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
+  readonly callAws: AwsCaller;
+  readonly version: string;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly now: () => number;
+}): SecretsManager {
+  const { config, source, counters, logger, now } = parts;
+  const { failoverRegion } = config;
+  const { endpoints, clientOptions } = config.aws;
+  const toOptions = (region: string) => ({
+    ...clientOptions,
+    region,
+    endpoint: endpoints.secretsManager,
+    version: parts.version,
+  });
+  const toHome = (secretId: string) => source.region ?? toRegion(secretId) ?? config.aws.region;
+  /** Of the next call, if its connection was opened ahead. */
+  let ahead: Agents | undefined;
+
+  /** While a session is asked for: without one, nothing can be signed, but the way can be opened. */
+  async function connectAhead(secretId: string): Promise<void> {
+    const awsSdk = await parts.loadAwsSdk();
+    ahead ??= awsSdk.connectSecretsManager(toOptions(toHome(secretId)));
+  }
+
+  /** One GetSecretValue, with the tries that it may take. */
+  async function ask(
+    { secretId, versionId, versionStage }: SecretQuery,
+    region: string,
+    credentials: AwsCredentials,
+    deadlineEpochMs: DeadlineEpochMs,
+  ) {
+    const call: AwsCall = { operation: "GetSecretValue", roleArn: source.roleArn, region, id: secretId };
+    const awsSdk = await parts.loadAwsSdk();
+    const startedAtEpochMs = now();
+    const { requestId, ...value } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
+      counters.getSecretValueCalls += 1;
+      const agents = ahead;
+      ahead = undefined;
+      const answer = await awsSdk.getSecretValue(
+        {
+          SecretId: secretId,
+          ...(versionId === undefined ? {} : { VersionId: versionId }),
+          ...(versionStage === undefined ? {} : { VersionStage: versionStage }),
+        },
+        { ...toOptions(region), credentials, agents },
+        signal,
+      );
+      const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
+      const hasOneValue = (SecretString === undefined) !== (SecretBinary === undefined);
+      if (!ARN || !Name || !VersionId || !CreatedDate?.getTime() || !hasOneValue) throw diagnose(undefined, call);
+      return {
+        requestId: answer.$metadata.requestId,
+        arn: ARN,
+        name: Name,
+        versionId: VersionId,
+        versionStages: VersionStages ?? [],
+        createdDate: CreatedDate,
+        secretString: SecretString,
+        secretBinary: SecretBinary,
+      };
+    });
+    logger.info("secret-fetched", { secretId, versionId: value.versionId, requestId, ms: now() - startedAtEpochMs });
+    return value;
+  }
+
+  /** The secret's own region and, where that fails, its replica's, which has the time that is left. */
+  async function askAnywhere(query: SecretQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
+    const region = toHome(query.secretId);
+    if (failoverRegion === undefined || failoverRegion === region) {
+      return ask(query, region, credentials, deadlineEpochMs);
+    }
+    try {
+      return await ask(query, region, credentials, (now() + deadlineEpochMs) / 2);
+    } catch (thrown) {
+      const failure = toFailure(thrown);
+      if (!REGIONAL.includes(failure.code)) throw failure;
+      logger.warn("failover", { secretId: query.secretId, region: failoverRegion, code: failure.code });
+      const there = { ...query, secretId: inRegion(query.secretId, failoverRegion) };
+      try {
+        const value = await ask(there, failoverRegion, credentials, deadlineEpochMs);
+        // It goes by the original's ARN, as what it stands in for.
+        return { ...value, arn: inRegion(value.arn, region) };
+      } catch {
+        // A replica that is missing or denied, say, is no news of the original.
+        throw failure;
+      }
+    }
+  }
+
+  return {
+    getSecretValue(query, deadlineEpochMs) {
+      const ask = (credentials: AwsCredentials) => askAnywhere(query, credentials, deadlineEpochMs);
+      const answer = asRole(parts.credentials, deadlineEpochMs, ask);
+      // AssumeRole goes first. What fails here, fails again where it is told.
+      if (!parts.credentials.isAtHand()) connectAhead(query.secretId).catch(() => {});
+      return answer;
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * The session policy: what a session of the target role may do at the most, so that a stolen one reads the configured
+ * secrets and parameters and nothing else. Pure.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
+ */
+
+import type { Source } from "../config/sources.ts";
+import {
+  toParameterResource,
+  toParameterStatement,
+  toReadStatement,
+  toReferencedSecret,
+  toSecretResources,
+} from "../failure/statements.ts";
+import { inRegion, toRegion } from "../values/secret.ts";
+
+/** STS's limit for the text; it also packs it, which only STS can tell the size of. */
+const MAX_CHARACTERS = 2_048;
+
+/** As JSON; undefined where it would be too long for STS. */
+export function toSessionPolicy(source: Source, failoverRegion: string | undefined): string | undefined {
+  const [secrets, parameters] = [toSecretArns(source, failoverRegion), toParameterArns(source)];
+  const services = [...(secrets.length > 0 ? ["secretsmanager.*"] : []), ...(parameters.length > 0 ? ["ssm.*"] : [])];
+  const policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      ...(secrets.length > 0 ? [toReadStatement([...new Set(secrets)])] : []),
+      ...(parameters.length > 0 ? [toParameterStatement([...new Set(parameters)])] : []),
+      // Which keys these are, only the secrets and parameters know.
+      {
+        Effect: "Allow",
+        Action: "kms:Decrypt",
+        Resource: "*",
+        Condition: { StringLike: { "kms:ViaService": services } },
+      },
+    ],
+  });
+  return policy.length <= MAX_CHARACTERS ? policy : undefined;
+}
+
+function toSecretArns(source: Source, failoverRegion: string | undefined): readonly string[] {
+  // A parameter may be a reference to a secret, which is then read with the role's permission too.
+  const ids = [...source.secretIds, ...source.parameterNames.flatMap((name) => toReferencedSecret(name) ?? [])];
+  return ids.flatMap((secretId) => {
+    const region = source.region ?? toRegion(secretId) ?? source.home.region;
+    const { accountId } = source.home;
+    const own = toSecretResources(inRegion(secretId, region), { partition: toPartition(source), region, accountId });
+    return [...own, ...(failoverRegion === undefined ? [] : own.map((arn) => inRegion(arn, failoverRegion)))];
+  });
+}
+
+function toParameterArns(source: Source): readonly string[] {
+  const owner = { partition: toPartition(source), ...source.home };
+  return source.parameterNames.map((name) => toParameterResource(name, owner));
+}
+
+const toPartition = ({ roleArn }: Source): string => roleArn.split(":")[1] ?? "aws";

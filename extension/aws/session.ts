@@ -1,0 +1,235 @@
+import { type DeadlineEpochMs, watchForFreeze } from "../cache/deadline.ts";
+import { type BackOff, createFailureMemory } from "../cache/failure-memory.ts";
+import { createSingleFlight } from "../cache/single-flight.ts";
+import type { AwsCredentials } from "../config/aws-environment.ts";
+import type { Config } from "../config/config.ts";
+import type { Source } from "../config/sources.ts";
+import { type AwsCall, diagnose, toTimeout } from "../failure/diagnosis.ts";
+import { type Failure, type FailureCode, toFailure } from "../failure/failure.ts";
+import { toPolicy } from "../http/replies.ts";
+import { toSuffix } from "../lambda/snapshot.ts";
+import type { Logger } from "../logger.ts";
+import type { Counters } from "../metrics.ts";
+import type { BaseCredentials } from "./base-credentials.ts";
+import type { AwsCaller } from "./call.ts";
+import type * as AwsSdk from "./sdk.ts";
+import { toSessionPolicy } from "./session-policy.ts";
+
+export interface RoleCredentials {
+  /** Whether `get` has some without asking for them. */
+  isAtHand(): boolean;
+  /** Credentials of a session of the target role: those at hand while they live, else new ones, asked for once however many wait. */
+  get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
+  /**
+   * Others than these, which AWS has refused: their session may have been revoked, or its role created anew. The same,
+   * if the session is so new that the refusal must be meant.
+   */
+  getInstead(refused: AwsCredentials, deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
+}
+
+/** The last part of a session's life in which a new one is asked for; 6 minutes of an hour. */
+const RENEWAL_WINDOW = 0.1;
+/**
+ * So long a session is new; twice as long if it took the place of one that was refused, up to the most: what is denied for
+ * good costs an AssumeRole in that time, and not more.
+ */
+const NEW_SESSION_MS = { least: 60_000, most: 240_000 };
+/**
+ * The least between two AssumeRole that fail, however many secrets are asked for: those are remembered one by one, and for
+ * longer. Shorter where AWS may be back at any moment.
+ */
+const DENIED_PAUSE: BackOff = { firstMs: 1_000, mostMs: 1_000, isJittered: false };
+const FAILED_PAUSE: BackOff = { firstMs: 200, mostMs: 200, isJittered: false };
+/** What AWS says of credentials whose time is over. */
+const REFUSED: readonly FailureCode[] = ["credentials-expired", "credentials-invalid"];
+
+export function createRoleCredentials(parts: {
+  readonly source: Source;
+  readonly config: Config;
+  readonly baseCredentials: BaseCredentials;
+  readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
+  readonly version: string;
+  readonly callAws: AwsCaller;
+  /** From 0 to 1, without 1. */
+  readonly random: () => number;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly now: () => number;
+}): RoleCredentials {
+  const { config, source, baseCredentials, counters, logger, now } = parts;
+  const { roleArn, externalId } = source;
+  const wishes = {
+    externalId,
+    hasTags: config.sessionTags !== undefined,
+    hasSourceIdentity: config.sourceIdentity !== undefined,
+  };
+  const call: AwsCall = { operation: "AssumeRole", roleArn, region: config.aws.region, ...wishes };
+  // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
+  const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toSuffix(parts.random())}`;
+  const hasPolicy = config.sessionPolicy === "auto" && config.allow === "configured";
+  let policy = hasPolicy ? toSessionPolicy(source, config.failoverRegion) : undefined;
+  if (hasPolicy && policy === undefined) warnOfNoPolicy("it would be longer than STS allows");
+  let session: Session | undefined;
+  let renewals = 0;
+  const fly = createSingleFlight<Session>(now);
+  const backOffOf = (failure: Failure) => (toPolicy(failure).mayServeStale ? FAILED_PAUSE : DENIED_PAUSE);
+  const failures = createFailureMemory({ backOffOf, now, random: parts.random });
+
+  async function assumeRole(deadlineEpochMs: DeadlineEpochMs, newForMs: number): Promise<Session> {
+    const awsSdk = await parts.loadAwsSdk();
+    if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
+    const startedAtEpochMs = now();
+    renewals += 1;
+    const order = renewals;
+    const { requestId, lifeMs, askedAtEpochMs, ...credentials } = await parts.callAws(
+      call,
+      deadlineEpochMs,
+      async (signal) => {
+        const credentials = await baseCredentials.get();
+        const askedAtEpochMs = now();
+        counters.assumeRoleCalls += 1;
+        const { region, endpoints, clientOptions } = config.aws;
+        const { answer, dateEpochMs = now() } = await awsSdk.assumeRole(
+          {
+            RoleArn: roleArn,
+            RoleSessionName: roleSessionName,
+            DurationSeconds: config.durationSeconds,
+            ...(externalId === undefined ? {} : { ExternalId: externalId }),
+            ...(policy === undefined ? {} : { Policy: policy }),
+            ...(config.sourceIdentity === undefined ? {} : { SourceIdentity: config.sourceIdentity }),
+            ...(config.sessionTags === undefined ? {} : { Tags: [...config.sessionTags] }),
+          },
+          { ...clientOptions, region, credentials, endpoint: endpoints.sts, version: parts.version },
+          signal,
+        );
+        const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
+        if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration?.getTime())
+          throw diagnose(undefined, call);
+        return {
+          requestId: answer.$metadata.requestId,
+          askedAtEpochMs,
+          // Counted from the answer's own Date, so that a wrong clock of ours does not matter.
+          lifeMs: Expiration.getTime() - dateEpochMs,
+          accessKeyId: AccessKeyId,
+          secretAccessKey: SecretAccessKey,
+          sessionToken: SessionToken,
+        };
+      },
+    );
+    logger.info("role-assumed", { roleArn, requestId, ms: now() - startedAtEpochMs });
+    const expiresAtEpochMs = askedAtEpochMs + lifeMs;
+    const renewAtEpochMs = expiresAtEpochMs - lifeMs * RENEWAL_WINDOW;
+    return { credentials, order, askedAtEpochMs, newForMs, renewAtEpochMs, expiresAtEpochMs };
+  }
+
+  function warnOfNoPolicy(reason: string): void {
+    logger.warn("session-policy-left-out", { roleArn, reason });
+  }
+
+  /** The session itself is set in the work, so that nobody finds neither the work nor what it made. */
+  async function begin(deadlineEpochMs: DeadlineEpochMs, newForMs: number): Promise<Session> {
+    const renewed = await assumeRole(deadlineEpochMs, newForMs).catch((thrown: unknown) => {
+      const { code, details } = toFailure(thrown);
+      // Between the look at the base credentials and their use, Lambda may have put others in their place.
+      const isWorthwhile = baseCredentials.mayChange && REFUSED.includes(code);
+      const isTooLarge = policy !== undefined && details.awsCode?.startsWith("PackedPolicyTooLarge");
+      if (!isWorthwhile && !isTooLarge) throw thrown;
+      if (isTooLarge) {
+        policy = undefined;
+        warnOfNoPolicy("STS cannot pack it");
+      }
+      return assumeRole(deadlineEpochMs, newForMs);
+    });
+    // One that was frozen brings what is older than what is at hand.
+    if (session === undefined || renewed.order > session.order) session = renewed;
+    return renewed;
+  }
+
+  const renew = (deadlineEpochMs: DeadlineEpochMs, newForMs = NEW_SESSION_MS.least) =>
+    fly({
+      key: "session",
+      deadlineEpochMs,
+      late: () => toTimeout(call),
+      start: async () => {
+        const failure = failures.recall("session");
+        if (failure !== undefined) throw failure;
+        const watch = watchForFreeze(deadlineEpochMs - now(), now);
+        try {
+          return await begin(deadlineEpochMs, newForMs);
+        } catch (thrown) {
+          if (!watch.wasFrozen()) failures.remember("session", toFailure(thrown));
+          throw thrown;
+        } finally {
+          watch.end();
+        }
+      },
+    });
+
+  async function get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials> {
+    const atEpochMs = now();
+    const held = session;
+    if (!isAlive(held, atEpochMs)) return (await renew(deadlineEpochMs)).credentials;
+    // Towards its end the next one is fetched behind the request, and a failure of STS, which is logged, costs it nothing.
+    if (atEpochMs >= held.renewAtEpochMs) renew(deadlineEpochMs).catch(() => {});
+    return held.credentials;
+  }
+
+  return {
+    isAtHand: () => isAlive(session, now()),
+    get,
+    async getInstead(refused, deadlineEpochMs) {
+      if (session?.credentials !== refused) return get(deadlineEpochMs);
+      const { askedAtEpochMs, newForMs } = session;
+      const ageMs = now() - askedAtEpochMs;
+      if (ageMs >= 0 && ageMs < newForMs) return refused;
+      return (await renew(deadlineEpochMs, Math.min(2 * newForMs, NEW_SESSION_MS.most))).credentials;
+    },
+  };
+}
+
+/** Of the target role. */
+export interface Session {
+  readonly credentials: AwsCredentials;
+  /** The how-manieth renewal brought it. */
+  readonly order: number;
+  /** When it was asked for: over a freeze, the answer may have lain in the socket for hours. */
+  readonly askedAtEpochMs: number;
+  readonly newForMs: number;
+  readonly renewAtEpochMs: number;
+  readonly expiresAtEpochMs: number;
+}
+
+/** A clock that is behind its beginning has stepped back, and says nothing about how long the session still lives. */
+export const isAlive = (session: Session | undefined, atEpochMs: number): session is Session =>
+  session !== undefined && atEpochMs >= session.askedAtEpochMs && atEpochMs < session.expiresAtEpochMs;
+
+/** What AWS refused stays refused, though no new session is to be had. A session that was revoked meets an explicit deny. */
+const DENIED: readonly FailureCode[] = [
+  "get-secret-value-denied",
+  "get-parameter-denied",
+  "kms-denied",
+  "explicit-deny",
+];
+
+/** What may be the session's fault and not the permissions': believed only of a new session. */
+const DOUBTFUL: readonly FailureCode[] = [...DENIED, "credentials-expired", "credentials-invalid"];
+
+/** Asks as the target role; once more, in a new session, where the refusal may be the old one's fault. */
+export async function asRole<T>(
+  credentials: RoleCredentials,
+  deadlineEpochMs: DeadlineEpochMs,
+  ask: (credentials: AwsCredentials) => Promise<T>,
+): Promise<T> {
+  const held = await credentials.get(deadlineEpochMs);
+  try {
+    return await ask(held);
+  } catch (thrown) {
+    const { code } = toFailure(thrown);
+    if (!DOUBTFUL.includes(code)) throw thrown;
+    const others = await credentials.getInstead(held, deadlineEpochMs).catch((failure: unknown) => {
+      throw DENIED.includes(code) ? thrown : failure;
+    });
+    if (others === held) throw thrown;
+    return await ask(others);
+  }
+}

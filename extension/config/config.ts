@@ -1,0 +1,170 @@
+import { isSecretId } from "../values/secret.ts";
+import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
+import { type Environment, PREFIX, type Problem, type Setting } from "./rules.ts";
+import { type SettingValues, settings } from "./settings.ts";
+import { parseSources, type Source } from "./sources.ts";
+import { parseToken, type Token } from "./token.ts";
+
+/**
+ * The environment, parsed into a Config, or into every problem at once. Pure but for the token's file, which it is
+ * handed a way to read. An empty value is an unset one, since templates produce them.
+ */
+
+/** These become others, or are heeded before there is a Config. */
+type Raw =
+  | "roleArn"
+  | "secretIds"
+  | "parameterNames"
+  | "externalId"
+  | "region"
+  | "config"
+  | "enabled"
+  | "allow"
+  | "cacheEnabled"
+  | "token";
+
+export interface Config extends Omit<SettingValues, Raw> {
+  readonly sources: readonly [Source, ...Source[]];
+  readonly allow: "configured" | "any";
+  readonly token: Token;
+  readonly functionName: string;
+  /** Whether init ends in a snapshot, from which many execution environments may be restored. */
+  readonly isSnapStart: boolean;
+  /** Variables with our prefix that this version does not know. */
+  readonly unknownSettings: readonly string[];
+  readonly aws: AwsEnvironment;
+}
+
+export interface ParsedConfig {
+  readonly config: Config | undefined;
+  /** The kill switch: whether there is work to do at all. Where there is not, no mistake is one. */
+  readonly isEnabled: boolean;
+  /** Known even when the rest is broken. */
+  readonly httpPort: number;
+  /** Why there is no config, a sentence for each mistake; empty when there is one. */
+  readonly problems: readonly string[];
+  /** Known even when the rest is broken, so that the problems can be logged. */
+  readonly logLevel: SettingValues["logLevel"];
+}
+
+/** Whoever breaks one of them has set what may be asked for. */
+const LIST_RULES: readonly string[] = [settings.secretIds.rule, settings.parameterNames.rule];
+
+function toSentence({ name, rule, got }: Problem): string {
+  return `${name} must be ${rule}; got ${got === undefined ? "nothing" : JSON.stringify(got.slice(0, 200))}`;
+}
+
+export function parseConfig(environment: Environment, readFile: (path: string) => string): ParsedConfig {
+  const problems: Problem[] = [];
+  const { unknown, typos } = findStrangers(environment);
+  problems.push(...typos);
+
+  const values = Object.fromEntries(
+    Object.entries(settings).map(([key, setting]) => [key, readSetting(setting, environment, problems)]),
+  ) as unknown as SettingValues;
+
+  const httpPort = values.httpPort ?? Number(settings.httpPort.default);
+  if (values.enabled === "false") {
+    return { config: undefined, isEnabled: false, httpPort, problems: [], logLevel: values.logLevel ?? "info" };
+  }
+  const aws = parseAwsEnvironment(environment, problems);
+  // A function's own SECRET_NAME never narrows what may be asked for, nor is it ours to judge.
+  const secretName = [environment.SECRET_NAME?.trim() ?? ""].find(isSecretId);
+  const sources = parseSources({ values, awsRegion: aws.region, secretName, readFile, problems });
+  const [source, ...others] = sources;
+  const token = parseToken(values.token, environment, readFile, problems);
+  const allow = values.allow ?? (sources.some(isConfigured) ? "configured" : "any");
+  if (allow === "configured" && !problems.some(({ rule }) => LIST_RULES.includes(rule))) {
+    const without = sources.filter((candidate) => !isConfigured(candidate));
+    const ofConfig = without.map(({ roleArn }) => `${PREFIX}CONFIG secretIds of ${roleArn}`);
+    const isNone = values.secretIds === undefined && values.parameterNames === undefined;
+    for (const name of values.config !== undefined ? ofConfig : isNone ? [`${PREFIX}SECRET_IDS`] : []) {
+      problems.push({ name, rule: "set where ALLOW is configured", got: undefined });
+    }
+  }
+  if (values.initError === "fail" && values.prefetchTimeoutMs === 0) {
+    problems.push({ name: `${PREFIX}PREFETCH_TIMEOUT_MS`, rule: "above 0 where INIT_ERROR is fail", got: "0" });
+  }
+
+  const {
+    logLevel,
+    cacheEnabled,
+    roleArn,
+    secretIds,
+    parameterNames,
+    externalId,
+    region,
+    config: _,
+    enabled,
+    ...rest
+  } = values;
+  if (problems.length > 0 || source === undefined || token === undefined) {
+    const asides = unknown.map((name) => `${name} is not a setting of this version`);
+    return {
+      config: undefined,
+      isEnabled: true,
+      httpPort,
+      problems: [...new Set([...problems.map(toSentence), ...asides])],
+      logLevel: logLevel ?? "info",
+    };
+  }
+  const config: Config = {
+    ...rest,
+    logLevel,
+    sources: [source, ...others],
+    allow,
+    token,
+    functionName: environment.AWS_LAMBDA_FUNCTION_NAME || "cross-account-secrets",
+    isSnapStart: environment.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start",
+    unknownSettings: unknown,
+    cacheSize: cacheEnabled === "true" ? values.cacheSize : 0,
+    aws,
+  };
+  return { config, isEnabled: true, httpPort, problems: [], logLevel };
+}
+
+const isConfigured = ({ secretIds, parameterNames }: Source): boolean =>
+  secretIds.length > 0 || parameterNames.length > 0;
+
+function readSetting(setting: Setting<unknown>, environment: Environment, problems: Problem[]): unknown {
+  for (const name of [PREFIX + setting.name, ...(setting.alsoRead ?? [])]) {
+    const text = environment[name]?.trim() ?? "";
+    // 0 is AWS's default of SECRETS_MANAGER_TIMEOUT_MILLIS, "no time-out", and CDK always writes it: not a wish.
+    if (text === "" || (name.endsWith("_TIMEOUT_MILLIS") && text === "0")) continue;
+    // It is the function's own beside a CONFIG, which has its roles in it.
+    if (name === "ROLE_ARN" && environment[`${PREFIX}CONFIG`]?.trim()) continue;
+    const value = setting.parse(text);
+    if (value === undefined) {
+      problems.push({ name, rule: setting.rule, got: setting.name === "TOKEN" ? "a value that is not shown" : text });
+    }
+    return value;
+  }
+  return setting.default === undefined ? undefined : setting.parse(setting.default);
+}
+
+/** Names with our prefix that are no setting: a typo, when within two edits of one; else something for a later version. */
+function findStrangers(environment: Environment): { unknown: string[]; typos: Problem[] } {
+  const known = Object.values(settings).map(({ name }) => PREFIX + name);
+  const unknown: string[] = [];
+  const typos: Problem[] = [];
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(PREFIX) || known.includes(name) || !value?.trim()) continue;
+    const meant = known.find((candidate) => editDistance(name, candidate) <= 2);
+    if (meant) typos.push({ name, rule: `spelled ${meant}`, got: name });
+    else unknown.push(name);
+  }
+  return { unknown, typos };
+}
+
+/** Levenshtein distance: how many letters have to be changed, added or left out. Pure. */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

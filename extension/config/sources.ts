@@ -1,0 +1,155 @@
+/**
+ * Where secrets come from: target roles, and what is asked for through each. There is one, in variables of its own, or as
+ * many as CONFIG lists. Pure but for CONFIG's file, which it is handed a way to read.
+ */
+import { isParameterId, parameterIdRule } from "../values/parameter.ts";
+import { type Home, isSecretId, secretIdRule } from "../values/secret.ts";
+import { PREFIX, type Problem } from "./rules.ts";
+import { EXTERNAL_ID, REGION, ROLE_ARN, type SettingValues, settings } from "./settings.ts";
+
+export interface Source {
+  readonly roleArn: string;
+  readonly externalId: string | undefined;
+  /** Where its secrets are, whatever their ARNs say. */
+  readonly region: string | undefined;
+  /** Where a secret is that is called by a bare name: in the role's account. */
+  readonly home: Home;
+  /** What a caller may ask for, where `allow` is `configured`. */
+  readonly secretIds: readonly string[];
+  readonly parameterNames: readonly string[];
+  /** The secrets that are fetched in init; of parameters, all. */
+  readonly prefetchIds: readonly string[];
+}
+
+/** What variables say of a source, or one member of CONFIG's `sources`. */
+interface Entry {
+  readonly roleArn: string;
+  readonly externalId?: string | undefined;
+  readonly region?: string | undefined;
+  readonly secretIds?: readonly string[] | undefined;
+  readonly parameterNames?: readonly string[] | undefined;
+}
+
+const NAME = `${PREFIX}CONFIG`;
+/** Each source has credentials of its own, and a part of the memory for values. */
+const MAX_SOURCES = 20;
+/** What stands in fields that are not ours: the file may be another than was meant. */
+const NOT_SHOWN = "a value that is not shown";
+
+/** Adds to `problems` what is wrong, each with the place where it stands. */
+export function parseSources(parts: {
+  readonly values: SettingValues;
+  readonly awsRegion: string;
+  /** The function's own SECRET_NAME, if it has a usable one: one more secret to fetch in init, of no say beside CONFIG. */
+  readonly secretName: string | undefined;
+  readonly readFile: (path: string) => string;
+  readonly problems: Problem[];
+}): readonly Source[] {
+  const { values, problems } = parts;
+  const { roleArn, secretIds, parameterNames, externalId, region } = values;
+  const toSource = (entry: Entry, prefetchIds = entry.secretIds ?? []): Source => ({
+    roleArn: entry.roleArn,
+    externalId: entry.externalId ?? externalId,
+    region: entry.region ?? region,
+    home: { region: entry.region ?? region ?? parts.awsRegion, accountId: ROLE_ARN.exec(entry.roleArn)?.[1] ?? "" },
+    secretIds: entry.secretIds ?? [],
+    parameterNames: entry.parameterNames ?? [],
+    prefetchIds,
+  });
+  if (values.config !== undefined) {
+    for (const [name, value] of Object.entries({
+      ROLE_ARN: roleArn,
+      SECRET_IDS: secretIds,
+      PARAMETER_NAMES: parameterNames,
+    })) {
+      if (value !== undefined) problems.push({ name: PREFIX + name, rule: `unset where ${NAME} is set`, got: "both" });
+    }
+    return parseEntries(values.config, parts.readFile, problems).map((entry) => toSource(entry));
+  }
+  if (roleArn === undefined) {
+    if (!problems.some(({ rule }) => rule === settings.roleArn.rule || rule === settings.config.rule)) {
+      problems.push({ name: `${PREFIX}ROLE_ARN`, rule: settings.roleArn.rule, got: undefined });
+    }
+    return [];
+  }
+  // Where only parameters may be asked for, the session policy lets no secret through either.
+  const isAllowed = parameterNames === undefined || values.allow === "any";
+  const prefetchIds = secretIds ?? (parts.secretName !== undefined && isAllowed ? [parts.secretName] : []);
+  return [toSource({ roleArn, secretIds, parameterNames }, prefetchIds)];
+}
+
+function parseEntries(text: string, readFile: (path: string) => string, problems: Problem[]): readonly Entry[] {
+  const root = toJson(text, readFile);
+  if (typeof root === "string") {
+    problems.push({ name: NAME, rule: root, got: text.startsWith("/") ? text : NOT_SHOWN });
+    return [];
+  }
+  const refuse = (place: string, rule: string, got: unknown) =>
+    void problems.push({ name: `${NAME} ${place}`, rule, got: got === undefined ? undefined : toText(got) });
+  const { sources, ...strangers } = root as { sources?: unknown };
+  for (const name of Object.keys(strangers)) refuse(name, "left out: only sources is known there", NOT_SHOWN);
+  if (!Array.isArray(sources) || sources.length < 1 || sources.length > MAX_SOURCES) {
+    refuse("sources", `a list of 1 to ${MAX_SOURCES} objects, each with a roleArn`, sources);
+    return [];
+  }
+  const entries: Entry[] = [];
+  for (const [index, entry] of sources.entries()) {
+    const place = `sources[${index}]`;
+    if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
+      refuse(place, "an object with a roleArn", entry);
+      continue;
+    }
+    // As in a variable, an empty value is an unset one.
+    const given = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== "")) as Partial<Entry>;
+    for (const [name, value] of Object.entries(given)) {
+      const field = fields.get(name);
+      if (field === undefined)
+        refuse(`${place}.${name}`, `left out: known are ${[...fields.keys()].join(", ")}`, NOT_SHOWN);
+      else if (!field.isValid(value)) refuse(`${place}.${name}`, field.rule, value);
+    }
+    if (given.roleArn === undefined) refuse(`${place}.roleArn`, settings.roleArn.rule, undefined);
+    // `roleArn` is how a caller says which one is meant.
+    else if (entries.some(({ roleArn }) => roleArn === given.roleArn)) {
+      refuse(`${place}.roleArn`, "another than in the sources before it", given.roleArn);
+    }
+    entries.push({ ...given, roleArn: given.roleArn ?? "" });
+  }
+  return problems.some(({ name }) => name.startsWith(`${NAME} `)) ? [] : entries;
+}
+
+function isListOf(isMember: (text: string) => boolean) {
+  return (value: unknown) =>
+    Array.isArray(value) && value.length > 0 && value.every((id) => typeof id === "string" && isMember(id));
+}
+
+const isMatch = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
+
+/** A Map, since an object has a `constructor` too. */
+const fields = new Map([
+  ["roleArn", { rule: settings.roleArn.rule, isValid: isMatch(ROLE_ARN) }],
+  ["externalId", { rule: settings.externalId.rule, isValid: isMatch(EXTERNAL_ID) }],
+  ["region", { rule: settings.region.rule, isValid: isMatch(REGION) }],
+  ["secretIds", { rule: `a list of ${secretIdRule}`, isValid: isListOf(isSecretId) }],
+  ["parameterNames", { rule: `a list of ${parameterIdRule}`, isValid: isListOf(isParameterId) }],
+]);
+
+/** The object, or what was expected in its place. */
+function toJson(text: string, readFile: (path: string) => string): object | string {
+  let json = text;
+  if (text.startsWith("/")) {
+    try {
+      json = readFile(text);
+    } catch {
+      return "the path of a readable file";
+    }
+  }
+  try {
+    const parsed: unknown = JSON.parse(json);
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
+  } catch {
+    // The parser's message would repeat the text, whoever's file that is.
+  }
+  return text.startsWith("/") ? "the path of a file that holds a JSON object" : "a JSON object, or the path of one";
+}
+
+const toText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));

@@ -1,0 +1,177 @@
+/**
+ * From AWS's refusal to a cause, a message and a remedy. Pure.
+ *
+ * Of what AWS says goes on what refusal.ts finds in it. The text is not repeated: it is not ours to vouch for what stands
+ * in it.
+ */
+import { type Denial, parseRefusal, type Refusal } from "./aws-error.ts";
+import { Failure, type FailureCode } from "./failure.ts";
+import { toRemedy } from "./remedies.ts";
+import type { AssumeRoleWishes } from "./statements.ts";
+
+/** What was asked of AWS, in public terms. */
+export interface AwsCall extends AssumeRoleWishes {
+  readonly operation: "AssumeRole" | "GetCallerIdentity" | "GetSecretValue" | "GetParameter";
+  /** The target role: the one that is assumed, or that asks. */
+  readonly roleArn: string;
+  readonly region: string;
+  /** Of the secret or parameter. */
+  readonly id?: string;
+}
+
+/** AWS's codes, as the "Common Errors" pages of both services list them. */
+const commonCodes: Readonly<Record<string, FailureCode>> = {
+  ExpiredToken: "credentials-expired",
+  ExpiredTokenException: "credentials-expired",
+  InvalidClientTokenId: "credentials-invalid",
+  UnrecognizedClientException: "credentials-invalid",
+  MissingAuthenticationToken: "credentials-invalid",
+  MissingAuthenticationTokenException: "credentials-invalid",
+  SignatureDoesNotMatch: "signature-invalid",
+  InvalidSignatureException: "signature-invalid",
+  IncompleteSignature: "signature-invalid",
+  RequestExpired: "signature-invalid",
+  Throttling: "throttled",
+  ThrottlingException: "throttled",
+  ThrottledException: "throttled",
+  TooManyRequestsException: "throttled",
+  RequestLimitExceeded: "throttled",
+  RequestAbortedException: "aws-error",
+  RequestTimeoutException: "aws-error",
+};
+
+/** What else a service says; anything that is not here is a request that it does not accept. */
+const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, FailureCode>>>> = {
+  AssumeRole: {
+    AccessDenied: "assume-role-denied",
+    AccessDeniedException: "assume-role-denied",
+    NotAuthorized: "assume-role-denied",
+    RegionDisabledException: "region-disabled",
+  },
+  // It takes no permission, so that a refusal is of who we say we are.
+  GetCallerIdentity: {},
+  GetSecretValue: {
+    AccessDenied: "get-secret-value-denied",
+    AccessDeniedException: "get-secret-value-denied",
+    NotAuthorized: "get-secret-value-denied",
+    DecryptionFailure: "kms-denied",
+    ResourceNotFoundException: "secret-not-found",
+    InvalidRequestException: "secret-deleted",
+  },
+  GetParameter: {
+    AccessDenied: "get-parameter-denied",
+    AccessDeniedException: "get-parameter-denied",
+    NotAuthorized: "get-parameter-denied",
+    InvalidKeyId: "kms-denied",
+    ParameterNotFound: "parameter-not-found",
+    ParameterVersionNotFound: "parameter-not-found",
+  },
+};
+
+const rejectedCodes: Readonly<Record<AwsCall["operation"], FailureCode>> = {
+  AssumeRole: "assume-role-rejected",
+  GetCallerIdentity: "credentials-invalid",
+  GetSecretValue: "secret-id-rejected",
+  GetParameter: "parameter-rejected",
+};
+
+export function diagnose(thrown: unknown, call: AwsCall): Failure {
+  if (thrown instanceof Failure) return thrown;
+  const error = parseRefusal(thrown);
+  const code = toFailureCode(error, call);
+  return new Failure(code, toMessage(code, error, call), {
+    ...toRemedy(code, call, error),
+    requestId: error.requestId,
+    awsCode: error.awsCode,
+  });
+}
+
+function toFailureCode(error: Refusal, { operation }: AwsCall): FailureCode {
+  const { awsCode, status, denial } = error;
+  if (error.networkCode !== undefined) return "unreachable";
+  if (error.isAbort) return "timeout";
+  const common = awsCode === undefined ? undefined : commonCodes[awsCode];
+  if (common !== undefined) return common === "signature-invalid" && denial.isAboutClock ? "clock-skewed" : common;
+  if (status === 429) return "throttled";
+  if (error.isServerFault) return "aws-error";
+  if (awsCode === undefined || status === undefined || status < 400) return "aws-response-invalid";
+  return toFinerCode(codesOf[operation][awsCode] ?? rejectedCodes[operation], denial);
+}
+
+/** AWS has few codes, and says the rest in its text. */
+function toFinerCode(code: FailureCode, denial: Denial): FailureCode {
+  switch (code) {
+    case "assume-role-denied":
+      if (denial.isExplicit) return "explicit-deny";
+      if (denial.action === "sts:TagSession") return "tag-session-denied";
+      return denial.action === "sts:SetSourceIdentity" ? "source-identity-denied" : code;
+    case "get-secret-value-denied":
+    case "get-parameter-denied":
+    case "kms-denied":
+      if (denial.isKeyUnusable) return "kms-key-unusable";
+      if (denial.isExplicit) return "explicit-deny";
+      return denial.isAboutKms ? "kms-denied" : code;
+    case "secret-deleted":
+      if (denial.isDefaultKey) return "kms-default-key";
+      return denial.isKeyUnusable ? "kms-key-unusable" : code;
+    case "secret-not-found":
+      return denial.isAboutVersion ? "secret-version-not-found" : code;
+    default:
+      return code;
+  }
+}
+
+function toMessage(code: FailureCode, error: Refusal, call: AwsCall): string {
+  const what = toPhrase(call);
+  switch (code) {
+    case "kms-denied":
+      return `${what} was refused because its KMS key may not be used`;
+    case "kms-key-unusable":
+      return `${what} was refused because its KMS key is disabled, or is to be deleted`;
+    case "kms-default-key":
+      return `${what} was refused: its KMS key is Secrets Manager's own, which other accounts may not use`;
+    case "explicit-deny":
+      return `${what} was refused (${error.awsCode}) by an explicit deny${toPolicyPhrase(error.denial)}`;
+    case "secret-not-found":
+      return `${what} found no such secret`;
+    case "secret-version-not-found":
+      return `${what} found the secret, but no such version or stage`;
+    case "parameter-not-found":
+      return `${what} found no such parameter, version or label`;
+    case "secret-deleted":
+      return `${what} was refused: the secret is marked for deletion, or has no such value`;
+    case "throttled":
+      return `${what} was throttled`;
+    case "aws-error":
+      return `${what} failed at AWS (${error.awsCode ?? `status ${error.status}`})`;
+    case "unreachable":
+      return `${what} could not reach AWS (${error.networkCode})`;
+    case "timeout":
+      return `${what} got no answer in time`;
+    case "aws-response-invalid":
+      return `${what} got an answer that is not AWS's${error.status === undefined ? "" : ` (status ${error.status})`}`;
+    case "clock-skewed":
+      return `${what} was refused (${error.awsCode}): this machine's clock is not AWS's`;
+    default:
+      return `${what} was refused (${error.awsCode})${toReason(error.denial)}`;
+  }
+}
+
+const toPolicyPhrase = ({ policyType }: Denial): string => (policyType === undefined ? "" : ` in the ${policyType}`);
+
+/** In AWS's own terms, where it says why. */
+function toReason({ action, policyType }: Denial): string {
+  const which = action === "sts:TagSession" || action === "sts:SetSourceIdentity" ? `: ${action} is not allowed` : "";
+  return policyType === undefined ? which : `: no ${policyType} allows ${action ?? "it"}`;
+}
+
+function toPhrase({ operation, roleArn, region, id }: AwsCall): string {
+  if (operation === "AssumeRole") return `AssumeRole of ${roleArn} in ${region}`;
+  if (operation === "GetCallerIdentity") return `GetCallerIdentity in ${region}`;
+  return `${operation} of ${id} in ${region} as ${roleArn}`;
+}
+
+/** What a call that outlives its deadline fails with. */
+export function toTimeout(call: AwsCall): Failure {
+  return diagnose({ name: "TimeoutError" }, call);
+}

@@ -1,0 +1,224 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Config } from "../config/config.ts";
+import { Failure, type FailureCode, PublicError } from "../failure/failure.ts";
+import type { Inheritance } from "../lambda/handover.ts";
+import type { HttpHandler } from "./handler.ts";
+import { type Reply, toErrorReply } from "./replies.ts";
+
+/** Sockets, limits and bytes: between the kernel and the handler. */
+
+export interface HttpServer {
+  /** Accepts requests from here on; fails with an error that names the port when it stays taken for a second. */
+  listen(): Promise<void>;
+  /** Stops accepting, and waits for what is under way, but not longer than `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Loopback only, and IPv4 only, as AWS's own extension and agent. */
+const HOST = "127.0.0.1";
+/** A process that was told to leave may hold the port for a moment after a reset. */
+const PORT_RETRY_FOR_MS = 1_000;
+const PORT_RETRY_EVERY_MS = 50;
+/** Lambda gives a process 1,024 descriptors: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const MAX_CONNECTIONS = 900;
+/** A function on the same machine sends a request in one piece; nobody else is to hold a connection by dripping. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const REQUEST_CHECK_EVERY_MS = 2_000;
+
+export function createHttpServer(parts: {
+  readonly handler: HttpHandler;
+  readonly config: Pick<Config, "httpPort">;
+  /** Its listening socket, if there is one; then the port is not bound again. */
+  readonly inherited: Inheritance;
+}): HttpServer {
+  /** By connection, in the order of the requests: of an answer that stands behind another, Node does not say when it is lost. */
+  const underWay = new Map<Socket, Set<ServerResponse>>();
+  const limit = createConnectionLimit(MAX_CONNECTIONS);
+  let onIdle = () => {};
+  const options = {
+    keepAlive: true,
+    requireHostHeader: false,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: REQUEST_CHECK_EVERY_MS,
+  };
+  const server = createServer(options, (request, response) => {
+    const { socket } = request;
+    const answers = underWay.get(socket) ?? new Set();
+    underWay.set(socket, answers.add(response));
+    limit.begin(socket);
+    response.on("close", () => {
+      limit.end(socket);
+      answers.delete(response);
+      if (answers.size === 0) forget(socket);
+    });
+    respond(request, response, parts.handler).catch(() => response.destroy());
+  });
+  // Node's 5 s would reset a pooled client's idle connection at the thaw: the timer is overdue, and fires first.
+  server.keepAliveTimeout = 0;
+  // Node would drop every header past the 2,000th, and with it the one that a guard looks for. Their size is limited anyway.
+  server.maxHeadersCount = 0;
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    // Node counts from the connection, but a client may open one ahead, and be frozen before it uses it.
+    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && socket.bytesRead === 0) return;
+    refuseInTurn(socket, toParserCode(error));
+  });
+  // Node would refuse it in words of its own. Who expects what we do not know may be answered as anybody (RFC 9110, 10.1.1).
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
+  // Node would close the connection without a word.
+  server.on("connect", (_, socket: Socket) => {
+    // Node no longer listens to it.
+    socket.on("error", () => socket.destroy());
+    refuseInTurn(socket, "method-not-allowed");
+  });
+  server.on("connection", (socket: Socket) => {
+    socket.once("close", () => forget(socket));
+    if (!limit.admit(socket)) refuse(socket, "too-many-connections");
+  });
+
+  /** Answers come in the order of the requests: those that were good have theirs before. */
+  function refuseInTurn(socket: Socket, code: FailureCode): void {
+    const last = [...(underWay.get(socket) ?? [])].at(-1);
+    if (last === undefined) refuse(socket, code);
+    else last.once("close", () => refuse(socket, code));
+  }
+
+  function forget(socket: Socket): void {
+    underWay.delete(socket);
+    if (underWay.size === 0) onIdle();
+  }
+
+  return {
+    async listen() {
+      const port = parts.config.httpPort;
+      const fd = parts.inherited.descriptor;
+      const where = fd === undefined ? { host: HOST, port } : { fd };
+      for (let leftMs = PORT_RETRY_FOR_MS; ; leftMs -= PORT_RETRY_EVERY_MS) {
+        try {
+          return await listenOnce(where);
+        } catch (error) {
+          const { code } = error as NodeJS.ErrnoException;
+          if (code !== "EADDRINUSE" || leftMs <= 0) throw new PublicError(toPortMessage(port, code));
+          await new Promise((resolve) => setTimeout(resolve, PORT_RETRY_EVERY_MS));
+        }
+      }
+    },
+    async close(graceMs) {
+      server.close();
+      // Of its own connections Node would also wait for those that never sent a byte.
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs);
+        onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        if (underWay.size === 0) onIdle();
+      });
+      server.closeAllConnections();
+    },
+  };
+
+  function listenOnce(where: { host: string; port: number } | { fd: number }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error) => {
+        server.off("error", settle).off("listening", settle);
+        error === undefined ? resolve() : reject(error);
+      };
+      server.on("error", settle).on("listening", settle).listen(where);
+    });
+  }
+}
+
+async function respond(request: IncomingMessage, response: ServerResponse, handler: HttpHandler): Promise<void> {
+  const { method = "", url: target = "", headers } = request;
+  // Node keeps the first of several; what stands before us, if anything does, may have looked at another.
+  const believed = countHosts(request.rawHeaders) === 1 ? headers : { ...headers, host: undefined };
+  const { status, headers: replyHeaders, body } = await handler({ method, target, headers: believed });
+  const closing = status === 413 ? { Connection: "close" } : {};
+  response.writeHead(status, { ...replyHeaders, ...closing, "Content-Length": Buffer.byteLength(body) });
+  // Behind another answer, Node would put a `100 Continue` of this request between a head and a body of bytes.
+  if (typeof body !== "string") response.flushHeaders();
+  response.end(body);
+}
+
+/** Names and values take turns. `headersDistinct` would make an object of all of them, at every read. */
+const countHosts = (rawHeaders: readonly string[]): number =>
+  rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length;
+
+const parserCodes: Readonly<Record<string, FailureCode>> = {
+  HPE_HEADER_OVERFLOW: "headers-too-large",
+  ERR_HTTP_REQUEST_TIMEOUT: "request-too-slow",
+};
+
+const toParserCode = ({ code = "" }: NodeJS.ErrnoException): FailureCode => parserCodes[code] ?? "invalid-request";
+
+/** What never becomes a request is answered by hand. */
+function refuse(socket: Socket, code: FailureCode): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.write(toBytes(toErrorReply(new Failure(code, "the request is not acceptable HTTP/1.1"))));
+  socket.destroySoon();
+}
+
+function toBytes({ status, headers, body }: Reply): string {
+  const lines = Object.entries({ ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" });
+  return `HTTP/1.1 ${status} \r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
+}
+
+function toPortMessage(port: number, code: string | undefined): string {
+  if (code !== "EADDRINUSE") return `cannot listen on ${HOST}:${port} (${code})`;
+  return `port ${port} on ${HOST} is taken; most often by AWS's own Parameters and Secrets extension, or by its agent, which have the same default: remove that, or set CROSS_ACCOUNT_SECRETS_HTTP_PORT`;
+}
+
+/**
+ * Keeps the number of connections below what the process has descriptors for, at the cost of those that have been longest
+ * without a complete request: idle ones, and ones that drip.
+ */
+
+export interface ConnectionLimit {
+  /** False when there are too many, each with a request under way. The socket is forgotten when it closes. */
+  admit(socket: Socket): boolean;
+  /** A complete request has come. */
+  begin(socket: Socket): void;
+  /** It has been answered. */
+  end(socket: Socket): void;
+}
+
+export function createConnectionLimit(most: number): ConnectionLimit {
+  /** With how many requests there are under way on each. */
+  const connections = new Map<Socket, number>();
+  /** Those without a request under way, in the order of the last one: a Set keeps the order of insertion. */
+  const idle = new Set<Socket>();
+
+  return {
+    admit(socket) {
+      if (connections.size >= most) {
+        const [longest] = idle;
+        if (longest === undefined) return false;
+        idle.delete(longest);
+        connections.delete(longest);
+        longest.destroy();
+      }
+      connections.set(socket, 0);
+      idle.add(socket);
+      socket.once("close", () => {
+        connections.delete(socket);
+        idle.delete(socket);
+      });
+      return true;
+    },
+    begin(socket) {
+      connections.set(socket, (connections.get(socket) ?? 0) + 1);
+      idle.delete(socket);
+    },
+    end(socket) {
+      const left = (connections.get(socket) ?? 0) - 1;
+      if (left < 0) return;
+      connections.set(socket, left);
+      if (left === 0) idle.add(socket);
+    },
+  };
+}

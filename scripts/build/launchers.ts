@@ -1,0 +1,39 @@
+/**
+ * Compiles `layer/*.c` for both architectures: `npx tsx scripts/build/launchers.ts`, after `npx tsx scripts/setup/end-to-end.ts`. The results
+ * are in the repository, because a newcomer's machine has no compiler for both; a test compiles them again and compares.
+ *
+ * One pinned Zig, and with it one Clang and one musl, makes the same bytes on every machine.
+ */
+import { execFile } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { argv } from "node:process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { setUpCounterparts, toPython } from "../setup/end-to-end.ts";
+
+export const layerFolder = fileURLToPath(new URL("../../layer", import.meta.url));
+
+/** Lambda's word for an architecture, and the compiler's. */
+const targets = { x86_64: "x86_64-linux-musl", arm64: "aarch64-linux-musl" } as const;
+
+const FLAGS = ["-static", "-Os", "-s", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wl,--gc-sections"];
+
+/** Compiles each source for each architecture into `folder`, and gives the names of the files there. */
+export async function compileLaunchers(folder: string, say: (line: string) => void): Promise<string[]> {
+  const { venv } = await setUpCounterparts(say);
+  const sources = (await readdir(layerFolder)).filter((name) => name.endsWith(".c"));
+  const compilations = sources.flatMap((source) =>
+    Object.entries(targets).map(async ([architecture, target]) => {
+      const name = `${source.slice(0, -".c".length)}-${architecture}`;
+      const options = ["-target", target, ...FLAGS, "-o", join(folder, name), source];
+      // Run in the folder of the source, so that no path of this machine gets into the file.
+      await promisify(execFile)(toPython(venv), ["-m", "ziglang", "cc", ...options], { cwd: layerFolder });
+      say(name);
+      return name;
+    }),
+  );
+  return Promise.all(compilations);
+}
+
+if (argv[1] === fileURLToPath(import.meta.url)) await compileLaunchers(layerFolder, console.log);

@@ -1,0 +1,56 @@
+/** What only `doctor` uses of the AWS SDK: who one is. It is bundled apart, and no layer has it. */
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { type ClientOptions, leave, toClientConfig } from "../../../extension/aws/client.ts";
+
+/** GetCallerIdentity: one try. `clockOffsetMs` is how far AWS's clock is ahead of ours, as its answer tells. */
+export async function getCallerIdentity(options: ClientOptions, signal: AbortSignal) {
+  const config = toClientConfig(options);
+  const client = new STSClient(config);
+  try {
+    const answer = await client.send(new GetCallerIdentityCommand(), { abortSignal: signal });
+    return { answer, clockOffsetMs: client.config.systemClockOffset };
+  } finally {
+    leave(client, config.systemClockOffset);
+  }
+}
+
+/** IAM is one for a whole partition: https://docs.aws.amazon.com/general/latest/gr/iam-service.html */
+const IAM = new Map([
+  ["aws", { region: "us-east-1", endpoint: "https://iam.amazonaws.com" }],
+  ["aws-cn", { region: "cn-north-1", endpoint: "https://iam.cn-north-1.amazonaws.com.cn" }],
+  ["aws-us-gov", { region: "us-gov-west-1", endpoint: "https://iam.us-gov.amazonaws.com" }],
+]);
+
+/**
+ * GetRole: the role's ARN, with its path. Rejects, or gives nothing, where it cannot be had: few may ask for it. One request does not make a
+ * client of IAM's worth its size; STS's has the signer.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html
+ */
+export async function getRoleArn(
+  { partition, name }: { readonly partition: string; readonly name: string },
+  options: ClientOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const iam = IAM.get(partition);
+  // Whoever demands FIPS endpoints does not get another.
+  if (iam === undefined || options.useFipsEndpoint) return undefined;
+  const url = new URL(options.endpoint ?? iam.endpoint);
+  const { config } = new STSClient(toClientConfig({ ...options, region: iam.region }));
+  const signer = await config.signer({
+    name: "sigv4",
+    signingName: "iam",
+    signingRegion: iam.region,
+    properties: {},
+  });
+  const body = new URLSearchParams({ Action: "GetRole", Version: "2010-05-08", RoleName: name }).toString();
+  const { method, headers } = await signer.sign({
+    method: "POST",
+    protocol: url.protocol,
+    hostname: url.hostname,
+    path: url.pathname,
+    headers: { host: url.host, "content-type": "application/x-www-form-urlencoded" },
+    body,
+  });
+  const answer = await fetch(url, { method, headers, body, signal });
+  return /<Arn>(arn:[^<]{1,2000})<\/Arn>/.exec(await answer.text())?.[1];
+}

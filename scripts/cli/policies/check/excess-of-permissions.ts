@@ -1,0 +1,74 @@
+/** What a role or its caller may do beyond what is meant. Pure. */
+import { toDecryptStatement, toReadStatement } from "../../../../extension/failure/statements.ts";
+import type { Setup } from "../setup.ts";
+import { type Around, type Excess, note, tooWide } from "./excess.ts";
+import { covers, isPattern, isVariable, matchesAction, SIX } from "./patterns.ts";
+import type { ReadStatement } from "./statements.ts";
+
+const READ = ["secretsmanager:GetSecretValue", "ssm:GetParameter"];
+/** What reading may well go with. */
+const HARMLESS = [
+  "secretsmanager:DescribeSecret",
+  "secretsmanager:ListSecretVersionIds",
+  "ssm:GetParameters",
+  "kms:Decrypt",
+  "kms:DescribeKey",
+];
+export const READING = [...READ, ...HARMLESS];
+
+export function findOtherActions({ action: { isNot, values } }: ReadStatement): readonly Excess[] {
+  const others = values.filter((value) => !READING.some((action) => matchesAction(value, action)));
+  return isNot || others.length === 0 ? [] : [tooWide(`allows ${others.join(", ")}, which reading does not take`)];
+}
+
+export function findWideResources(statement: ReadStatement, { setup }: Around): readonly Excess[] {
+  const { action, resource } = statement;
+  if (resource === undefined || resource.isNot) return [];
+  const isReading = action.values.some((value) => READ.some((one) => matchesAction(value, one)));
+  if (action.isNot || !isReading) return [];
+  return resource.values.filter((value) => !isVariable(value)).flatMap((value) => toResourceExcess(value, setup));
+}
+
+/** Through the service that holds the secret, it may be any key: the secret knows which. */
+export function findWideKeys({ action, resource, conditions }: ReadStatement, { setup }: Around): readonly Excess[] {
+  const isDecrypt =
+    !action.isNot && action.values.some((value) => value !== "*" && matchesAction(value, "kms:Decrypt"));
+  const wide = resource?.isNot ? [] : (resource?.values.filter(isPattern) ?? []);
+  const isBound = conditions.some(({ key }) => /^kms:(ViaService|EncryptionContext:)/i.test(key));
+  if (!isDecrypt || isBound || wide.length === 0) return [];
+  const { keyArn } = setup;
+  const add = [toDecryptStatement(keyArn === undefined ? { service: "secretsmanager" } : { arn: keyArn })];
+  return [{ ...tooWide(`lets it decrypt whatever it gets with ${wide.join(", ")}`), add }];
+}
+
+const NAME =
+  /^arn:aws[a-z-]*:(?:secretsmanager:[a-z0-9-]+:\d{12}:secret:|ssm:[a-z0-9-]+:\d*:parameter\/)([^*?]+)(-\?{6}|-\*)?$/;
+
+function toResourceExcess(value: string, { secrets, parameters }: Setup): readonly Excess[] {
+  const [, name = "", end] = NAME.exec(value) ?? [];
+  if (name === "") return [tooWide(`allows ${value}, which is more than one`)];
+  const wanted = [...secrets.flat(), ...parameters];
+  if (end === "-*") return [note(`has ${value}, which also opens longer names, such as ${name}-prod: ${SIX} does not`)];
+  if (wanted.length > 0) {
+    return wanted.some((one) => covers(value, one)) || wanted.includes(`${value}${SIX}`)
+      ? []
+      : [note(`allows ${value}, too`)];
+  }
+  if (end !== undefined || !value.includes(":secret:")) return [];
+  if (/-[A-Za-z0-9]{6}$/.test(name)) {
+    return [note(`has ${value} as a whole ARN: if ${name} is the secret's name, it must end in ${SIX}`)];
+  }
+  const add = [toReadStatement([`${value}${SIX}`])];
+  return [{ severity: "missing", text: `has ${value}, without the six characters that AWS appends to the name`, add }];
+}
+
+/** The caller's role may well do other things; other roles than the one that reads are not among them. */
+export function findWideRoles({ action, resource }: ReadStatement, { setup: { roleArn } }: Around): readonly Excess[] {
+  if (action.isNot || resource === undefined || resource.isNot) return [];
+  if (!action.values.some((value) => matchesAction(value, "sts:AssumeRole"))) return [];
+  const wide = resource.values.filter(isPattern);
+  if (wide.length === 0) return [];
+  return [
+    tooWide(`lets it assume, of ${wide.join(", ")}, every role that trusts it, and not ${roleArn ?? "one"} alone`),
+  ];
+}

@@ -1,0 +1,74 @@
+/** Both roles, each told by its ARN or by account and name. Pure. */
+import { ROLE_ARN } from "../../../extension/config/settings.ts";
+import type { Options } from "./options.ts";
+import { toAccount, toPartition, toRoleName, toRolePath } from "./setup.ts";
+
+/** As far as it is told. */
+export interface RoleFacts {
+  readonly partition: string | undefined;
+  readonly accountId: string | undefined;
+  readonly name: string | undefined;
+  /** Of a name alone, and of a session's ARN, nobody knows. */
+  readonly path: string | undefined;
+}
+
+const NAME = /^([!-.0-~]*\/)*[\w+=,.@-]{1,64}$/;
+/** What `aws sts get-caller-identity` tells of a role. */
+const SESSION_ARN = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\/([\w+=,.@-]{1,64})\/[\w+=,.@-]{2,64}$/;
+
+const accountRule = "the 12 digits of an AWS account";
+const nameRule = "a role's name, with its path in front where it has one, such as service-role/my-lambda-role";
+
+export function readTargetRole(options: Options): RoleFacts {
+  const arn = options.text(
+    "role-arn",
+    isRoleArn,
+    "the ARN of the target role, arn:<partition>:iam::<12 digits>:role/<path/name>",
+  );
+  const accountId = options.text("account-a", isAccount, accountRule);
+  const name = options.text("role-name", isName, nameRule);
+  return toFacts(arn, accountId, name, ["--role-arn", "--account-a", "--role-name"], options.problems);
+}
+
+export function readCallerRole(options: Options): RoleFacts {
+  const arn = options.text(
+    "caller-role-arn",
+    (text) => isRoleArn(text) || SESSION_ARN.test(text),
+    "the ARN of a role, arn:<partition>:iam::<12 digits>:role/<path/name>, or of a session of it",
+  );
+  const accountId = options.text("account-b", isAccount, accountRule);
+  const name = options.text("caller-role-name", isName, nameRule);
+  return toFacts(arn, accountId, name, ["--caller-role-arn", "--account-b", "--caller-role-name"], options.problems);
+}
+
+const isRoleArn = (text: string) => ROLE_ARN.test(text);
+const isAccount = (text: string) => /^\d{12}$/.test(text);
+const isName = (text: string) => NAME.test(text);
+
+function toFacts(
+  arn: string | undefined,
+  accountId: string | undefined,
+  pathAndName: string | undefined,
+  [ofArn, ofAccount, ofName]: readonly [string, string, string],
+  problems: string[],
+): RoleFacts {
+  const name = pathAndName === undefined ? undefined : toRoleName(pathAndName);
+  const path = pathAndName?.includes("/") ? toRolePath(`:role/${pathAndName.replace(/^\//, "")}`) : undefined;
+  if (arn === undefined) return { partition: undefined, accountId, name, path };
+  const session = SESSION_ARN.exec(arn)?.[1];
+  const ofRole = {
+    partition: toPartition(arn),
+    accountId: toAccount(arn),
+    name: session ?? toRoleName(arn),
+    path: session === undefined ? toRolePath(arn) : path,
+  };
+  for (const [option, given, is] of [
+    [ofAccount, accountId, ofRole.accountId],
+    [ofName, name, ofRole.name],
+    [ofName, path, ofRole.path],
+  ]) {
+    if (given !== undefined && given !== is)
+      problems.push(`${option} must be what ${ofArn} says, or left out; got ${given} and ${is}`);
+  }
+  return ofRole;
+}

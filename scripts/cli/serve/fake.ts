@@ -1,0 +1,147 @@
+/**
+ * `--fake`: what stands in for the AWS SDK where secrets come from a JSON file, `{"name": "value" or {…}, …}`. The rest of the
+ * way is the one that AWS's answers go. The file is read at every fetch, so that a changed value is a rotated one.
+ */
+import { createHash } from "node:crypto";
+import type * as AwsSdk from "../../../extension/aws/sdk.ts";
+import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
+import type { AwsCredentials } from "../../../extension/config/aws-environment.ts";
+import { Failure } from "../../../extension/failure/failure.ts";
+import { Refusal, USAGE } from "../world.ts";
+
+export interface FakeAws {
+  readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
+  readonly loadAwsSsm: () => Promise<typeof AwsSsm>;
+}
+
+/** Throws a refusal unless the file is there, and is what it has to be. */
+export function createFakeAws(parts: {
+  readonly path: string;
+  readonly readFile: (path: string) => string;
+  readonly now: () => number;
+}): FakeAws {
+  const { path, readFile, now } = parts;
+  parseSecrets(readFile, path);
+  /** Whoever edits the file may have written half of it. */
+  const read = () => {
+    try {
+      return parseSecrets(readFile, path);
+    } catch (error) {
+      throw new Failure("aws-error", error instanceof Refusal ? error.message : "");
+    }
+  };
+  const sdk: typeof AwsSdk = {
+    async assumeRole({ RoleArn: roleArn = "" }) {
+      const Expiration = new Date(now() + SESSION_MS);
+      // Nobody else would know in which account a secret is that is asked for by its name.
+      const Credentials = { AccessKeyId: FAKE, SecretAccessKey: FAKE, SessionToken: roleArn, Expiration };
+      return { answer: { Credentials, ...METADATA }, dateEpochMs: now() };
+    },
+    connectSecretsManager: () => ({}),
+    async getSecretValue({ SecretId: id = "", VersionId, VersionStage }, { region, credentials }) {
+      const found = findSecret(read(), id);
+      if (found === undefined) throw refuse("ResourceNotFoundException");
+      const { name, value, hasSuffix } = found;
+      const versionId = toVersionId(value);
+      if ((VersionId ?? versionId) !== versionId || (VersionStage ?? CURRENT) !== CURRENT) {
+        throw refuse("ResourceNotFoundException");
+      }
+      const { partition, account } = toHome(credentials);
+      const arn = id.startsWith("arn:") ? id : `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}`;
+      return {
+        ARN: hasSuffix ? arn : `${arn}-${SUFFIX}`,
+        Name: name,
+        VersionId: versionId,
+        VersionStages: [CURRENT],
+        CreatedDate: new Date(now()),
+        SecretString: value,
+        ...METADATA,
+      };
+    },
+    getContainerCredentials: async () => ({ accessKeyId: FAKE, secretAccessKey: FAKE }),
+  };
+  const ssm: typeof AwsSsm = {
+    async getParameter({ Name = "" }, { region, credentials }) {
+      const [, id = "", selector] = /^(arn(?::[^:]*){5}|[^:]*)(?::(.*))?$/.exec(Name) ?? [];
+      const values = read();
+      const named = /^arn:.*?:parameter(\/.*)$/.exec(id)?.[1] ?? id;
+      const name = [named, named.slice(1)].find((candidate) => values.has(candidate));
+      const value = name === undefined ? undefined : values.get(name);
+      if (name === undefined || value === undefined) throw refuse("ParameterNotFound");
+      if ((selector ?? "1") !== "1") throw refuse("ParameterVersionNotFound");
+      const { partition, account } = toHome(credentials);
+      const resource = `parameter/${name.replace(/^\//, "")}`;
+      return {
+        Parameter: {
+          ARN: `arn:${partition}:ssm:${region}:${account}:${resource}`,
+          Name: name,
+          Type: "SecureString" as const,
+          DataType: "text",
+          LastModifiedDate: new Date(now()),
+          Version: 1,
+          Value: value,
+          ...(selector === undefined ? {} : { Selector: `:${selector}` }),
+        },
+        ...METADATA,
+      };
+    },
+  };
+  return { loadAwsSdk: async () => sdk, loadAwsSsm: async () => ssm };
+}
+
+const FAKE = "FAKE";
+const CURRENT = "AWSCURRENT";
+const SESSION_MS = 3_600_000;
+const SUFFIX = "FaKe00";
+const METADATA = { $metadata: { httpStatusCode: 200, requestId: "fake" } };
+
+/** The parser's own message would quote the file. */
+function parseSecrets(readFile: (path: string) => string, path: string): ReadonlyMap<string, string> {
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    throw new Refusal(USAGE, `--fake ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // Refused below.
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new Refusal(USAGE, `--fake ${path} is not a JSON object, {"name": "value" or {…}, …}`);
+  }
+  return new Map(
+    Object.entries(parsed).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
+}
+
+/** By its name, or by an ARN with or without the six characters that AWS appends. */
+function findSecret(values: ReadonlyMap<string, string>, id: string) {
+  const resource = /^arn:.*?:secret:(.*)$/.exec(id)?.[1];
+  const short = resource?.replace(/-[A-Za-z0-9]{6}$/, "");
+  for (const [name, hasSuffix] of [
+    [resource ?? id, false],
+    [short ?? id, short !== resource],
+  ] as const) {
+    const value = values.get(name);
+    if (value !== undefined) return { name, value, hasSuffix };
+  }
+  return undefined;
+}
+
+function toHome({ sessionToken = "" }: AwsCredentials) {
+  const [, partition = "aws", account = ""] = /^arn:([^:]*):iam::(\d*):/.exec(sessionToken) ?? [];
+  return { partition, account };
+}
+
+/** Another for another value, in AWS's form. */
+function toVersionId(value: string): string {
+  const hash = createHash("sha256").update(value).digest("hex");
+  return hash.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** As the SDK has it. */
+const refuse = (name: string) =>
+  Object.assign(new Error(name), { name, $fault: "client", $metadata: { httpStatusCode: 400, requestId: "fake" } });

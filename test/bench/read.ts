@@ -1,0 +1,101 @@
+/** A warm read, beside the limits: `node:http` with the same bytes from a constant, and a socket that echoes. */
+import { fileURLToPath } from "node:url";
+import { toOpt } from "../../scripts/build/build.ts";
+import { findFreePort } from "../support/free-port.ts";
+import { startAgent } from "./agent.ts";
+import { SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
+import { AGENT, type Figure, interleave, type Section } from "./figure.ts";
+import { toContestant } from "./layers.ts";
+import { type Load, type Loaded, startLoader } from "./load.ts";
+import { read, toMarks, toRequest } from "./requests.ts";
+
+const ways = [
+  { connections: 1, isKeepAlive: true },
+  { connections: 8, isKeepAlive: true },
+  { connections: 64, isKeepAlive: true },
+  { connections: 1, isKeepAlive: false },
+  { connections: 8, isKeepAlive: false },
+  { connections: 64, isKeepAlive: false },
+] as const;
+const measures = [
+  ["p50", "p50Ms", "ms"],
+  ["p99", "p99Ms", "ms"],
+  ["p99.9", "p999Ms", "ms"],
+  ["requests", "perSecond", "per s"],
+] as const;
+/** In the plot, kept alive: the latency of one reader, and the throughput of several. */
+const isKey = (measure: string, { connections, isKeepAlive }: (typeof ways)[number]): boolean =>
+  isKeepAlive && (connections === 1 ? ["p50", "p99"] : ["requests"]).includes(measure);
+const WARM_UP_READS = 5_000;
+/** What `node:http` writes of its own, or what is not of the answer. */
+const NOT_OURS = ["date", "connection", "keep-alive", "transfer-encoding"];
+
+const SHARED =
+  "what asks is a process on the same machine, with sockets and no client: it takes its part of the processors, the same for all";
+
+export const measureRead: Section = async ({ layers, aws, isQuick, agent: program }) => {
+  const [name] = layers.toSorted((a, b) => Number(a === "nodejs") - Number(b === "nodejs"));
+  if (name === undefined) return { figures: [] };
+  const { layer, commands } = toContestant(name);
+  const node = toNodeCommand(toOpt(name));
+  const startLimit = async (program: string, variables: Record<string, string> = {}) => {
+    const port = await findFreePort();
+    const path = fileURLToPath(new URL(`programs/${program}.cjs`, import.meta.url));
+    const environment = { PORT: String(port), ...variables };
+    return { port, ...(await startProgram({ command: [...node, path], environment, sign: "listening" })) };
+  };
+
+  const loader = startLoader();
+  const extension = await startExtension({ command: commands.layer, aws });
+  const answer = await read(extension.port, SECRET_NAME);
+  const ofAnswer = Object.entries(answer.headers).filter(([header]) => !NOT_OURS.includes(header));
+  const constant = await startLimit("constant", {
+    BODY: answer.body,
+    HEADERS: JSON.stringify(Object.fromEntries(ofAnswer)),
+  });
+  const echo = await startLimit("echo");
+  const agent = program === undefined ? undefined : await startAgent(program, aws);
+  const marksOfAgent = agent && toMarks(await read(agent.port, SECRET_NAME, { isAgent: true }));
+  const limits = { "constant node:http": constant.port, echo: echo.port };
+  const servers = { [layer]: extension.port, ...limits, ...(agent && { [AGENT]: agent.port }) };
+  const toLoad = (who: string, port: number, way: (typeof ways)[number]): Omit<Load, "until"> => ({
+    ...way,
+    port,
+    requests: [toRequest(port, SECRET_NAME, { ...way, isAgent: who === AGENT })],
+    ...(who === "echo" ? { head: "GET ", tail: "\r\n\r\n" } : toMarks(answer)),
+    ...(who === AGENT ? marksOfAgent : {}),
+  });
+  const runs = ways.flatMap((way) =>
+    Object.entries(servers).map(([who, port]) => ({ who, way, load: toLoad(who, port, way) })),
+  );
+  for (const { load } of runs) await loader.run({ ...load, until: { count: WARM_UP_READS } });
+  const toName = (who: string, way: (typeof ways)[number]) => JSON.stringify([who, way]);
+  const measured = await interleave<Loaded>(
+    isQuick ? 2 : 9,
+    new Map(
+      runs.map(({ who, way, load }) => [
+        toName(who, way),
+        () => loader.run({ ...load, until: { ms: isQuick ? 300 : 1_000 } }),
+      ]),
+    ),
+  );
+  loader.close();
+  await Promise.all([extension, constant, echo, agent].map((server) => server?.close()));
+
+  const figures = ways.flatMap((way) =>
+    measures.map(([measure, key, unit]): Figure => {
+      const take = (who: string) => measured(toName(who, way)).map((loaded) => loaded[key]);
+      const connections = `${way.connections} ${way.isKeepAlive ? "kept alive" : "at once, new for each read"}`;
+      const others = Object.keys(servers).filter((who) => who !== layer);
+      return {
+        what: `${measure}, connections: ${connections}`,
+        who: layer,
+        unit,
+        numbers: take(layer),
+        against: others.map((who) => ({ who, numbers: take(who) })),
+        isKey: isKey(measure, way),
+      };
+    }),
+  );
+  return { figures, notes: [SHARED] };
+};

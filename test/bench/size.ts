@@ -1,0 +1,21 @@
+/** What is uploaded, what it takes of the 250 MB that a function has for itself and its layers, and what Node.js loads of it. */
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { toOpt } from "../../scripts/build/build.ts";
+import { readManifest } from "../../scripts/build/manifest.ts";
+import type { Figure, Section } from "./figure.ts";
+
+const bundles = ["main.cjs", "aws-sdk.cjs", "aws-ssm.cjs"];
+
+export const measureSize: Section = async () => {
+  const entries = await readManifest(dirname(toOpt("nodejs")));
+  const ofLayers = entries.flatMap(({ name, zippedBytes, unzippedBytes }): Figure[] => [
+    { what: "zip", who: `${name} layer`, unit: "bytes", numbers: [zippedBytes] },
+    { what: "unzipped", who: `${name} layer`, unit: "bytes", numbers: [unzippedBytes] },
+  ]);
+  const ofBundles = bundles.map(async (file): Promise<Figure> => {
+    const { size } = await stat(join(toOpt("nodejs"), "cross-account-secrets", file));
+    return { what: file, who: "every layer", unit: "bytes", numbers: [size] };
+  });
+  return { figures: [...ofLayers, ...(await Promise.all(ofBundles))] };
+};

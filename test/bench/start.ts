@@ -1,0 +1,65 @@
+/** From the start of the process to its registration, for which Lambda waits, and to its first `/event/next`, which ends init. */
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { toOpt } from "../../scripts/build/build.ts";
+import { type Command, type Extension, startExtension, toLayerCommand } from "./extension.ts";
+import { type Figure, interleave, type Section } from "./figure.ts";
+import { toContestant } from "./layers.ts";
+
+const SHELL_LAUNCHER = fileURLToPath(new URL("../../layer/extension.sh", import.meta.url));
+
+export const measureStart: Section = async ({ layers, aws, isQuick }) => {
+  const folder = await mkdtemp(join(tmpdir(), "bench-shell-"));
+  try {
+    const contestants = await Promise.all(
+      layers.map(async (name) => ({
+        ...toContestant(name),
+        shell: await makeShellImage(join(folder, name), toOpt(name)),
+      })),
+    );
+    const measure = (command: Command) => async () => {
+      const extension = await startExtension({ command, aws });
+      await extension.close();
+      return extension;
+    };
+    const measured = await interleave(
+      isQuick ? 5 : 30,
+      new Map(
+        contestants.flatMap(({ layer, floor, commands, shell }) => [
+          [layer, measure(commands.layer)],
+          [toShellName(layer), measure(shell)],
+          [floor, measure(commands.floor)],
+        ]),
+      ),
+    );
+    const figures = contestants.flatMap(({ layer, floor }): Figure[] => {
+      const take = (who: string, which: "registerMs" | "readyMs") =>
+        measured(who).map((extension: Extension) => extension[which]);
+      const against = [{ who: `${floor}, register`, numbers: take(floor, "registerMs") }];
+      return [layer, toShellName(layer)].flatMap((who): Figure[] => {
+        const figure = { who, unit: "ms", against, isKey: who === layer } as const;
+        return [
+          { ...figure, what: "start to register", numbers: take(who, "registerMs") },
+          { ...figure, what: "start to ready", numbers: take(who, "readyMs") },
+        ];
+      });
+    });
+    return { figures };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+const toShellName = (layer: string): string => `${layer}, shell launcher`;
+
+/** The same image, but as on a machine for which there is no native launcher. */
+async function makeShellImage(image: string, opt: string): Promise<Command> {
+  const command = toLayerCommand(image);
+  await mkdir(join(image, "extensions"), { recursive: true });
+  await symlink(join(opt, "cross-account-secrets"), join(image, "cross-account-secrets"));
+  const lines = (await readFile(SHELL_LAUNCHER, "utf8")).split("\n");
+  await writeFile(command[0], lines.filter((line) => !line.includes("/launcher-")).join("\n"), { mode: 0o755 });
+  return command;
+}

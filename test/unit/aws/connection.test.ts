@@ -1,0 +1,135 @@
+import { Agent, get, type RequestListener } from "node:http";
+import { createServer as createTlsServer, get as getTls } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { type Agents, connectAhead } from "../../../extension/aws/connection.ts";
+import { createCertificate } from "../../support/certificate.ts";
+import { startLocalServer } from "../../support/local-server.ts";
+
+const answer: RequestListener = (_, response) => response.end("answer");
+
+/** A server on 127.0.0.1, and the connections that it has got. */
+async function start({ isTls = false } = {}) {
+  const { server, url } = isTls ? await startTlsServer() : await startLocalServer(answer);
+  const sockets: Socket[] = [];
+  server.on("connection", (socket) => sockets.push(socket));
+  const connections = (count: number) => vi.waitFor(() => expect(sockets).toHaveLength(count));
+  const hasClosed = (index: number) => vi.waitFor(() => expect(sockets[index]?.destroyed).toBe(true));
+  return { server, url: new URL(url), sockets, connections, hasClosed };
+}
+
+async function startTlsServer() {
+  const server = createTlsServer(createCertificate("front"), answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return { server, url: `https://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+function ask(url: URL, { httpAgent, httpsAgent }: Agents): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpsAgent ? getTls(url, { agent: httpsAgent }) : get(url, { agent: httpAgent });
+    outgoing.on("error", reject).on("response", (response) => {
+      response.setEncoding("utf8").on("data", resolve);
+    });
+  });
+}
+
+/** The sockets on this side. */
+function watchOpened(): readonly Socket[] {
+  const opened: Socket[] = [];
+  const { createConnection } = Agent.prototype;
+  const spy = vi.spyOn(Agent.prototype, "createConnection").mockImplementation(function (this: Agent, ...given) {
+    const socket = createConnection.apply(this, given) as Socket;
+    opened.push(socket);
+    return socket;
+  });
+  onTestFinished(() => spy.mockRestore());
+  return opened;
+}
+
+describe("a connection that is opened ahead", () => {
+  it("is there before there is a request, and is the request's", async () => {
+    const { url, sockets, connections } = await start();
+    const agents = connectAhead(url);
+    await connections(1);
+    expect(await ask(url, agents)).toBe("answer");
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("accepts no certificate that a request would not accept", async () => {
+    const { url, connections, hasClosed } = await start({ isTls: true });
+    const agents = connectAhead(url);
+    await connections(1);
+    await hasClosed(0);
+    await expect(ask(url, agents)).rejects.toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+    await connections(2);
+  });
+
+  it("is used once", async () => {
+    const { url, sockets, connections } = await start();
+    const agents = connectAhead(url);
+    await connections(1);
+    await ask(url, agents);
+    await ask(url, agents);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it("is no request's to another place", async () => {
+    const [meant, other] = [await start(), await start()];
+    const agents = connectAhead(meant.url);
+    await meant.connections(1);
+    expect(await ask(other.url, agents)).toBe("answer");
+    expect(other.sockets).toHaveLength(1);
+    await meant.hasClosed(0);
+  });
+
+  it("is replaced where it was lost meanwhile", async () => {
+    const opened = watchOpened();
+    const { url, sockets, connections } = await start();
+    const agents = connectAhead(url);
+    await connections(1);
+    const [ahead] = opened;
+    sockets[0]?.destroy();
+    await vi.waitFor(() => expect(ahead?.destroyed).toBe(true));
+    expect(await ask(url, agents)).toBe("answer");
+    expect(sockets).toHaveLength(2);
+  });
+
+  it("is replaced where it was never to be had", async () => {
+    const { server, url } = await start();
+    await new Promise((resolve) => server.close(resolve));
+    const agents = connectAhead(url);
+    await expect(ask(url, agents)).rejects.toThrow("ECONNREFUSED");
+  });
+
+  it.each([1_000, -60_000])(
+    "is replaced where it is %d ms old by the clock: it may have been frozen with us",
+    async (ageMs) => {
+      const opened = watchOpened();
+      const { url, sockets, connections } = await start();
+      vi.useFakeTimers({ toFake: ["Date"] });
+      onTestFinished(() => void vi.useRealTimers());
+      const agents = connectAhead(url);
+      await connections(1);
+      const [ahead] = opened;
+      vi.setSystemTime(Date.now() + ageMs);
+      expect(await ask(url, agents)).toBe("answer");
+      expect(sockets).toHaveLength(2);
+      expect(ahead?.destroyed).toBe(true);
+    },
+  );
+
+  it("is closed after a second in which nobody needs it, and not later in a request", async () => {
+    const { url, connections, sockets } = await start();
+    const opened = watchOpened();
+    connectAhead(url);
+    const agents = connectAhead(url);
+    await connections(2);
+    expect(opened.map(({ timeout }) => timeout)).toEqual([1_000, 1_000]);
+    opened[0]?.emit("timeout");
+    expect(opened[0]?.destroyed).toBe(true);
+    await ask(url, agents);
+    expect(opened[1]?.timeout).toBe(0);
+    expect(sockets).toHaveLength(2);
+  });
+});

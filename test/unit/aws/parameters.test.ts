@@ -1,0 +1,295 @@
+import { inspect } from "node:util";
+import { GetParameterCommand, type GetParameterCommandOutput, type Parameter, SSMClient } from "@aws-sdk/client-ssm";
+import { mockClient } from "aws-sdk-client-mock";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createAwsCaller } from "../../../extension/aws/call.ts";
+import { createParameterStore, type ParameterQuery } from "../../../extension/aws/parameters.ts";
+import * as awsSsm from "../../../extension/aws/sdk-ssm.ts";
+import type { RoleCredentials } from "../../../extension/aws/session.ts";
+import { Failure } from "../../../extension/failure/failure.ts";
+import { createCounters } from "../../../extension/metrics.ts";
+import { findLeaks } from "../../support/canary.ts";
+import { type ConfigOverrides, createConfig } from "../../support/config.ts";
+import { createLog } from "../../support/log.ts";
+import { refusalOf } from "../../support/refusal-of.ts";
+
+const START_EPOCH_MS = Date.UTC(2026, 0, 1);
+const TIMEOUT_MS = 2_500;
+const CANARY = "CANARY-what-AWS-says-is-not-repeated";
+const ARN = "arn:aws:ssm:us-west-2:111111111111:parameter/app/flag";
+const FLAG: ParameterQuery = { parameterId: "/app/flag", withDecryption: true };
+const ROLE_CREDENTIALS = { accessKeyId: "ASIAROLE", secretAccessKey: "role-key", sessionToken: "role-token" };
+const OTHERS = { accessKeyId: "ASIAOTHER", secretAccessKey: "other-key", sessionToken: "other-token" };
+
+const PARAMETER: Parameter = {
+  ARN,
+  DataType: "text",
+  LastModifiedDate: new Date("2022-11-16T08:22:40.362Z"),
+  Name: "/app/flag",
+  Type: "SecureString",
+  Value: CANARY,
+  Version: 3,
+};
+const toAnswer = (parameter: Partial<Parameter> = {}): GetParameterCommandOutput => ({
+  Parameter: { ...PARAMETER, ...parameter },
+  $metadata: { requestId: "the-request-id" },
+});
+
+const aws = mockClient(SSMClient);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: START_EPOCH_MS });
+  aws.reset();
+  aws.onAnyCommand().rejects(new Error("no such call was expected"));
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function setUp(overrides: ConfigOverrides = {}) {
+  const config = createConfig(overrides);
+  const counters = createCounters();
+  const { logger, lines } = createLog();
+  const shared = { logger, now: Date.now, random: () => 0 };
+  // The session is new, unless a test says otherwise.
+  const credentials = {
+    isAtHand: vi.fn(() => true),
+    get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS),
+    getInstead: vi.fn<RoleCredentials["getInstead"]>(async (refused) => refused),
+  };
+  const loadAwsSsm = vi.fn(async () => awsSsm);
+  const parameterStore = createParameterStore({
+    ...shared,
+    config,
+    source: config.sources[0],
+    counters,
+    credentials,
+    version: "1.2.3",
+    loadAwsSsm,
+    callAws: createAwsCaller(shared),
+  });
+  const get = (query: ParameterQuery = FLAG, timeoutMs = TIMEOUT_MS) =>
+    parameterStore.getParameter(query, Date.now() + timeoutMs);
+  return { counters, credentials, get, lines, loadAwsSsm };
+}
+
+function toRefusal(name: string, status: number): Error {
+  return Object.assign(new Error(CANARY), {
+    name,
+    $fault: status < 500 ? "client" : "server",
+    $metadata: { httpStatusCode: status, requestId: "the-request-id" },
+    $response: { headers: { "x-amz-security-token": CANARY }, body: CANARY },
+  });
+}
+
+const inputs = () => aws.commandCalls(GetParameterCommand).map(({ args }) => args[0].input);
+
+/** The client that made the nth call. */
+function clientOfCall(nth = 0): SSMClient {
+  const client: unknown = aws.call(nth).thisValue;
+  if (!(client instanceof SSMClient)) throw new Error("the call was not made by a client of Parameter Store");
+  return client;
+}
+
+describe("GetParameter", () => {
+  it.each<[ParameterQuery, object]>([
+    [
+      { parameterId: "/app/flag", withDecryption: true },
+      { Name: "/app/flag", WithDecryption: true },
+    ],
+    [
+      { parameterId: "flag", withDecryption: false },
+      { Name: "flag", WithDecryption: false },
+    ],
+    [
+      { parameterId: "flag", selector: "3", withDecryption: false },
+      { Name: "flag:3", WithDecryption: false },
+    ],
+    [
+      { parameterId: ARN, selector: "prod", withDecryption: true },
+      { Name: `${ARN}:prod`, WithDecryption: true },
+    ],
+  ])("asks for what was asked for, and for nothing more: %o", async (query, input) => {
+    aws.on(GetParameterCommand).resolves(toAnswer());
+    await setUp().get(query);
+    expect(inputs()).toEqual([input]);
+  });
+
+  it.each([
+    { REGION: undefined, parameterId: "/app/flag", asked: "eu-west-1" },
+    { REGION: undefined, parameterId: ARN, asked: "us-west-2" },
+    { REGION: "ap-south-1", parameterId: "/app/flag", asked: "ap-south-1" },
+    { REGION: "ap-south-1", parameterId: ARN, asked: "ap-south-1" },
+  ])("of $parameterId goes to $asked where REGION is $REGION", async ({ REGION, parameterId, asked }) => {
+    aws.on(GetParameterCommand).resolves(toAnswer());
+    await setUp({ source: { region: REGION } }).get({ parameterId, withDecryption: false });
+    expect(await clientOfCall().config.region()).toBe(asked);
+  });
+
+  it("is made as the target role, where Parameter Store is configured to be, and as", async () => {
+    aws.on(GetParameterCommand).resolves(toAnswer());
+    const { aws: environment } = createConfig();
+    const endpoints = {
+      sts: "https://s.example.com",
+      secretsManager: "https://m.example.com",
+      ssm: "https://p.example.com",
+    };
+    const clientOptions = { useFipsEndpoint: true, useDualstackEndpoint: true };
+    await setUp({ aws: { ...environment, endpoints, clientOptions } }).get();
+    const { endpoint, credentials, useFipsEndpoint, useDualstackEndpoint } = clientOfCall().config;
+    expect((await endpoint?.())?.hostname).toBe("p.example.com");
+    expect(await credentials()).toMatchObject(ROLE_CREDENTIALS);
+    expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([true, true]);
+  });
+
+  it("is logged by id and version, without the value", async () => {
+    aws.on(GetParameterCommand).resolves(toAnswer());
+    const { get, lines } = setUp();
+    await get();
+    expect(lines).toEqual([
+      {
+        level: "info",
+        event: "parameter-fetched",
+        parameterId: "/app/flag",
+        versionId: "3",
+        requestId: "the-request-id",
+        ms: 0,
+      },
+    ]);
+  });
+
+  it("counts every try, each a call of its own, and none as a secret's", async () => {
+    aws.on(GetParameterCommand).rejectsOnce(toRefusal("InternalServerError", 500)).resolves(toAnswer());
+    const { counters, get } = setUp();
+    const wait = get();
+    await vi.advanceTimersByTimeAsync(0);
+    await wait;
+    expect(counters).toEqual({ ...createCounters(), getParameterCalls: 2 });
+    expect(clientOfCall(0)).not.toBe(clientOfCall(1));
+  });
+
+  it("loads its part of the SDK when the first is asked for, and not before", async () => {
+    aws.on(GetParameterCommand).resolves(toAnswer());
+    const { get, loadAwsSsm } = setUp();
+    expect(loadAwsSsm).not.toHaveBeenCalled();
+    await get();
+    expect(loadAwsSsm).toHaveBeenCalled();
+  });
+});
+
+describe("a parameter", () => {
+  const expected = {
+    arn: ARN,
+    name: "/app/flag",
+    versionId: "3",
+    type: "SecureString",
+    dataType: "text",
+    lastModifiedDate: new Date("2022-11-16T08:22:40.362Z"),
+    selector: undefined,
+    sourceResult: undefined,
+    value: CANARY,
+  };
+
+  it.each<[string, Partial<Parameter>, object]>([
+    ["whole", {}, {}],
+    ["empty", { Value: "" }, { value: "" }],
+    ["of a label", { Selector: ":prod" }, { selector: ":prod" }],
+    ["of no date and no data type", { LastModifiedDate: undefined, DataType: undefined }, { lastModifiedDate: undefined, dataType: undefined }], // biome-ignore format: one row
+    ["of no ARN", { ARN: undefined }, { arn: "" }],
+    ["a reference to a secret", { Version: 0, SourceResult: "{}" }, { versionId: "0", sourceResult: "{}" }],
+    ["a reference to a binary one", { Value: undefined, SourceResult: "{}" }, { value: undefined, sourceResult: "{}" }],
+    ["of no version", { Version: undefined }, { versionId: "0" }],
+  ])("may be %s", async (_, answer, value) => {
+    aws.on(GetParameterCommand).resolves(toAnswer(answer));
+    expect(await setUp().get()).toEqual({ ...expected, ...value });
+  });
+
+  it.each<[string, GetParameterCommandOutput]>([
+    ["nothing", { $metadata: {} }],
+    ["no name", toAnswer({ Name: undefined })],
+    ["no type", toAnswer({ Type: undefined })],
+    ["no value", toAnswer({ Value: undefined })],
+    ["no value, and a reference to nothing", toAnswer({ Value: undefined, SourceResult: "" })],
+  ])("is not there in an answer with %s", async (_, answer) => {
+    aws.on(GetParameterCommand).resolves(answer);
+    const refused = refusalOf(setUp().get());
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    expect(await refused).toMatchObject({ code: "aws-response-invalid" });
+  });
+});
+
+describe("a refusal", () => {
+  it("leaves nothing of what AWS said on the failure or in the log, and names role, region and id", async () => {
+    aws.on(GetParameterCommand).rejects(toRefusal("ParameterNotFound", 400));
+    const { get, lines } = setUp();
+    const failure = await refusalOf(get({ parameterId: ARN, selector: "9", withDecryption: true }));
+    expect(failure).toMatchObject({ code: "parameter-not-found", details: { requestId: "the-request-id" } });
+    expect(failure).toHaveProperty(
+      "message",
+      expect.stringContaining(`GetParameter of ${ARN} in us-west-2 as arn:aws:iam`),
+    );
+    const outputs = new Map([
+      ["the failure", inspect(failure, { depth: null, showHidden: true })],
+      ["the log", JSON.stringify(lines)],
+    ]);
+    expect(findLeaks(outputs, [CANARY])).toEqual([]);
+    expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "parameter-not-found" }]);
+  });
+
+  it("of the credentials is passed on as it is, and nothing is asked without them", async () => {
+    const { counters, credentials, get } = setUp();
+    const denied = new Failure("assume-role-denied", "no");
+    credentials.get.mockRejectedValue(denied);
+    expect(await refusalOf(get())).toBe(denied);
+    expect(counters.getParameterCalls).toBe(0);
+  });
+
+  it.each(["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "InvalidKeyId"])(
+    "is believed after one try with another session, where that may be at fault: %s",
+    async (name) => {
+      aws.on(GetParameterCommand).rejectsOnce(toRefusal(name, 400)).resolves(toAnswer());
+      const { credentials, get } = setUp();
+      credentials.getInstead.mockResolvedValue(OTHERS);
+      expect((await get()).versionId).toBe("3");
+      expect(credentials.getInstead.mock.calls).toEqual([[ROLE_CREDENTIALS, START_EPOCH_MS + TIMEOUT_MS]]);
+      expect(await clientOfCall(1).config.credentials()).toMatchObject(OTHERS);
+    },
+  );
+
+  it.each(["ParameterNotFound", "ParameterVersionNotFound", "ValidationException"])(
+    "is no matter of the session where it says %s",
+    async (name) => {
+      aws.on(GetParameterCommand).rejects(toRefusal(name, 400));
+      const { credentials, get } = setUp();
+      expect(await refusalOf(get())).toBeInstanceOf(Failure);
+      expect(credentials.getInstead).not.toHaveBeenCalled();
+    },
+  );
+
+  it("of its region is no replica's matter: a parameter has none", async () => {
+    aws.on(GetParameterCommand).rejects(Object.assign(new Error(CANARY), { code: "ECONNREFUSED" }));
+    const refused = refusalOf(setUp({ failoverRegion: "eu-central-1" }).get());
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    expect(await refused).toMatchObject({ code: "unreachable" });
+    const regions = await Promise.all(aws.calls().map((_, nth) => clientOfCall(nth).config.region()));
+    expect(new Set(regions)).toEqual(new Set(["eu-west-1"]));
+  });
+});
+
+describe("a Parameter Store that does not answer", () => {
+  it("is waited for until the deadline, and then left", async () => {
+    aws.on(GetParameterCommand).callsFake(() => new Promise(() => {}));
+    const settled = vi.fn();
+    const wait = setUp().get(FLAG, 800);
+    wait.then(settled, settled);
+    await vi.advanceTimersByTimeAsync(799);
+    expect(settled).not.toHaveBeenCalled();
+    const [, options] = aws.call(0).args as readonly unknown[];
+    const { abortSignal } = options as { readonly abortSignal: AbortSignal };
+    expect(abortSignal.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(wait).rejects.toMatchObject({ code: "timeout" });
+    expect(abortSignal.aborted).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,221 @@
+import dns from "node:dns";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ClientOptions } from "../../../extension/aws/client.ts";
+import { toClientOptions } from "../../support/client-options.ts";
+import { startLocalServer } from "../../support/local-server.ts";
+import { refusalOf } from "../../support/refusal-of.ts";
+
+const PARAMETER = JSON.stringify({
+  Parameter: { ARN: "arn", Name: "name", Type: "String", Value: "on", Version: 3, LastModifiedDate: 1.5 },
+});
+
+const answer: RequestListener = (_, response) => void response.end(PARAMETER);
+
+/** An AWS that answers on 127.0.0.1, and what it has seen. */
+async function startAws(listener: RequestListener = answer) {
+  const seen: { readonly headers: IncomingMessage["headers"]; readonly body: string }[] = [];
+  const sockets: Socket[] = [];
+  const { server, url } = await startLocalServer((request: IncomingMessage, response: ServerResponse) => {
+    let body = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => {
+      body += chunk;
+    });
+    request.on("end", () => {
+      seen.push({ headers: request.headers, body });
+      listener(request, response);
+    });
+  });
+  server.on("connection", (socket) => sockets.push(socket));
+  return { url, seen, sockets };
+}
+
+/** A copy of its own, which knows nothing yet of AWS's clock. */
+async function loadAwsSsm() {
+  vi.resetModules();
+  const { getParameter } = await import("../../../extension/aws/sdk-ssm.ts");
+  return (options: ClientOptions, signal = AbortSignal.timeout(4_000)) =>
+    getParameter({ Name: "name:3", WithDecryption: true }, options, signal);
+}
+
+/** A home whose ~/.aws says something else. */
+function createHostileHome(url: string): string {
+  const home = mkdtempSync(join(tmpdir(), "hostile-home-"));
+  onTestFinished(() => rmSync(home, { recursive: true }));
+  const settings = `endpoint_url = ${url}\nregion = us-gov-west-1\nretry_mode = typo\naws_access_key_id = ASIAEVIL\n`;
+  mkdirSync(join(home, ".aws"));
+  writeFileSync(join(home, ".aws", "config"), `[default]\n${settings}[profile evil]\n${settings}`);
+  writeFileSync(join(home, ".aws", "credentials"), `[default]\n${settings}[evil]\n${settings}`);
+  return home;
+}
+
+beforeEach(() => {
+  const hostile = {
+    AWS_PROFILE: "evil",
+    AWS_REGION: "us-gov-west-1",
+    AWS_ACCESS_KEY_ID: "ASIAEVIL",
+    AWS_SECRET_ACCESS_KEY: "evil",
+    AWS_SESSION_TOKEN: "evil",
+    AWS_MAX_ATTEMPTS: "many",
+    AWS_DEFAULTS_MODE: "typo",
+    AWS_USE_FIPS_ENDPOINT: "typo",
+    AWS_SDK_UA_APP_ID: "evil",
+  };
+  for (const [name, value] of Object.entries(hostile)) vi.stubEnv(name, value);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+describe("GetParameter", () => {
+  it("is what its options say, and nothing of the environment or ~/.aws", async () => {
+    const [hostile, aws] = [await startAws(), await startAws()];
+    vi.stubEnv("HOME", createHostileHome(hostile.url));
+    vi.stubEnv("AWS_ENDPOINT_URL_SSM", hostile.url);
+    const getParameter = await loadAwsSsm();
+    await getParameter(toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
+    expect(hostile.seen).toHaveLength(0);
+    expect(aws.seen).toHaveLength(1);
+    const { headers = {}, body = "" } = aws.seen[0] ?? {};
+    expect(headers["x-amz-target"]).toBe("AmazonSSM.GetParameter");
+    expect(JSON.parse(body)).toEqual({ Name: "name:3", WithDecryption: true });
+    expect(headers.authorization).toMatch(
+      /^AWS4-HMAC-SHA256 Credential=ASIAOURS\/\d{8}\/eu-west-1\/ssm\/aws4_request, /,
+    );
+    expect(headers["x-amz-security-token"]).toBe("our-token");
+    expect(headers["user-agent"]).toMatch(/(^| )cross-account-secrets\/9\.8\.7-beta\.1( |$)/);
+    expect(JSON.stringify({ headers, body })).not.toMatch(/evil|gov-west/i);
+  });
+
+  it.each(["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM", "~/.aws/config"])(
+    "goes to AWS itself where it is given no endpoint, whatever %s says",
+    async (where) => {
+      const hostile = await startAws();
+      if (where === "~/.aws/config") vi.stubEnv("HOME", createHostileHome(hostile.url));
+      else vi.stubEnv(where, hostile.url);
+      // No test asks the network: every name is unknown here.
+      const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
+        const callback = args.at(-1) as (error: Error) => void;
+        callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
+      }) as typeof dns.lookup);
+      const getParameter = await loadAwsSsm();
+      await refusalOf(getParameter(toClientOptions()));
+      expect(hostile.seen).toHaveLength(0);
+      expect(lookup.mock.calls.map(([name]) => name)).toEqual(["ssm.eu-west-1.amazonaws.com"]);
+    },
+  );
+
+  it("reads the answer", async () => {
+    const aws = await startAws();
+    const getParameter = await loadAwsSsm();
+    expect((await getParameter(toClientOptions({ endpoint: aws.url }))).Parameter).toEqual({
+      ARN: "arn",
+      Name: "name",
+      Type: "String",
+      Value: "on",
+      Version: 3,
+      LastModifiedDate: new Date(1_500),
+    });
+  });
+
+  it.each([500, 429, 503])("is one try: %d is answered to the caller, who knows the deadline", async (status) => {
+    const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
+    const getParameter = await loadAwsSsm();
+    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
+      $metadata: { httpStatusCode: status },
+    });
+    expect(aws.seen).toHaveLength(1);
+  });
+
+  it("has the code of a refusal for its error's name", async () => {
+    const refusal = '{"__type":"ParameterVersionNotFound","message":"no"}';
+    const aws = await startAws((_, response) => response.writeHead(400).end(refusal));
+    const getParameter = await loadAwsSsm();
+    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
+      name: "ParameterVersionNotFound",
+      $fault: "client",
+    });
+  });
+});
+
+describe("a connection", () => {
+  it("is one call's own, and is closed with it, answered or refused", async () => {
+    let status = 200;
+    const aws = await startAws((_, response) => response.writeHead(status).end(PARAMETER));
+    const getParameter = await loadAwsSsm();
+    const options = toClientOptions({ endpoint: aws.url });
+    await Promise.all([getParameter(options), getParameter(options)]);
+    status = 400;
+    await refusalOf(getParameter(options));
+    expect(aws.sockets).toHaveLength(3);
+    await Promise.all(aws.sockets.map(isClosed));
+  });
+
+  it.each<[string, (response: ServerResponse) => unknown]>([
+    ["never answers", () => {}],
+    [
+      "stops in the middle of its answer",
+      (response) => response.writeHead(200, { "Content-Length": 1_000 }).write(PARAMETER.slice(0, 20)),
+    ],
+  ])("to an AWS that %s is ended by the signal", async (_, begin) => {
+    let tellAsked = () => {};
+    const asked = new Promise<void>((resolve) => {
+      tellAsked = resolve;
+    });
+    const aws = await startAws((_request, response) => {
+      begin(response);
+      tellAsked();
+    });
+    const getParameter = await loadAwsSsm();
+    const abort = new AbortController();
+    const refused = refusalOf(getParameter(toClientOptions({ endpoint: aws.url }), abort.signal));
+    await asked;
+    const closed = aws.sockets.map(isClosed);
+    abort.abort();
+    expect(await refused).toHaveProperty("name", "AbortError");
+    await Promise.all(closed);
+    expect(aws.seen).toHaveLength(1);
+  });
+
+  it("is not begun once the signal has fired", async () => {
+    const aws = await startAws();
+    const getParameter = await loadAwsSsm();
+    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toHaveProperty(
+      "name",
+      "AbortError",
+    );
+    expect(aws.sockets).toEqual([]);
+  });
+});
+
+describe("AWS's clock", () => {
+  it("is what the next call is signed by, as soon as AWS has told it", async () => {
+    const hourAheadMs = 3_600_000;
+    const aws = await startAws((_, response) => {
+      response.setHeader("Date", new Date(Date.now() + hourAheadMs).toUTCString());
+      response.end(PARAMETER);
+    });
+    const getParameter = await loadAwsSsm();
+    await getParameter(toClientOptions({ endpoint: aws.url }));
+    await getParameter(toClientOptions({ endpoint: aws.url }));
+    const aheadMs = aws.seen.map(({ headers }) => toEpochMs(headers["x-amz-date"]) - Date.now());
+    expect(aheadMs).toHaveLength(2);
+    expect(Math.abs(aheadMs[0] ?? 0)).toBeLessThan(60_000);
+    expect(Math.abs((aheadMs[1] ?? 0) - hourAheadMs)).toBeLessThan(60_000);
+  });
+});
+
+/** In whatever way. */
+async function isClosed(socket: Socket): Promise<void> {
+  if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
+}
+
+/** `20260101T000000Z` */
+function toEpochMs(amzDate: string | string[] | undefined): number {
+  return Date.parse(String(amzDate).replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
+}

@@ -1,0 +1,470 @@
+import dns from "node:dns";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { Agent as TlsAgent } from "node:https";
+import net, { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ClientOptions } from "../../../extension/aws/client.ts";
+import type { ContainerCredentials } from "../../../extension/config/aws-environment.ts";
+import { toClientOptions } from "../../support/client-options.ts";
+import { startLocalServer } from "../../support/local-server.ts";
+import { refusalOf } from "../../support/refusal-of.ts";
+
+const SECRET = JSON.stringify({ ARN: "arn", Name: "name", VersionId: "1", CreatedDate: 1, SecretString: "s3cret" });
+const SESSION = `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+  <AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>role-key</SecretAccessKey><SessionToken>role-token</SessionToken>
+  <Expiration>2026-01-01T01:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`;
+
+/** Both services in one, told apart as they are on the wire: Secrets Manager names its operation in a header. */
+const answer: RequestListener = (request, response) => {
+  response.end(request.headers["x-amz-target"] === "secretsmanager.GetSecretValue" ? SECRET : SESSION);
+};
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+/** An AWS that answers on 127.0.0.1, and what it has seen. */
+async function startAws(listener: RequestListener = answer) {
+  const seen: Seen[] = [];
+  const sockets: Socket[] = [];
+  const { server, url } = await startLocalServer((request: IncomingMessage, response: ServerResponse) => {
+    let body = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => {
+      body += chunk;
+    });
+    request.on("end", () => {
+      seen.push({ method: request.method, url: request.url, headers: request.headers, body });
+      listener(request, response);
+    });
+  });
+  server.on("connection", (socket) => sockets.push(socket));
+  return { url, server, seen, sockets };
+}
+
+/** A copy of its own, which knows nothing yet of AWS's clock. */
+async function loadAwsSdk() {
+  vi.resetModules();
+  const { assumeRole, connectSecretsManager, getSecretValue, getContainerCredentials } = await import(
+    "../../../extension/aws/sdk.ts"
+  );
+  const role = { RoleArn: "arn:aws:iam::111111111111:role/SecretReader", RoleSessionName: "my-function" };
+  return {
+    connectSecretsManager,
+    assumeRole: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) => assumeRole(role, options, signal),
+    getSecretValue: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) =>
+      getSecretValue({ SecretId: "name" }, options, signal),
+    getContainerCredentials: (containerCredentials: Partial<ContainerCredentials> & { readonly uri: string }) =>
+      getContainerCredentials({ token: undefined, tokenFile: undefined, ...containerCredentials }),
+  };
+}
+
+/** A home whose ~/.aws says something else about all that it can. */
+function createHostileHome(url: string): string {
+  const home = mkdtempSync(join(tmpdir(), "hostile-home-"));
+  onTestFinished(() => rmSync(home, { recursive: true }));
+  const settings = [
+    `endpoint_url = ${url}`,
+    "region = us-gov-west-1",
+    "max_attempts = many",
+    "retry_mode = typo",
+    "defaults_mode = typo",
+    "use_fips_endpoint = typo",
+    "use_dualstack_endpoint = typo",
+    "auth_scheme_preference = sigv4a",
+    "sigv4a_signing_region_set = *",
+    "sdk_ua_app_id = evil",
+    "disable_clock_skew_correction = true",
+    "aws_access_key_id = ASIAEVIL",
+    "aws_secret_access_key = evil",
+  ].join("\n");
+  mkdirSync(join(home, ".aws"));
+  writeFileSync(join(home, ".aws", "config"), `[default]\n${settings}\n[profile evil]\n${settings}\n`);
+  writeFileSync(join(home, ".aws", "credentials"), `[default]\n${settings}\n[evil]\n${settings}\n`);
+  return home;
+}
+
+const HOSTILE_ENVIRONMENT = {
+  AWS_PROFILE: "evil",
+  AWS_REGION: "us-gov-west-1",
+  AWS_DEFAULT_REGION: "us-gov-west-1",
+  AWS_ACCESS_KEY_ID: "ASIAEVIL",
+  AWS_SECRET_ACCESS_KEY: "evil",
+  AWS_SESSION_TOKEN: "evil",
+  AWS_DEFAULTS_MODE: "typo",
+  AWS_MAX_ATTEMPTS: "many",
+  AWS_RETRY_MODE: "typo",
+  AWS_USE_FIPS_ENDPOINT: "typo",
+  AWS_USE_DUALSTACK_ENDPOINT: "typo",
+  AWS_AUTH_SCHEME_PREFERENCE: "sigv4a",
+  AWS_SIGV4A_SIGNING_REGION_SET: "*",
+  AWS_ACCOUNT_ID_ENDPOINT_MODE: "typo",
+  AWS_SDK_UA_APP_ID: "evil",
+  AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "typo",
+  AWS_ENABLE_DEFAULT_SOCKET_TIMEOUT_2026: "typo",
+  AWS_DISABLE_CLOCK_SKEW_CORRECTION: "true",
+};
+
+beforeEach(() => {
+  // What the SDK reads once, it keeps for the life of the process: all tests of this file see the same hostile settings.
+  for (const [name, value] of Object.entries(HOSTILE_ENVIRONMENT)) vi.stubEnv(name, value);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+describe("a call", () => {
+  it.each(["assumeRole", "getSecretValue"] as const)(
+    "is what its options say, and nothing of the environment or ~/.aws: %s",
+    async (operation) => {
+      const hostile = await startAws();
+      const aws = await startAws();
+      vi.stubEnv("HOME", createHostileHome(hostile.url));
+      vi.stubEnv("AWS_ENDPOINT_URL", hostile.url);
+      const awsSdk = await loadAwsSdk();
+      await awsSdk[operation](toClientOptions({ endpoint: aws.url }));
+      expect(hostile.seen).toHaveLength(0);
+      expect(aws.seen).toHaveLength(1);
+      const { headers = {}, body } = aws.seen[0] ?? {};
+      const service = operation === "assumeRole" ? "sts" : "secretsmanager";
+      expect(headers.authorization).toMatch(
+        new RegExp(`^AWS4-HMAC-SHA256 Credential=ASIAOURS/\\d{8}/eu-west-1/${service}/aws4_request, `),
+      );
+      expect(headers["x-amz-security-token"]).toBe("our-token");
+      expect(JSON.stringify({ headers, body })).not.toMatch(/evil|gov-west/i);
+    },
+  );
+
+  it.each([
+    ["AWS_ENDPOINT_URL", "assumeRole", "sts"],
+    ["AWS_ENDPOINT_URL_STS", "assumeRole", "sts"],
+    ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "getSecretValue", "secretsmanager"],
+    ["~/.aws/config", "getSecretValue", "secretsmanager"],
+  ] as const)(
+    "goes to AWS itself where it is given no endpoint, whatever %s says",
+    async (where, operation, service) => {
+      const hostile = await startAws();
+      if (where === "~/.aws/config") vi.stubEnv("HOME", createHostileHome(hostile.url));
+      else vi.stubEnv(where, hostile.url);
+      // No test asks the network: every name is unknown here.
+      const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
+        const callback = args.at(-1) as (error: Error) => void;
+        callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
+      }) as typeof dns.lookup);
+      const awsSdk = await loadAwsSdk();
+      await refusalOf(awsSdk[operation](toClientOptions()));
+      expect(hostile.seen).toHaveLength(0);
+      expect(lookup.mock.calls.map(([name]) => name)).toEqual([`${service}.eu-west-1.amazonaws.com`]);
+    },
+  );
+
+  it("says who makes it", async () => {
+    const aws = await startAws();
+    const { getSecretValue } = await loadAwsSdk();
+    await getSecretValue(toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
+    expect(aws.seen[0]?.headers["user-agent"]).toMatch(/(^| )cross-account-secrets\/9\.8\.7-beta\.1( |$)/);
+  });
+
+  it("reads the answer", async () => {
+    const aws = await startAws();
+    const { assumeRole, getSecretValue } = await loadAwsSdk();
+    expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).answer.Credentials).toEqual({
+      AccessKeyId: "ASIAROLE",
+      SecretAccessKey: "role-key",
+      SessionToken: "role-token",
+      Expiration: new Date("2026-01-01T01:00:00Z"),
+    });
+    expect(await getSecretValue(toClientOptions({ endpoint: aws.url }))).toMatchObject({ SecretString: "s3cret" });
+  });
+
+  it.each([
+    ["Thu, 01 Jan 2026 00:00:00 GMT", Date.UTC(2026, 0, 1)],
+    ["Thu, 01 Jan 1970 00:00:01 GMT", 1_000],
+    ["yesterday", undefined],
+  ])("to STS tells its answer's Date, %s, where it is one", async (date, dateEpochMs) => {
+    const aws = await startAws((_, response) => response.writeHead(200, { Date: date }).end(SESSION));
+    const { assumeRole } = await loadAwsSdk();
+    expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).dateEpochMs).toBe(dateEpochMs);
+  });
+
+  it("to STS tells no Date where the answer has none", async () => {
+    const aws = await startAws((_, response) => {
+      response.sendDate = false;
+      response.end(SESSION);
+    });
+    const { assumeRole } = await loadAwsSdk();
+    expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).dateEpochMs).toBeUndefined();
+  });
+
+  it.each([500, 429, 503])("is one try: %d is answered to the caller, who knows the deadline", async (status) => {
+    const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
+    const { getSecretValue } = await loadAwsSdk();
+    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toMatchObject({
+      $metadata: { httpStatusCode: status },
+    });
+    expect(aws.seen).toHaveLength(1);
+  });
+
+  it("follows no redirection, which would take the session token elsewhere", async () => {
+    const hostile = await startAws();
+    const aws = await startAws((_, response) => response.writeHead(307, { Location: hostile.url }).end());
+    const { getSecretValue } = await loadAwsSdk();
+    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toBeInstanceOf(Error);
+    expect(hostile.seen).toHaveLength(0);
+  });
+});
+
+describe("a connection", () => {
+  it("is one call's own, and is closed with it", async () => {
+    const aws = await startAws();
+    const { assumeRole, getSecretValue } = await loadAwsSdk();
+    const options = toClientOptions({ endpoint: aws.url });
+    await Promise.all([assumeRole(options), getSecretValue(options), getSecretValue(options)]);
+    await getSecretValue(options);
+    expect(aws.sockets).toHaveLength(4);
+    await Promise.all(aws.sockets.map(isClosed));
+  });
+
+  it("is closed when the call is refused", async () => {
+    const aws = await startAws((_, response) => response.writeHead(400).end('{"__type":"AccessDeniedException"}'));
+    const { getSecretValue } = await loadAwsSdk();
+    await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })));
+    expect(aws.sockets).toHaveLength(1);
+    await Promise.all(aws.sockets.map(isClosed));
+  });
+
+  it("to Secrets Manager can be opened ahead, without credentials, and is one call's own", async () => {
+    const aws = await startAws();
+    const { connectSecretsManager, getSecretValue } = await loadAwsSdk();
+    const options = toClientOptions({ endpoint: aws.url });
+    const agents = connectSecretsManager(options);
+    await vi.waitFor(() => expect(aws.sockets).toHaveLength(1));
+    expect(aws.seen).toHaveLength(0);
+    expect(await getSecretValue({ ...options, agents })).toMatchObject({ SecretString: "s3cret" });
+    expect(aws.sockets).toHaveLength(1);
+    await Promise.all(aws.sockets.map(isClosed));
+  });
+
+  it.each([
+    [{}, "secretsmanager.eu-west-1.amazonaws.com"],
+    [{ region: "cn-north-1" }, "secretsmanager.cn-north-1.amazonaws.com.cn"],
+    [{ useFipsEndpoint: true, region: "us-east-1" }, "secretsmanager-fips.us-east-1.amazonaws.com"],
+    [{ useDualstackEndpoint: true, region: "us-iso-east-1" }, "secretsmanager.us-iso-east-1.api.aws.ic.gov"],
+    [{ endpoint: "https://vpce-1.example.com:8443" }, "vpce-1.example.com"],
+  ])("that is opened ahead goes where the call goes: %o", async (overrides, host) => {
+    const connect = vi.spyOn(TlsAgent.prototype, "createConnection").mockImplementation(() => new Socket());
+    const { connectSecretsManager, getSecretValue } = await loadAwsSdk();
+    const options = toClientOptions(overrides);
+    connectSecretsManager(options);
+    await refusalOf(getSecretValue(options, AbortSignal.timeout(50)));
+    const [ahead, called] = connect.mock.calls.map(([options]) => options);
+    expect(ahead).toMatchObject({ host, servername: host });
+    expect(called).toMatchObject({ host, servername: host, port: ahead?.port });
+  });
+
+  const answerInPart = (response: ServerResponse) =>
+    response.writeHead(200, { "Content-Length": 1_000 }).write(SECRET.slice(0, 20));
+
+  it.each([
+    ["assumeRole", "never answers", () => {}],
+    ["getSecretValue", "never answers", () => {}],
+    ["assumeRole", "stops in the middle of its answer", answerInPart],
+    ["getSecretValue", "stops in the middle of its answer", answerInPart],
+  ] as const)("of %s to an AWS that %s is ended by the signal", async (operation, _, begin) => {
+    let tellAsked = () => {};
+    const asked = new Promise<void>((resolve) => {
+      tellAsked = resolve;
+    });
+    const aws = await startAws((_request, response) => {
+      begin(response);
+      tellAsked();
+    });
+    const awsSdk = await loadAwsSdk();
+    const abort = new AbortController();
+    const refused = refusalOf(awsSdk[operation](toClientOptions({ endpoint: aws.url }), abort.signal));
+    await asked;
+    const closed = aws.sockets.map(isClosed);
+    abort.abort();
+    expect(await refused).toBeInstanceOf(Error);
+    await Promise.all(closed);
+    expect(aws.seen).toHaveLength(1);
+  });
+
+  it("is not begun once the signal has fired", async () => {
+    const aws = await startAws();
+    const { getSecretValue } = await loadAwsSdk();
+    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toBeInstanceOf(
+      Error,
+    );
+    expect(aws.sockets).toEqual([]);
+  });
+});
+
+describe("container credentials", () => {
+  const PATH = "/2021-04-23/credentials?of=the+function";
+  const CREDENTIALS = {
+    AccessKeyId: "ASIACONTAINER",
+    SecretAccessKey: "container-key",
+    Token: "container-token",
+    Expiration: "2126-01-01T01:00:00Z",
+  };
+
+  /** An endpoint, as Lambda has one under SnapStart, that answers so. */
+  const startEndpoint = (body: unknown = CREDENTIALS, status = 200) =>
+    startAws((_, response) => response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body)));
+
+  it("are asked for by GET at the whole URL, with the token as it stands", async () => {
+    const endpoint = await startEndpoint();
+    const { getContainerCredentials } = await loadAwsSdk();
+    expect(await getContainerCredentials({ uri: endpoint.url + PATH, token: "Basic dG9rZW4=" })).toEqual({
+      accessKeyId: "ASIACONTAINER",
+      secretAccessKey: "container-key",
+      sessionToken: "container-token",
+    });
+    expect(endpoint.seen).toHaveLength(1);
+    expect(endpoint.seen[0]).toMatchObject({
+      method: "GET",
+      url: "/2021-04-23/credentials?of=the%20function",
+      headers: { authorization: "Basic dG9rZW4=" },
+    });
+  });
+
+  it("are asked for with the token of a file, read anew each time, where there is one", async () => {
+    const endpoint = await startEndpoint();
+    const folder = mkdtempSync(join(tmpdir(), "container-token-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const tokenFile = join(folder, "token");
+    const { getContainerCredentials } = await loadAwsSdk();
+    for (const text of ["first", "second"]) {
+      writeFileSync(tokenFile, text);
+      await getContainerCredentials({ uri: endpoint.url, tokenFile });
+    }
+    expect(endpoint.seen.map(({ headers }) => headers.authorization)).toEqual(["first", "second"]);
+  });
+
+  it("are asked for without a token where there is none, and of nobody else, whatever the environment says", async () => {
+    const hostile = await startEndpoint();
+    const endpoint = await startEndpoint();
+    vi.stubEnv("HOME", createHostileHome(hostile.url));
+    vi.stubEnv("AWS_CONTAINER_CREDENTIALS_FULL_URI", hostile.url);
+    vi.stubEnv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/hostile");
+    vi.stubEnv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "evil");
+    vi.stubEnv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nowhere/evil");
+    const { getContainerCredentials } = await loadAwsSdk();
+    expect(await getContainerCredentials({ uri: endpoint.url })).toMatchObject({ accessKeyId: "ASIACONTAINER" });
+    expect(endpoint.seen.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+    expect(hostile.seen).toEqual([]);
+  });
+
+  it("of a token and a file have the file's, and nothing is said about it on the function's output", async () => {
+    const endpoint = await startEndpoint();
+    const folder = mkdtempSync(join(tmpdir(), "container-token-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "token"), "in-file");
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const { getContainerCredentials } = await loadAwsSdk();
+    await getContainerCredentials({ uri: endpoint.url, token: "as-it-stands", tokenFile: join(folder, "token") });
+    expect(endpoint.seen.map(({ headers }) => headers.authorization)).toEqual(["in-file"]);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, unknown, number]>([
+    ["the token is refused", { Code: "AccessDenied", Message: "no" }, 403],
+    ["the endpoint is none", "not found", 404],
+    ["the endpoint fails", "", 500],
+    ["the answer is empty", "", 200],
+    ["the answer is no JSON", "<html>", 200],
+    ["the answer is JSON, and no object", "null", 200],
+    ["the answer has no key", { ...CREDENTIALS, SecretAccessKey: undefined }, 200],
+    ["the answer has no token", { ...CREDENTIALS, Token: null }, 200],
+    ["the answer has a number for a key id", { ...CREDENTIALS, AccessKeyId: 1 }, 200],
+    ["the answer has no end that is one", { ...CREDENTIALS, Expiration: "soon" }, 200],
+    ["the answer is another place", "", 302],
+  ])("are none where %s, after one try", async (_, body, status) => {
+    const endpoint = await startEndpoint(body, status);
+    const { getContainerCredentials } = await loadAwsSdk();
+    expect(await refusalOf(getContainerCredentials({ uri: endpoint.url, token: "t" }))).toMatchObject({
+      message: expect.not.stringMatching(/^it did not fail$/),
+    });
+    expect(endpoint.seen).toHaveLength(1);
+  });
+
+  it("are none where nobody listens, and where the token's file is not there, which nobody is asked for", async () => {
+    const endpoint = await startEndpoint();
+    const { getContainerCredentials } = await loadAwsSdk();
+    const none = expect.not.stringMatching(/^it did not fail$/);
+    const noFile = { uri: endpoint.url, tokenFile: "/nowhere/token" };
+    expect(await refusalOf(getContainerCredentials(noFile))).toMatchObject({ message: none });
+    expect(endpoint.seen).toEqual([]);
+    await new Promise((resolve) => endpoint.server.close(resolve));
+    expect(await refusalOf(getContainerCredentials({ uri: endpoint.url }))).toMatchObject({ message: none });
+  });
+
+  it.each([
+    "http://example.com/credentials",
+    "http://10.0.0.1/credentials",
+    "http://169.254.169.254/latest/meta-data",
+    "http://127.0.0.1.example.com/credentials",
+    "http://127.0.0.1@example.com/credentials",
+    "http://localhost.example.com/credentials",
+    "http://[2001:db8::1]/credentials",
+    "http://",
+    "http://:80",
+  ])("are not asked for in plain text elsewhere, which would give the token away: %s", async (uri) => {
+    const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
+      const callback = args.at(-1) as (error: Error) => void;
+      callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
+    }) as typeof dns.lookup);
+    const connect = vi.spyOn(net.Socket.prototype, "connect").mockImplementation(() => {
+      throw new Error("a connection was made");
+    });
+    const { getContainerCredentials } = await loadAwsSdk();
+    expect(await refusalOf(getContainerCredentials({ uri, token: "CANARY" }))).toMatchObject({
+      message: expect.stringMatching(/URL/),
+    });
+    expect(lookup).not.toHaveBeenCalled();
+    expect(connect).not.toHaveBeenCalled();
+  });
+
+  it("come over a connection that is closed after them", async () => {
+    const endpoint = await startEndpoint();
+    const { getContainerCredentials } = await loadAwsSdk();
+    await getContainerCredentials({ uri: endpoint.url });
+    await getContainerCredentials({ uri: endpoint.url });
+    expect(endpoint.sockets).toHaveLength(2);
+    await Promise.all(endpoint.sockets.map(isClosed));
+  });
+});
+
+describe("AWS's clock", () => {
+  it("is what calls are signed by, as soon as AWS has told it", async () => {
+    const hourAheadMs = 3_600_000;
+    const aws = await startAws((request, response) => {
+      response.setHeader("Date", new Date(Date.now() + hourAheadMs).toUTCString());
+      answer(request, response);
+    });
+    const { assumeRole, getSecretValue } = await loadAwsSdk();
+    await assumeRole(toClientOptions({ endpoint: aws.url }));
+    await getSecretValue(toClientOptions({ endpoint: aws.url }));
+    const aheadMs = aws.seen.map(({ headers }) => toEpochMs(headers["x-amz-date"]) - Date.now());
+    expect(aheadMs).toHaveLength(2);
+    expect(Math.abs(aheadMs[0] ?? 0)).toBeLessThan(60_000);
+    expect(Math.abs((aheadMs[1] ?? 0) - hourAheadMs)).toBeLessThan(60_000);
+  });
+});
+
+/** In whatever way. */
+async function isClosed(socket: Socket): Promise<void> {
+  if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
+}
+
+/** `20260101T000000Z` */
+function toEpochMs(amzDate: string | string[] | undefined): number {
+  return Date.parse(String(amzDate).replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
+}

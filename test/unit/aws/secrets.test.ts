@@ -1,0 +1,566 @@
+import { Agent } from "node:https";
+import { inspect } from "node:util";
+import {
+  GetSecretValueCommand,
+  type GetSecretValueCommandOutput,
+  SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
+import { mockClient } from "aws-sdk-client-mock";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createAwsCaller } from "../../../extension/aws/call.ts";
+import * as awsSdk from "../../../extension/aws/sdk.ts";
+import { createSecretsManager, type SecretQuery } from "../../../extension/aws/secrets.ts";
+import type { RoleCredentials } from "../../../extension/aws/session.ts";
+import { Failure } from "../../../extension/failure/failure.ts";
+import { createCounters } from "../../../extension/metrics.ts";
+import { createDeferred } from "../../fakes/lambda/deferred.ts";
+import { findLeaks } from "../../support/canary.ts";
+import { type ConfigOverrides, createConfig } from "../../support/config.ts";
+import { createLog } from "../../support/log.ts";
+import { refusalOf } from "../../support/refusal-of.ts";
+
+const START_EPOCH_MS = Date.UTC(2026, 0, 1);
+const TIMEOUT_MS = 2_500;
+const CANARY = "CANARY-what-AWS-says-is-not-repeated";
+const ARN = "arn:aws:secretsmanager:us-west-2:111111111111:secret:app/database-AbCdEf";
+const APP = { secretId: "app/database" };
+const ROLE_CREDENTIALS = { accessKeyId: "ASIAROLE", secretAccessKey: "role-key", sessionToken: "role-token" };
+
+const ANSWER: GetSecretValueCommandOutput = {
+  ARN,
+  Name: "app/database",
+  VersionId: "b1c367b9-7f53-4a47-82c4-be51a054b953",
+  VersionStages: ["AWSCURRENT"],
+  CreatedDate: new Date("2022-11-16T08:22:40.499Z"),
+  SecretString: CANARY,
+  $metadata: { requestId: "the-request-id" },
+};
+
+const aws = mockClient(SecretsManagerClient);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: START_EPOCH_MS });
+  aws.reset();
+  aws.onAnyCommand().rejects(new Error("no such call was expected"));
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function setUp(overrides: ConfigOverrides = {}, sdk: Partial<typeof awsSdk> = {}) {
+  const config = createConfig(overrides);
+  const counters = createCounters();
+  const { logger, lines } = createLog();
+  const shared = { logger, now: Date.now, random: () => 0 };
+  // The session is new, unless a test says otherwise.
+  const credentials = {
+    isAtHand: vi.fn(() => true),
+    get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS),
+    getInstead: vi.fn<RoleCredentials["getInstead"]>(async (refused) => refused),
+  };
+  const secretsManager = createSecretsManager({
+    ...shared,
+    config,
+    source: config.sources[0],
+    counters,
+    credentials,
+    version: "1.2.3",
+    loadAwsSdk: async () => ({ ...awsSdk, ...sdk }),
+    callAws: createAwsCaller(shared),
+  });
+  const get = (query: SecretQuery = APP, timeoutMs = TIMEOUT_MS) =>
+    secretsManager.getSecretValue(query, Date.now() + timeoutMs);
+  return { counters, credentials, get, lines };
+}
+
+function toRefusal(name: string, status: number): Error {
+  return Object.assign(new Error(CANARY), {
+    name,
+    $fault: status < 500 ? "client" : "server",
+    $metadata: { httpStatusCode: status, requestId: "the-request-id" },
+    $response: { headers: { "x-amz-security-token": CANARY }, body: CANARY },
+  });
+}
+
+const inputs = () => aws.commandCalls(GetSecretValueCommand).map(({ args }) => args[0].input);
+const countCalls = () => aws.calls().length;
+
+/** The client that made the only call. */
+function clientOfTheCall(): SecretsManagerClient {
+  expect(countCalls()).toBe(1);
+  const client: unknown = aws.call(0).thisValue;
+  if (!(client instanceof SecretsManagerClient))
+    throw new Error("the call was not made by a client of Secrets Manager");
+  return client;
+}
+
+describe("GetSecretValue", () => {
+  it.each([
+    { secretId: "app/database" },
+    { secretId: ARN, versionId: "1" },
+    { secretId: "app/database", versionStage: "AWSPREVIOUS" },
+    { secretId: "app/database", versionId: "1", versionStage: "AWSCURRENT" },
+  ])("asks for what was asked for, and for nothing more: %o", async (query: SecretQuery) => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { get } = setUp();
+    await get(query);
+    const { secretId: SecretId, versionId: VersionId, versionStage: VersionStage } = query;
+    expect(inputs()).toEqual([JSON.parse(JSON.stringify({ SecretId, VersionId, VersionStage }))]);
+    expect(Object.values(inputs().at(0) ?? {})).not.toContain(undefined);
+  });
+
+  it.each([
+    { REGION: undefined, secretId: "app/database", asked: "eu-west-1" },
+    { REGION: undefined, secretId: ARN, asked: "us-west-2" },
+    { REGION: "ap-south-1", secretId: "app/database", asked: "ap-south-1" },
+    { REGION: "ap-south-1", secretId: ARN, asked: "ap-south-1" },
+  ])("goes to REGION, else to the ARN's region, else to AWS_REGION: %o", async ({ REGION, secretId, asked }) => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { get } = setUp({ source: { region: REGION } });
+    await get({ secretId });
+    expect(await clientOfTheCall().config.region()).toBe(asked);
+  });
+
+  it("is made as the target role, and within the same deadline", async () => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { credentials, get } = setUp();
+    await get();
+    expect(credentials.get.mock.calls).toEqual([[START_EPOCH_MS + TIMEOUT_MS]]);
+    const { credentials: used, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
+    expect(await used()).toMatchObject(ROLE_CREDENTIALS);
+    expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([false, false]);
+  });
+
+  it("is made where Secrets Manager is configured to be, and as", async () => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { get } = setUp({
+      aws: {
+        ...createConfig().aws,
+        endpoints: { sts: "https://sts.example.com", secretsManager: "https://secrets.example.com", ssm: undefined },
+        clientOptions: { useFipsEndpoint: true, useDualstackEndpoint: true },
+      },
+    });
+    await get();
+    const { endpoint, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
+    expect((await endpoint?.())?.hostname).toBe("secrets.example.com");
+    expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([true, true]);
+  });
+
+  it("is logged without the value", async () => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    const { get, lines } = setUp();
+    await get();
+    expect(lines).toEqual([
+      {
+        level: "info",
+        event: "secret-fetched",
+        secretId: "app/database",
+        versionId: "b1c367b9-7f53-4a47-82c4-be51a054b953",
+        requestId: "the-request-id",
+        ms: 0,
+      },
+    ]);
+  });
+
+  it("counts every try, and each is a call of its own", async () => {
+    aws.on(GetSecretValueCommand).rejectsOnce(toRefusal("InternalServiceError", 500)).resolves(ANSWER);
+    const { counters, get } = setUp();
+    const wait = get();
+    await vi.advanceTimersByTimeAsync(0);
+    await wait;
+    expect(counters.getSecretValueCalls).toBe(2);
+    expect(new Set(aws.calls().map(({ thisValue }) => thisValue)).size).toBe(2);
+  });
+});
+
+describe("the value", () => {
+  const expected = {
+    arn: ARN,
+    name: "app/database",
+    versionId: "b1c367b9-7f53-4a47-82c4-be51a054b953",
+    versionStages: ["AWSCURRENT"],
+    createdDate: new Date("2022-11-16T08:22:40.499Z"),
+    secretString: CANARY,
+    secretBinary: undefined,
+  };
+  const bytes = new Uint8Array([0, 255, 10]);
+  const { SecretString: _, ...withoutString } = ANSWER;
+  const { VersionStages: __, ...withoutStages } = ANSWER;
+
+  it.each([
+    { is: "text", answer: ANSWER, value: expected },
+    { is: "empty text", answer: { ...ANSWER, SecretString: "" }, value: { ...expected, secretString: "" } },
+    {
+      is: "binary",
+      answer: { ...withoutString, SecretBinary: bytes },
+      value: { ...expected, secretString: undefined, secretBinary: bytes },
+    },
+    { is: "of no stage", answer: withoutStages, value: { ...expected, versionStages: [] } },
+  ])("may be $is", async ({ answer, value }) => {
+    aws.on(GetSecretValueCommand).resolves(answer);
+    const { get } = setUp();
+    expect(await get()).toEqual(value);
+  });
+
+  it.each([
+    { without: "an ARN", answer: { ...ANSWER, ARN: undefined } },
+    { without: "a name", answer: { ...ANSWER, Name: undefined } },
+    { without: "a version", answer: { ...ANSWER, VersionId: undefined } },
+    { without: "a date", answer: { ...ANSWER, CreatedDate: undefined } },
+    { without: "a date that is one", answer: { ...ANSWER, CreatedDate: new Date(Number.NaN) } },
+    { without: "a value", answer: withoutString },
+    { without: "one value, but with two,", answer: { ...ANSWER, SecretBinary: bytes } },
+  ])("is not there in an answer without $without", async ({ answer }) => {
+    aws.on(GetSecretValueCommand).resolves(answer as GetSecretValueCommandOutput);
+    const { get } = setUp();
+    const refused = refusalOf(get());
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    expect(await refused).toMatchObject({ code: "aws-response-invalid" });
+  });
+});
+
+describe("a refusal", () => {
+  it("leaves nothing of what AWS said on the failure or in the log", async () => {
+    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    const { get, lines } = setUp();
+    const failure = await refusalOf(get());
+    expect(failure).toMatchObject({ code: "get-secret-value-denied", details: { requestId: "the-request-id" } });
+    const outputs = new Map([
+      ["the failure", inspect(failure, { depth: null, showHidden: true })],
+      ["the log", JSON.stringify(lines)],
+    ]);
+    expect(findLeaks(outputs, [CANARY])).toEqual([]);
+    expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "get-secret-value-denied" }]);
+  });
+
+  it("names the region that was asked", async () => {
+    aws.on(GetSecretValueCommand).rejects(toRefusal("ResourceNotFoundException", 400));
+    const { get } = setUp();
+    await expect(get({ secretId: ARN })).rejects.toMatchObject({
+      code: "secret-not-found",
+      message: expect.stringContaining(" in us-west-2 "),
+    });
+  });
+
+  it("of the credentials is passed on as it is, and nothing is asked without them", async () => {
+    const { counters, credentials, get } = setUp();
+    const denied = new Failure("assume-role-denied", "no");
+    credentials.get.mockRejectedValue(denied);
+    await expect(get()).rejects.toBe(denied);
+    expect(countCalls()).toBe(0);
+    expect(counters.getSecretValueCalls).toBe(0);
+  });
+});
+
+describe("a refusal that may be the session's fault", () => {
+  const OTHERS = { accessKeyId: "ASIAOTHER", secretAccessKey: "other-key", sessionToken: "other-token" };
+
+  it.each(["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "DecryptionFailure"])(
+    "is believed after one try with another session: %s",
+    async (name) => {
+      aws.on(GetSecretValueCommand).rejectsOnce(toRefusal(name, 400)).resolves(ANSWER);
+      const { counters, credentials, get } = setUp();
+      credentials.getInstead.mockResolvedValue(OTHERS);
+      expect((await get()).versionId).toBe(ANSWER.VersionId);
+      expect(credentials.getInstead.mock.calls).toEqual([[ROLE_CREDENTIALS, START_EPOCH_MS + TIMEOUT_MS]]);
+      expect(counters.getSecretValueCalls).toBe(2);
+      const client: unknown = aws.call(1).thisValue;
+      expect(client instanceof SecretsManagerClient && (await client.config.credentials())).toMatchObject(OTHERS);
+    },
+  );
+
+  it("is believed at once of a session that is new", async () => {
+    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    const { counters, get } = setUp();
+    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(counters.getSecretValueCalls).toBe(1);
+  });
+
+  it("is believed when the other session is refused too", async () => {
+    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    const { counters, credentials, get } = setUp();
+    credentials.getInstead.mockResolvedValue(OTHERS);
+    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(counters.getSecretValueCalls).toBe(2);
+  });
+
+  it.each(["ResourceNotFoundException", "InvalidRequestException"])(
+    "is not one that says %s: no other session is asked for",
+    async (name) => {
+      aws.on(GetSecretValueCommand).rejects(toRefusal(name, 400));
+      const { credentials, get } = setUp();
+      await refusalOf(get());
+      expect(credentials.getInstead).not.toHaveBeenCalled();
+    },
+  );
+});
+
+describe("a Secrets Manager that does not answer", () => {
+  it("is waited for until the deadline, and then left", async () => {
+    aws.on(GetSecretValueCommand).callsFake(() => new Promise(() => {}));
+    const { get } = setUp();
+    const settled = vi.fn();
+    const wait = get(APP, 800);
+    wait.then(settled, settled);
+    await vi.advanceTimersByTimeAsync(799);
+    expect(settled).not.toHaveBeenCalled();
+    const [, options] = aws.call(0).args as readonly unknown[];
+    const { abortSignal } = options as { readonly abortSignal: AbortSignal };
+    expect(abortSignal.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(wait).rejects.toMatchObject({ code: "timeout" });
+    expect(abortSignal.aborted).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("has only the time that AssumeRole has left it", async () => {
+    aws.on(GetSecretValueCommand).callsFake(() => new Promise(() => {}));
+    const { credentials, get } = setUp();
+    credentials.get.mockImplementation(async () => {
+      await vi.advanceTimersByTimeAsync(600);
+      return ROLE_CREDENTIALS;
+    });
+    const refused = refusalOf(get(APP, 800));
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await refused).toMatchObject({ code: "timeout" });
+    expect(Date.now()).toBe(START_EPOCH_MS + 800);
+  });
+});
+
+describe("FAILOVER_REGION", () => {
+  const FAILOVER = { failoverRegion: "eu-central-1" };
+  const REPLICA_ARN = ARN.replace("us-west-2", "eu-central-1");
+  const BY_ARN = { secretId: ARN };
+
+  /** Where each call went, in order. */
+  const regions = () =>
+    Promise.all(
+      aws.calls().map(({ thisValue }: { thisValue: unknown }) => {
+        if (!(thisValue instanceof SecretsManagerClient)) throw new Error("a call was made by another client");
+        return thisValue.config.region();
+      }),
+    );
+
+  /** A region that fails in its own way, and a replica in the other that answers in its own. */
+  function arrange(
+    own: () => Promise<GetSecretValueCommandOutput>,
+    replica: () => Promise<GetSecretValueCommandOutput>,
+  ) {
+    aws.on(GetSecretValueCommand).callsFake(async (_, getClient: () => SecretsManagerClient) => {
+      const region = await getClient().config.region();
+      return region === "eu-central-1" ? replica() : own();
+    });
+  }
+  const refuses = (name: string, status: number) => () => Promise.reject(toRefusal(name, status));
+  const isGone = () => Promise.reject(Object.assign(new Error(CANARY), { code: "ECONNREFUSED" }));
+  const isSilent = () => new Promise<never>(() => {});
+  const isNonsense = async () => ({ $metadata: {} });
+  const answers = async () => ({ ...ANSWER, ARN: REPLICA_ARN, SecretString: "the replica's" });
+
+  /** What becomes of the request when it has had all its time. */
+  async function outcomeOf(wait: Promise<unknown>): Promise<unknown> {
+    const outcome = wait.catch((thrown: unknown) => thrown);
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    return outcome;
+  }
+
+  it.each([
+    ["fails", refuses("InternalServiceError", 500)],
+    ["is not there for now", refuses("ServiceUnavailable", 503)],
+    ["cannot be reached", isGone],
+    ["does not answer", isSilent],
+    ["answers nonsense", isNonsense],
+  ])("is asked where the secret's own region %s, and its answer goes by the original's ARN", async (_, own) => {
+    arrange(own, answers);
+    const { get, lines } = setUp(FAILOVER);
+    expect(await outcomeOf(get(BY_ARN))).toMatchObject({
+      arn: ARN,
+      name: "app/database",
+      secretString: "the replica's",
+    });
+    expect([...new Set(await regions())]).toEqual(["us-west-2", "eu-central-1"]);
+    expect(inputs().at(-1)).toEqual({ SecretId: REPLICA_ARN });
+    expect(lines).toContainEqual({
+      level: "warn",
+      event: "failover",
+      secretId: ARN,
+      region: "eu-central-1",
+      code: expect.any(String),
+    });
+  });
+
+  it.each([
+    ["denies it", "AccessDeniedException", 400],
+    ["knows no such secret", "ResourceNotFoundException", 400],
+    ["has it marked for deletion", "InvalidRequestException", 400],
+    ["throttles", "ThrottlingException", 400],
+    ["does not accept the credentials", "UnrecognizedClientException", 400],
+    ["may not use its key", "DecryptionFailure", 400],
+    ["does not accept the request", "InvalidParameterException", 400],
+  ])("is not asked where the secret's own region %s", async (_, name, status) => {
+    arrange(refuses(name, status), answers);
+    const { get, lines } = setUp(FAILOVER);
+    expect(await outcomeOf(get(BY_ARN))).toBeInstanceOf(Failure);
+    expect([...new Set(await regions())]).toEqual(["us-west-2"]);
+    expect(lines.map(({ event }) => event)).not.toContain("failover");
+  });
+
+  it("is not asked where the secret's own region answers", async () => {
+    arrange(async () => ANSWER, answers);
+    const { get } = setUp(FAILOVER);
+    expect(await get(BY_ARN)).toMatchObject({ arn: ARN, secretString: CANARY });
+    expect(await regions()).toEqual(["us-west-2"]);
+  });
+
+  it("is asked when half of the time is over, and has the other half", async () => {
+    arrange(isSilent, isSilent);
+    const { get } = setUp(FAILOVER);
+    const settled = vi.fn();
+    const wait = get(BY_ARN, 1_000);
+    wait.then(settled, settled);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(countCalls()).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await regions()).toEqual(["us-west-2", "eu-central-1"]);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(settled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(wait).rejects.toMatchObject({ code: "timeout" });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("has all the time that is left where the own region fails at once", async () => {
+    arrange(isGone, () => new Promise((resolve) => setTimeout(() => resolve(answers()), 900)));
+    const { get } = setUp(FAILOVER);
+    const wait = get(BY_ARN, 1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await wait).toMatchObject({ secretString: "the replica's" });
+  });
+
+  it.each([
+    ["is denied", refuses("AccessDeniedException", 400)],
+    ["is not there", refuses("ResourceNotFoundException", 400)],
+    ["is throttled", refuses("ThrottlingException", 400)],
+    ["does not answer", isSilent],
+  ])("whose replica %s is no news of the original: that one's failure is told", async (_, replica) => {
+    arrange(isGone, replica);
+    const { get, credentials } = setUp(FAILOVER);
+    expect(await outcomeOf(get(BY_ARN))).toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining(" in us-west-2 "),
+    });
+    expect(credentials.getInstead).not.toHaveBeenCalled();
+  });
+
+  it("is asked for the same version and stage, and a name is the same everywhere", async () => {
+    arrange(isGone, answers);
+    const { get } = setUp(FAILOVER);
+    await outcomeOf(get({ secretId: "app/database", versionId: "1", versionStage: "AWSPREVIOUS" }));
+    expect(inputs().at(-1)).toEqual({ SecretId: "app/database", VersionId: "1", VersionStage: "AWSPREVIOUS" });
+  });
+
+  it("brings the ARN of REGION, or of AWS_REGION, for a bare name", async () => {
+    arrange(isGone, answers);
+    for (const [region, asked] of [
+      ["ap-south-1", "ap-south-1"],
+      [undefined, "eu-west-1"],
+    ] as const) {
+      const { get } = setUp({ ...FAILOVER, source: { region } });
+      expect(await outcomeOf(get())).toMatchObject({ arn: ARN.replace("us-west-2", asked) });
+    }
+  });
+
+  it("that is the secret's own region is no second one: it is asked once, with all the time there is", async () => {
+    aws.on(GetSecretValueCommand).callsFake(isSilent);
+    const { get, lines } = setUp(FAILOVER);
+    const settled = vi.fn();
+    const wait = get({ secretId: REPLICA_ARN }, 1_000);
+    wait.then(settled, settled);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(settled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(wait).rejects.toMatchObject({ code: "timeout" });
+    expect(await regions()).toEqual(["eu-central-1"]);
+    expect(lines.map(({ event }) => event)).not.toContain("failover");
+  });
+
+  it("leaves nothing of what AWS said in the log", async () => {
+    arrange(refuses("InternalServiceError", 500), refuses("AccessDeniedException", 400));
+    const { get, lines } = setUp(FAILOVER);
+    const failure = await outcomeOf(get(BY_ARN));
+    const outputs = new Map([
+      ["the failure", inspect(failure, { depth: null, showHidden: true })],
+      ["the log", JSON.stringify(lines)],
+    ]);
+    expect(findLeaks(outputs, [CANARY])).toEqual([]);
+  });
+});
+
+describe("while there is no session yet", () => {
+  const AGENTS = { httpsAgent: new Agent() };
+
+  function setUpWaiting(connectSecretsManager: typeof awsSdk.connectSecretsManager = () => AGENTS) {
+    const connect = vi.fn(connectSecretsManager);
+    const ask = vi.fn<typeof awsSdk.getSecretValue>(async () => ANSWER);
+    const all = setUp({}, { connectSecretsManager: connect, getSecretValue: ask });
+    all.credentials.isAtHand.mockReturnValue(false);
+    const session = createDeferred<typeof ROLE_CREDENTIALS>();
+    all.credentials.get.mockReturnValue(session.promise);
+    const agents = () => ask.mock.calls.map(([, options]) => options.agents);
+    return { ...all, connect, agents, begin: () => session.resolve(ROLE_CREDENTIALS), fail: session.reject };
+  }
+
+  it("a connection is opened to where the secret is, and the first call is made over it", async () => {
+    const { credentials, get, connect, agents, begin } = setUpWaiting();
+    const answer = get({ secretId: ARN });
+    await vi.waitFor(() => expect(connect).toHaveBeenCalledTimes(1));
+    expect(connect.mock.calls[0]?.[0]).toMatchObject({ region: "us-west-2", version: "1.2.3" });
+    expect(connect.mock.calls[0]?.[0]).not.toHaveProperty("credentials");
+    begin();
+    await answer;
+    credentials.isAtHand.mockReturnValue(true);
+    await get();
+    expect(agents()).toEqual([AGENTS, undefined]);
+  });
+
+  it("one is opened, however many wait", async () => {
+    const { get, connect, agents, begin } = setUpWaiting();
+    const answers = Promise.all([get(), get({ secretId: "app/key" }), get({ secretId: "app/other" })]);
+    await vi.waitFor(() => expect(connect).toHaveBeenCalled());
+    begin();
+    await answers;
+    expect(connect).toHaveBeenCalledTimes(1);
+    expect(agents()).toEqual([AGENTS, undefined, undefined]);
+  });
+
+  it("what keeps it from being opened keeps nothing else", async () => {
+    const { get, connect, agents, begin } = setUpWaiting(() => {
+      throw new Error(CANARY);
+    });
+    const answer = get();
+    await vi.waitFor(() => expect(connect).toHaveBeenCalled());
+    begin();
+    expect(await answer).toMatchObject({ name: "app/database" });
+    expect(agents()).toEqual([undefined]);
+  });
+
+  it("it waits for the next call where AssumeRole is refused", async () => {
+    const { credentials, get, connect, agents, fail } = setUpWaiting();
+    const refused = refusalOf(get());
+    await vi.waitFor(() => expect(connect).toHaveBeenCalled());
+    fail(new Failure("assume-role-denied", "denied"));
+    expect(await refused).toMatchObject({ code: "assume-role-denied" });
+    credentials.get.mockResolvedValue(ROLE_CREDENTIALS);
+    await get();
+    expect(connect).toHaveBeenCalledTimes(1);
+    expect(agents()).toEqual([AGENTS]);
+  });
+
+  it("none is opened where there is a session", async () => {
+    const { credentials, get, connect, begin } = setUpWaiting();
+    credentials.isAtHand.mockReturnValue(true);
+    begin();
+    await get();
+    expect(connect).not.toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { isAlive, type Session } from "../../../extension/aws/session.ts";
+
+const SESSION: Session = {
+  credentials: { accessKeyId: "ASIA", secretAccessKey: "key", sessionToken: "token" },
+  order: 1,
+  askedAtEpochMs: 1_000,
+  newForMs: 60_000,
+  renewAtEpochMs: 3_241_000,
+  expiresAtEpochMs: 3_601_000,
+};
+
+describe("a session", () => {
+  it.each([
+    [999, false, "the clock has stepped back behind its beginning"],
+    [1_000, true, "it begins"],
+    [3_600_999, true, "it has a millisecond left"],
+    [3_601_000, false, "it is over"],
+  ])("at %d is alive: %s, since %s", (atEpochMs, alive) => {
+    expect(isAlive(SESSION, atEpochMs)).toBe(alive);
+  });
+
+  it("that there is none of is not alive", () => {
+    expect(isAlive(undefined, 1_000)).toBe(false);
+  });
+});

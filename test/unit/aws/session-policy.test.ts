@@ -1,0 +1,215 @@
+import { describe, expect, it } from "vitest";
+import { toSessionPolicy } from "../../../extension/aws/session-policy.ts";
+import type { Source } from "../../../extension/config/sources.ts";
+
+const SECRET = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:";
+const PARAMETER = "arn:aws:ssm:eu-west-1:111111111111:parameter/";
+
+const toSource = (source: Partial<Source> = {}): Source => ({
+  roleArn: "arn:aws:iam::111111111111:role/SecretReader",
+  externalId: undefined,
+  region: undefined,
+  home: { region: "eu-west-1", accountId: "111111111111" },
+  secretIds: [],
+  parameterNames: [],
+  prefetchIds: [],
+  ...source,
+});
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string;
+  readonly Resource: string | readonly string[];
+  readonly Condition?: unknown;
+}
+
+function statementsOf(source: Partial<Source>, failoverRegion?: string): readonly Statement[] {
+  const policy = toSessionPolicy(toSource(source), failoverRegion);
+  if (policy === undefined) throw new Error("there is no policy");
+  return JSON.parse(policy).Statement;
+}
+
+/** What `action` is allowed on. */
+const resourcesOf = (action: string, source: Partial<Source>, failoverRegion?: string) =>
+  statementsOf(source, failoverRegion)
+    .filter(({ Action }) => Action === action)
+    .flatMap(({ Resource }) => Resource);
+const secretsOf = (source: Partial<Source>, failoverRegion?: string) =>
+  resourcesOf("secretsmanager:GetSecretValue", source, failoverRegion);
+const parametersOf = (source: Partial<Source>) => resourcesOf("ssm:GetParameter", source);
+
+/** IAM's `?` is any one character, and `*` any number of them. */
+const isMatch = (pattern: string, arn: string) =>
+  new RegExp(
+    `^${pattern
+      .replace(/[.*+^$|()[\]{}\\]/g, "\\$&")
+      .replaceAll("\\*", ".*")
+      .replaceAll("?", ".")}$`,
+  ).test(arn);
+
+describe("the session policy", () => {
+  it("allows reading what is configured, its keys by way of its services, and nothing else", () => {
+    const policy = toSessionPolicy(toSource({ secretIds: ["app/db"], parameterNames: ["/app/flag"] }), undefined);
+    expect(JSON.parse(policy ?? "")).toEqual({
+      Version: "2012-10-17",
+      Statement: [
+        { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: `${SECRET}app/db-??????` },
+        { Effect: "Allow", Action: "ssm:GetParameter", Resource: `${PARAMETER}app/flag` },
+        {
+          Effect: "Allow",
+          Action: "kms:Decrypt",
+          Resource: "*",
+          Condition: { StringLike: { "kms:ViaService": ["secretsmanager.*", "ssm.*"] } },
+        },
+      ],
+    });
+  });
+
+  it.each<[string, Partial<Source>, readonly string[], readonly string[]]>([
+    ["secrets", { secretIds: ["a"] }, ["secretsmanager:GetSecretValue", "kms:Decrypt"], ["secretsmanager.*"]],
+    ["parameters", { parameterNames: ["/a"] }, ["ssm:GetParameter", "kms:Decrypt"], ["ssm.*"]],
+  ])("is of one service where there are only %s", (_, source, actions, services) => {
+    const statements = statementsOf(source);
+    expect(statements.map(({ Action }) => Action)).toEqual(actions);
+    expect(statements.at(-1)?.Condition).toEqual({ StringLike: { "kms:ViaService": services } });
+  });
+
+  it("has one statement of two configured alike, and each once", () => {
+    expect(secretsOf({ secretIds: ["a", `${SECRET}a`, "a"] })).toEqual([`${SECRET}a-??????`, `${SECRET}a`]);
+    expect(parametersOf({ parameterNames: ["/a", `${PARAMETER}a`, "a"] })).toEqual([`${PARAMETER}a`]);
+  });
+});
+
+describe("a secret in it", () => {
+  it.each([
+    ["its name", "app/db"],
+    ["its partial ARN", `${SECRET}app/db`],
+    ["its whole ARN", `${SECRET}app/db-AbCdEf`],
+  ])("is let through by %s, and no other is whose name begins the same", (_, secretId) => {
+    const patterns = secretsOf({ secretIds: [secretId] });
+    const isLetThrough = (arn: string) => patterns.some((pattern) => isMatch(pattern, arn));
+    expect(isLetThrough(`${SECRET}app/db-AbCdEf`)).toBe(true);
+    for (const arn of [
+      `${SECRET}app/db-prod-AbCdEf`,
+      `${SECRET}app/db2-AbCdEf`,
+      `${SECRET}app/db`.slice(0, -1),
+      `${SECRET.replace("111111111111", "333333333333")}app/db-AbCdEf`,
+      `${SECRET.replace("eu-west-1", "us-east-1")}app/db-AbCdEf`,
+    ]) {
+      expect(isLetThrough(arn), arn).toBe(false);
+    }
+  });
+
+  it("of a name has six more characters always; of an ARN, which may lack them, both", () => {
+    expect(secretsOf({ secretIds: ["a-AbCdEf"] })).toEqual([`${SECRET}a-AbCdEf-??????`]);
+    expect(secretsOf({ secretIds: [`${SECRET}a-AbCdEf`] })).toEqual([`${SECRET}a-AbCdEf`, `${SECRET}a-AbCdEf-??????`]);
+  });
+
+  it("is where the source says, wherever its ARN is from, since it is asked for there", () => {
+    const given = { region: "us-east-1", home: { region: "us-east-1", accountId: "111111111111" } };
+    const there = SECRET.replace("eu-west-1", "us-east-1");
+    expect(secretsOf({ ...given, secretIds: ["a"] })).toEqual([`${there}a-??????`]);
+    expect(secretsOf({ ...given, secretIds: [`${SECRET}a-AbCdEf`] })).toEqual([
+      `${there}a-AbCdEf`,
+      `${there}a-AbCdEf-??????`,
+    ]);
+  });
+
+  it("is in the region and account of its ARN, where the source says nothing", () => {
+    const arn = "arn:aws:secretsmanager:ap-south-1:333333333333:secret:a-AbCdEf";
+    expect(secretsOf({ secretIds: [arn] })).toEqual([arn, `${arn}-??????`]);
+  });
+
+  it("is let through in the replica's region too, where there is one", () => {
+    const replica = SECRET.replace("eu-west-1", "eu-central-1");
+    expect(secretsOf({ secretIds: ["a"] }, "eu-central-1")).toEqual([`${SECRET}a-??????`, `${replica}a-??????`]);
+    expect(secretsOf({ secretIds: [`${SECRET}a-AbCdEf`] }, "eu-central-1")).toEqual([
+      `${SECRET}a-AbCdEf`,
+      `${SECRET}a-AbCdEf-??????`,
+      `${replica}a-AbCdEf`,
+      `${replica}a-AbCdEf-??????`,
+    ]);
+    expect(secretsOf({ secretIds: ["a"] }, "eu-west-1")).toEqual([`${SECRET}a-??????`]);
+  });
+});
+
+describe("a parameter in it", () => {
+  it.each([
+    ["flag", `${PARAMETER}flag`],
+    ["/flag", `${PARAMETER}flag`],
+    ["/app/flag", `${PARAMETER}app/flag`],
+    [`${PARAMETER}app/flag`, `${PARAMETER}app/flag`],
+    ["arn:aws:ssm:us-east-1:333333333333:parameter/a", "arn:aws:ssm:us-east-1:333333333333:parameter/a"],
+  ])("%s is %s: with one slash, and no version or label", (name, arn) => {
+    expect(parametersOf({ parameterNames: [name] })).toEqual([arn]);
+  });
+
+  it("is at the source's home, and has no replica", () => {
+    const home = { region: "us-east-1", accountId: "333333333333" };
+    const source = { parameterNames: ["/a"], region: "us-east-1", home };
+    expect(resourcesOf("ssm:GetParameter", source, "eu-central-1")).toEqual([
+      "arn:aws:ssm:us-east-1:333333333333:parameter/a",
+    ]);
+  });
+
+  // https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
+  it("that is AWS's own is of no account", () => {
+    expect(parametersOf({ parameterNames: ["/aws/service/ami/x", "/aws/servicex"] })).toEqual([
+      "arn:aws:ssm:eu-west-1::parameter/aws/service/ami/x",
+      `${PARAMETER}aws/servicex`,
+    ]);
+  });
+
+  // https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
+  it.each(["/aws/reference/secretsmanager/app/db", `${PARAMETER}aws/reference/secretsmanager/app/db`])(
+    "that is a reference to a secret lets that one through, and its key by either service: %s",
+    (name) => {
+      const source = { parameterNames: [name] };
+      expect(parametersOf(source)).toEqual([`${PARAMETER}aws/reference/secretsmanager/app/db`]);
+      expect(secretsOf(source)).toEqual([`${SECRET}app/db-??????`]);
+      expect(statementsOf(source).at(-1)?.Condition).toEqual({
+        StringLike: { "kms:ViaService": ["secretsmanager.*", "ssm.*"] },
+      });
+    },
+  );
+
+  it.each(["/app/aws/reference/secretsmanager/db", "aws/reference/secretsmanager/db", "/aws/reference/secretsmanager"])(
+    "that only looks like a reference lets no secret through: %s",
+    (name) => {
+      expect(secretsOf({ parameterNames: [name] })).toEqual([]);
+    },
+  );
+});
+
+describe("the partition", () => {
+  it.each([
+    ["aws-cn", "cn-north-1"],
+    ["aws-us-gov", "us-gov-west-1"],
+  ])("is the role's: %s", (partition, region) => {
+    const source = {
+      roleArn: `arn:${partition}:iam::111111111111:role/r`,
+      home: { region, accountId: "111111111111" },
+      secretIds: ["a"],
+      parameterNames: ["/b"],
+    };
+    expect(secretsOf(source)).toEqual([`arn:${partition}:secretsmanager:${region}:111111111111:secret:a-??????`]);
+    expect(parametersOf(source)).toEqual([`arn:${partition}:ssm:${region}:111111111111:parameter/b`]);
+  });
+});
+
+describe("the length that STS takes", () => {
+  const toNamed = (length: number) => toSource({ parameterNames: [`/${"p".repeat(length)}`] });
+  const least = toSessionPolicy(toNamed(0), undefined)?.length ?? 0;
+
+  it("is 2,048 characters, and there is no policy of one more: part of one would deny the rest", () => {
+    expect(toSessionPolicy(toNamed(2_048 - least), undefined)).toHaveLength(2_048);
+    expect(toSessionPolicy(toNamed(2_049 - least), undefined)).toBeUndefined();
+  });
+
+  it("is kept to with a number of secrets, and left with a larger one", () => {
+    const toSecrets = (count: number) =>
+      toSource({ secretIds: Array.from({ length: count }, (_, nth) => `app/${nth}`) });
+    expect(toSessionPolicy(toSecrets(20), undefined)?.length).toBeLessThanOrEqual(2_048);
+    expect(toSessionPolicy(toSecrets(40), undefined)).toBeUndefined();
+  });
+});

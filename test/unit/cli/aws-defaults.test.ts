@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { findCredentials } from "../../../scripts/cli/aws-chain.ts";
+import { createDefaultCredentials, findDefaultRegion, toVariableRegion } from "../../../scripts/cli/aws-defaults.ts";
+
+vi.mock("../../../scripts/cli/aws-chain.ts", { spy: true });
+
+const CANARY = "CANARY-5d1c";
+
+/** A machine with this in its ~/.aws/config, and no other way to credentials. The SDK reads variables by itself. */
+function onMachine(config: string, variables: Readonly<Record<string, string>> = {}): void {
+  const home = mkdtempSync(join(tmpdir(), "home-"));
+  writeFileSync(join(home, "config"), config);
+  for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) vi.stubEnv(name, undefined);
+  const of = {
+    HOME: home,
+    AWS_CONFIG_FILE: join(home, "config"),
+    AWS_SHARED_CREDENTIALS_FILE: join(home, "none"),
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
+  for (const [name, value] of Object.entries({ ...of, ...variables })) vi.stubEnv(name, value);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true });
+  });
+}
+
+const PROFILE = `
+[profile work]
+region = eu-central-1
+aws_access_key_id = AKIAEXAMPLE
+aws_secret_access_key = ${CANARY}
+`;
+
+const SSO = `
+[profile work]
+sso_session = company
+sso_account_id = 222222222222
+sso_role_name = Developer
+[sso-session company]
+sso_start_url = https://example.awsapps.com/start/${CANARY}
+sso_region = eu-west-1
+`;
+
+const PROGRAM = `
+[profile work]
+credential_process = echo ${CANARY} >&2; exit 1
+`;
+
+const MFA = `${PROFILE}
+[profile admin]
+role_arn = arn:aws:iam::222222222222:role/${CANARY}
+source_profile = work
+mfa_serial = arn:aws:iam::222222222222:mfa/me
+`;
+
+describe("the region of this machine", () => {
+  it("is AWS_REGION", async () => {
+    onMachine(PROFILE, { AWS_PROFILE: "work", AWS_REGION: "eu-west-1" });
+    expect(await findDefaultRegion()).toBe("eu-west-1");
+  });
+
+  it("is the profile's, where there is no AWS_REGION", async () => {
+    onMachine(PROFILE, { AWS_PROFILE: "work" });
+    expect(await findDefaultRegion()).toBe("eu-central-1");
+  });
+
+  it("is undefined where there is none", async () => {
+    onMachine("");
+    expect(await findDefaultRegion()).toBeUndefined();
+  });
+});
+
+describe("the credentials of this machine", () => {
+  const get = () => createDefaultCredentials("eu-west-1", Date.now).get();
+
+  it("are those of the variables, with their session's token", async () => {
+    onMachine("", { AWS_ACCESS_KEY_ID: "ASIAEXAMPLE", AWS_SECRET_ACCESS_KEY: "s", AWS_SESSION_TOKEN: "t" });
+    expect(await get()).toEqual({ accessKeyId: "ASIAEXAMPLE", secretAccessKey: "s", sessionToken: "t" });
+  });
+
+  it("are those of the profile that AWS_PROFILE names", async () => {
+    onMachine(PROFILE, { AWS_PROFILE: "work" });
+    expect(await get()).toEqual({ accessKeyId: "AKIAEXAMPLE", secretAccessKey: CANARY });
+  });
+
+  it("are waited for half a minute, since a person may have to be asked", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    vi.mocked(findCredentials).mockReturnValueOnce(new Promise(() => {}));
+    const asked = get();
+    const refused = expect(asked).rejects.toMatchObject({ code: "credentials-unavailable" });
+    const isSettled = vi.fn();
+    asked.catch(isSettled);
+    await vi.advanceTimersByTimeAsync(29_999);
+    expect(isSettled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await refused;
+  });
+
+  it("are those that stand in the file by now", async () => {
+    onMachine(PROFILE, { AWS_PROFILE: "work" });
+    const credentials = createDefaultCredentials("eu-west-1", Date.now);
+    await credentials.get();
+    writeFileSync(String(process.env.AWS_CONFIG_FILE), PROFILE.replace("AKIAEXAMPLE", "AKIANEW"));
+    expect(await credentials.get()).toMatchObject({ accessKeyId: "AKIANEW" });
+  });
+
+  it.each([
+    ["missing, where there are none", "", {}, "credentials-missing", "AWS_PROFILE"],
+    ["missing, where there is no such profile", PROFILE, { AWS_PROFILE: "wrok" }, "credentials-missing", "AWS_PROFILE"],
+    ["unavailable, where nobody signed in", SSO, { AWS_PROFILE: "work" }, "credentials-unavailable", "aws sso login"],
+    [
+      "missing, where a program is to give them and does not",
+      PROGRAM,
+      { AWS_PROFILE: "work" },
+      "credentials-missing",
+      "aws sts get-caller-identity",
+    ],
+    [
+      "unavailable, where it takes a code that nobody can be asked for",
+      MFA,
+      { AWS_PROFILE: "admin" },
+      "credentials-unavailable",
+      "aws sts get-caller-identity",
+    ],
+  ])("are %s", async (_, config, variables: Readonly<Record<string, string>>, code, advice) => {
+    onMachine(config, variables);
+    const failure = await get().catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code, details: { remedy: expect.stringContaining(advice) } });
+    expect(`${failure} ${JSON.stringify(failure)}`).not.toContain(CANARY);
+  });
+});
+
+it.each([
+  [{ AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "us-east-1" }, "eu-west-1"],
+  [{ AWS_REGION: " ", AWS_DEFAULT_REGION: "us-east-1" }, "us-east-1"],
+  [{ AWS_REGION: "" }, undefined],
+])("the variables %j say region %s", (environment, region) => {
+  expect(toVariableRegion(environment)).toBe(region);
+});

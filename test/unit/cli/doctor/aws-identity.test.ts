@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { getRoleArn } from "../../../../scripts/cli/doctor/aws-identity.ts";
+import { startLocalServer } from "../../../support/local-server.ts";
+
+const ARN = "arn:aws:iam::222222222222:role/service-role/my-lambda-role";
+
+/** An IAM that answers so, and the scopes that it was asked with: region and service of each signature. */
+async function startIam(status = 200, body = `<GetRoleResult><Role><Arn>${ARN}</Arn></Role></GetRoleResult>`) {
+  const scopes: string[] = [];
+  const { url } = await startLocalServer(({ headers }, response) => {
+    scopes.push(/Credential=[^/]+\/\d+\/([^,]+)\/aws4_request/.exec(headers.authorization ?? "")?.[1] ?? "none");
+    response.writeHead(status).end(body);
+  });
+  const options = {
+    region: "eu-west-1",
+    credentials: { accessKeyId: "ASIAEXAMPLE", secretAccessKey: "s", sessionToken: "t" },
+    endpoint: url,
+    useFipsEndpoint: false,
+    useDualstackEndpoint: false,
+    version: "1.2.3",
+  };
+  const ask = (partition: string, more: Partial<typeof options> = {}) =>
+    getRoleArn({ partition, name: "my-lambda-role" }, { ...options, ...more }, AbortSignal.timeout(5_000));
+  return { scopes, ask };
+}
+
+describe("a role's ARN", () => {
+  it.each([
+    ["aws", "us-east-1/iam"],
+    ["aws-cn", "cn-north-1/iam"],
+    ["aws-us-gov", "us-gov-west-1/iam"],
+  ])("is asked for where the IAM of %s is", async (partition, scope) => {
+    const { ask, scopes } = await startIam();
+    expect(await ask(partition)).toBe(ARN);
+    expect(scopes).toEqual([scope]);
+  });
+
+  it("is not asked for where IAM is not known, nor where only FIPS endpoints may be used", async () => {
+    const { ask, scopes } = await startIam();
+    expect([await ask("aws-iso"), await ask("aws", { useFipsEndpoint: true })]).toEqual([undefined, undefined]);
+    expect(scopes).toEqual([]);
+  });
+
+  it("is not told to everyone", async () => {
+    const { ask } = await startIam(403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>");
+    expect(await ask("aws")).toBeUndefined();
+  });
+});

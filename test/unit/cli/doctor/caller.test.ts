@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { type AwsCall, diagnose } from "../../../../extension/failure/diagnosis.ts";
+import { Failure, type FailureCode } from "../../../../extension/failure/failure.ts";
+import {
+  isAgainstCaller,
+  statementsOf,
+  toIdNote,
+  toImpediment,
+  withCaller,
+  withOwnRemedy,
+} from "../../../../scripts/cli/doctor/caller.ts";
+
+const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
+const SESSION_ARN = "arn:aws:sts::222222222222:assumed-role/my-lambda-role/me";
+const account = "222222222222";
+const role = { account, arn: SESSION_ARN, userId: "AROAEXAMPLE:me" };
+const user = { account, arn: "arn:aws:iam::222222222222:user/ops/alice", userId: "AIDAEXAMPLE" };
+const root = { account, arn: "arn:aws:iam::222222222222:root", userId: account };
+const federated = { account, arn: "arn:aws:sts::222222222222:federated-user/bob", userId: `${account}:bob` };
+
+const call: AwsCall = { operation: "AssumeRole", roleArn: ROLE_ARN, region: "eu-west-1", externalId: "our-id" };
+const toDenial = (text: string, code = "AccessDenied") =>
+  diagnose(Object.assign(new Error(text), { name: code, $fault: "client", $metadata: { httpStatusCode: 403 } }), call);
+const denied = toDenial(`User: ${SESSION_ARN} is not authorized to perform: sts:AssumeRole on resource: ${ROLE_ARN}`);
+
+describe("a denied AssumeRole, by one whom doctor knows", () => {
+  it("names the role with its path, on both sides", () => {
+    const statements = statementsOf(withCaller(denied, role, { externalId: "our-id" }, "/service-role/"));
+    const ownArn = "arn:aws:iam::222222222222:role/service-role/my-lambda-role";
+    expect(statements).toEqual([
+      {
+        policy: "trust-policy",
+        of: ROLE_ARN,
+        statement: {
+          Effect: "Allow",
+          Principal: { AWS: ownArn },
+          Action: "sts:AssumeRole",
+          Condition: { StringEquals: { "sts:ExternalId": "our-id" } },
+        },
+      },
+      {
+        policy: "identity-policy",
+        of: ownArn,
+        statement: { Effect: "Allow", Action: "sts:AssumeRole", Resource: ROLE_ARN },
+      },
+    ]);
+  });
+
+  it("stays as it is, where the path is not known", () => {
+    expect(withCaller(denied, role, {}, undefined)).toBe(denied);
+  });
+
+  it("keeps the statement of a policy that is neither's", () => {
+    const limited = toDenial(
+      `User: ${SESSION_ARN} is not authorized to perform: sts:AssumeRole on resource: ${ROLE_ARN} because no permissions boundary allows the sts:AssumeRole action`,
+    );
+    const statements = statementsOf(withCaller(limited, role, {}, "/"));
+    expect(statements.map(({ policy }) => policy)).toEqual(["permissions-boundary"]);
+    expect(statements).toEqual(statementsOf(limited));
+  });
+
+  it.each([
+    ["the root user", root, "root user"],
+    ["a federated user", federated, "GetFederationToken"],
+  ])("cannot be mended by a policy, where it is %s", (_, identity, word) => {
+    const failure = withCaller(denied, identity, {}, undefined);
+    expect(failure).toMatchObject({ code: "assume-role-denied", message: denied.message });
+    expect(failure.details.remedy).toContain(word);
+    expect(statementsOf(failure)).toEqual([]);
+  });
+
+  it.each([role, user])("has nothing against $arn as such", (identity) => {
+    expect(toImpediment(identity)).toBeUndefined();
+  });
+});
+
+it.each<[FailureCode, boolean]>([
+  ["assume-role-denied", true],
+  ["tag-session-denied", true],
+  ["source-identity-denied", true],
+  ["explicit-deny", true],
+  ["assume-role-rejected", false],
+  ["region-disabled", false],
+  ["unreachable", false],
+])("whether %s is about who asks: %j", (code, isAbout) => {
+  expect(isAgainstCaller(new Failure(code, "m"))).toBe(isAbout);
+});
+
+describe("a role or user that was created anew", () => {
+  it.each([
+    [role, "role my-lambda-role has the id AROAEXAMPLE: another AROA… in the trust policy is a role that was deleted"],
+    [user, "user alice has the id AIDAEXAMPLE: another AIDA… in the trust policy is a user that was deleted"],
+  ])("is told from the one before by its id", (identity, text) => {
+    expect(toIdNote(identity)).toContain(text);
+  });
+
+  it.each([root, federated])("cannot be $arn", (identity) => {
+    expect(toIdNote(identity)).toBeUndefined();
+  });
+});
+
+describe("what is wrong with one's own credentials", () => {
+  it.each(["credentials-expired", "credentials-invalid"] as const)("%s: sign in anew", (code) => {
+    const failure = withOwnRemedy(new Failure(code, "m", { remedy: "a new environment", requestId: "r" }), "eu-west-1");
+    expect(failure).toMatchObject({ code, message: "m", details: { requestId: "r" } });
+    for (const part of ["aws sso login", "AWS_PROFILE", "eu-west-1"]) expect(failure.details.remedy).toContain(part);
+  });
+
+  it("is not what is wrong with the way to AWS", () => {
+    const failure = new Failure("unreachable", "m", { remedy: "a route" });
+    expect(withOwnRemedy(failure, "eu-west-1")).toBe(failure);
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { type OptionValues, optionTable, toConfig, toTimeoutMs } from "../../../../scripts/cli/doctor/settings.ts";
+
+const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
+const OTHER_ARN = "arn:aws:iam::333333333333:role/Other";
+const ours = (variables: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(variables).map(([name, value]) => [`CROSS_ACCOUNT_SECRETS_${name}`, value]));
+
+const parse = (
+  values: OptionValues,
+  environment = {},
+  machine: { defaultRegion?: string } = { defaultRegion: "eu-west-1" },
+) => toConfig(values, environment, { defaultRegion: machine.defaultRegion, readFile: () => "" });
+
+const toMessage = (...given: Parameters<typeof parse>): string => {
+  try {
+    parse(...given);
+  } catch (error) {
+    expect(error).toMatchObject({ name: "Refusal", exitCode: 2 });
+    return (error as Error).message;
+  }
+  return "no problem";
+};
+
+describe("what doctor walks", () => {
+  it("is what the options say", () => {
+    const config = parse({
+      "role-arn": ROLE_ARN,
+      secret: ["app/db", "app/mail"],
+      parameter: ["/app/host"],
+      "external-id": "our-id",
+      region: "eu-central-1",
+      "session-name": "me",
+      duration: "900",
+      "session-tags": "team=blue",
+      "source-identity": "alice",
+      "session-policy": "none",
+    });
+    expect(config).toMatchObject({
+      roleSessionName: "me",
+      durationSeconds: 900,
+      sessionTags: [{ Key: "team", Value: "blue" }],
+      sourceIdentity: "alice",
+      sessionPolicy: "none",
+      aws: { region: "eu-central-1" },
+    });
+    expect(config.sources).toMatchObject([
+      { roleArn: ROLE_ARN, externalId: "our-id", prefetchIds: ["app/db", "app/mail"], parameterNames: ["/app/host"] },
+    ]);
+  });
+
+  it.each([
+    ["the layer's own", ours({ ROLE_ARN, SECRET_IDS: "app/db" })],
+    ["those of the common guide", { ROLE_ARN, SECRET_NAME: "app/db" }],
+    ["in CONFIG", ours({ CONFIG: JSON.stringify({ sources: [{ roleArn: ROLE_ARN, secretIds: ["app/db"] }] }) })],
+  ])("is, without options, what the variables say: %s", (_, environment) => {
+    expect(parse({}, environment).sources).toMatchObject([{ roleArn: ROLE_ARN, prefetchIds: ["app/db"] }]);
+  });
+
+  it("is what the options say, whatever the variables do", () => {
+    const environment = ours({ ROLE_ARN, SECRET_IDS: "app/db", EXTERNAL_ID: "our-id" });
+    const { sources } = parse({ "role-arn": OTHER_ARN, secret: ["app/mail"] }, environment);
+    expect(sources).toMatchObject([{ roleArn: OTHER_ARN, prefetchIds: ["app/mail"], externalId: "our-id" }]);
+  });
+
+  it("is what the options say, and not CONFIG beside them", () => {
+    const environment = ours({ CONFIG: JSON.stringify({ sources: [{ roleArn: ROLE_ARN, secretIds: ["app/db"] }] }) });
+    const { sources } = parse({ "role-arn": OTHER_ARN, secret: ["app/mail"] }, environment);
+    expect(sources).toMatchObject([{ roleArn: OTHER_ARN, prefetchIds: ["app/mail"] }]);
+  });
+
+  it("has the machine's region, where no option says another", () => {
+    expect(parse({ "role-arn": ROLE_ARN }).aws.region).toBe("eu-west-1");
+  });
+
+  it("has a session that CloudTrail can be asked for", () => {
+    expect(parse({ "role-arn": ROLE_ARN }).functionName).toBe("cross-account-secrets-doctor");
+    const inLambda = { AWS_LAMBDA_FUNCTION_NAME: "my-function" };
+    expect(parse({ "role-arn": ROLE_ARN }, inLambda).functionName).toBe("my-function");
+  });
+
+  it("takes no token, which only those who ask over HTTP need", () => {
+    expect(parse({ "role-arn": ROLE_ARN }, ours({ TOKEN: "file:///none" })).sources).toHaveLength(1);
+  });
+});
+
+describe("a mistake", () => {
+  it("is told of the option, where there is one", () => {
+    const message = toMessage({ "role-arn": "SecretReader", duration: "7200" });
+    expect(message).toMatch(/^--role-arn must be the ARN .*; got "SecretReader"$/m);
+    expect(message).toMatch(/^ {2}--duration must be .* 900 to 3600; got "7200"$/m);
+    expect(message).not.toContain("CROSS_ACCOUNT_SECRETS_");
+  });
+
+  it("is told of variable and option, where neither is set", () => {
+    expect(toMessage({})).toMatch(/^CROSS_ACCOUNT_SECRETS_ROLE_ARN, or --role-arn, must be .*; got nothing$/);
+    expect(toMessage({ "role-arn": ROLE_ARN }, {}, {})).toMatch(/^there is no region: give --region, /);
+  });
+
+  it("is told of any other of the layer's variables, too", () => {
+    const message = toMessage({ "role-arn": ROLE_ARN }, ours({ TTL_SECONDS: "5m", SECRET_ID: "app/db" }));
+    expect(message).toContain("CROSS_ACCOUNT_SECRETS_TTL_SECONDS must be");
+    expect(message).toContain("CROSS_ACCOUNT_SECRETS_SECRET_ID must be spelled CROSS_ACCOUNT_SECRETS_SECRET_IDS");
+  });
+
+  it("is a layer that is turned off", () => {
+    expect(toMessage({ "role-arn": ROLE_ARN }, ours({ ENABLED: "false" }))).toContain("ENABLED is false");
+  });
+
+  it.each(["0", "99", "60001", "5s", ""])("is a time-out of %j", (text) => {
+    expect(() => toTimeoutMs(text)).toThrow("--timeout-ms must be a whole number of milliseconds, 100 to 60000");
+  });
+});
+
+it("a step may take five seconds, or what is asked for", () => {
+  expect([toTimeoutMs(undefined), toTimeoutMs("250")]).toEqual([5_000, 250]);
+});
+
+it("every option has a variable of its own", () => {
+  const variables = Object.values(optionTable).map(({ variable }) => variable);
+  expect(new Set(variables).size).toBe(variables.length);
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { Failure } from "../../../../extension/failure/failure.ts";
+import { type Outcome, type Step, walk } from "../../../../scripts/cli/doctor/walk.ts";
+
+const toStep = (of: string, next: readonly Step[] = [], take: Step["take"] = async () => ({})): Step => ({
+  name: "GetSecretValue",
+  of,
+  take,
+  next,
+});
+const refuse = async () => {
+  throw new Failure("throttled", "GetSecretValue was throttled");
+};
+const take = async (steps: readonly Step[], now = () => 0) => {
+  const told: Outcome[] = [];
+  const outcomes = await walk(steps, now, (outcome) => void told.push(outcome));
+  expect(told).toEqual(outcomes);
+  return outcomes;
+};
+const brief = (outcomes: readonly Outcome[]) => outcomes.map(({ of, ok }) => `${of} ${ok}`);
+
+describe("a walk", () => {
+  it("takes a step, and then those that need it, in order", async () => {
+    const outcomes = await take([toStep("a", [toStep("b", [toStep("c")]), toStep("d")]), toStep("e")]);
+    expect(brief(outcomes)).toEqual(["a true", "b true", "c true", "d true", "e true"]);
+  });
+
+  it("does not try what needs a step that failed, and goes on with the others", async () => {
+    const never = async () => {
+      throw new Error("was tried");
+    };
+    const failing = toStep("b", [toStep("c", [toStep("d", [], never)], never)], refuse);
+    const outcomes = await take([toStep("a", [failing, toStep("e")])]);
+    expect(brief(outcomes)).toEqual(["a true", "b false", "c undefined", "d undefined", "e true"]);
+    expect(outcomes[1]?.failure).toMatchObject({ code: "throttled" });
+  });
+
+  it("says how long a step took, and never less than nothing, should the clock step back", async () => {
+    const times = [1_000, 1_040, 2_000, 1_500];
+    const outcomes = await take([toStep("a"), toStep("b", [], refuse)], () => times.shift() ?? 0);
+    expect(outcomes.map(({ ms }) => ms)).toEqual([40, 0]);
+  });
+
+  it("takes its time for more about a failure, which is not the step's", async () => {
+    let nowMs = 0;
+    const failing: Step = {
+      ...toStep("a", [], refuse),
+      async explain({ code }, note) {
+        nowMs += 5_000;
+        note("one");
+        return new Failure(code, "and this is why");
+      },
+    };
+    const [outcome] = await take([failing], () => nowMs);
+    expect(outcome).toMatchObject({ ok: false, ms: 0, failure: { message: "and this is why" }, notes: ["one"] });
+  });
+
+  it("keeps the notes of a step, whether it succeeds or fails", async () => {
+    const noting = toStep("a", [], async (note) => {
+      note("one");
+      return {};
+    });
+    const failing = toStep("b", [], async (note) => {
+      note("two");
+      return refuse();
+    });
+    expect((await take([noting, failing])).map(({ notes }) => notes)).toEqual([["one"], ["two"]]);
+  });
+
+  it("is ended by what is no Failure, which is a bug", async () => {
+    const broken = toStep("a", [], async () => {
+      throw new TypeError("x");
+    });
+    await expect(take([broken])).rejects.toThrow(TypeError);
+  });
+});

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { createAwsCaller } from "../../../../extension/aws/call.ts";
+import { createSourceParts } from "../../../../extension/extension.ts";
+import { createCounters } from "../../../../extension/metrics.ts";
+import { createFakeAws } from "../../../../scripts/cli/serve/fake.ts";
+import { type ConfigOverrides, createConfig } from "../../../support/config.ts";
+import { createLog } from "../../../support/log.ts";
+import { refusalOf } from "../../../support/refusal-of.ts";
+
+const PREFIX = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:";
+const deadlineEpochMs = Date.now() + 5_000;
+
+/** A source as `serve` wires it, with the fake in place of the SDK. */
+function setUp(content: object, overrides: ConfigOverrides = {}) {
+  let text = JSON.stringify(content);
+  const fake = createFakeAws({ path: "s.json", readFile: () => text, now: Date.now });
+  const config = createConfig(overrides);
+  const { logger } = createLog();
+  const clock = { now: Date.now, random: Math.random };
+  const baseCredentials = { mayChange: false, get: async () => ({ accessKeyId: "a", secretAccessKey: "s" }) };
+  const callAws = createAwsCaller({ ...clock, logger });
+  const common = {
+    ...fake,
+    ...clock,
+    config,
+    logger,
+    baseCredentials,
+    callAws,
+    counters: createCounters(),
+    version: "0",
+  };
+  const { secrets, parameters } = createSourceParts(common)(config.sources[0]);
+  return {
+    write(changed: string) {
+      text = changed;
+    },
+    secret: async (secretId: string, query = {}) =>
+      (await secrets.get({ secretId, ...query }, { deadlineEpochMs, refreshNow: true })).value,
+    parameter: async (parameterId: string, query = {}) =>
+      (await parameters.get({ parameterId, withDecryption: true, ...query }, { deadlineEpochMs })).value,
+  };
+}
+
+describe("a secret of the file", () => {
+  it("is text as it stands, and JSON where it is any other value", async () => {
+    const { secret } = setUp({ text: "t", object: { a: 1 }, list: [1], number: 7 });
+    const texts = await Promise.all(
+      ["text", "object", "list", "number"].map(async (id) => (await secret(id)).secretString),
+    );
+    expect(texts).toEqual(["t", '{"a":1}', "[1]", "7"]);
+  });
+
+  it("has an ARN in the role's partition and account, and in the region", async () => {
+    const arnOf = async (overrides: ConfigOverrides) => (await setUp({ s: "v" }, overrides).secret("s")).arn;
+    expect(await arnOf({})).toBe(`${PREFIX}s-FaKe00`);
+    expect(await arnOf({ source: { roleArn: "arn:aws-cn:iam::333333333333:role/r", region: "cn-north-1" } })).toBe(
+      "arn:aws-cn:secretsmanager:cn-north-1:333333333333:secret:s-FaKe00",
+    );
+  });
+
+  it.each([
+    ["its name", "app/db", `${PREFIX}app/db-FaKe00`],
+    ["its ARN", `${PREFIX}app/db-AbCdEf`, `${PREFIX}app/db-AbCdEf`],
+    ["its ARN without AWS's six characters", `${PREFIX}app/db`, `${PREFIX}app/db-FaKe00`],
+    ["an ARN whose name ends as if it had them", `${PREFIX}my-secret`, `${PREFIX}my-secret-FaKe00`],
+  ])("is found by %s", async (_, id, arn) => {
+    const { secret } = setUp({ "app/db": "v", "my-secret": "v" });
+    expect(await secret(id)).toMatchObject({ secretString: "v", arn });
+  });
+
+  it("has another version when its value is another, and no other than that", async () => {
+    const { secret, write } = setUp({ s: "old" });
+    const { versionId } = await secret("s");
+    expect(versionId).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect((await secret("s", { versionId, versionStage: "AWSCURRENT" })).secretString).toBe("old");
+    write(JSON.stringify({ s: "new" }));
+    expect((await secret("s")).versionId).not.toBe(versionId);
+    expect(await refusalOf(secret("s", { versionId }))).toMatchObject({ code: "secret-not-found" });
+    expect(await refusalOf(secret("s", { versionStage: "AWSPREVIOUS" }))).toMatchObject({ code: "secret-not-found" });
+  });
+
+  it.each(["none", `${PREFIX}none-AbCdEf`, "constructor", "__proto__"])(
+    "is not there, if it is called %s",
+    async (id) => {
+      expect(await refusalOf(setUp({ s: "v" }).secret(id))).toMatchObject({ code: "secret-not-found" });
+    },
+  );
+
+  it("is an error, and none of the file's text, where the file has been broken since", async () => {
+    const { secret, write } = setUp({ s: "v" });
+    write("{ CANARY");
+    const failure = await refusalOf(secret("s"));
+    expect(failure).toMatchObject({
+      code: "aws-error",
+      message: expect.stringContaining("--fake s.json is not a JSON object"),
+    });
+    expect(`${failure}`).not.toContain("CANARY");
+  });
+});
+
+describe("a parameter of the file", () => {
+  it.each([
+    ["/app/host", "/app/host", "arn:aws:ssm:eu-west-1:111111111111:parameter/app/host"],
+    ["arn:aws:ssm:eu-west-1:111111111111:parameter/app/host", "/app/host", undefined],
+    ["flag", "flag", "arn:aws:ssm:eu-west-1:111111111111:parameter/flag"],
+    ["arn:aws:ssm:eu-west-1:111111111111:parameter/flag", "flag", undefined],
+  ])("is found as %s", async (id, name, arn = id) => {
+    const { parameter } = setUp({ "/app/host": "v", flag: "v" });
+    expect(await parameter(id)).toMatchObject({ name, arn, value: "v", versionId: "1" });
+  });
+
+  it("has one version", async () => {
+    const { parameter } = setUp({ "/p": "v" });
+    expect(await parameter("/p", { selector: "1" })).toMatchObject({ value: "v", selector: ":1" });
+    expect(await refusalOf(parameter("/p", { selector: "2" }))).toMatchObject({ code: "parameter-not-found" });
+    expect(await refusalOf(parameter("/q"))).toMatchObject({ code: "parameter-not-found" });
+  });
+});

@@ -1,0 +1,222 @@
+import { describe, expect, it } from "vitest";
+import { type AwsEnvironment, parseAwsEnvironment } from "../../../extension/config/aws-environment.ts";
+import type { Environment, Problem } from "../../../extension/config/rules.ts";
+
+const TOKEN = "CANARY-token-8b1f";
+
+/** What Lambda sets, as far as it matters here. */
+const LAMBDA: Environment = {
+  AWS_REGION: "eu-west-1",
+  AWS_ACCESS_KEY_ID: "ASIAEXAMPLE",
+  AWS_SECRET_ACCESS_KEY: "CANARY-key-5c2d",
+  AWS_SESSION_TOKEN: TOKEN,
+};
+
+function parse(own: Environment): { aws: AwsEnvironment; problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  return { aws: parseAwsEnvironment({ ...LAMBDA, ...own }, problems), problems };
+}
+
+/** What reaches the SDK, where there is no problem. */
+function reach(own: Environment): AwsEnvironment {
+  const { aws, problems } = parse(own);
+  expect(problems).toEqual([]);
+  return aws;
+}
+
+const problemsOf = (own: Environment) => parse(own).problems;
+
+describe("what reaches the SDK", () => {
+  it("is what Lambda sets, and no endpoint or option that nobody asked for", () => {
+    expect(reach({})).toEqual({
+      region: "eu-west-1",
+      credentials: { accessKeyId: "ASIAEXAMPLE", secretAccessKey: "CANARY-key-5c2d", sessionToken: TOKEN },
+      endpoints: { sts: undefined, secretsManager: undefined, ssm: undefined },
+      clientOptions: { useFipsEndpoint: false, useDualstackEndpoint: false },
+    });
+  });
+
+  it("is nothing else of the function's own", () => {
+    const own = {
+      AWS_PROFILE: "p",
+      AWS_DEFAULTS_MODE: "oops",
+      AWS_MAX_ATTEMPTS: "9",
+      AWS_ROLE_ARN: "r",
+      AWS_CA_BUNDLE: "/c",
+      AWS_ENDPOINT_URL_S3: "http://s3",
+    };
+    expect(reach(own)).toEqual(reach({}));
+  });
+
+  it("has no space around it", () => {
+    const spacious = Object.fromEntries(Object.entries(LAMBDA).map(([name, text]) => [name, ` ${text}\r\n`]));
+    expect(reach({ ...spacious, AWS_ENDPOINT_URL: " http://a " })).toEqual(reach({ AWS_ENDPOINT_URL: "http://a" }));
+  });
+});
+
+describe("the credentials", () => {
+  it.each(["", " ", undefined])("may be long-term ones, whose session token is %j", (sessionToken) => {
+    expect(reach({ AWS_SESSION_TOKEN: sessionToken }).credentials).toEqual({
+      accessKeyId: "ASIAEXAMPLE",
+      secretAccessKey: "CANARY-key-5c2d",
+    });
+  });
+
+  it.each(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])("are none, where %s is missing", (name) => {
+    for (const text of ["", " ", undefined]) expect(reach({ [name]: text }).credentials).toBeUndefined();
+  });
+
+  it("are none where there is nothing, which each request is told: it is no broken configuration", () => {
+    const own = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
+    expect(reach(own).credentials).toBeUndefined();
+  });
+
+  it("have the session token alone, never a token of ours", () => {
+    const own = { CROSS_ACCOUNT_SECRETS_TOKEN: "mine", AWS_TOKEN: "another" };
+    expect(reach(own).credentials?.sessionToken).toBe(TOKEN);
+  });
+});
+
+describe("an endpoint", () => {
+  it.each<[Environment, AwsEnvironment["endpoints"]]>([
+    [{}, { sts: undefined, secretsManager: undefined, ssm: undefined }],
+    [{ AWS_ENDPOINT_URL: "http://a" }, { sts: "http://a", secretsManager: "http://a", ssm: "http://a" }],
+    [
+      { AWS_ENDPOINT_URL: "https://a:8443/path" },
+      { sts: "https://a:8443/path", secretsManager: "https://a:8443/path", ssm: "https://a:8443/path" },
+    ],
+    [{ AWS_ENDPOINT_URL_STS: "http://s" }, { sts: "http://s", secretsManager: undefined, ssm: undefined }],
+    [{ AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m" }, { sts: undefined, secretsManager: "http://m", ssm: undefined }],
+    [
+      { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_STS: "http://s", AWS_ENDPOINT_URL_SECRETS_MANAGER: " " },
+      { sts: "http://s", secretsManager: "http://a", ssm: "http://a" },
+    ],
+    [{ AWS_ENDPOINT_URL_SSM: "http://p" }, { sts: undefined, secretsManager: undefined, ssm: "http://p" }],
+    [
+      { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_SSM: "http://p" },
+      { sts: "http://a", secretsManager: "http://a", ssm: "http://p" },
+    ],
+  ])("is what %j gives, a service's own before the common one", (own, endpoints) => {
+    expect(reach(own).endpoints).toEqual(endpoints);
+  });
+
+  it.each([
+    "not a url",
+    "sts.eu-west-1.amazonaws.com",
+    "//sts.eu-west-1.amazonaws.com",
+    "ftp://a",
+    "file:///a",
+    "see http://a",
+    "http:a",
+  ])("that is %s is a problem of the variable that gives it", (text) => {
+    for (const name of ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"]) {
+      expect(problemsOf({ [name]: text, AWS_ENDPOINT_URL: "http://a" })).toEqual([
+        { name, rule: "an http or https URL", got: text },
+      ]);
+    }
+    const names = problemsOf({ AWS_ENDPOINT_URL: text }).map(({ name }) => name);
+    expect(new Set(names)).toEqual(new Set(["AWS_ENDPOINT_URL"]));
+  });
+
+  it("is not judged where another is used", () => {
+    const own = {
+      AWS_ENDPOINT_URL_STS: "http://s",
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m",
+      AWS_ENDPOINT_URL_SSM: "http://p",
+    };
+    expect(reach({ ...own, AWS_ENDPOINT_URL: "not a url" }).endpoints).toEqual({
+      sts: "http://s",
+      secretsManager: "http://m",
+      ssm: "http://p",
+    });
+  });
+});
+
+describe("an option of every client", () => {
+  it.each([
+    ["true", true],
+    ["TRUE", true],
+    [" true ", true],
+    ["false", false],
+    ["", false],
+    [undefined, false],
+  ])("is FIPS, or dual-stack, where it is %j: %s", (text, expected) => {
+    expect(reach({ AWS_USE_FIPS_ENDPOINT: text }).clientOptions).toEqual({
+      useFipsEndpoint: expected,
+      useDualstackEndpoint: false,
+    });
+    expect(reach({ AWS_USE_DUALSTACK_ENDPOINT: text }).clientOptions).toEqual({
+      useFipsEndpoint: false,
+      useDualstackEndpoint: expected,
+    });
+  });
+});
+
+describe("the region", () => {
+  it.each(["eu-west-1", "us-gov-west-1", "cn-north-1", "us-isob-east-1", "eusc-de-east-1"])("may be %s", (region) => {
+    expect(reach({ AWS_REGION: region }).region).toBe(region);
+  });
+
+  it.each([undefined, "", " "])("is a problem where it is %j", (region) => {
+    expect(problemsOf({ AWS_REGION: region })).toEqual([
+      { name: "AWS_REGION", rule: "a region, as Lambda sets it", got: undefined },
+    ]);
+  });
+
+  it.each(["Ireland!", "eu-west", "EU-WEST-1", "eu-west-1.evil.example"])("is a problem where it is %j", (region) => {
+    expect(problemsOf({ AWS_REGION: region })).toEqual([
+      { name: "AWS_REGION", rule: "a region, as Lambda sets it", got: region },
+    ]);
+  });
+
+  it("is not AWS_DEFAULT_REGION, which Lambda's users may set to anything", () => {
+    expect(problemsOf({ AWS_REGION: undefined, AWS_DEFAULT_REGION: "eu-west-1" })).toHaveLength(1);
+  });
+});
+
+describe("a problem", () => {
+  it("never quotes the credentials, and all are found at once", () => {
+    const problems = problemsOf({ AWS_REGION: "", AWS_ENDPOINT_URL_STS: "s", AWS_ENDPOINT_URL_SECRETS_MANAGER: "m" });
+    expect(problems.map(({ name }) => name)).toEqual([
+      "AWS_REGION",
+      "AWS_ENDPOINT_URL_STS",
+      "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    ]);
+    expect(JSON.stringify(problems)).not.toContain("CANARY");
+  });
+});
+
+describe("container credentials", () => {
+  const uri = "http://127.0.0.1:9001/2021-04-23/credentials";
+  const URI = { AWS_CONTAINER_CREDENTIALS_FULL_URI: uri };
+
+  it("are none without a URI, whatever token there is", () => {
+    const own = { AWS_CONTAINER_AUTHORIZATION_TOKEN: "t", AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/t" };
+    expect(reach(own).containerCredentials).toBeUndefined();
+    expect(reach({ ...own, AWS_CONTAINER_CREDENTIALS_FULL_URI: " " }).containerCredentials).toBeUndefined();
+  });
+
+  it("are asked for with a token, as it stands or in a file, or with none", () => {
+    expect(reach({ ...URI, AWS_CONTAINER_AUTHORIZATION_TOKEN: " t\n" }).containerCredentials).toEqual({
+      uri,
+      token: "t",
+      tokenFile: undefined,
+    });
+    expect(reach({ ...URI, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/t" }).containerCredentials).toEqual({
+      uri,
+      token: undefined,
+      tokenFile: "/t",
+    });
+    expect(reach(URI).containerCredentials).toEqual({ uri, token: undefined, tokenFile: undefined });
+  });
+
+  it("leave the static ones known, which are not used then", () => {
+    expect(reach(URI).credentials).toEqual(reach({}).credentials);
+  });
+
+  it.each(["127.0.0.1:9001/credentials", "ftp://127.0.0.1/", "/credentials"])("are not to be had at %s", (text) => {
+    expect(problemsOf({ AWS_CONTAINER_CREDENTIALS_FULL_URI: text })).toEqual([
+      { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", rule: "an http or https URL", got: text },
+    ]);
+  });
+});

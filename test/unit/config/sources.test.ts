@@ -1,0 +1,361 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Problem } from "../../../extension/config/rules.ts";
+import { type SettingValues, settings } from "../../../extension/config/settings.ts";
+import { parseSources, type Source } from "../../../extension/config/sources.ts";
+import { parameterIdRule } from "../../../extension/values/parameter.ts";
+import { secretIdRule } from "../../../extension/values/secret.ts";
+
+const NAME = "CROSS_ACCOUNT_SECRETS_CONFIG";
+const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
+const OTHER_ROLE = "arn:aws:iam::333333333333:role/readers/Other";
+const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
+const PARAMETER_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
+const CANARY = "CANARY-whoever's-file-that-is";
+
+/** As they are where nothing is set. */
+const DEFAULTS = Object.fromEntries(
+  Object.entries(settings).map(([key, setting]) => [
+    key,
+    "default" in setting ? setting.parse(setting.default) : undefined,
+  ]),
+) as unknown as SettingValues;
+
+const noFile = (path: string): string => {
+  throw new Error(`${path} was not expected to be read`);
+};
+
+interface Parsed {
+  readonly sources: readonly Source[];
+  readonly problems: readonly Problem[];
+}
+
+function parse(values: Partial<SettingValues>, { secretName = "", readFile = noFile } = {}): Parsed {
+  const problems: Problem[] = [];
+  const sources = parseSources({
+    values: { ...DEFAULTS, ...values },
+    awsRegion: "eu-west-1",
+    secretName: secretName || undefined,
+    readFile,
+    problems,
+  });
+  return { sources, problems };
+}
+
+/** What CONFIG says of them, inline. */
+const parseConfigured = (config: unknown, values: Partial<SettingValues> = {}) =>
+  parse({ ...values, config: JSON.stringify(config) });
+
+const problemsOf = (config: unknown): readonly string[] =>
+  parseConfigured(config).problems.map(({ name, rule, got }) => `${name} must be ${rule}; got ${got}`);
+
+const placesOf = (config: unknown): readonly string[] =>
+  parseConfigured(config).problems.map(({ name }) => name.replace(`${NAME} `, ""));
+
+describe("the one source of variables", () => {
+  it("is the target role, at home in its account and in AWS_REGION", () => {
+    expect(parse({ roleArn: ROLE })).toEqual({
+      sources: [
+        {
+          roleArn: ROLE,
+          externalId: undefined,
+          region: undefined,
+          home: { region: "eu-west-1", accountId: "111111111111" },
+          secretIds: [],
+          parameterNames: [],
+          prefetchIds: [],
+        },
+      ],
+      problems: [],
+    });
+  });
+
+  it("is what they say", () => {
+    const named = { secretIds: ["a", ARN], parameterNames: ["flag", PARAMETER_ARN] };
+    const values = { roleArn: ROLE, externalId: "external", region: "us-east-1", ...named };
+    expect(parse(values, { secretName: "b" }).sources).toEqual([
+      {
+        ...values,
+        home: { region: "us-east-1", accountId: "111111111111" },
+        prefetchIds: ["a", ARN],
+      },
+    ]);
+  });
+
+  it("fetches the function's own secret in init where no other is configured, and allows nothing by it", () => {
+    const [source] = parse({ roleArn: ROLE }, { secretName: "own" }).sources;
+    expect(source).toMatchObject({ secretIds: [], prefetchIds: ["own"] });
+  });
+
+  it("needs a role, and says so once", () => {
+    expect(parse({})).toEqual({
+      sources: [],
+      problems: [{ name: "CROSS_ACCOUNT_SECRETS_ROLE_ARN", rule: settings.roleArn.rule, got: undefined }],
+    });
+  });
+
+  it.each([
+    ["the role that there is", { name: "ROLE_ARN", rule: settings.roleArn.rule, got: "x" }],
+    ["a CONFIG that there is", { name: NAME, rule: settings.config.rule, got: "x" }],
+  ])("is not said to need a role where %s was refused before", (_, problem) => {
+    const problems = [problem];
+    const given = { awsRegion: "eu-west-1", secretName: undefined, readFile: noFile };
+    expect(parseSources({ ...given, values: DEFAULTS, problems })).toEqual([]);
+    expect(problems).toEqual([problem]);
+  });
+});
+
+describe("CONFIG", () => {
+  it("lists roles, each with what is its own, in their order", () => {
+    const { sources, problems } = parseConfigured({
+      sources: [
+        {
+          roleArn: OTHER_ROLE,
+          externalId: "theirs",
+          region: "us-west-2",
+          secretIds: ["a", ARN],
+          parameterNames: ["/app/flag"],
+        },
+        { roleArn: ROLE },
+      ],
+    });
+    expect(problems).toEqual([]);
+    expect(sources).toEqual([
+      {
+        roleArn: OTHER_ROLE,
+        externalId: "theirs",
+        region: "us-west-2",
+        home: { region: "us-west-2", accountId: "333333333333" },
+        secretIds: ["a", ARN],
+        parameterNames: ["/app/flag"],
+        prefetchIds: ["a", ARN],
+      },
+      {
+        roleArn: ROLE,
+        externalId: undefined,
+        region: undefined,
+        home: { region: "eu-west-1", accountId: "111111111111" },
+        secretIds: [],
+        parameterNames: [],
+        prefetchIds: [],
+      },
+    ]);
+  });
+
+  it("has EXTERNAL_ID and REGION for defaults", () => {
+    const sources = [{ roleArn: ROLE }, { roleArn: OTHER_ROLE, externalId: "theirs", region: "us-west-2" }];
+    expect(parseConfigured({ sources }, { externalId: "ours", region: "ap-south-1" }).sources).toMatchObject([
+      { externalId: "ours", region: "ap-south-1", home: { region: "ap-south-1" } },
+      { externalId: "theirs", region: "us-west-2", home: { region: "us-west-2" } },
+    ]);
+  });
+
+  it("may be the path of a file, which is read once, space around its text or not", () => {
+    const text = `\n ${JSON.stringify({ sources: [{ roleArn: ROLE }] }, undefined, 2)}\r\n`;
+    const paths: string[] = [];
+    const readFile = (path: string) => {
+      paths.push(path);
+      return text;
+    };
+    const { sources, problems } = parse({ config: "/opt/sources.json" }, { readFile });
+    expect(problems).toEqual([]);
+    expect(sources).toMatchObject([{ roleArn: ROLE }]);
+    expect(paths).toEqual(["/opt/sources.json"]);
+  });
+
+  it("is not followed from one file to another", () => {
+    const readFile = (path: string) => (path === "/a" ? "/b" : noFile(path));
+    expect(parse({ config: "/a" }, { readFile }).problems).toEqual([
+      { name: NAME, rule: "the path of a file that holds a JSON object", got: "/a" },
+    ]);
+  });
+
+  it("takes no notice of the function's own SECRET_NAME", () => {
+    const config = JSON.stringify({ sources: [{ roleArn: ROLE }] });
+    expect(parse({ config }, { secretName: "own" }).sources).toMatchObject([{ secretIds: [], prefetchIds: [] }]);
+  });
+
+  it("cannot be together with PARAMETER_NAMES either", () => {
+    expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { parameterNames: ["/app/flag"] }).problems).toEqual([
+      { name: "CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES", rule: `unset where ${NAME} is set`, got: "both" },
+    ]);
+  });
+
+  it("cannot be together with ROLE_ARN or SECRET_IDS, and is parsed all the same, so that nothing is told later", () => {
+    const both = { roleArn: ROLE, secretIds: ["a"] };
+    expect(parseConfigured({ sources: [{ roleArn: "x" }] }, both).problems).toMatchObject([
+      { name: "CROSS_ACCOUNT_SECRETS_ROLE_ARN", rule: `unset where ${NAME} is set` },
+      { name: "CROSS_ACCOUNT_SECRETS_SECRET_IDS", rule: `unset where ${NAME} is set` },
+      { name: `${NAME} sources[0].roleArn`, got: "x" },
+    ]);
+    expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { secretIds: ["a"] }).problems).toHaveLength(1);
+  });
+
+  it("takes twenty sources, and not one more", () => {
+    const toSources = (count: number) =>
+      Array.from({ length: count }, (_, nth) => ({ roleArn: `arn:aws:iam::111111111111:role/r${nth}` }));
+    expect(problemsOf({ sources: toSources(20) })).toEqual([]);
+    expect(placesOf({ sources: toSources(21) })).toEqual(["sources"]);
+    expect(parseConfigured({ sources: toSources(21) }).sources).toEqual([]);
+  });
+});
+
+describe("a mistake in CONFIG", () => {
+  it("is told with its place, its rule and what was got; all are told at once, and no source is left", () => {
+    const config = {
+      comment: "ours",
+      sources: [
+        { roleArn: ROLE, externalId: "x", region: "Ireland", secretIds: "a,b" },
+        { roleArn: "SecretReader", secretIDs: ["a"] },
+        { externalId: "theirs" },
+        { roleArn: ROLE, secretIds: ["ok", "app/*"], parameterNames: ["/ok", "/app/*"] },
+        "role",
+      ],
+    };
+    expect(problemsOf(config)).toEqual([
+      `${NAME} comment must be left out: only sources is known there; got a value that is not shown`,
+      `${NAME} sources[0].externalId must be ${settings.externalId.rule}; got x`,
+      `${NAME} sources[0].region must be ${settings.region.rule}; got Ireland`,
+      `${NAME} sources[0].secretIds must be a list of ${secretIdRule}; got a,b`,
+      `${NAME} sources[1].roleArn must be ${settings.roleArn.rule}; got SecretReader`,
+      `${NAME} sources[1].secretIDs must be left out: known are roleArn, externalId, region, secretIds, parameterNames; got a value that is not shown`,
+      `${NAME} sources[2].roleArn must be ${settings.roleArn.rule}; got undefined`,
+      `${NAME} sources[3].secretIds must be a list of ${secretIdRule}; got ["ok","app/*"]`,
+      `${NAME} sources[3].parameterNames must be a list of ${parameterIdRule}; got ["/ok","/app/*"]`,
+      `${NAME} sources[3].roleArn must be another than in the sources before it; got ${ROLE}`,
+      `${NAME} sources[4] must be an object with a roleArn; got role`,
+    ]);
+    expect(parseConfigured(config).sources).toEqual([]);
+  });
+
+  it.each<[string, unknown, readonly string[]]>([
+    ["no sources", {}, ["sources"]],
+    ["none of them", { sources: [] }, ["sources"]],
+    ["one that is not in a list", { sources: { roleArn: ROLE } }, ["sources"]],
+    ["null for a list", { sources: null }, ["sources"]],
+    ["a text for a list", { sources: ROLE }, ["sources"]],
+    ["null for a source", { sources: [null] }, ["sources[0]"]],
+    ["a list for a source", { sources: [[{ roleArn: ROLE }]] }, ["sources[0]"]],
+    ["a number for a role", { sources: [{ roleArn: 1 }] }, ["sources[0].roleArn"]],
+    ["null for a role", { sources: [{ roleArn: null }] }, ["sources[0].roleArn"]],
+    ["a list for a role", { sources: [{ roleArn: [ROLE] }] }, ["sources[0].roleArn"]],
+    ["null for an external ID", { sources: [{ roleArn: ROLE, externalId: null }] }, ["sources[0].externalId"]],
+    ["a number for an external ID", { sources: [{ roleArn: ROLE, externalId: 1234 }] }, ["sources[0].externalId"]],
+    ["an empty role", { sources: [{ roleArn: "" }] }, ["sources[0].roleArn"]],
+    ["no secret in a list", { sources: [{ roleArn: ROLE, secretIds: [] }] }, ["sources[0].secretIds"]],
+    ["a number for a secret", { sources: [{ roleArn: ROLE, secretIds: [7] }] }, ["sources[0].secretIds"]],
+    ["an empty secret", { sources: [{ roleArn: ROLE, secretIds: [""] }] }, ["sources[0].secretIds"]],
+    ["a wildcard", { sources: [{ roleArn: ROLE, secretIds: ["a*"] }] }, ["sources[0].secretIds"]],
+    ["no parameter in a list", { sources: [{ roleArn: ROLE, parameterNames: [] }] }, ["sources[0].parameterNames"]],
+    ["a text for parameters", { sources: [{ roleArn: ROLE, parameterNames: "/a" }] }, ["sources[0].parameterNames"]],
+    ["a secret's ARN", { sources: [{ roleArn: ROLE, parameterNames: [ARN] }] }, ["sources[0].parameterNames"]],
+    ["a parameter's ARN", { sources: [{ roleArn: ROLE, secretIds: [PARAMETER_ARN] }] }, ["sources[0].secretIds"]],
+    ["a version of one", { sources: [{ roleArn: ROLE, parameterNames: ["/a:3"] }] }, ["sources[0].parameterNames"]],
+    ["one role twice", { sources: [{ roleArn: ROLE }, { roleArn: ROLE }] }, ["sources[1].roleArn"]],
+    ["a mistake in the second source", { sources: [{ roleArn: ROLE }, { roleArn: "x" }] }, ["sources[1].roleArn"]],
+    ["two unknown fields", { sources: [{ roleArn: ROLE }], a: 1, b: 2 }, ["a", "b"]],
+    ["what every object inherits", { sources: [{ roleArn: ROLE, constructor: "x" }] }, ["sources[0].constructor"]],
+    ["a method of all objects", { sources: [{ roleArn: ROLE, toString: "x" }] }, ["sources[0].toString"]],
+  ])("may be %s", (_, config, places) => {
+    expect(placesOf(config)).toEqual(places);
+    expect(parseConfigured(config).sources).toEqual([]);
+  });
+
+  it("may be a field that names the prototype of all objects", () => {
+    const config = `{"sources":[{"roleArn":"${ROLE}","__proto__":{"externalId":"theirs"}}]}`;
+    const { sources, problems } = parse({ config });
+    expect(sources).toEqual([]);
+    expect(problems.map(({ name }) => name)).toEqual([`${NAME} sources[0].__proto__`]);
+  });
+
+  it.each([
+    ["no JSON", "{sources: []}"],
+    ["half of it", '{"sources":['],
+    ["JSON with something after it", '{"sources":[]} x'],
+  ])("may be %s", (_, config) => {
+    expect(parse({ config })).toEqual({
+      sources: [],
+      problems: [{ name: NAME, rule: "a JSON object, or the path of one", got: "a value that is not shown" }],
+    });
+  });
+
+  it.each([
+    ["no JSON", `export PASSWORD=${CANARY}`],
+    ["JSON that ends in the middle", `{"password":"${CANARY}`],
+    ["a list", `[{"password":"${CANARY}"}]`],
+    ["a text", `"${CANARY}"`],
+    ["null", "null"],
+    ["nothing", ""],
+  ])("may be a file that holds %s, of which nothing is told but its path", (_, text) => {
+    expect(parse({ config: "/var/task/x" }, { readFile: () => text })).toEqual({
+      sources: [],
+      problems: [{ name: NAME, rule: "the path of a file that holds a JSON object", got: "/var/task/x" }],
+    });
+  });
+
+  it("may be the path of another file than was meant, whose values are not told", () => {
+    const text = JSON.stringify({ password: CANARY, sources: [{ roleArn: ROLE, password: CANARY }] });
+    const { problems } = parse({ config: "/var/task/x" }, { readFile: () => text });
+    expect(problems.map(({ name }) => name)).toEqual([`${NAME} password`, `${NAME} sources[0].password`]);
+    expect(JSON.stringify(problems)).not.toContain("CANARY");
+  });
+
+  it("may be a file that cannot be read, and the reason is not told, which may quote anything", () => {
+    const readFile = () => {
+      throw new Error(`EACCES: ${CANARY}`);
+    };
+    expect(parse({ config: "/var/task/x" }, { readFile }).problems).toEqual([
+      { name: NAME, rule: "the path of a readable file", got: "/var/task/x" },
+    ]);
+  });
+});
+
+describe("whatever CONFIG holds", () => {
+  const field = fc.oneof(
+    fc.constantFrom(
+      "roleArn",
+      "externalId",
+      "region",
+      "secretIds",
+      "parameterNames",
+      "__proto__",
+      "constructor",
+      "sources",
+    ),
+    fc.string(),
+  );
+  const value = fc.oneof(
+    fc.constantFrom<unknown>(ROLE, OTHER_ROLE, "eu-west-1", "external", ["a"], [], null, 1, true),
+    fc.jsonValue(),
+  );
+  const toObject = (pairs: readonly (readonly [string, unknown])[]) => {
+    const object: Record<string, unknown> = {};
+    for (const [name, content] of pairs) {
+      Object.defineProperty(object, name, { value: content, enumerable: true, configurable: true, writable: true });
+    }
+    return object;
+  };
+  const object = (content: fc.Arbitrary<unknown>) => fc.array(fc.tuple(field, content), { maxLength: 5 }).map(toObject);
+  const config = fc.oneof(
+    fc.string().map((text) => `{${text}`),
+    fc.jsonValue().map((json) => JSON.stringify(json)),
+    fc.array(fc.oneof(object(value), value), { maxLength: 22 }).map((sources) => JSON.stringify({ sources })),
+    object(fc.array(object(value))).map((root) => JSON.stringify(root)),
+  );
+
+  it("is parsed without an exception: into problems or into sources, each in full, and never into both or neither", () => {
+    fc.assert(
+      fc.property(config, fc.boolean(), (text, isInFile) => {
+        const given = isInFile ? "/a" : text;
+        const { sources, problems } = parse({ config: given }, { readFile: () => text });
+        expect(sources.length > 0).toBe(problems.length === 0);
+        expect(new Set(sources.map(({ roleArn }) => roleArn)).size).toBe(sources.length);
+        for (const { roleArn, home } of sources) {
+          expect([ROLE, OTHER_ROLE]).toContain(roleArn);
+          expect(roleArn).toContain(`::${home.accountId}:`);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { parseDenial, policyTypes } from "../../../extension/failure/aws-error.ts";
+
+const SESSION = "arn:aws:sts::222222222222:assumed-role/my-lambda-role/my-function-8a1f0e6c";
+const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
+const toText = (reason = "", caller = SESSION, action = "sts:AssumeRole") =>
+  `User: ${caller} is not authorized to perform: ${action} on resource: ${ROLE}${reason}`;
+
+describe("AWS's text", () => {
+  it("tells the role of a session, whose path it leaves out", () => {
+    const name = "my-lambda-role";
+    const caller = { partition: "aws", accountId: "222222222222", kind: "role", name, path: undefined };
+    expect(parseDenial(toText()).caller).toEqual(caller);
+    expect(parseDenial(toText("", SESSION.replace("arn:aws:", "arn:aws-us-gov:"))).caller).toEqual({
+      ...caller,
+      partition: "aws-us-gov",
+    });
+  });
+
+  it.each([
+    ["alice", "/", "alice"],
+    ["ops/eu/alice", "/ops/eu/", "alice"],
+  ])("tells a user with its path: %s", (user, path, name) => {
+    const { caller } = parseDenial(toText("", `arn:aws:iam::222222222222:user/${user}`));
+    expect(caller).toEqual({ partition: "aws", accountId: "222222222222", kind: "user", name, path });
+  });
+
+  it.each(["arn:aws:sts::222222222222:federated-user/bob", "arn:aws:iam::222222222222:root", "anonymous"])(
+    "tells of no other caller: %s",
+    (caller) => {
+      expect(parseDenial(toText("", caller)).caller).toBeUndefined();
+    },
+  );
+
+  it.each([
+    "sts:AssumeRole",
+    "sts:TagSession",
+    "sts:SetSourceIdentity",
+    "secretsmanager:GetSecretValue",
+    "kms:Decrypt",
+  ])("tells the action: %s", (action) => {
+    expect(parseDenial(toText("", SESSION, action)).action).toBe(action);
+  });
+
+  it.each(policyTypes)("tells that no %s allows it, or that one denies it", (policyType) => {
+    const action = "sts:AssumeRole";
+    expect(parseDenial(toText(` because no ${policyType} allows the ${action} action`))).toMatchObject({
+      policyType,
+      isExplicit: false,
+    });
+    const article = policyType === "role trust policy" ? "the" : /^[aeiou]/.test(policyType) ? "an" : "a";
+    expect(parseDenial(toText(` with an explicit deny in ${article} ${policyType}`))).toMatchObject({
+      policyType,
+      isExplicit: true,
+    });
+  });
+
+  it("does not say which policy it is across accounts, or not always which one denies", () => {
+    expect(parseDenial(toText())).toMatchObject({ policyType: undefined, isExplicit: false });
+    expect(parseDenial(toText(" with an explicit deny"))).toMatchObject({ policyType: undefined, isExplicit: true });
+  });
+
+  it("of nothing tells nothing", () => {
+    const { caller, action, policyType, ...flags } = parseDenial("");
+    expect([caller, action, policyType]).toEqual([undefined, undefined, undefined]);
+    expect(Object.values(flags)).toEqual(Object.values(flags).map(() => false));
+  });
+});

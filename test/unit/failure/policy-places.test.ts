@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { parseDenial, policyTypes } from "../../../extension/failure/aws-error.ts";
+import type { AwsCall } from "../../../extension/failure/diagnosis.ts";
+import { toOwner, toParties, toPlace, toWords } from "../../../extension/failure/policy-remedies.ts";
+
+const ROLE = "arn:aws-cn:iam::111111111111:role/readers/SecretReader";
+const assume: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "cn-north-1" };
+const read: AwsCall = { ...assume, operation: "GetSecretValue", id: "app/db" };
+const denial = parseDenial(
+  "User: arn:aws-cn:sts::222222222222:assumed-role/my-lambda-role/fn is not authorized to perform: x",
+);
+
+describe("the place of a policy", () => {
+  it.each([
+    ["identity-based policy", "the role my-lambda-role of account 222222222222", ROLE],
+    ["resource-based policy", "the trust policy", "the resource policy of app/db"],
+    ["role trust policy", "the trust policy", "the resource policy of app/db"],
+    ["permissions boundary", "my-lambda-role", ROLE],
+    ["service control policy", "the account of the role my-lambda-role", `the account of ${ROLE}`],
+    ["resource control policy", "account 111111111111", "account 111111111111"],
+    ["session policy", "the session of the role my-lambda-role", `the session of ${ROLE}`],
+    ["VPC endpoint policy", "VPC endpoint", "VPC endpoint"],
+  ] as const)("%s is the caller's, or that of what is asked for", (policyType, ofAssume, ofRead) => {
+    expect(toPlace(policyType, toParties(assume, denial))).toContain(ofAssume);
+    expect(toPlace(policyType, toParties(read, denial))).toContain(ofRead);
+  });
+
+  it("is known for every kind", () => {
+    const places = policyTypes.map((policyType) => toPlace(policyType, toParties(assume, denial)));
+    expect(places).not.toContain(undefined);
+  });
+
+  it("is the account of the secret, where another has it than the role", () => {
+    const id = "arn:aws-cn:secretsmanager:cn-north-1:333333333333:secret:app/db-AbCdEf";
+    expect(toPlace("resource control policy", toParties({ ...read, id }, denial))).toContain("account 333333333333");
+  });
+});
+
+it("the owner of what is called by a name is the role's account, in the region that is asked", () => {
+  expect(toOwner(read)).toEqual({ partition: "aws-cn", accountId: "111111111111", region: "cn-north-1" });
+});
+
+it("a caller is told by its ARN, where that is whole", () => {
+  expect(toWords(parseDenial("User: arn:aws:iam::222222222222:user/ops/alice is"))).toBe(
+    "arn:aws:iam::222222222222:user/ops/alice",
+  );
+  expect(toWords(parseDenial(""))).toBe("the function's execution role");
+});

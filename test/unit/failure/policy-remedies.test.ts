@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { parseDenial } from "../../../extension/failure/aws-error.ts";
+import type { AwsCall } from "../../../extension/failure/diagnosis.ts";
+import {
+  toAssumeRemedy,
+  toExplicitRemedy,
+  toKeyRemedy,
+  toReadRemedy,
+} from "../../../extension/failure/policy-remedies.ts";
+
+const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
+const CALLER = "the role my-lambda-role of account 222222222222";
+const assume: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" };
+const read: AwsCall = { operation: "GetSecretValue", roleArn: ROLE, region: "eu-west-1", id: "app/db" };
+const parameter: AwsCall = { operation: "GetParameter", roleArn: ROLE, region: "eu-west-1", id: "/app/host" };
+
+const denialOf = (reason = "") =>
+  parseDenial(
+    `User: arn:aws:sts::222222222222:assumed-role/my-lambda-role/fn is not authorized to perform: x on resource: y${reason}`,
+  );
+const policiesOf = ({ statements = [] }: { statements?: readonly { policy: string; of: string }[] }) =>
+  statements.map(({ policy, of }) => `${policy} of ${of}`);
+
+describe("the remedy of a refused AssumeRole", () => {
+  it("leaves open what AWS leaves open, and has a statement for both sides", () => {
+    const remedy = toAssumeRemedy("assume-role-denied", { ...assume, externalId: "partner-7" }, denialOf());
+    expect(policiesOf(remedy)).toEqual([`trust-policy of ${ROLE}`, `identity-policy of ${CALLER}`]);
+    const parts = [
+      "which side",
+      CALLER,
+      ROLE,
+      "path",
+      "AROA",
+      "partner-7",
+      "aws:PrincipalOrgID",
+      "no role",
+      "boundary",
+    ];
+    for (const part of parts) expect(remedy.remedy).toContain(part);
+    expect(JSON.stringify(remedy.statements?.[0])).toContain('"sts:ExternalId":"partner-7"');
+  });
+
+  it("says how an external ID is set where none is sent", () => {
+    const { remedy } = toAssumeRemedy("assume-role-denied", assume, denialOf());
+    expect(remedy).toContain("CROSS_ACCOUNT_SECRETS_EXTERNAL_ID");
+  });
+
+  it("is the caller's side alone, or the trust policy's, where AWS says so", () => {
+    const own = toAssumeRemedy(
+      "assume-role-denied",
+      assume,
+      denialOf(" because no identity-based policy allows the x"),
+    );
+    expect(policiesOf(own)).toEqual([`identity-policy of ${CALLER}`]);
+    for (const policyType of ["resource-based policy", "role trust policy"]) {
+      const reason = ` because no ${policyType} allows the x`;
+      const trust = toAssumeRemedy("assume-role-denied", assume, denialOf(reason));
+      expect(policiesOf(trust)).toEqual([`trust-policy of ${ROLE}`]);
+    }
+  });
+
+  it.each([
+    ["permissions boundary", "permissions-boundary"],
+    ["service control policy", "service-control-policy"],
+    ["VPC endpoint policy", "vpc-endpoint-policy"],
+  ])("is the limit's, where a %s does not reach far enough", (policyType, policy) => {
+    const remedy = toAssumeRemedy("assume-role-denied", assume, denialOf(` because no ${policyType} allows the x`));
+    expect(remedy.statements?.map((statement) => statement.policy)).toEqual([policy]);
+    expect(remedy.remedy).toContain("limit");
+  });
+
+  it.each([
+    ["resource control policy", "account 111111111111"],
+    ["session policy", `the session of ${CALLER}`],
+  ])("is in words alone, where a %s is the limit", (policyType, place) => {
+    const remedy = toAssumeRemedy("assume-role-denied", assume, denialOf(` because no ${policyType} allows the x`));
+    expect(remedy.statements).toBeUndefined();
+    expect(remedy.remedy).toContain(place);
+    expect(remedy.remedy).not.toContain("does not say");
+  });
+
+  it("names everybody in the policy of a VPC endpoint, as AWS wants it", () => {
+    const denial = denialOf(" because no VPC endpoint policy allows the x");
+    const { statements } = toAssumeRemedy("assume-role-denied", assume, denial);
+    expect(statements?.map(({ statement }) => statement.Principal)).toEqual(["*"]);
+  });
+
+  it.each([
+    ["tag-session-denied", { hasTags: true }, "sts:TagSession", "SESSION_TAGS"],
+    ["source-identity-denied", { hasSourceIdentity: true }, "sts:SetSourceIdentity", "SOURCE_IDENTITY"],
+  ] as const)("names the setting that takes more: %s", (code, wishes, action, setting) => {
+    const { remedy, statements } = toAssumeRemedy(code, { ...assume, ...wishes }, denialOf());
+    expect(remedy).toContain(`CROSS_ACCOUNT_SECRETS_${setting} needs ${action} on both sides`);
+    expect(statements?.map(({ statement }) => statement.Action)).toEqual([
+      ["sts:AssumeRole", action],
+      ["sts:AssumeRole", action],
+    ]);
+  });
+
+  it("has no statement for a principal that AWS does not name", () => {
+    const remedy = toAssumeRemedy("assume-role-denied", assume, parseDenial("no"));
+    expect(policiesOf(remedy)).toEqual(["identity-policy of the function's execution role"]);
+  });
+});
+
+describe("the remedy of a refused read", () => {
+  it("is the permission, with the six characters", () => {
+    const remedy = toReadRemedy(read, denialOf());
+    expect(policiesOf(remedy)).toEqual([`identity-policy of ${ROLE}`]);
+    expect(JSON.stringify(remedy.statements)).toContain(
+      "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/db-??????",
+    );
+    for (const part of ["-??????", "account 111111111111", "region eu-west-1"]) expect(remedy.remedy).toContain(part);
+  });
+
+  it("tells of an ARN that is in another account than the role", () => {
+    const id = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:app/db-AbCdEf";
+    const { remedy } = toReadRemedy({ ...read, id }, denialOf());
+    expect(remedy).toContain("in account 333333333333, and the role in 111111111111");
+    expect(toReadRemedy(read, denialOf()).remedy).not.toContain("resource policy");
+  });
+
+  it("is a setting of ours, where our session policy refuses", () => {
+    const denial = denialOf(" because no session policy allows the x action");
+    expect(toReadRemedy(read, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_SECRET_IDS");
+    expect(toReadRemedy(read, denial).remedy).toContain("nothing of that name is in account 111111111111");
+    expect(toReadRemedy(parameter, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES");
+    expect(toKeyRemedy(read, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_SESSION_POLICY");
+  });
+
+  it("of a key has a statement for the key's policy and one for the role's", () => {
+    expect(policiesOf(toKeyRemedy(read, denialOf()))).toEqual([
+      "key-policy of the KMS key of app/db",
+      `identity-policy of ${ROLE}`,
+    ]);
+    expect(JSON.stringify(toKeyRemedy(parameter, denialOf()).statements)).toContain("ssm.*");
+    // Secrets Manager says nothing of why KMS refuses.
+    for (const part of ["Deny", "boundary", "service control policy"]) {
+      expect(toKeyRemedy(read, denialOf()).remedy).toContain(part);
+    }
+  });
+
+  it("is the resource policy of a secret of another account, where AWS says so", () => {
+    const id = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:app/db-AbCdEf";
+    const remedy = toReadRemedy({ ...read, id }, denialOf(" because no resource-based policy allows the x action"));
+    expect(policiesOf(remedy)).toEqual([`resource-policy of ${id}`]);
+    expect(remedy.statements?.[0]?.statement).toMatchObject({ Principal: { AWS: ROLE }, Resource: "*" });
+  });
+
+  it.each([
+    ["identity-based policy", `identity-policy of ${ROLE}`],
+    ["resource-based policy", "key-policy of the KMS key of app/db"],
+  ])("of a key is that of the %s alone, where AWS says so", (policyType, policy) => {
+    expect(policiesOf(toKeyRemedy(read, denialOf(` because no ${policyType} allows the x`)))).toEqual([policy]);
+  });
+
+  it("is the role's boundary, where that is the limit", () => {
+    const denial = denialOf(" because no permissions boundary allows the x action");
+    for (const remedy of [toReadRemedy(read, denial), toKeyRemedy(read, denial)]) {
+      expect(policiesOf(remedy)).toEqual([`permissions-boundary of the permissions boundary of ${ROLE}`]);
+    }
+  });
+});
+
+describe("the remedy of an explicit deny", () => {
+  it.each([
+    [assume, "an identity-based policy", `a policy of ${CALLER}`],
+    [assume, "a resource-based policy", `the trust policy of ${ROLE}`],
+    [assume, "the role trust policy", `the trust policy of ${ROLE}`],
+    [assume, "a service control policy", `in force for the account of ${CALLER}`],
+    [read, "an identity-based policy", `a policy of ${ROLE}`],
+    [read, "a resource-based policy", "the resource policy of app/db"],
+    [read, "a session policy", `the policy of the session of ${ROLE}`],
+    [read, "a VPC endpoint policy", "the policy of the VPC endpoint"],
+  ])("%j in %s says where it stands", (call, policy, place) => {
+    const { remedy, statements } = toExplicitRemedy(call, denialOf(` with an explicit deny in ${policy}`));
+    expect(remedy).toContain(place);
+    expect(statements).toBeUndefined();
+  });
+
+  it("names both places where AWS names none", () => {
+    const { remedy } = toExplicitRemedy(assume, denialOf(" with an explicit deny"));
+    for (const part of [CALLER, `trust policy of ${ROLE}`]) expect(remedy).toContain(part);
+  });
+});

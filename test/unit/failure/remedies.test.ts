@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { parseDenial } from "../../../extension/failure/aws-error.ts";
+import type { AwsCall } from "../../../extension/failure/diagnosis.ts";
+import type { FailureCode } from "../../../extension/failure/failure.ts";
+import { toRemedy } from "../../../extension/failure/remedies.ts";
+
+const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
+const CALLS = {
+  AssumeRole: { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" },
+  GetCallerIdentity: { operation: "GetCallerIdentity", roleArn: ROLE, region: "eu-west-1" },
+  GetSecretValue: { operation: "GetSecretValue", roleArn: ROLE, region: "eu-west-1", id: "app/db" },
+  GetParameter: { operation: "GetParameter", roleArn: ROLE, region: "eu-west-1", id: "/app/flag" },
+} as const satisfies Record<AwsCall["operation"], AwsCall>;
+
+const remedyOf = (code: FailureCode, operation: AwsCall["operation"], isAboutCertificate = false) =>
+  toRemedy(code, CALLS[operation], { denial: parseDenial(""), isAboutCertificate }).remedy;
+
+describe("a remedy", () => {
+  it.each<[AwsCall["operation"], FailureCode, readonly string[]]>([
+    ["AssumeRole", "assume-role-denied", ["trust policy", "external ID", "execution role", "sts:AssumeRole", ROLE]],
+    ["AssumeRole", "assume-role-rejected", ["ARN", "external ID", "session name", "tags", "duration"]],
+    ["GetSecretValue", "kms-key-unusable", ["app/db", "aws kms enable-key", "cancel-key-deletion"]],
+    ["GetSecretValue", "kms-default-key", ["aws/secretsmanager", "customer-managed", "app/db"]],
+    ["GetSecretValue", "secret-version-not-found", ["app/db", "AWSCURRENT", "put-secret-value"]],
+    ["AssumeRole", "explicit-deny", ["Deny", "execution role", "trust policy", ROLE]],
+    ["AssumeRole", "clock-skewed", ["clock"]],
+    ["AssumeRole", "aws-response-invalid", ["AWS_ENDPOINT_URL", "proxy", "resolver"]],
+    ["AssumeRole", "region-disabled", ["enable the region eu-west-1", ROLE, "STS"]],
+    ["AssumeRole", "credentials-expired", ["function's own credentials", "eu-west-1", "execution environment"]],
+    ["AssumeRole", "credentials-invalid", ["function's own credentials", "eu-west-1", "execution environment"]],
+    ["AssumeRole", "signature-invalid", ["secret access key"]],
+    ["AssumeRole", "throttled", ["TTL", "quota"]],
+    [
+      "GetSecretValue",
+      "get-secret-value-denied",
+      [ROLE, "secretsmanager:GetSecretValue", "-??????", "app/db", "eu-west-1"],
+    ],
+    ["GetSecretValue", "kms-denied", ["kms:Decrypt", "policy of the KMS key", ROLE]],
+    ["GetSecretValue", "secret-not-found", ["name", "eu-west-1", "account", ROLE]],
+    ["GetSecretValue", "secret-deleted", ["restore-secret"]],
+    ["GetSecretValue", "secret-id-rejected", ["id", "version", "stage"]],
+    ["GetSecretValue", "credentials-expired", ["session", ROLE, "renewed"]],
+    ["GetSecretValue", "credentials-invalid", ["session", ROLE, "renewed"]],
+    ["GetParameter", "get-parameter-denied", [ROLE, "ssm:GetParameter", "one slash", "/app/flag", "eu-west-1"]],
+    ["GetParameter", "kms-denied", ["kms:Decrypt", "policy of the KMS key", ROLE]],
+    ["GetParameter", "parameter-not-found", ["name", "version", "label", "eu-west-1", ROLE]],
+    ["GetParameter", "parameter-rejected", ["name", "version", "label"]],
+    ["GetParameter", "credentials-expired", ["session", ROLE, "renewed"]],
+    ["GetParameter", "throttled", ["quota"]],
+  ])("of %s that ended as %s names what to change: %j", (operation, code, parts) => {
+    const remedy = remedyOf(code, operation);
+    for (const part of parts) expect(remedy).toContain(part);
+  });
+
+  it("of a parameter speaks of no secret, and of a secret of no parameter", () => {
+    for (const code of ["get-parameter-denied", "parameter-not-found", "parameter-rejected"] as const) {
+      expect(remedyOf(code, "GetParameter")).not.toMatch(/the secret\b|secretsmanager/);
+    }
+    for (const code of [
+      "get-secret-value-denied",
+      "secret-not-found",
+      "secret-deleted",
+      "secret-id-rejected",
+    ] as const) {
+      expect(remedyOf(code, "GetSecretValue")).not.toMatch(/parameter|ssm/);
+    }
+  });
+
+  it.each(["AssumeRole", "GetSecretValue", "GetParameter"] as const)(
+    "of %s without a way to AWS names both endpoints",
+    (operation) => {
+      const service = operation === "GetParameter" ? "ssm" : "secretsmanager";
+      for (const code of ["unreachable", "timeout"] as const) {
+        expect(remedyOf(code, operation)).toContain(`for sts and ${service} in eu-west-1`);
+      }
+    },
+  );
+
+  it("of a certificate that is not trusted is another than a way out of a VPC", () => {
+    for (const code of ["unreachable", "timeout"] as const) {
+      const remedy = remedyOf(code, "GetParameter", true);
+      for (const part of ["certificate", "NODE_EXTRA_CA_CERTS", "clock"]) expect(remedy).toContain(part);
+      expect(remedy).not.toMatch(/NAT|VPC/);
+    }
+  });
+
+  it.each<FailureCode>(["aws-error", "internal", "bad-token", "not-allowed"])(
+    "is none where we know of none: %s",
+    (code) => {
+      expect(remedyOf(code, "GetParameter")).toBeUndefined();
+    },
+  );
+});

@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest";
+import {
+  type Caller,
+  toAssumeStatement,
+  toDecryptStatement,
+  toKeyStatement,
+  toParameterResource,
+  toParameterStatement,
+  toReadStatement,
+  toReferencedSecret,
+  toSecretResources,
+  toTrustStatement,
+  toTrustStatements,
+} from "../../../extension/failure/statements.ts";
+
+const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
+const OWNER = { partition: "aws", region: "eu-west-1", accountId: "111111111111" };
+const caller: Caller = {
+  ...{ partition: "aws", accountId: "222222222222", kind: "role" },
+  ...{ name: "my-lambda-role", path: "/" },
+};
+
+describe("a trust statement", () => {
+  it("names the role, with its path", () => {
+    expect(toTrustStatement(caller)).toEqual({
+      Effect: "Allow",
+      Principal: { AWS: "arn:aws:iam::222222222222:role/my-lambda-role" },
+      Action: "sts:AssumeRole",
+    });
+    expect(toTrustStatement({ ...caller, path: "/service-role/" }).Principal).toEqual({
+      AWS: "arn:aws:iam::222222222222:role/service-role/my-lambda-role",
+    });
+  });
+
+  it("takes the role with any path, where that is not known", () => {
+    expect(toTrustStatement({ ...caller, path: undefined })).toEqual({
+      Effect: "Allow",
+      Principal: { AWS: "arn:aws:iam::222222222222:root" },
+      Action: "sts:AssumeRole",
+      Condition: {
+        ArnLike: {
+          "aws:PrincipalArn": [
+            "arn:aws:iam::222222222222:role/my-lambda-role",
+            "arn:aws:iam::222222222222:role/*/my-lambda-role",
+          ],
+        },
+      },
+    });
+  });
+
+  it("takes no other role than the one whose path is known, where the account is to be the principal", () => {
+    const { Principal, Condition } = toTrustStatement({ ...caller, path: "/service-role/" }, { trustsAccount: true });
+    expect(Principal).toEqual({ AWS: "arn:aws:iam::222222222222:root" });
+    expect(Condition).toEqual({
+      ArnLike: { "aws:PrincipalArn": "arn:aws:iam::222222222222:role/service-role/my-lambda-role" },
+    });
+  });
+
+  it("has a condition for the organization and the external ID, where there are", () => {
+    const { Condition } = toTrustStatement(caller, { externalId: "partner-7", organizationId: "o-exampleorgid" });
+    expect(Condition).toEqual({
+      StringEquals: { "aws:PrincipalOrgID": "o-exampleorgid", "sts:ExternalId": "partner-7" },
+    });
+  });
+
+  it("leaves tags and a source identity to a second one, which has no external ID", () => {
+    const wishes = { hasTags: true, organizationId: "o-exampleorgid" };
+    expect(toTrustStatements(caller, wishes)).toEqual([toTrustStatement(caller, wishes)]);
+    const [assume, others, ...more] = toTrustStatements(caller, { ...wishes, externalId: "partner-7" });
+    expect(assume).toMatchObject({
+      Action: "sts:AssumeRole",
+      Condition: { StringEquals: { "aws:PrincipalOrgID": "o-exampleorgid", "sts:ExternalId": "partner-7" } },
+    });
+    expect(others).toEqual({
+      ...assume,
+      Action: ["sts:TagSession"],
+      Condition: { StringEquals: { "aws:PrincipalOrgID": "o-exampleorgid" } },
+    });
+    expect(more).toEqual([]);
+  });
+
+  it.each([
+    [{}, "sts:AssumeRole"],
+    [{ hasTags: true }, ["sts:AssumeRole", "sts:TagSession"]],
+    [{ hasSourceIdentity: true }, ["sts:AssumeRole", "sts:SetSourceIdentity"]],
+    [{ hasTags: true, hasSourceIdentity: true }, ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]],
+  ])("has the actions that %j take, and so has the caller's", (wishes, actions) => {
+    expect(toTrustStatement(caller, wishes).Action).toEqual(actions);
+    expect(toAssumeStatement(ROLE, wishes)).toEqual({ Effect: "Allow", Action: actions, Resource: ROLE });
+  });
+});
+
+describe("a statement that lets the role read", () => {
+  it("has six question marks after a name, and one resource as a text", () => {
+    const resource = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/db-??????";
+    expect(toSecretResources("app/db", OWNER)).toEqual([resource]);
+    expect(toReadStatement([resource]).Resource).toBe(resource);
+  });
+
+  it("takes an ARN with and without the six characters", () => {
+    const arn = "arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:app/db-AbCdEf";
+    expect(toSecretResources(arn, OWNER)).toEqual([arn, `${arn}-??????`]);
+    expect(toReadStatement(["a", "b"]).Resource).toEqual(["a", "b"]);
+  });
+
+  it.each([
+    ["/app/host", "arn:aws:ssm:eu-west-1:111111111111:parameter/app/host"],
+    ["plain", "arn:aws:ssm:eu-west-1:111111111111:parameter/plain"],
+    ["/aws/service/x", "arn:aws:ssm:eu-west-1::parameter/aws/service/x"],
+    ["arn:aws:ssm:us-east-1:333333333333:parameter/a", "arn:aws:ssm:us-east-1:333333333333:parameter/a"],
+  ])("has one slash before a parameter: %s", (name, resource) => {
+    expect(toParameterResource(name, OWNER)).toBe(resource);
+    expect(toParameterStatement([resource])).toEqual({
+      Effect: "Allow",
+      Action: "ssm:GetParameter",
+      Resource: resource,
+    });
+  });
+});
+
+it.each([
+  ["/aws/reference/secretsmanager/app/db", "app/db"],
+  ["arn:aws:ssm:eu-west-1:111111111111:parameter/aws/reference/secretsmanager/db", "db"],
+  ["/app/host", undefined],
+])("the parameter %s refers to the secret %s", (parameter, secret) => {
+  expect(toReferencedSecret(parameter)).toBe(secret);
+});
+
+describe("a statement about a key", () => {
+  it("in its policy names the role", () => {
+    expect(toKeyStatement(ROLE)).toEqual({
+      Effect: "Allow",
+      Principal: { AWS: ROLE },
+      Action: ["kms:Decrypt", "kms:DescribeKey"],
+      Resource: "*",
+    });
+  });
+
+  it("in the role's permissions names the key or, where it is not known, the service that uses it", () => {
+    expect(toDecryptStatement({ arn: "arn:aws:kms:eu-west-1:111111111111:key/k" })).toMatchObject({
+      Resource: "arn:aws:kms:eu-west-1:111111111111:key/k",
+    });
+    expect(toDecryptStatement({ service: "ssm" })).toMatchObject({
+      Resource: "*",
+      Condition: { StringLike: { "kms:ViaService": "ssm.*" } },
+    });
+  });
+});

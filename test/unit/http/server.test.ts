@@ -1,0 +1,474 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { HttpHandler, LocalRequest } from "../../../extension/http/handler.ts";
+import { type Reply, toReply } from "../../../extension/http/replies.ts";
+import { createHttpServer } from "../../../extension/http/server.ts";
+import { createConfig } from "../../support/config.ts";
+import { findFreePort } from "../../support/free-port.ts";
+import { refusalOf } from "../../support/refusal-of.ts";
+
+/** More than a test wants to wait. */
+const GRACE_MS = 1_500;
+const NOTHING = { descriptor: undefined, identifier: undefined };
+const text = (body: string) => toReply(200, "text/plain; charset=utf-8", body);
+/** Says what it was asked for. */
+const echo: HttpHandler = async ({ target }) => text(target);
+
+/** A server on a port of its own, which dies with the test. */
+async function startServer(handler: HttpHandler = echo) {
+  const port = await findFreePort();
+  const server = createHttpServer({ handler, config: createConfig({ httpPort: port }), inherited: NOTHING });
+  onTestFinished(() => server.close(0));
+  await server.listen();
+  return { server, port };
+}
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Buffer;
+  readonly isReused: boolean;
+}
+
+function ask(
+  port: number,
+  path = "/",
+  options: { method?: string; agent?: Agent; body?: string } = {},
+): Promise<Answer> {
+  const { body: sent, agent = new Agent({ keepAlive: false }), ...rest } = options;
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host: "127.0.0.1", port, path, agent, ...rest }, (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+      incoming.on("error", reject);
+      incoming.on("end", () => {
+        const { statusCode: status, headers } = incoming;
+        resolve({ status, headers, body: Buffer.concat(chunks), isReused: outgoing.reusedSocket });
+      });
+    });
+    outgoing.on("error", reject).end(sent);
+  });
+}
+
+async function connectTo(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  await once(socket, "connect");
+  return socket;
+}
+
+/** All that the server has to say to some bytes, until it closes the connection. */
+async function say(port: number, bytes: string): Promise<string> {
+  const socket = await connectTo(port);
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk)).on("error", () => {});
+  socket.write(bytes);
+  await new Promise((resolve) => socket.once("close", resolve));
+  return Buffer.concat(chunks).toString("latin1");
+}
+
+/** A handler whose requests are under way until the test lets them go. */
+function createSlowHandler() {
+  const answers: ((reply: Reply) => void)[] = [];
+  const waiting: (() => void)[] = [];
+  const handler: HttpHandler = () =>
+    new Promise((resolve) => {
+      answers.push(resolve);
+      for (const tell of waiting.splice(0)) tell();
+    });
+  /** Resolves when a request has come. */
+  const asked = async () => {
+    if (answers.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  const answerAll = (body: string) => {
+    for (const answer of answers.splice(0)) answer(text(body));
+  };
+  return { handler, asked, answerAll, countAsked: () => answers.length };
+}
+
+async function occupy(port: number): Promise<Server> {
+  const holder = createServer();
+  onTestFinished(() => void holder.close());
+  await new Promise<void>((resolve) => holder.listen(port, "127.0.0.1", resolve));
+  return holder;
+}
+
+describe("the socket", () => {
+  it("is 127.0.0.1's alone", async () => {
+    const { port } = await startServer();
+    expect((await ask(port)).status).toBe(200);
+    for (const host of ["127.0.0.2", "::1"]) {
+      const socket = connect(port, host);
+      const [error] = await once(socket, "error").catch((thrown: unknown) => [thrown]);
+      expect(error).toMatchObject({ code: expect.stringMatching(/^(ECONNREFUSED|EADDRNOTAVAIL|EAFNOSUPPORT)$/) });
+    }
+  });
+
+  it("is had as soon as whoever held the port lets go of it", async () => {
+    const port = await findFreePort();
+    const holder = await occupy(port);
+    const server = createHttpServer({ handler: echo, config: createConfig({ httpPort: port }), inherited: NOTHING });
+    onTestFinished(() => server.close(0));
+    const listening = server.listen();
+    holder.close();
+    await listening;
+    expect((await ask(port, "/here")).body.toString()).toBe("/here");
+  });
+
+  it("is given up after a second of trying, naming the port and AWS's own extension, and leaving nothing behind", async () => {
+    const warnings = vi.fn();
+    process.on("warning", warnings);
+    onTestFinished(() => void process.off("warning", warnings));
+    const port = await findFreePort();
+    const holder = await occupy(port);
+    const server = createHttpServer({ handler: echo, config: createConfig({ httpPort: port }), inherited: NOTHING });
+    onTestFinished(() => server.close(0));
+    const beganAtMs = performance.now();
+    const failure = await refusalOf(server.listen());
+    expect(performance.now() - beganAtMs).toBeGreaterThan(900);
+    expect(failure).toMatchObject({ message: expect.stringContaining(`port ${port} on 127.0.0.1`) });
+    expect(failure).toMatchObject({ message: expect.stringContaining("AWS's own Parameters and Secrets extension") });
+    expect(failure).toMatchObject({ message: expect.stringContaining("CROSS_ACCOUNT_SECRETS_HTTP_PORT") });
+    holder.close();
+    await server.listen();
+    expect((await ask(port)).status).toBe(200);
+    expect(warnings).not.toHaveBeenCalled();
+  });
+
+  it("is not tried for again where the reason is another", async () => {
+    const config = createConfig({ httpPort: 2_773 });
+    const server = createHttpServer({ handler: echo, config, inherited: { ...NOTHING, descriptor: 999_999 } });
+    const beganAtMs = performance.now();
+    expect(await refusalOf(server.listen())).toMatchObject({
+      message: expect.stringMatching(/^cannot listen on 127\.0\.0\.1:2773 \(E[A-Z]+\)$/),
+    });
+    expect(performance.now() - beganAtMs).toBeLessThan(500);
+  });
+
+  it("may be inherited as a descriptor, with the requests that came before there was anyone to accept them", async () => {
+    const launcher = createServer();
+    await new Promise<void>((resolve) => launcher.listen(0, "127.0.0.1", resolve));
+    const { port } = launcher.address() as AddressInfo;
+    const { _handle } = launcher as unknown as { readonly _handle: { readonly fd: number } };
+    const program = `
+      const { createHttpServer } = await import(${JSON.stringify(new URL("../../../extension/http/server.ts", import.meta.url).href)});
+      const handler = async ({ target }) => ({ status: 200, headers: {}, body: target });
+      const inherited = { descriptor: 3, identifier: undefined };
+      await createHttpServer({ handler, config: { httpPort: 1 }, inherited }).listen();
+    `;
+    const flags = ["--import", "tsx", "--input-type=module", "--eval", program];
+    const child = spawn(process.execPath, flags, { stdio: ["ignore", "inherit", "inherit", _handle.fd] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    await once(child, "spawn");
+    await new Promise((resolve) => launcher.close(resolve));
+    expect((await ask(port, "/early")).body.toString()).toBe("/early");
+  });
+});
+
+describe("a request", () => {
+  it("reaches the handler as it stands: no path is resolved, nothing is decoded", async () => {
+    const seen: LocalRequest[] = [];
+    const { port } = await startServer(async (local) => {
+      seen.push(local);
+      return text("ok");
+    });
+    await say(port, "GET /a/../b/./c%2F?d=%2B+e HTTP/1.1\r\nX-Vault-Token: t\r\nConnection: close\r\n\r\n");
+    expect(seen).toEqual([
+      {
+        method: "GET",
+        target: "/a/../b/./c%2F?d=%2B+e",
+        headers: { "x-vault-token": "t", connection: "close" },
+      },
+    ]);
+  });
+
+  it("reaches the handler with each of its headers, so that none can be pushed past a guard", async () => {
+    const handler = vi.fn(echo);
+    const { port } = await startServer(handler);
+    await say(port, `GET / HTTP/1.1\r\nConnection: close\r\n${"A: b\r\n".repeat(2_100)}X-Forwarded-For: c\r\n\r\n`);
+    expect(handler.mock.calls[0]?.[0].headers).toMatchObject({ "x-forwarded-for": "c" });
+  });
+
+  it.each([
+    ["of text, counted in bytes", "Zürich ✓", Buffer.from("Zürich ✓")],
+    ["of bytes, as they are", new Uint8Array([0, 255, 13, 10, 0]), Buffer.from([0, 255, 13, 10, 0])],
+    ["of nothing", "", Buffer.alloc(0)],
+  ])("is answered with a body %s", async (_, body, bytes) => {
+    const headers = { "Content-Type": "x/y", ETag: '"1"' };
+    const { port } = await startServer(async () => ({ status: 203, headers, body }));
+    const answer = await ask(port);
+    expect(answer.status).toBe(203);
+    expect(answer.headers).toMatchObject({ "content-type": "x/y", etag: '"1"', "content-length": `${bytes.length}` });
+    expect(answer.body.equals(bytes)).toBe(true);
+  });
+
+  it("for its head alone gets no body", async () => {
+    const { port } = await startServer();
+    expect(await ask(port, "/12345", { method: "HEAD" })).toMatchObject({
+      headers: { "content-length": "6" },
+      body: Buffer.alloc(0),
+    });
+  });
+
+  it("may want to upgrade, as Java's client does, and is answered all the same", async () => {
+    const { port } = await startServer();
+    const upgrade =
+      "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAA\r\n";
+    const socket = await connectTo(port);
+    socket.write(`GET /java HTTP/1.1\r\nHost: 127.0.0.1\r\n${upgrade}\r\n`);
+    const [bytes] = await once(socket, "data");
+    expect(String(bytes)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(String(bytes)).toMatch(/\/java$/);
+  });
+
+  it("whose caller has gone harms nobody", async () => {
+    const { handler, asked, answerAll } = createSlowHandler();
+    const { port } = await startServer(handler);
+    const socket = await connectTo(port);
+    socket.write("GET /gone HTTP/1.1\r\nHost: a\r\n\r\n");
+    await asked();
+    socket.resetAndDestroy();
+    answerAll("for nobody");
+    const next = ask(port);
+    await asked();
+    answerAll("for somebody");
+    expect((await next).body.toString()).toBe("for somebody");
+  });
+
+  it("is not waited for when its connection ends while it stands behind another", async () => {
+    const { handler, asked, answerAll } = createSlowHandler();
+    const { server, port } = await startServer(handler);
+    const socket = await connectTo(port);
+    socket.write("GET /first HTTP/1.1\r\n\r\nGET /second HTTP/1.1\r\n\r\n");
+    await asked();
+    socket.resetAndDestroy();
+    const beganAtMs = performance.now();
+    await server.close(GRACE_MS);
+    expect(performance.now() - beganAtMs).toBeLessThan(GRACE_MS / 2);
+    answerAll("for nobody");
+  });
+
+  it.each([
+    ["rejects", () => Promise.reject(new Error("no"))],
+    ["gives a reply that cannot be sent", async () => toReply(200, "line\nbreak", "")],
+  ])("is not left hanging by a handler that %s", async (_, fail) => {
+    const { port } = await startServer((local) => (local.target === "/fail" ? fail() : echo(local)));
+    expect(await refusalOf(ask(port, "/fail"))).toMatchObject({ code: "ECONNRESET" });
+    expect((await ask(port, "/next")).body.toString()).toBe("/next");
+  });
+});
+
+describe("a connection", () => {
+  it("is kept for the next request, and no time is set for it", async () => {
+    const { port } = await startServer();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const first = await ask(port, "/1", { agent });
+    expect(first.headers["keep-alive"]).toBeUndefined();
+    expect(first.isReused).toBe(false);
+    expect((await ask(port, "/2", { agent })).isReused).toBe(true);
+  });
+
+  it("is kept after a body that nobody reads", async () => {
+    const { port } = await startServer();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    await ask(port, "/1", { agent, method: "POST", body: "x".repeat(100_000) });
+    expect(await ask(port, "/2", { agent })).toMatchObject({ isReused: true, body: Buffer.from("/2") });
+  });
+
+  it("answers requests that come at once in their order", async () => {
+    const { port } = await startServer();
+    const answer = await say(
+      port,
+      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    );
+    expect(answer.match(/\/\d$|\/\d(?=HTTP)/g)).toEqual(["/1", "/2"]);
+  });
+});
+
+describe("what is no acceptable HTTP", () => {
+  it.each([
+    ["rubbish", "RUBBISH\r\n\r\n", "400"],
+    ["a CONNECT", "CONNECT a:1 HTTP/1.1\r\n\r\n", "405"],
+  ])("is refused after the answers to what came before it on its connection: %s", async (_, bytes, status) => {
+    const { port } = await startServer();
+    const answers = await say(port, `GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n${bytes}`);
+    expect(answers.match(/HTTP\/1\.1 \d+|\/[ab](?=HTTP)/g)).toEqual([
+      ...["HTTP/1.1 200", "/a", "HTTP/1.1 200", "/b", `HTTP/1.1 ${status}`],
+    ]);
+  });
+
+  it.each([
+    ["garbage", "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "ValidationException"],
+    ["a broken request line", "GET\r\n\r\n", 400, "ValidationException"],
+    ["another version", "GET / HTTP/9.9\r\n\r\n", 400, "ValidationException"],
+    ["two lengths", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "ValidationException"],
+    [
+      "a length and chunks, which is how requests are smuggled",
+      "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      400,
+      "ValidationException",
+    ],
+    ["headers too long", `GET / HTTP/1.1\r\nX: ${"x".repeat(100_000)}\r\n\r\n`, 431, "HeadersTooLargeException"],
+    ["a target too long", `GET /${"x".repeat(100_000)} HTTP/1.1\r\n\r\n`, 431, "HeadersTooLargeException"],
+  ])("is answered in JSON, and the connection closed: %s", async (_, bytes, status, type) => {
+    const handler = vi.fn(echo);
+    const { port } = await startServer(handler);
+    const answer = await say(port, bytes);
+    const [head = "", body = ""] = answer.split("\r\n\r\n");
+    const [statusLine, ...headers] = head.split("\r\n");
+    expect(statusLine).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(headers.map((line) => line.toLowerCase())).toEqual(
+      expect.arrayContaining([
+        "content-type: application/json",
+        "cache-control: no-store",
+        `content-length: ${body.length}`,
+        "connection: close",
+      ]),
+    );
+    expect(JSON.parse(body)).toMatchObject({ __type: type, message: expect.any(String) });
+    expect(answer).not.toContain("xxxx");
+    expect(handler).not.toHaveBeenCalled();
+    expect((await ask(port, "/next")).status).toBe(200);
+  });
+
+  it("takes the token of a long session, and many headers", async () => {
+    const { port } = await startServer();
+    const headers = `X-Aws-Parameters-Secrets-Token: ${"t".repeat(8_000)}\r\n${"X-A: b\r\n".repeat(90)}`;
+    const answer = await say(port, `GET /long HTTP/1.1\r\nConnection: close\r\n${headers}\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe("a connection", () => {
+  it("by CONNECT that is reset is nobody's fault", async () => {
+    const strays = vi.fn();
+    process.on("uncaughtExceptionMonitor", strays);
+    onTestFinished(() => void process.off("uncaughtExceptionMonitor", strays));
+    const { port } = await startServer();
+    for (let count = 0; count < 50; count += 1) {
+      const socket = await connectTo(port);
+      socket.write("CONNECT a:1 HTTP/1.1\r\n\r\n");
+      await new Promise((resolve) => setImmediate(resolve));
+      socket.resetAndDestroy();
+    }
+    expect((await ask(port)).status).toBe(200);
+    expect(strays).not.toHaveBeenCalled();
+  });
+
+  it("by CONNECT is no tunnel", async () => {
+    const { port } = await startServer();
+    const answer = await say(port, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1\.1 405 /);
+  });
+
+  it("that has been longest without a complete request makes room for a new one, be it idle or dripping", async () => {
+    const { port } = await startServer();
+    const dripping = await connectTo(port);
+    dripping.write("GET / HT");
+    const idle = await Promise.all(Array.from({ length: 899 }, () => connectTo(port)));
+    const closed = once(dripping.resume(), "close");
+    expect((await ask(port, "/new")).status).toBe(200);
+    await closed;
+    expect(idle.every((socket) => !socket.closed)).toBe(true);
+  });
+
+  it("more than 900, each with a request under way, is answered with 429", { timeout: 15_000 }, async () => {
+    const { handler, countAsked, answerAll } = createSlowHandler();
+    const { port } = await startServer(handler);
+    const busy = Array.from({ length: 900 }, () => ask(port));
+    while (countAsked() < 900) await new Promise((resolve) => setImmediate(resolve));
+    expect(await say(port, "")).toMatch(/^HTTP\/1\.1 429 /);
+    answerAll("");
+    expect(new Set((await Promise.all(busy)).map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
+
+describe("an expectation", () => {
+  it("that nobody knows changes nothing", async () => {
+    const { port } = await startServer();
+    const answer = await say(port, "GET /a HTTP/1.1\r\nExpect: more\r\nConnection: close\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n\/a$/);
+  });
+
+  it("of a 100 is met before an answer of bytes, and not in it, also behind another answer", async () => {
+    const { port } = await startServer(async () => ({ status: 200, headers: {}, body: new Uint8Array([65, 66]) }));
+    const head = "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n";
+    const answers = await say(port, `GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n${head}ok`);
+    expect(answers).toMatch(/^HTTP\/1\.1 200 .*\r\n\r\nABHTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*\r\n\r\nAB$/s);
+  });
+});
+
+describe("a request with two hosts", () => {
+  it("has none, as far as the handler is told", async () => {
+    const hosts: (string | undefined)[] = [];
+    const { port } = await startServer(async ({ headers }) => {
+      hosts.push(headers.host);
+      return text("");
+    });
+    const request = (lines: string) => `GET / HTTP/1.1\r\nConnection: close\r\n${lines}\r\n`;
+    await say(port, request(`Host: 127.0.0.1:${port}\r\nHost: evil.example\r\n`));
+    await say(port, request(`Host: 127.0.0.1:${port}\r\n`));
+    expect(hosts).toEqual([undefined, `127.0.0.1:${port}`]);
+  });
+});
+
+describe("close", () => {
+  it("accepts nothing more", async () => {
+    const { server, port } = await startServer();
+    await server.close(GRACE_MS);
+    expect(await refusalOf(ask(port))).toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it.each(["never asked for anything", "has been answered"])("does not wait for a connection that %s", async (what) => {
+    const { server, port } = await startServer();
+    const idle = await connectTo(port);
+    if (what === "has been answered") {
+      idle.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await once(idle, "data");
+    }
+    const closed = new Promise((resolve) => idle.resume().once("close", resolve));
+    const beganAtMs = performance.now();
+    await server.close(GRACE_MS);
+    await closed;
+    expect(performance.now() - beganAtMs).toBeLessThan(GRACE_MS / 2);
+  });
+
+  it.each([
+    ["an only one", new Agent({ keepAlive: false })],
+    ["one whose connection is kept", new Agent({ keepAlive: true })],
+  ])("waits for the request under way, and not a moment longer: %s", async (_, agent) => {
+    onTestFinished(() => agent.destroy());
+    const { handler, asked, answerAll } = createSlowHandler();
+    const { server, port } = await startServer(handler);
+    const answer = ask(port, "/slow", { agent });
+    await asked();
+    const settled = vi.fn();
+    const beganAtMs = performance.now();
+    const closed = server.close(GRACE_MS).then(settled);
+    await new Promise(setImmediate);
+    expect(settled).not.toHaveBeenCalled();
+    answerAll("in time");
+    expect((await answer).body.toString()).toBe("in time");
+    await closed;
+    expect(performance.now() - beganAtMs).toBeLessThan(GRACE_MS / 2);
+  });
+
+  it("waits for the request under way no longer than its grace", async () => {
+    const { handler, asked } = createSlowHandler();
+    const { server, port } = await startServer(handler);
+    const refused = refusalOf(ask(port, "/too-slow"));
+    await asked();
+    await server.close(50);
+    expect(await refused).toMatchObject({ code: "ECONNRESET" });
+  });
+
+  it("is content where nothing was ever listened to", async () => {
+    const server = createHttpServer({ handler: echo, config: createConfig(), inherited: NOTHING });
+    await server.close(GRACE_MS);
+  });
+});

@@ -1,0 +1,131 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { ParameterQuery, ParameterValue } from "../../../extension/aws/parameters.ts";
+import { isParameterId, parameterKind, toArnName, toParameterRegion } from "../../../extension/values/parameter.ts";
+
+const HOME = { region: "eu-west-1", accountId: "111111111111" };
+const ARN = "arn:aws:ssm:us-east-1:333333333333:parameter/app/flag";
+
+const VALUE: ParameterValue = {
+  arn: ARN,
+  name: "/app/flag",
+  versionId: "3",
+  type: "String",
+  dataType: "text",
+  lastModifiedDate: new Date(0),
+  selector: undefined,
+  sourceResult: undefined,
+  value: "on",
+};
+
+describe("a parameter's id", () => {
+  it.each([
+    "flag",
+    "/flag",
+    "/app/flag",
+    "/a_b/c.d-e/F9",
+    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+    "/aws/reference/secretsmanager/rds!cluster-0a1b",
+    ARN,
+    "arn:aws:ssm:eu-west-1:111111111111:parameter/flag",
+    "arn:aws-cn:ssm:cn-north-1:111111111111:parameter/app/flag",
+    "arn:aws-us-gov:ssm:us-gov-west-1:111111111111:parameter/flag",
+    "p".repeat(2_048),
+  ])("may be %s", (id) => {
+    expect(isParameterId(id)).toBe(true);
+  });
+
+  it.each([
+    "",
+    " ",
+    "a b",
+    "/app/*",
+    "/app/?",
+    "/app/flag:3",
+    "flag:prod",
+    `${ARN}:3`,
+    `${ARN}:prod`,
+    "arn:aws:ssm:eu-west-1:111111111111:parameter/",
+    "arn:aws:ssm:eu-west-1:11111111111:parameter/flag",
+    "arn:aws:ssm::111111111111:parameter/flag",
+    "arn:aws:ssm:eu-west-1:111111111111:document/flag",
+    "arn:gcp:ssm:eu-west-1:111111111111:parameter/flag",
+    "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/flag-AbCdEf",
+    "é",
+    "/a\n",
+    "/a%2Fb",
+    "p".repeat(2_049),
+  ])("may not be %j", (id) => {
+    expect(isParameterId(id)).toBe(false);
+  });
+
+  it("has a region where it is an ARN", () => {
+    expect([ARN, "/app/flag", "flag"].map(toParameterRegion)).toEqual(["us-east-1", undefined, undefined]);
+  });
+
+  it("has an account where it is an ARN", () => {
+    expect([ARN, "/app/flag"].map(parameterKind.toAccountId)).toEqual(["333333333333", undefined]);
+  });
+
+  it("is in an ARN without its first slash, and with every other", () => {
+    expect(["/app/flag", "/flag", "flag", "//a//b"].map(toArnName)).toEqual(["app/flag", "flag", "flag", "/a//b"]);
+  });
+});
+
+describe("where a parameter is", () => {
+  it("is at home for a name, and elsewhere where its ARN says so", () => {
+    const { toPlace } = parameterKind;
+    expect(toPlace("/app/flag", HOME)).toEqual({ place: "ssm:eu-west-1:111111111111", names: ["/app/flag"] });
+    expect(toPlace(ARN, HOME)).toEqual({ place: "ssm:us-east-1:333333333333", names: ["/app/flag"] });
+  });
+
+  it("leaves open, for an ARN of one part, whether the name begins with a slash", () => {
+    const arn = "arn:aws:ssm:eu-west-1:111111111111:parameter/flag";
+    expect(parameterKind.toPlace(arn, HOME).names).toEqual(["/flag", "flag"]);
+  });
+});
+
+describe("a parameter that AWS answered with", () => {
+  it.each(["/app/flag", ARN])("is called %s", (id) => {
+    expect(parameterKind.isCalled(VALUE, id)).toBe(true);
+  });
+
+  it.each(["app/flag", "flag", "/app/fla", "/APP/FLAG", `${ARN}-AbCdEf`, ARN.replace("us-east-1", "eu-west-1"), ""])(
+    "is not called %j",
+    (id) => {
+      expect(parameterKind.isCalled(VALUE, id)).toBe(false);
+    },
+  );
+
+  it("takes the bytes of its value, in UTF-8, and of what it refers to", () => {
+    const { toBytes } = parameterKind;
+    expect(toBytes({ ...VALUE, value: "é🔑" })).toBe(6);
+    expect(toBytes({ ...VALUE, value: undefined })).toBe(0);
+    expect(toBytes({ ...VALUE, value: "ab", sourceResult: "é" })).toBe(4);
+  });
+});
+
+describe("what is asked of a parameter", () => {
+  const { toVariant, toId } = parameterKind;
+
+  it("is its id, whatever else", () => {
+    expect(toId({ parameterId: ARN, selector: "3", withDecryption: true })).toBe(ARN);
+  });
+
+  it("is told apart by selector and decryption: ciphertext is never served for a value, nor a value for ciphertext", () => {
+    const query = fc.record<ParameterQuery>(
+      {
+        parameterId: fc.constant("/app/flag"),
+        selector: fc.oneof(fc.constantFrom("true", "false", "1", "0"), fc.stringMatching(/^[A-Za-z0-9._-]{1,10}$/)),
+        withDecryption: fc.boolean(),
+      },
+      { requiredKeys: ["parameterId", "withDecryption"] },
+    );
+    fc.assert(
+      fc.property(query, query, (one, other) => {
+        const isSame = one.selector === other.selector && one.withDecryption === other.withDecryption;
+        expect(toVariant(one) === toVariant(other)).toBe(isSame);
+      }),
+    );
+  });
+});
