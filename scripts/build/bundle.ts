@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import type { Component } from "./component.ts";
 import { isReplaced, trim } from "./trim.ts";
@@ -7,34 +7,37 @@ import { isReplaced, trim } from "./trim.ts";
 export interface Bundle {
   /** File name → text. */
   readonly files: ReadonlyMap<string, string>;
-  /** Each npm package of which something went into it. */
+  /** Each npm package that some of the text comes from. */
   readonly components: readonly Component[];
 }
 
 /**
- * What a layer runs, in three files: the program, and the AWS SDK, which the program loads after it has registered, and of
- * which the part for Parameter Store is loaded with the first parameter.
+ * Bundles what a layer runs into three files: the program, the AWS SDK, which the program loads after it has registered,
+ * and the SDK's part for Parameter Store, which is loaded with the first parameter.
  */
 export const bundleExtension = (root: string): Promise<Bundle> =>
-  bundle(root, ["extension/main.ts", "extension/aws/sdk.ts", "extension/aws/sdk-ssm.ts"], { isTrimmed: true });
+  bundle(
+    root,
+    { main: "extension/main.ts", "aws-sdk": "extension/aws/sdk.ts", "aws-ssm": "extension/aws/sdk-ssm.ts" },
+    { isTrimmed: true },
+  );
 
 /**
- * A file for each of `entryPoints`; what is imported dynamically, and is one of them, is loaded from there. CommonJS, because
- * Node starts it faster than ES modules, and for the oldest Node that a function may bring. Trimmed, where all is told to the
- * SDK; outside Lambda it finds out credentials itself.
+ * Makes one file, `<name>.cjs`, of each entry point (name → source). A dynamic import of an entry point loads its file.
+ * The format is CommonJS, because Node starts it faster than ES modules. The target is the oldest Node that a function may
+ * bring. A bundle is trimmed if the SDK is told everything; outside Lambda the SDK finds credentials itself.
  */
 export async function bundle(
   root: string,
-  entryPoints: readonly string[],
+  entryPoints: Readonly<Record<string, string>>,
   { isTrimmed = false } = {},
 ): Promise<Bundle> {
-  const apart = entryPoints.map((file) => join(root, file));
+  const names = new Map(Object.entries(entryPoints).map(([name, source]) => [join(root, source), name]));
   const result = await build({
     absWorkingDir: root,
-    entryPoints: [...entryPoints],
-    entryNames: "[name]",
+    entryPoints,
     outdir: "out",
-    // Not .js, which a package.json further up could turn into ES modules.
+    // Not .js: a package.json in a parent folder could make Node read that as an ES module.
     outExtension: { ".js": ".cjs" },
     write: false,
     bundle: true,
@@ -42,22 +45,21 @@ export async function bundle(
     platform: "node",
     format: "cjs",
     target: "node20",
-    // Their ES modules can be trimmed, their CommonJS cannot: a third less to load.
+    // The SDK's ES modules can be tree-shaken, its CommonJS cannot: a third less to load.
     mainFields: ["module", "main"],
     minify: true,
     legalComments: "none",
-    // `import()` of the others has to become `require`.
+    // esbuild turns `import()` of another entry point into `require`.
     supported: { "dynamic-import": false },
     plugins: [
       ...(isTrimmed ? [trim] : []),
       {
-        name: "entry-points-apart",
+        name: "separate-entry-points",
         setup: ({ onResolve }) =>
-          onResolve({ filter: /\.ts$/ }, ({ kind, path, resolveDir }) =>
-            kind === "dynamic-import" && apart.includes(resolve(resolveDir, path))
-              ? { path: `./${basename(path, ".ts")}.cjs`, external: true }
-              : undefined,
-          ),
+          onResolve({ filter: /\.ts$/ }, ({ kind, path, resolveDir }) => {
+            const name = kind === "dynamic-import" ? names.get(resolve(resolveDir, path)) : undefined;
+            return name === undefined ? undefined : { path: `./${name}.cjs`, external: true };
+          }),
       },
     ],
   });
@@ -72,7 +74,7 @@ export async function bundle(
   const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8"));
   const components = await Promise.all(
     [...packages].sort().map((folder) => {
-      // Its place in the tree of packages, wherever that tree is.
+      // The lock file names a package by its path below the root, wherever node_modules is.
       const { integrity } = lock.packages[folder.slice(folder.indexOf("node_modules/"))];
       return readComponent(join(root, folder), integrity);
     }),
@@ -84,7 +86,7 @@ async function readComponent(folder: string, integrity: string): Promise<Compone
   const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
   const licenceFile = (await readdir(folder)).find((file) => /^licen[cs]e/i.test(file));
   const licenseText = licenceFile === undefined ? "" : await readFile(join(folder, licenceFile), "utf8");
-  // https://www.w3.org/TR/SRI/: npm's are of the package's archive, and always SHA-512.
+  // https://www.w3.org/TR/SRI/: npm's hash is that of the package's archive, and always SHA-512.
   const content = Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex");
   const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
   return { name, version, license, licenseText, purl, hash: { alg: "SHA-512", content } };

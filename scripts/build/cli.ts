@@ -4,17 +4,17 @@ import { bundle } from "./bundle.ts";
 import { toNotices, toSbom } from "./component.ts";
 
 /**
- * The program, and what of the AWS SDK it loads when a command needs it. These have classes of their own: what is thrown
- * there is known by `instanceof` only there.
+ * The program, and the parts of the AWS SDK that it loads when a command needs them. Each file has its own copy of each
+ * class, so `instanceof` knows only an error that was thrown in the same file.
  */
 const PROGRAM = "cli.cjs";
-const ENTRY_POINTS = [
-  "scripts/cli/main.ts",
-  "scripts/cli/aws-chain.ts",
-  "scripts/cli/doctor/aws-identity.ts",
-  "extension/aws/sdk.ts",
-  "extension/aws/sdk-ssm.ts",
-];
+const ENTRY_POINTS = {
+  cli: "scripts/cli/main.ts",
+  "aws-chain": "scripts/cli/aws-chain.ts",
+  "aws-identity": "scripts/cli/doctor/aws-identity.ts",
+  "aws-sdk": "extension/aws/sdk.ts",
+  "aws-ssm": "extension/aws/sdk-ssm.ts",
+};
 
 /** Builds what the npm package ships, all that it needs included; gives the path of the program. */
 export async function buildCli(root: string): Promise<string> {
