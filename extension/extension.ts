@@ -2,19 +2,18 @@
 
 import type { BaseCredentials } from "./aws/base-credentials.ts";
 import type { AwsCaller } from "./aws/call.ts";
-import { createParameterStore, type ParameterQuery, type ParameterValue } from "./aws/parameters.ts";
+import { createParameterStore } from "./aws/parameters.ts";
 import type * as AwsSdk from "./aws/sdk.ts";
 import type * as AwsSsm from "./aws/sdk-ssm.ts";
-import { createSecretsManager, type SecretQuery, type SecretValue } from "./aws/secrets.ts";
+import { createSecretsManager } from "./aws/secrets.ts";
 import { createRoleCredentials, type RoleCredentials } from "./aws/session.ts";
 import { createSecretCache, type SecretCache } from "./cache/cache.ts";
 import type { Config } from "./config/config.ts";
-import type { Source } from "./config/sources.ts";
-import { toPolicy } from "./http/replies.ts";
 import type { Logger } from "./logger.ts";
 import type { Counters } from "./metrics.ts";
-import { parameterKind } from "./values/parameter.ts";
-import { secretKind } from "./values/secret.ts";
+import { type ParameterQuery, type ParameterValue, parameterRules } from "./values/parameter.ts";
+import { type SecretQuery, type SecretValue, secretRules } from "./values/secret.ts";
+import type { Source } from "./values/source.ts";
 
 export interface SourceParts {
   readonly source: Source;
@@ -44,11 +43,11 @@ export const createSourceParts =
     const { getSecretValue } = createSecretsManager({ ...shared, credentials });
     const { getParameter } = createParameterStore({ ...shared, credentials });
     const ofParameters = { ...config, ttlMs: config.parameterTtlMs, timeoutMs: config.parameterTimeoutMs };
-    const caching = { ...shared, policyOf: toPolicy };
+    const caching = { ...shared };
     return {
       source,
       credentials,
-      secrets: createSecretCache({ ...caching, kind: secretKind, fetch: getSecretValue }),
-      parameters: createSecretCache({ ...caching, config: ofParameters, kind: parameterKind, fetch: getParameter }),
+      secrets: createSecretCache({ ...caching, rules: secretRules, fetch: getSecretValue }),
+      parameters: createSecretCache({ ...caching, config: ofParameters, rules: parameterRules, fetch: getParameter }),
     };
   };

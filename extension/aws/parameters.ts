@@ -1,37 +1,15 @@
 import type { DeadlineEpochMs } from "../cache/deadline.ts";
 import type { AwsCredentials } from "../config/aws-environment.ts";
 import type { Config } from "../config/config.ts";
-import type { Source } from "../config/sources.ts";
-import { type AwsCall, diagnose } from "../failure/diagnosis.ts";
+import type { AwsCall } from "../failure/aws-error.ts";
+import { diagnose } from "../failure/diagnosis.ts";
 import type { Logger } from "../logger.ts";
 import type { Counters } from "../metrics.ts";
-import { toParameterRegion } from "../values/parameter.ts";
+import { type ParameterQuery, type ParameterValue, toParameterRegion } from "../values/parameter.ts";
+import type { Source } from "../values/source.ts";
 import type { AwsCaller } from "./call.ts";
 import type * as AwsSsm from "./sdk-ssm.ts";
 import { asRole, type RoleCredentials } from "./session.ts";
-
-/** Which parameter is asked for, and how. Without a selector it is the latest version. */
-export interface ParameterQuery {
-  /** A name or an ARN. */
-  readonly parameterId: string;
-  /** A version's number, or a label. */
-  readonly selector?: string;
-  /** Whether a SecureString is to be decrypted; else its value is ciphertext. */
-  readonly withDecryption: boolean;
-}
-
-/** One version of a parameter, as AWS tells it. */
-export interface ParameterValue {
-  readonly arn: string;
-  readonly name: string;
-  readonly versionId: string;
-  readonly type: string;
-  readonly dataType: string | undefined;
-  readonly lastModifiedDate: Date | undefined;
-  readonly selector: string | undefined;
-  readonly sourceResult: string | undefined;
-  readonly value: string | undefined;
-}
 
 export interface ParameterStore {
   /** GetParameter as the target role. Fails with a `Failure` only, and at the deadline at the latest. */

@@ -1,34 +1,17 @@
 import type { DeadlineEpochMs } from "../cache/deadline.ts";
 import type { AwsCredentials } from "../config/aws-environment.ts";
 import type { Config } from "../config/config.ts";
-import type { Source } from "../config/sources.ts";
-import { type AwsCall, diagnose } from "../failure/diagnosis.ts";
+import type { AwsCall } from "../failure/aws-error.ts";
+import { diagnose } from "../failure/diagnosis.ts";
 import { type FailureCode, toFailure } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
 import type { Counters } from "../metrics.ts";
-import { inRegion, toRegion } from "../values/secret.ts";
+import { inRegion, type SecretQuery, type SecretValue, toRegion } from "../values/secret.ts";
+import type { Source } from "../values/source.ts";
 import type { AwsCaller } from "./call.ts";
 import type { Agents } from "./connection.ts";
 import type * as AwsSdk from "./sdk.ts";
 import { asRole, type RoleCredentials } from "./session.ts";
-
-/** Which value is asked for. Without version and stage it is AWSCURRENT's. */
-export interface SecretQuery {
-  readonly secretId: string;
-  readonly versionId?: string;
-  readonly versionStage?: string;
-}
-
-/** One version of a secret; exactly one of string and binary is there. */
-export interface SecretValue {
-  readonly arn: string;
-  readonly name: string;
-  readonly versionId: string;
-  readonly versionStages: readonly string[];
-  readonly createdDate: Date;
-  readonly secretString: string | undefined;
-  readonly secretBinary: Uint8Array | undefined;
-}
 
 export interface SecretsManager {
   /** GetSecretValue as the target role. Fails with a `Failure` only, and at the deadline at the latest. */

@@ -4,7 +4,6 @@
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
  */
 
-import type { Source } from "../config/sources.ts";
 import {
   toParameterResource,
   toParameterStatement,
@@ -13,6 +12,7 @@ import {
   toSecretResources,
 } from "../failure/statements.ts";
 import { inRegion, toRegion } from "../values/secret.ts";
+import type { Source } from "../values/source.ts";
 
 /** STS's limit for the text; it also packs it, which only STS can tell the size of. */
 const MAX_CHARACTERS = 2_048;

@@ -3,13 +3,13 @@ import { type BackOff, createFailureMemory } from "../cache/failure-memory.ts";
 import { createSingleFlight } from "../cache/single-flight.ts";
 import type { AwsCredentials } from "../config/aws-environment.ts";
 import type { Config } from "../config/config.ts";
-import type { Source } from "../config/sources.ts";
-import { type AwsCall, diagnose, toTimeout } from "../failure/diagnosis.ts";
-import { type Failure, type FailureCode, toFailure } from "../failure/failure.ts";
-import { toPolicy } from "../http/replies.ts";
+import type { AwsCall } from "../failure/aws-error.ts";
+import { diagnose, toTimeout } from "../failure/diagnosis.ts";
+import { type Failure, type FailureCode, toFailure, toRow } from "../failure/failure.ts";
 import { toSuffix } from "../lambda/snapshot.ts";
 import type { Logger } from "../logger.ts";
 import type { Counters } from "../metrics.ts";
+import type { Source } from "../values/source.ts";
 import type { BaseCredentials } from "./base-credentials.ts";
 import type { AwsCaller } from "./call.ts";
 import type * as AwsSdk from "./sdk.ts";
@@ -72,7 +72,7 @@ export function createRoleCredentials(parts: {
   let session: Session | undefined;
   let renewals = 0;
   const fly = createSingleFlight<Session>(now);
-  const backOffOf = (failure: Failure) => (toPolicy(failure).mayServeStale ? FAILED_PAUSE : DENIED_PAUSE);
+  const backOffOf = (failure: Failure) => (toRow(failure).mayServeStale ? FAILED_PAUSE : DENIED_PAUSE);
   const failures = createFailureMemory({ backOffOf, now, random: parts.random });
 
   async function assumeRole(deadlineEpochMs: DeadlineEpochMs, newForMs: number): Promise<Session> {

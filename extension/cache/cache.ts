@@ -9,12 +9,11 @@
  * clock. A clock that steps back makes a value expired, never eternal.
  */
 import type { Config } from "../config/config.ts";
-import type { Source } from "../config/sources.ts";
-import { Failure, toFailure } from "../failure/failure.ts";
+import { Failure, toFailure, toRow } from "../failure/failure.ts";
 import type { Counters } from "../metrics.ts";
-import type { Kind, Named } from "../values/source.ts";
+import type { Source, ValueRules, Versioned } from "../values/source.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
-import { createSecretFlights, type PolicyOf } from "./flights.ts";
+import { createSecretFlights } from "./flights.ts";
 import { createSecretStore, type Stored, toKey } from "./store.ts";
 
 export interface Cached<V> {
@@ -42,15 +41,14 @@ export interface SecretCache<Q, V> {
 /** Between two reports that one version was refused. */
 const INVALIDATION_PAUSE_MS = 5_000;
 /**
- * All values of a kind together: function and extension share the function's memory, 128 MB at the least. The bodies of
+ * All values of a rules together: function and extension share the function's memory, 128 MB at the least. The bodies of
  * replies, kept as long as their values, may come to as much again for each form that is asked for.
  */
 const MAX_BYTES = 8_388_608;
 
-export function createSecretCache<Q extends object, V extends Named>(parts: {
-  readonly kind: Kind<Q, V>;
+export function createSecretCache<Q extends object, V extends Versioned>(parts: {
+  readonly rules: ValueRules<Q, V>;
   readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
-  readonly policyOf: PolicyOf;
   readonly source: Pick<Source, "home">;
   /** A TTL of 0, or a size of 0: nothing is kept, but flights are still shared. The sources share size and memory. */
   readonly config: Pick<Config, "ttlMs" | "maxStaleMs" | "cacheSize" | "timeoutMs"> & {
@@ -61,10 +59,10 @@ export function createSecretCache<Q extends object, V extends Named>(parts: {
   /** From 0 to 1, without 1. */
   readonly random: () => number;
 }): SecretCache<Q, V> {
-  const { policyOf, counters, now, source } = parts;
+  const { counters, now, source } = parts;
   const { ttlMs, maxStaleMs, cacheSize, timeoutMs, sources } = parts.config;
   const store = createSecretStore({
-    kind: parts.kind,
+    rules: parts.rules,
     home: source.home,
     maxEntries: ttlMs > 0 ? Math.ceil(cacheSize / sources.length) : 0,
     maxBytes: MAX_BYTES / sources.length,
@@ -94,7 +92,7 @@ export function createSecretCache<Q extends object, V extends Named>(parts: {
 
   /** Behind a reply, whose deadline is not its own; what it fails with is remembered. One for all who might want it. */
   function refresh(query: Q): void {
-    const key = toKey(parts.kind.toId(query), parts.kind.toVariant(query));
+    const key = toKey(parts.rules.toId(query), parts.rules.toVariant(query));
     if (refreshing.has(key)) return;
     refreshing.add(key);
     const done = () => void refreshing.delete(key);
@@ -111,7 +109,7 @@ export function createSecretCache<Q extends object, V extends Named>(parts: {
         return serve(secret, "memory");
       }
       if (failure !== undefined) {
-        if (secret === undefined || !policyOf(failure).mayServeStale) throw failure;
+        if (secret === undefined || !toRow(failure).mayServeStale) throw failure;
         counters.stale += 1;
         return serve(secret, "memory");
       }
@@ -122,7 +120,7 @@ export function createSecretCache<Q extends object, V extends Named>(parts: {
         const failed = toFailure(thrown);
         // What is at hand now: meanwhile another may have got a newer one, or been denied it.
         const held = refreshNow ? undefined : find(query);
-        if (held === undefined || !policyOf(failed).mayServeStale) throw failed;
+        if (held === undefined || !toRow(failed).mayServeStale) throw failed;
         counters.stale += 1;
         return serve(held, { failed });
       }

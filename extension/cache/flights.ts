@@ -3,13 +3,12 @@
  * older fetch says, for good or bad, never counts against what a newer one said.
  */
 
-import { Failure, toFailure } from "../failure/failure.ts";
+import { Failure, toFailure, toRow } from "../failure/failure.ts";
 import { toRouteRemedy } from "../failure/remedies.ts";
-import type { Home } from "../values/secret.ts";
-import type { Kind, Named } from "../values/source.ts";
+import type { Home, ValueRules, Versioned } from "../values/source.ts";
 import { type DeadlineEpochMs, overFreeze, watchForFreeze } from "./deadline.ts";
 import { type BackOff, createFailureMemory } from "./failure-memory.ts";
-import { rememberObjects } from "./memoize.ts";
+import { memoizeObjects } from "./memoize.ts";
 import { createSingleFlight } from "./single-flight.ts";
 import { type SecretStore, type Stored, toKey } from "./store.ts";
 
@@ -23,7 +22,7 @@ export interface SecretFlights<Q, V> {
   recallFailure(query: Q, options?: { isInsisting: boolean }): Failure | undefined;
 }
 
-/** What a kind of failure allows. */
+/** What a rules of failure allows. */
 export type PolicyOf = (failure: Failure) => {
   readonly mayServeStale: boolean;
   readonly backOff: BackOff | undefined;
@@ -38,19 +37,18 @@ const MAX_NEWS = 1_000;
 /** Between two tries that callers insist on. */
 const INSISTENCE_PAUSE_MS = 1_000;
 
-export function createSecretFlights<Q extends object, V extends Named>(parts: {
-  readonly kind: Kind<Q, V>;
+export function createSecretFlights<Q extends object, V extends Versioned>(parts: {
+  readonly rules: ValueRules<Q, V>;
   readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
   readonly store: SecretStore<Q, V>;
   readonly home: Home;
   readonly ttlMs: number;
-  readonly policyOf: PolicyOf;
   readonly now: () => number;
   /** From 0 to 1, without 1. */
   readonly random: () => number;
 }): SecretFlights<Q, V> {
-  const { kind, store, home, ttlMs, policyOf, now, random } = parts;
-  const failures = createFailureMemory({ backOffOf: (failure) => policyOf(failure).backOff, now, random });
+  const { rules, store, home, ttlMs, now, random } = parts;
+  const failures = createFailureMemory({ backOffOf: (failure) => toRow(failure).backOff, now, random });
   const fly = createSingleFlight<Stored<V>>(now);
   /** How the secret was spelled in the fetch that came to this value, or to this failure. */
   const spellings = new WeakMap<object, string>();
@@ -60,14 +58,14 @@ export function createSecretFlights<Q extends object, V extends Named>(parts: {
 
   /** Nobody knows yet what keeps the fetch: most often it is that there is no way to AWS. */
   const late = (query: Q) =>
-    new Failure("timeout", `${kind.toId(query)} was not fetched in time`, {
-      remedy: toRouteRemedy(kind.word, home.region),
+    new Failure("timeout", `${rules.toId(query)} was not fetched in time`, {
+      remedy: toRouteRemedy(rules.word, home.region),
     });
 
   /** Of this spelling alone, and of all spellings of what may be the same secret. */
-  const toKeys = rememberObjects((query: Q): { readonly own: string; readonly shared: string } => {
-    const [id, variant] = [kind.toId(query), kind.toVariant(query)];
-    const { place, names } = kind.toPlace(id, home);
+  const toKeys = memoizeObjects((query: Q): { readonly own: string; readonly shared: string } => {
+    const [id, variant] = [rules.toId(query), rules.toVariant(query)];
+    const { place, names } = rules.toLocation(id, home);
     return { own: toKey(id, variant), shared: toKey(`${place}:${names[names.length - 1]}`, variant) };
   });
 
@@ -91,7 +89,7 @@ export function createSecretFlights<Q extends object, V extends Named>(parts: {
     const watch = watchForFreeze(deadlineEpochMs - now(), now);
     try {
       const secret = { value: await parts.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS), ...begun };
-      spellings.set(secret, kind.toId(query));
+      spellings.set(secret, rules.toId(query));
       const refusal = store.keep(query, secret);
       if (refusal !== undefined) throw refusal;
       for (const key of [own, shared]) if (isNews(key, begun.order)) failures.forget(key);
@@ -100,13 +98,13 @@ export function createSecretFlights<Q extends object, V extends Named>(parts: {
     } catch (thrown) {
       let failure = toFailure(thrown);
       // Where AWS cannot be reached, another spelling does not help; a refusal may be of this one only.
-      const isOfSpelling = !policyOf(failure).mayServeStale;
+      const isOfSpelling = !toRow(failure).mayServeStale;
       if (isOfSpelling) store.refuse(query, begun.order, failure);
       const key = isOfSpelling ? own : shared;
       // That a fetch which was frozen got no answer says nothing about AWS as it is now.
       const isOfFreeze = !isOfSpelling && watch.wasFrozen();
       if (isNews(key, begun.order) && !isOfFreeze) failure = failures.remember(key, failure);
-      spellings.set(failure, kind.toId(query));
+      spellings.set(failure, rules.toId(query));
       throw failure;
     } finally {
       watch.end();
@@ -130,18 +128,18 @@ export function createSecretFlights<Q extends object, V extends Named>(parts: {
       // Of a crowd that insists, the second flight begins when the first has ended: if that failed, it is too soon.
       const failure = alone ? recallFailure(query, { isInsisting: true }) : undefined;
       if (failure === undefined) return fetch(query, deadlineEpochMs);
-      spellings.set(failure, kind.toId(query));
+      spellings.set(failure, rules.toId(query));
       throw failure;
     };
     const journey = { deadlineEpochMs, start, late: () => late(query), alone };
-    const id = kind.toId(query);
+    const id = rules.toId(query);
     const isAsAsked = (outcome: object) => (spellings.get(outcome) ?? id) === id;
     try {
       const secret = await fly({ ...journey, key: shared });
-      if (isAsAsked(secret) || kind.isCalled(secret.value, id)) return secret;
+      if (isAsAsked(secret) || rules.isCalled(secret.value, id)) return secret;
     } catch (thrown) {
       const failure = toFailure(thrown);
-      if (isAsAsked(failure) || policyOf(failure).mayServeStale) throw failure;
+      if (isAsAsked(failure) || toRow(failure).mayServeStale) throw failure;
     }
     // A clock that stepped back meanwhile gives nobody more time than there was.
     const ownDeadlineEpochMs = Math.min(deadlineEpochMs, now() + leftMs);
@@ -153,7 +151,7 @@ export function createSecretFlights<Q extends object, V extends Named>(parts: {
       overFreeze({
         deadlineEpochMs,
         now,
-        isRefusal: (thrown) => !policyOf(toFailure(thrown)).mayServeStale,
+        isRefusal: (thrown) => !toRow(toFailure(thrown)).mayServeStale,
         async attempt(atEpochMs) {
           const secret = await share(query, atEpochMs, alone);
           // The answer lay in the socket over a freeze, and is as old as that.

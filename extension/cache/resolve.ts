@@ -1,37 +1,36 @@
 import type { Config } from "../config/config.ts";
-import type { Source } from "../config/sources.ts";
 import { Failure } from "../failure/failure.ts";
 import type { Wishes } from "../http/requests.ts";
-import { type Identity, type Kind, mayBeSame, type Named } from "../values/source.ts";
+import { mayBeSame, type Named, type Source, type ValueRules, type Versioned } from "../values/source.ts";
 import type { Cached, SecretCache } from "./cache.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
-import { rememberObjects } from "./memoize.ts";
+import { memoizeObjects } from "./memoize.ts";
 
 /** Which source a request is for, and whether it may have what it asks for. Pure. */
 
 export interface Choice<S> {
   readonly source: S;
   /** Two spellings that may call one secret may also call two: what AWS answered settles it. Throws `not-allowed`. */
-  expectAllowed(answered: Identity): void;
+  expectAllowed(answered: Named): void;
 }
 
 /** Throws `not-allowed`, or `invalid-request` where more than one role may be meant. */
-export function chooseSource<S extends { readonly source: Source }, Q, V extends Named>(
-  request: { readonly kind: Kind<Q, V>; readonly query: Q; readonly roleArn: string | undefined },
+export function chooseSource<S extends { readonly source: Source }, Q, V extends Versioned>(
+  request: { readonly rules: ValueRules<Q, V>; readonly query: Q; readonly roleArn: string | undefined },
   allow: Config["allow"],
   sources: readonly S[],
 ): Choice<S> {
-  const { kind, query, roleArn } = request;
-  const id = kind.toId(query);
+  const { rules, query, roleArn } = request;
+  const id = rules.toId(query);
   /** The configured ids that may call the same. */
   const findAllowed = (source: Source) =>
-    kind.toConfigured(source).filter((configured) => mayBeSame(kind, id, configured, source.home));
+    rules.toConfiguredIds(source).filter((configured) => mayBeSame(rules, id, configured, source.home));
 
   const ofRole = sources.filter(({ source }) => roleArn === undefined || source.roleArn === roleArn);
   if (ofRole.length === 0) throw new Failure("not-allowed", "roleArn is not a configured target role");
   const allowing = ofRole.filter(({ source }) => allow === "any" || findAllowed(source).length > 0);
-  if (allowing.length === 0) throw toNotAllowed(kind);
-  const accountId = kind.toAccountId(id);
+  if (allowing.length === 0) throw toNotAllowed(rules);
+  const accountId = rules.toAccountId(id);
   const ofAccount = allowing.filter(({ source }) => source.home.accountId === accountId);
   const [chosen, ...others] = ofAccount.length > 0 ? ofAccount : allowing;
   if (chosen === undefined || others.length > 0) {
@@ -40,14 +39,14 @@ export function chooseSource<S extends { readonly source: Source }, Q, V extends
   return {
     source: chosen,
     expectAllowed(answered) {
-      if (allow === "any" || findAllowed(chosen.source).some((configured) => kind.isCalled(answered, configured)))
+      if (allow === "any" || findAllowed(chosen.source).some((configured) => rules.isCalled(answered, configured)))
         return;
-      throw toNotAllowed(kind);
+      throw toNotAllowed(rules);
     },
   };
 }
 
-const toNotAllowed = ({ word, setting }: Pick<Kind<never, Named>, "word" | "setting">) =>
+const toNotAllowed = ({ word, setting }: Pick<ValueRules<never, Versioned>, "word" | "setting">) =>
   new Failure("not-allowed", `the ${word} is not among the configured ones`, {
     remedy: `add it to CROSS_ACCOUNT_SECRETS_${setting}, or to its source in CROSS_ACCOUNT_SECRETS_CONFIG, or set CROSS_ACCOUNT_SECRETS_ALLOW to any`,
   });
@@ -57,20 +56,20 @@ const toNotAllowed = ({ word, setting }: Pick<Kind<never, Named>, "word" | "sett
 /** Fails as the cache does, and with `not-allowed` or `invalid-request` where the source cannot be told. */
 export type Finder<V> = (deadlineEpochMs: DeadlineEpochMs) => Promise<Cached<V>>;
 
-export function createFinder<S extends { readonly source: Source }, Q, V extends Named>(parts: {
-  readonly kind: Kind<Q, V>;
+export function createFinder<S extends { readonly source: Source }, Q, V extends Versioned>(parts: {
+  readonly rules: ValueRules<Q, V>;
   readonly request: Wishes & { readonly query: Q };
   readonly allow: Config["allow"];
   /** Others after a restore. */
   readonly sources: () => readonly S[];
   readonly toCache: (source: S) => Pick<SecretCache<Q, V>, "get">;
 }): Finder<V> {
-  const { kind, request, allow, sources, toCache } = parts;
+  const { rules, request, allow, sources, toCache } = parts;
   const { query, roleArn, refreshNow } = request;
 
-  const toChoice = rememberObjects((all: readonly S[]) => {
-    const { source, expectAllowed } = chooseSource({ kind, query, roleArn }, allow, all);
-    return { cache: toCache(source), expectAllowed: rememberObjects<V, void>(expectAllowed) };
+  const toChoice = memoizeObjects((all: readonly S[]) => {
+    const { source, expectAllowed } = chooseSource({ rules, query, roleArn }, allow, all);
+    return { cache: toCache(source), expectAllowed: memoizeObjects<V, void>(expectAllowed) };
   });
 
   return async (deadlineEpochMs) => {

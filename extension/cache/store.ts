@@ -3,9 +3,8 @@
  * Bounded in number and bytes; the least recently used goes first.
  */
 import type { Failure } from "../failure/failure.ts";
-import type { Home } from "../values/secret.ts";
-import type { Kind, Named } from "../values/source.ts";
-import { rememberObjects } from "./memoize.ts";
+import type { Home, ValueRules, Versioned } from "../values/source.ts";
+import { memoizeObjects } from "./memoize.ts";
 
 export interface Stored<V> {
   readonly value: V;
@@ -47,13 +46,13 @@ function setNewest<T>(map: Map<string, T>, key: string, value: T): void {
   }
 }
 
-export function createSecretStore<Q extends object, V extends Named>(parts: {
-  readonly kind: Kind<Q, V>;
+export function createSecretStore<Q extends object, V extends Versioned>(parts: {
+  readonly rules: ValueRules<Q, V>;
   readonly home: Home;
   readonly maxEntries: number;
   readonly maxBytes: number;
 }): SecretStore<Q, V> {
-  const { kind, home, maxEntries, maxBytes } = parts;
+  const { rules, home, maxEntries, maxBytes } = parts;
   /** In order of last use: a Map keeps the order of insertion, and a look-up inserts anew. */
   const secrets = new Map<string, Stored<V>>();
 
@@ -64,29 +63,29 @@ export function createSecretStore<Q extends object, V extends Named>(parts: {
 
   /** What a later fetch was refused that asked for this secret, by whatever it is called. */
   function findRefusal(query: Q, { value, order }: Stored<V>): Failure | undefined {
-    const { place } = kind.toPlace(kind.toId(query), home);
+    const { place } = rules.toLocation(rules.toId(query), home);
     for (const refusal of refused.values()) {
-      const isSame = refusal.place === place && refusal.variant === kind.toVariant(query);
-      if (isSame && refusal.order > order && kind.isCalled(value, refusal.id)) return refusal.failure;
+      const isSame = refusal.place === place && refusal.variant === rules.toVariant(query);
+      if (isSame && refusal.order > order && rules.isCalled(value, refusal.id)) return refusal.failure;
     }
     return undefined;
   }
 
-  const toKeys = rememberObjects((query: Q): readonly string[] => {
-    const { place, names } = kind.toPlace(kind.toId(query), home);
-    return names.map((name) => toKey(`${place}:${name}`, kind.toVariant(query)));
+  const toKeys = memoizeObjects((query: Q): readonly string[] => {
+    const { place, names } = rules.toLocation(rules.toId(query), home);
+    return names.map((name) => toKey(`${place}:${name}`, rules.toVariant(query)));
   });
 
   function toBytes(): number {
     let bytes = 0;
-    for (const { value } of secrets.values()) bytes += kind.toBytes(value);
+    for (const { value } of secrets.values()) bytes += rules.toBytes(value);
     return bytes;
   }
 
   function findKey(query: Q): string | undefined {
     return toKeys(query).find((key) => {
       const secret = secrets.get(key);
-      return secret !== undefined && kind.isCalled(secret.value, kind.toId(query));
+      return secret !== undefined && rules.isCalled(secret.value, rules.toId(query));
     });
   }
 
@@ -100,9 +99,9 @@ export function createSecretStore<Q extends object, V extends Named>(parts: {
       return secret;
     },
     keep(query, secret) {
-      const { place } = kind.toPlace(kind.toId(query), home);
+      const { place } = rules.toLocation(rules.toId(query), home);
       const name = `${place}:${secret.value.name}`;
-      const key = toKey(name, kind.toVariant(query));
+      const key = toKey(name, rules.toVariant(query));
       const refusal = findRefusal(query, secret);
       if (refusal !== undefined || (answered.get(key) ?? 0) > secret.order) return refusal;
       setNewest(answered, key, secret.order);
@@ -125,8 +124,8 @@ export function createSecretStore<Q extends object, V extends Named>(parts: {
     refuse(query, order, failure) {
       const key = findKey(query);
       if (key !== undefined && (secrets.get(key)?.order ?? 0) < order) secrets.delete(key);
-      const [id, variant] = [kind.toId(query), kind.toVariant(query)];
-      const { place } = kind.toPlace(id, home);
+      const [id, variant] = [rules.toId(query), rules.toVariant(query)];
+      const { place } = rules.toLocation(id, home);
       const last = refused.get(toKey(id, variant));
       if ((last?.order ?? 0) < order) setNewest(refused, toKey(id, variant), { order, failure, id, variant, place });
     },

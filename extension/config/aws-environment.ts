@@ -1,5 +1,5 @@
 /** AWS's own variables: what of the function's environment reaches the SDK. Pure. */
-import type { Environment, Problem } from "./rules.ts";
+import type { Environment, Problem } from "./setting-rules.ts";
 import { REGION } from "./settings.ts";
 
 export interface AwsCredentials {

@@ -1,8 +1,9 @@
 import { isSecretId } from "../values/secret.ts";
+import type { Source } from "../values/source.ts";
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
-import { type Environment, PREFIX, type Problem, type Setting } from "./rules.ts";
+import { type Environment, PREFIX, type Problem, type Setting } from "./setting-rules.ts";
 import { type SettingValues, settings } from "./settings.ts";
-import { parseSources, type Source } from "./sources.ts";
+import { parseSources } from "./sources.ts";
 import { parseToken, type Token } from "./token.ts";
 
 /**

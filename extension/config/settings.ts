@@ -5,7 +5,15 @@
 import { logLevels } from "../logger.ts";
 import { isParameterId, parameterIdRule } from "../values/parameter.ts";
 import { isSecretId, secretIdRule } from "../values/secret.ts";
-import { list, matching, oneOf, parseSessionTags, type Setting, sessionTagsRule, wholeNumber } from "./rules.ts";
+import {
+  list,
+  matching,
+  oneOf,
+  parseSessionTags,
+  type Setting,
+  sessionTagsRule,
+  wholeNumber,
+} from "./setting-rules.ts";
 
 /** STS's own patterns: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 const STS_NAME = /^[\w+=,.@-]{2,64}$/;

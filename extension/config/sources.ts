@@ -3,23 +3,10 @@
  * many as CONFIG lists. Pure but for CONFIG's file, which it is handed a way to read.
  */
 import { isParameterId, parameterIdRule } from "../values/parameter.ts";
-import { type Home, isSecretId, secretIdRule } from "../values/secret.ts";
-import { PREFIX, type Problem } from "./rules.ts";
+import { isSecretId, secretIdRule } from "../values/secret.ts";
+import type { Source } from "../values/source.ts";
+import { PREFIX, type Problem } from "./setting-rules.ts";
 import { EXTERNAL_ID, REGION, ROLE_ARN, type SettingValues, settings } from "./settings.ts";
-
-export interface Source {
-  readonly roleArn: string;
-  readonly externalId: string | undefined;
-  /** Where its secrets are, whatever their ARNs say. */
-  readonly region: string | undefined;
-  /** Where a secret is that is called by a bare name: in the role's account. */
-  readonly home: Home;
-  /** What a caller may ask for, where `allow` is `configured`. */
-  readonly secretIds: readonly string[];
-  readonly parameterNames: readonly string[];
-  /** The secrets that are fetched in init; of parameters, all. */
-  readonly prefetchIds: readonly string[];
-}
 
 /** What variables say of a source, or one member of CONFIG's `sources`. */
 interface Entry {

@@ -3,7 +3,7 @@
  * handed a way to read.
  */
 import { timingSafeEqual } from "node:crypto";
-import { type Environment, PREFIX, type Problem } from "./rules.ts";
+import { type Environment, PREFIX, type Problem } from "./setting-rules.ts";
 import { settings } from "./settings.ts";
 
 export interface Token {

@@ -1,4 +1,4 @@
-import type { Caller } from "./statements.ts";
+import type { AssumeRoleWishes, Caller } from "./statements.ts";
 
 /**
  * What AWS's own text tells of a refusal, as public facts: who was refused what, and by which policy. Nothing else of the
@@ -124,4 +124,14 @@ export function parseRefusal(thrown: unknown): Refusal {
     denial: parseDenial(typeof message === "string" ? message : ""),
     isAbort: name === "AbortError" || name === "TimeoutError",
   };
+}
+
+/** What was asked of AWS, in public terms. */
+export interface AwsCall extends AssumeRoleWishes {
+  readonly operation: "AssumeRole" | "GetCallerIdentity" | "GetSecretValue" | "GetParameter";
+  /** The target role: the one that is assumed, or that asks. */
+  readonly roleArn: string;
+  readonly region: string;
+  /** Of the secret or parameter. */
+  readonly id?: string;
 }

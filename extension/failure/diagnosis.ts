@@ -4,20 +4,9 @@
  * Of what AWS says goes on what refusal.ts finds in it. The text is not repeated: it is not ours to vouch for what stands
  * in it.
  */
-import { type Denial, parseRefusal, type Refusal } from "./aws-error.ts";
+import { type AwsCall, type Denial, parseRefusal, type Refusal } from "./aws-error.ts";
 import { Failure, type FailureCode } from "./failure.ts";
 import { toRemedy } from "./remedies.ts";
-import type { AssumeRoleWishes } from "./statements.ts";
-
-/** What was asked of AWS, in public terms. */
-export interface AwsCall extends AssumeRoleWishes {
-  readonly operation: "AssumeRole" | "GetCallerIdentity" | "GetSecretValue" | "GetParameter";
-  /** The target role: the one that is assumed, or that asks. */
-  readonly roleArn: string;
-  readonly region: string;
-  /** Of the secret or parameter. */
-  readonly id?: string;
-}
 
 /** AWS's codes, as the "Common Errors" pages of both services list them. */
 const commonCodes: Readonly<Record<string, FailureCode>> = {

@@ -1,84 +1,143 @@
 /**
- * Why a request can fail. One class with a stable code for each cause: `error-reply.ts` has the one table from code to
- * status, and the type checker sees to it that every code is in it.
+ * Why a request can fail: one code for each cause, and one table that says what follows from it.
  *
- * A message is worded by us, from fields known to be public. The error that led here is not kept: an SDK error holds
- * AWS's whole response, and with it the session token.
+ * We word every message ourselves, from fields that are known to be public. A Failure does not keep the error that led to
+ * it: an SDK error holds AWS's whole response, and with it the session token.
  */
-export type FailureCode =
-  // caller: the request itself is at fault
-  | "bad-token"
-  | "not-allowed"
-  | "forwarded"
-  | "foreign-host"
-  | "invalid-request"
-  | "unknown-path"
-  | "method-not-allowed"
-  | "request-too-slow"
-  | "headers-too-large"
-  | "target-too-long"
-  | "body-too-large"
-  | "too-many-connections"
-  | "asked-too-often"
-  | "key-not-found"
-  // or there is nothing that it could ask
-  | "disabled"
-  // absent: AWS says that it is not there
-  | "secret-not-found"
-  | "secret-version-not-found"
-  | "secret-deleted"
-  | "secret-id-rejected"
-  | "parameter-not-found"
-  | "parameter-rejected"
-  // denied: one of the policies in the two accounts forbids it
-  | "assume-role-denied"
-  | "tag-session-denied"
-  | "source-identity-denied"
-  | "assume-role-rejected"
-  | "region-disabled"
-  | "get-secret-value-denied"
-  | "get-parameter-denied"
-  | "kms-denied"
-  | "kms-key-unusable"
-  | "kms-default-key"
-  | "explicit-deny"
-  // credentials: AWS does not accept who we say we are
-  | "credentials-missing"
-  | "credentials-unavailable"
-  | "credentials-expired"
-  | "credentials-invalid"
-  | "signature-invalid"
-  | "clock-skewed"
-  // unavailable: AWS cannot be reached, or not now
-  | "throttled"
-  | "aws-error"
-  | "aws-response-invalid"
-  | "unreachable"
-  | "timeout"
-  // ours: a bug
-  | "internal";
 
-/** An error whose message we worded, so that it may be logged. Any other's may quote a secret. */
+/** How long a failure is remembered, and so how long AWS is not asked again. The pause doubles with each failure. */
+export interface BackOff {
+  readonly firstMs: number;
+  readonly mostMs: number;
+  /** Cuts each pause by up to a half at random, so that a fleet does not come back at once. */
+  readonly isJittered: boolean;
+}
+
+/** What a failure is about, which decides how it is treated. */
+interface Category {
+  readonly category: "caller" | "absent" | "denied" | "credentials" | "unavailable" | "internal";
+  /** Whether a value past its TTL may be served instead. A denial or a missing secret always ends a value. */
+  readonly mayServeStale: boolean;
+  /** Undefined: the failure is not remembered. */
+  readonly backOff: BackOff | undefined;
+}
+
+interface FailureRow extends Category {
+  /** The HTTP status of the reply. */
+  readonly status: number;
+  /** The `__type` of the reply: AWS's own name for the error, if AWS has one. */
+  readonly type: string;
+  /** How often a call to AWS is made before it fails for good; default: once. */
+  readonly tries?: number;
+  /** The longest first pause between two tries; each later one may be twice as long. Pauses have full jitter. */
+  readonly pauseMs?: number;
+}
+
+const UNTIL_CHANGED: BackOff = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
+const UNTIL_BACK: BackOff = { firstMs: 500, mostMs: 15_000, isJittered: true };
+
+/** The local request itself is wrong. */
+const caller = { category: "caller", mayServeStale: false, backOff: undefined } as const satisfies Category;
+/** AWS says that it does not exist. */
+const absent = { category: "absent", mayServeStale: false, backOff: UNTIL_CHANGED } as const satisfies Category;
+/** A policy in one of the two accounts forbids it. */
+const denied = { category: "denied", mayServeStale: false, backOff: UNTIL_CHANGED } as const satisfies Category;
+/** AWS does not accept the credentials. */
+const credentials = { category: "credentials", mayServeStale: true, backOff: UNTIL_BACK } as const satisfies Category;
+/** AWS cannot be reached, or not now. */
+const unavailable = { category: "unavailable", mayServeStale: true, backOff: UNTIL_BACK } as const satisfies Category;
+/** A bug in the extension. */
+const internal = { category: "internal", mayServeStale: true, backOff: undefined } as const satisfies Category;
+
+/**
+ * An unsteady network is asked again at once; a throttled fleet must spread out and ask less:
+ * https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+ */
+const NETWORK_TRIES = { tries: 3, pauseMs: 100 };
+const THROTTLING_TRIES = { tries: 2, pauseMs: 1_000 };
+/** After a wrong signature, the SDK's client has set its clock by AWS's. */
+const SIGNATURE_TRIES = { tries: 3, pauseMs: 0 };
+
+/** THE table. Its keys are the codes. */
+export const failureTable = {
+  "bad-token": { ...caller, status: 403, type: "BadToken" },
+  "not-allowed": { ...caller, status: 403, type: "AccessDeniedException" },
+  forwarded: { ...caller, status: 400, type: "ValidationException" },
+  "foreign-host": { ...caller, status: 400, type: "ValidationException" },
+  "invalid-request": { ...caller, status: 400, type: "ValidationException" },
+  "unknown-path": { ...caller, status: 404, type: "UnknownOperationException" },
+  "method-not-allowed": { ...caller, status: 405, type: "MethodNotAllowedException" },
+  "request-too-slow": { ...caller, status: 408, type: "RequestTimeoutException" },
+  "headers-too-large": { ...caller, status: 431, type: "HeadersTooLargeException" },
+  "target-too-long": { ...caller, status: 414, type: "UriTooLongException" },
+  "body-too-large": { ...caller, status: 413, type: "PayloadTooLargeException" },
+  "too-many-connections": { ...caller, status: 429, type: "TooManyRequestsException" },
+  "asked-too-often": { ...caller, status: 429, type: "TooManyRequestsException" },
+  "key-not-found": { ...caller, status: 404, type: "ResourceNotFoundException" },
+  disabled: { ...caller, status: 503, type: "Disabled" },
+
+  "secret-not-found": { ...absent, status: 404, type: "ResourceNotFoundException" },
+  "secret-version-not-found": { ...absent, status: 404, type: "ResourceNotFoundException" },
+  "secret-deleted": { ...absent, status: 400, type: "InvalidRequestException" },
+  "secret-id-rejected": { ...absent, status: 400, type: "InvalidParameterException" },
+  "parameter-not-found": { ...absent, status: 404, type: "ResourceNotFoundException" },
+  "parameter-rejected": { ...absent, status: 400, type: "InvalidParameterException" },
+
+  "assume-role-denied": { ...denied, status: 403, type: "AccessDeniedException" },
+  "tag-session-denied": { ...denied, status: 403, type: "AccessDeniedException" },
+  "source-identity-denied": { ...denied, status: 403, type: "AccessDeniedException" },
+  "assume-role-rejected": { ...denied, status: 403, type: "AccessDeniedException" },
+  "region-disabled": { ...denied, status: 403, type: "AccessDeniedException" },
+  "get-secret-value-denied": { ...denied, status: 403, type: "AccessDeniedException" },
+  "get-parameter-denied": { ...denied, status: 403, type: "AccessDeniedException" },
+  "kms-denied": { ...denied, status: 403, type: "AccessDeniedException" },
+  "kms-key-unusable": { ...denied, status: 403, type: "AccessDeniedException" },
+  "kms-default-key": { ...denied, status: 403, type: "AccessDeniedException" },
+  "explicit-deny": { ...denied, status: 403, type: "AccessDeniedException" },
+
+  "credentials-missing": { ...credentials, status: 502, type: "UnrecognizedClientException" },
+  // Lambda may block its credentials endpoint while it restores a snapshot.
+  "credentials-unavailable": { ...credentials, status: 502, type: "UnrecognizedClientException", ...NETWORK_TRIES },
+  "credentials-expired": { ...credentials, status: 502, type: "ExpiredTokenException" },
+  "credentials-invalid": { ...credentials, status: 502, type: "UnrecognizedClientException" },
+  "signature-invalid": { ...credentials, status: 502, type: "InvalidSignatureException", ...SIGNATURE_TRIES },
+  "clock-skewed": { ...credentials, status: 502, type: "InvalidSignatureException", ...SIGNATURE_TRIES },
+
+  throttled: { ...unavailable, status: 429, type: "ThrottlingException", ...THROTTLING_TRIES },
+  "aws-error": { ...unavailable, status: 502, type: "InternalServiceError", ...NETWORK_TRIES },
+  "aws-response-invalid": { ...unavailable, status: 502, type: "ConnectionError", ...NETWORK_TRIES },
+  unreachable: { ...unavailable, status: 503, type: "ConnectionError", ...NETWORK_TRIES },
+  timeout: { ...unavailable, status: 504, type: "TimeoutError" },
+
+  internal: { ...internal, status: 500, type: "InternalFailure" },
+} as const satisfies Record<string, FailureRow>;
+
+export type FailureCode = keyof typeof failureTable;
+
+/** What follows from a failure. */
+export const toRow = ({ code }: Failure): FailureRow => failureTable[code];
+
+/** An error whose message we worded ourselves, so that it may be logged. The message of any other may quote a secret. */
 export class PublicError extends Error {}
 
-/** What may be said of anything thrown. */
+/** What may be logged about anything that was thrown. */
 export function toPublicText(thrown: unknown): string {
   if (thrown instanceof PublicError) return thrown.message;
   return `unexpected ${thrown instanceof Error ? thrown.constructor.name : typeof thrown}`;
 }
 
 export interface FailureDetails {
-  /** What to change so that it works, where we know. */
+  /** What to change so that it works, if we know. */
   readonly remedy?: string | undefined;
-  /** What has to stand in which policy for it to work. */
+  /** The policy statements that are missing. */
   readonly statements?: readonly object[] | undefined;
-  /** AWS's own id of the refused request, to be found in CloudTrail. */
+  /** AWS's own id of the refused request, which CloudTrail also has. */
   readonly requestId?: string | undefined;
   /** AWS's own error code, such as `AccessDenied`. */
   readonly awsCode?: string | undefined;
-  /** The methods that are known where another was used, as HTTP's `Allow` lists them. */
+  /** The methods of a path, as HTTP's `Allow` header lists them. */
   readonly allow?: string | undefined;
-  /** When to ask again at the earliest, in milliseconds from now. */
+  /** When the caller may ask again, in milliseconds from now. */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -97,7 +156,7 @@ export class Failure extends PublicError {
   }
 }
 
-/** Anything thrown, as a Failure. What is not ours is a bug of ours, and its text may quote a secret: it is dropped. */
+/** Anything thrown, as a Failure. What is not ours is a bug, and its text is dropped, since it may quote a secret. */
 export function toFailure(thrown: unknown): Failure {
   return thrown instanceof Failure ? thrown : new Failure("internal", "the extension failed at this request");
 }

@@ -1,6 +1,5 @@
 import { toAccountId } from "../values/secret.ts";
-import type { Denial, PolicyType } from "./aws-error.ts";
-import type { AwsCall } from "./diagnosis.ts";
+import type { AwsCall, Denial, PolicyType } from "./aws-error.ts";
 import type { FailureCode } from "./failure.ts";
 import {
   type Owner,

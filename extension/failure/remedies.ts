@@ -3,8 +3,7 @@
  * open is told as open. Pure.
  */
 
-import type { Refusal } from "./aws-error.ts";
-import type { AwsCall } from "./diagnosis.ts";
+import type { AwsCall, Refusal } from "./aws-error.ts";
 import type { FailureCode } from "./failure.ts";
 import { type Remedy, toAssumeRemedy, toExplicitRemedy, toKeyRemedy, toReadRemedy } from "./policy-remedies.ts";
 

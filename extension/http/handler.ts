@@ -3,7 +3,7 @@
  * that its refusal becomes.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { rememberTexts } from "../cache/memoize.ts";
+import { memoizeTexts } from "../cache/memoize.ts";
 import { chooseSource, createFinder } from "../cache/resolve.ts";
 import type { Config } from "../config/config.ts";
 import { type Token, whereItStands } from "../config/token.ts";
@@ -11,8 +11,8 @@ import type { SourceParts } from "../extension.ts";
 import { Failure, toFailure, toPublicText } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
 import type { Counters, Metrics } from "../metrics.ts";
-import { parameterKind } from "../values/parameter.ts";
-import { secretKind } from "../values/secret.ts";
+import { parameterRules } from "../values/parameter.ts";
+import { secretRules } from "../values/secret.ts";
 import {
   type CachedSecret,
   type Reply,
@@ -102,24 +102,24 @@ export function createHttpHandler(parts: {
     }
     if (PARAMETERS.test(path)) {
       const request = parseParameterRequest(parsed);
-      const find = createFinder({ ...common, kind: parameterKind, request, toCache: ({ parameters }) => parameters });
+      const find = createFinder({ ...common, rules: parameterRules, request, toCache: ({ parameters }) => parameters });
       return async () => toParameterReply(await find(now() + config.parameterTimeoutMs));
     }
     if (path === STATS) return async () => stats(parsed);
     throw unknownPath();
   }
 
-  const toKnownRoute = rememberTexts(toRoute, MAX_KNOWN);
+  const toKnownRoute = memoizeTexts(toRoute, MAX_KNOWN);
 
   function toSecretRoute(request: SecretRequest, toSecretReply: (secret: CachedSecret) => Reply): Route {
-    const find = createFinder({ ...common, kind: secretKind, request, toCache: ({ secrets }) => secrets });
+    const find = createFinder({ ...common, rules: secretRules, request, toCache: ({ secrets }) => secrets });
     return async () => toSecretReply(await find(now() + config.timeoutMs));
   }
 
   /** The version that was refused is that of the secret as it is now: AWSCURRENT's, under no version id of its own. */
   async function invalidate(request: SecretRequest): Promise<Reply> {
     const { secretId, versionId = "" } = request.query;
-    const { source } = chooseSource({ kind: secretKind, ...request }, config.allow, sources());
+    const { source } = chooseSource({ rules: secretRules, ...request }, config.allow, sources());
     await source.secrets.invalidate({ secretId }, versionId, now() + config.timeoutMs);
     return { status: 204, headers: { "Cache-Control": "no-store" }, body: "" };
   }

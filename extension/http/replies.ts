@@ -1,17 +1,16 @@
-import type { ParameterValue } from "../aws/parameters.ts";
-import type { SecretValue } from "../aws/secrets.ts";
 import type { Cached } from "../cache/cache.ts";
-import type { BackOff } from "../cache/failure-memory.ts";
-import { rememberObjects } from "../cache/memoize.ts";
-import { Failure, type FailureCode } from "../failure/failure.ts";
-import type { Named } from "../values/source.ts";
+import { memoizeObjects } from "../cache/memoize.ts";
+import { Failure, toRow } from "../failure/failure.ts";
+import type { ParameterValue } from "../values/parameter.ts";
+import type { SecretValue } from "../values/secret.ts";
+import type { Versioned } from "../values/source.ts";
 
 /** From a secret to the answer that holds it, in each of the forms that callers know. Pure. */
 
 export type CachedSecret = Cached<SecretValue>;
 
 /** The body of AWS's own Parameters and Secrets Lambda extension: every key is always there, in its order. */
-const toExtensionBody = rememberObjects((value: SecretValue) =>
+const toExtensionBody = memoizeObjects((value: SecretValue) =>
   JSON.stringify({
     ARN: value.arn,
     CreatedDate: value.createdDate.toISOString(),
@@ -28,7 +27,7 @@ export const toExtensionReply = (secret: CachedSecret): Reply =>
   toReply(200, "application/json", toExtensionBody(secret.value), toCacheHeaders(secret));
 
 /** The body of AWS's agent (Workload Credentials Provider): what is not there is left out, and the date is in seconds. */
-const toAgentBody = rememberObjects((value: SecretValue) =>
+const toAgentBody = memoizeObjects((value: SecretValue) =>
   JSON.stringify({
     ARN: value.arn,
     Name: value.name,
@@ -56,7 +55,7 @@ export function toBareReply(secret: CachedSecret, key: string | undefined): Repl
   return toReply(200, toBareType(secret.value), secretString ?? "", headers);
 }
 
-const toBareType = rememberObjects(({ secretString }: SecretValue) => toTextType(parseJson(secretString ?? "")));
+const toBareType = memoizeObjects(({ secretString }: SecretValue) => toTextType(parseJson(secretString ?? "")));
 
 const toTextType = (content: unknown): string =>
   typeof content === "object" && content !== null && !isRawNumber(content)
@@ -141,7 +140,7 @@ export function toParameterReply(parameter: Cached<ParameterValue>): Reply {
 /** What an answer says of how old it is, and where it is from. Pure. */
 
 /** `Age` and `ETag` are HTTP's own (RFC 9110, 9111); `Cache-Status` is RFC 9211. All in whole seconds. */
-export function toCacheHeaders({ value, from, ageMs, ttlMs }: Cached<Named>): Record<string, string> {
+export function toCacheHeaders({ value, from, ageMs, ttlMs }: Cached<Versioned>): Record<string, string> {
   return {
     ETag: `"${value.versionId}"`,
     Age: String(Math.floor(ageMs / 1_000)),
@@ -149,101 +148,15 @@ export function toCacheHeaders({ value, from, ageMs, ttlMs }: Cached<Named>): Re
   };
 }
 
-function toStatus(from: Cached<Named>["from"], ttlSeconds: number): string {
+function toStatus(from: Cached<Versioned>["from"], ttlSeconds: number): string {
   if (from === "memory") return `hit; ttl=${ttlSeconds}`;
-  return from === "fetch" ? "fwd=miss" : `fwd=stale; fwd-status=${toStatusCode(from.failed)}`;
+  return from === "fetch" ? "fwd=miss" : `fwd=stale; fwd-status=${toRow(from.failed).status}`;
 }
-
-/** Whose fault a failure is, which decides what may be done about it. */
-export type FailureKind = "caller" | "absent" | "denied" | "credentials" | "unavailable" | "ours";
-
-interface Row {
-  readonly kind: FailureKind;
-  readonly status: number;
-  /** The `__type` of the reply: AWS's own name for it where AWS has one. */
-  readonly type: string;
-}
-
-/** The one table from cause to reply. `satisfies` makes a code without a row a type error. */
-export const errorTable = {
-  "bad-token": { kind: "caller", status: 403, type: "BadToken" },
-  "not-allowed": { kind: "caller", status: 403, type: "AccessDeniedException" },
-  forwarded: { kind: "caller", status: 400, type: "ValidationException" },
-  "foreign-host": { kind: "caller", status: 400, type: "ValidationException" },
-  "invalid-request": { kind: "caller", status: 400, type: "ValidationException" },
-  "unknown-path": { kind: "caller", status: 404, type: "UnknownOperationException" },
-  "method-not-allowed": { kind: "caller", status: 405, type: "MethodNotAllowedException" },
-  "request-too-slow": { kind: "caller", status: 408, type: "RequestTimeoutException" },
-  "headers-too-large": { kind: "caller", status: 431, type: "HeadersTooLargeException" },
-  "target-too-long": { kind: "caller", status: 414, type: "UriTooLongException" },
-  "body-too-large": { kind: "caller", status: 413, type: "PayloadTooLargeException" },
-  "too-many-connections": { kind: "caller", status: 429, type: "TooManyRequestsException" },
-  "asked-too-often": { kind: "caller", status: 429, type: "TooManyRequestsException" },
-  "key-not-found": { kind: "caller", status: 404, type: "ResourceNotFoundException" },
-  disabled: { kind: "caller", status: 503, type: "Disabled" },
-
-  "secret-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
-  "secret-version-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
-  "secret-deleted": { kind: "absent", status: 400, type: "InvalidRequestException" },
-  "parameter-not-found": { kind: "absent", status: 404, type: "ResourceNotFoundException" },
-  "parameter-rejected": { kind: "absent", status: 400, type: "InvalidParameterException" },
-  "secret-id-rejected": { kind: "absent", status: 400, type: "InvalidParameterException" },
-
-  "assume-role-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "tag-session-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "source-identity-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "assume-role-rejected": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "region-disabled": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "get-secret-value-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "get-parameter-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "kms-denied": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "kms-key-unusable": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "kms-default-key": { kind: "denied", status: 403, type: "AccessDeniedException" },
-  "explicit-deny": { kind: "denied", status: 403, type: "AccessDeniedException" },
-
-  "credentials-missing": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
-  "credentials-unavailable": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
-  "credentials-expired": { kind: "credentials", status: 502, type: "ExpiredTokenException" },
-  "credentials-invalid": { kind: "credentials", status: 502, type: "UnrecognizedClientException" },
-  "signature-invalid": { kind: "credentials", status: 502, type: "InvalidSignatureException" },
-  "clock-skewed": { kind: "credentials", status: 502, type: "InvalidSignatureException" },
-
-  throttled: { kind: "unavailable", status: 429, type: "ThrottlingException" },
-  "aws-error": { kind: "unavailable", status: 502, type: "InternalServiceError" },
-  "aws-response-invalid": { kind: "unavailable", status: 502, type: "ConnectionError" },
-  unreachable: { kind: "unavailable", status: 503, type: "ConnectionError" },
-  timeout: { kind: "unavailable", status: 504, type: "TimeoutError" },
-
-  internal: { kind: "ours", status: 500, type: "InternalFailure" },
-} as const satisfies Record<FailureCode, Row>;
-
-/** What a kind of failure allows. */
-export interface Policy {
-  /** May a value past its TTL be served instead? Never to paper over a denial, or over a secret that is gone. */
-  readonly mayServeStale: boolean;
-  /** How long it is remembered; undefined: not at all. */
-  readonly backOff: BackOff | undefined;
-}
-
-const untilMended: BackOff = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
-const untilBack: BackOff = { firstMs: 500, mostMs: 15_000, isJittered: true };
-
-const policies: Record<FailureKind, Policy> = {
-  caller: { mayServeStale: false, backOff: undefined },
-  absent: { mayServeStale: false, backOff: untilMended },
-  denied: { mayServeStale: false, backOff: untilMended },
-  credentials: { mayServeStale: true, backOff: untilBack },
-  unavailable: { mayServeStale: true, backOff: untilBack },
-  ours: { mayServeStale: true, backOff: undefined },
-};
-
-export const toStatusCode = ({ code }: Failure): number => errorTable[code].status;
-
-export const toPolicy = ({ code }: Failure): Policy => policies[errorTable[code].kind];
 
 /** The answer that a failure becomes: `{"__type","message","cause"[,"remedy"][,"statements"][,"requestId"]}`. */
-export function toErrorReply({ code, message, details }: Failure): Reply {
-  const { status, type } = errorTable[code];
+export function toErrorReply(failure: Failure): Reply {
+  const { code, message, details } = failure;
+  const { status, type } = toRow(failure);
   const { remedy, statements, requestId, allow, retryAfterMs } = details;
   const headers = {
     ...(allow === undefined ? {} : { Allow: allow }),

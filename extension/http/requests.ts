@@ -1,9 +1,7 @@
-import type { ParameterQuery } from "../aws/parameters.ts";
-import type { SecretQuery } from "../aws/secrets.ts";
 import { ROLE_ARN } from "../config/settings.ts";
 import { Failure } from "../failure/failure.ts";
-import { isParameterId, parameterIdRule } from "../values/parameter.ts";
-import { isSecretId, secretIdRule } from "../values/secret.ts";
+import { isParameterId, type ParameterQuery, parameterIdRule } from "../values/parameter.ts";
+import { isSecretId, type SecretQuery, secretIdRule } from "../values/secret.ts";
 
 /**
  * From the target of a local HTTP request to its path and parameters, or to a Failure that says what is wrong with it. Pure.

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import type { Environment } from "../config/rules.ts";
+import type { Environment } from "../config/setting-rules.ts";
 
 /** What the launcher has done already, so that it need not be done again. */
 export interface Inheritance {

@@ -1,13 +1,30 @@
 /**
- * How a secret is called: by its name, by its ARN, or by its ARN without the six random characters that Secrets
- * Manager appends (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
- * Pure.
+ * A secret's id, the query for it, and its value. Pure.
+ *
+ * An id is the secret's name, its ARN, or its ARN without the six random characters that Secrets Manager appends:
+ * https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
  */
+import type { Home, Location, Named, ValueRules } from "./source.ts";
 
-import type { SecretQuery, SecretValue } from "../aws/secrets.ts";
-import type { Identity, Kind } from "./source.ts";
+/** Which version of a secret is asked for. Without version and stage it is AWSCURRENT. */
+export interface SecretQuery {
+  readonly secretId: string;
+  readonly versionId?: string;
+  readonly versionStage?: string;
+}
 
-/** What AWS allows in a name, with `!` of the secrets that AWS services own and `:` of an ARN; 2,048 is the API's limit. */
+/** One version of a secret. It has either a string or a binary value. */
+export interface SecretValue {
+  readonly arn: string;
+  readonly name: string;
+  readonly versionId: string;
+  readonly versionStages: readonly string[];
+  readonly createdDate: Date;
+  readonly secretString: string | undefined;
+  readonly secretBinary: Uint8Array | undefined;
+}
+
+/** AWS's characters for a name, `!` for the secrets that AWS services own, and `:` for an ARN. The API's limit is 2,048. */
 const SECRET_ID = /^[A-Za-z0-9/_+=.@!:-]{1,2048}$/;
 const SECRET_ARN = /^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):(\d{12}):secret:(.+)$/;
 const RANDOM_SUFFIX = /-[A-Za-z0-9]{6}$/;
@@ -30,35 +47,19 @@ export function toAccountId(secretId: string): string | undefined {
 }
 
 /**
- * The same secret in another region: a replica has the name and the six characters of its original
- * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html). A name is the same everywhere.
+ * The id of the same secret in another region. A replica has the name and the six characters of its original
+ * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html). A name is the same in all regions.
  */
 export function inRegion(secretId: string, region: string): string {
   return SECRET_ARN.test(secretId) ? secretId.replace(/^((?:[^:]*:){3})[^:]*/, `$1${region}`) : secretId;
 }
 
-/** Where a secret is that is called by a bare name. */
-export interface Home {
-  readonly region: string;
-  readonly accountId: string;
-}
-
-export interface Place {
-  /** Region and account. */
-  readonly place: string;
-  /** What the name may be, the likelier first. */
-  readonly names: readonly [string, ...string[]];
-}
-
-function isCalled({ arn, name }: Identity, secretId: string): boolean {
+function isCalled({ arn, name }: Named, secretId: string): boolean {
   return secretId === name || secretId === arn || secretId === arn.replace(RANDOM_SUFFIX, "");
 }
 
-/**
- * Where the secret is, and what its name may be: as it stands and, of an ARN, without what may be its random characters,
- * in this order.
- */
-function toPlace(secretId: string, home: Home): Place {
+/** An ARN's name may be all of its last part, or the part before what may be the random characters. */
+function toLocation(secretId: string, home: Home): Location {
   const arn = SECRET_ARN.exec(secretId);
   const [region, accountId, resource = ""] = arn ? arn.slice(1) : [home.region, home.accountId, secretId];
   const names: [string, ...string[]] = [resource];
@@ -66,18 +67,18 @@ function toPlace(secretId: string, home: Home): Place {
   return { place: `${region}:${accountId}`, names };
 }
 
-/** Asking for AWSCURRENT is asking for nothing in particular. Neither part may hold a space. */
+/** A query for AWSCURRENT is the same as one without a stage. Neither part can hold a space. */
 function toVariant({ versionId = "", versionStage = "" }: SecretQuery): string {
   return `${versionId} ${versionId === "" && versionStage === "AWSCURRENT" ? "" : versionStage}`;
 }
 
-export const secretKind: Kind<SecretQuery, SecretValue> = {
+export const secretRules: ValueRules<SecretQuery, SecretValue> = {
   word: "secret",
   setting: "SECRET_IDS",
-  toConfigured: ({ secretIds }) => secretIds,
+  toConfiguredIds: ({ secretIds }) => secretIds,
   toId: ({ secretId }) => secretId,
   toVariant,
-  toPlace,
+  toLocation,
   toAccountId,
   isCalled,
   toBytes: ({ secretString, secretBinary }) => secretBinary?.length ?? Buffer.byteLength(secretString ?? ""),

@@ -1,49 +1,71 @@
-/** The two kinds of things that are fetched, kept and served: what the cache and the allow-list have to know of each. */
+/** Where secrets and parameters come from, and the rules by which both are named, compared and measured. */
 
-import type { Source } from "../config/sources.ts";
-import type { Home, Place } from "./secret.ts";
+/** One target role, and what may be read through it. */
+export interface Source {
+  readonly roleArn: string;
+  readonly externalId: string | undefined;
+  /** The region of everything that is read through this role; undefined: each ARN's own region, or the home region. */
+  readonly region: string | undefined;
+  readonly home: Home;
+  /** What a caller may ask for, if `allow` is `configured`. */
+  readonly secretIds: readonly string[];
+  readonly parameterNames: readonly string[];
+  /** The secrets that are fetched during init. All of `parameterNames` are. */
+  readonly prefetchIds: readonly string[];
+}
 
-/** What AWS calls it. */
-export interface Identity {
+/** Where a secret or parameter is that is asked for by a bare name: in the role's account. */
+export interface Home {
+  readonly region: string;
+  readonly accountId: string;
+}
+
+/** What AWS calls a secret or parameter. */
+export interface Named {
   readonly arn: string;
   readonly name: string;
 }
 
-/** What every value tells about itself. */
-export interface Named extends Identity {
+export interface Versioned extends Named {
   readonly versionId: string;
 }
 
-/** A kind that is asked for with a `Q`, and of which AWS answers with a `V`. */
-export interface Kind<Q, V extends Named> {
+/** What an id says about where its secret or parameter is. */
+export interface Location {
+  /** Region and account, in one text. */
+  readonly place: string;
+  /** What its name may be, the likeliest first. */
+  readonly names: readonly [string, ...string[]];
+}
+
+/** The rules of secrets, or of parameters, which are asked for with a `Q` and answered with a `V`. */
+export interface ValueRules<Q, V extends Versioned> {
   readonly word: "secret" | "parameter";
-  /** The setting that lists what may be asked for, and what it lists for a source. */
+  /** The setting that lists what may be asked for. */
   readonly setting: "SECRET_IDS" | "PARAMETER_NAMES";
-  readonly toConfigured: (source: Source) => readonly string[];
-  /** How it is called in the query: by a name or an ARN. */
+  readonly toConfiguredIds: (source: Source) => readonly string[];
+  /** The name or ARN in the query. */
   readonly toId: (query: Q) => string;
-  /** Which of its versions, and in what form, is asked for. No two that differ give the same. */
+  /** Which version is asked for, and in which form. Two queries that AWS may answer differently have different variants. */
   readonly toVariant: (query: Q) => string;
-  /** Where it is, and what its name may be. A bare name is in `home`. */
-  readonly toPlace: (id: string, home: Home) => Place;
+  readonly toLocation: (id: string, home: Home) => Location;
   /** The account in an ARN; undefined for a name. */
   readonly toAccountId: (id: string) => string | undefined;
-  /** Does `id` call the value that AWS answered with? */
-  readonly isCalled: (value: Identity, id: string) => boolean;
-  /** What it takes to keep it, in bytes. */
+  /** Is `id` a name or ARN of what AWS answered with? */
+  readonly isCalled: (value: Named, id: string) => boolean;
   readonly toBytes: (value: V) => number;
 }
 
 /**
- * May `asked` and `configured` be two spellings of one and the same? "May", because only AWS knows whether the last six
- * characters of a secret's ARN are random ones or part of the name: whoever relies on it checks the answer with `isCalled`.
+ * Returns whether `asked` and `configured` may be two ids of one secret. Only AWS knows whether the last six characters
+ * of an ARN are random or part of the name, so the caller must check AWS's answer with `isCalled`.
  */
 export function mayBeSame(
-  { toPlace }: Pick<Kind<never, Named>, "toPlace">,
+  { toLocation }: Pick<ValueRules<never, Versioned>, "toLocation">,
   asked: string,
   configured: string,
   home: Home,
 ): boolean {
-  const [a, b] = [toPlace(asked, home), toPlace(configured, home)];
+  const [a, b] = [toLocation(asked, home), toLocation(configured, home)];
   return a.place === b.place && (a.names.includes(b.names[0]) || b.names.includes(a.names[0]));
 }
