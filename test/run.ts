@@ -7,8 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { argv, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
-import { build } from "../scripts/build/build.ts";
-import { buildCli } from "../scripts/build/cli.ts";
+import { build, buildCli } from "../scripts/build/build.ts";
 import { layerNames } from "../scripts/build/layers.ts";
 import { setUpPolicyEngine } from "../scripts/setup/policy-engine.ts";
 import { findObstacle } from "./e2e/support/availability.ts";
@@ -44,7 +43,7 @@ if (asked.length === 0) {
   isGood = run("typescript/bin/tsc", []) && isGood;
 }
 if (can.some((project) => project !== "unit")) {
-  await buildCli(root);
+  await buildCli();
   const built = await build(layerNames, console.log, { isLenient: true });
   const missing = layerNames.filter((name) => !built.includes(name));
   if (missing.length > 0) leftOut.push(`what runs on the layer ${missing.join(" or ")}, which cannot be built here`);

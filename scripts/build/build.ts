@@ -1,32 +1,29 @@
-/**
- * Builds the layers and the command: `npm run build [-- cli nodejs x86_64 arm64] [--node PATH] [--libraries DIR]`.
- *
- *   dist/cli/                                the command `cross-account-secrets`, as the npm package has it
- *   dist/<layer>/                            an image of /opt, to look at, to test, or to copy into a container image
- *   dist/cross-account-secrets-<layer>.zip   the same as a layer, made of the same bytes wherever it is built
- *   dist/manifest.json                       what the layers are: checksums, sizes, where they fit
- *
- *   --node PATH       a Node.js for Linux of one's own, instead of the pinned one, in the layer for its processor
- *   --libraries DIR   the libraries that Node needs, loader included, instead of those of Debian's packages
- *
- * Without names, what cannot be built here is left out, in one line; what is named must succeed.
- */
+/** Builds the layers and the command `cross-account-secrets`: `npm run build -- --help`. */
 import { createHash } from "node:crypto";
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { type Bundle, bundleExtension } from "./bundle.ts";
-import { type Carried, gatherCarried } from "./carried.ts";
-import { buildCli } from "./cli.ts";
-import { canRun, writeCode } from "./compiled.ts";
+import { parseOptions } from "../cli/options.ts";
+import { type Bundle, bundle, bundleExtension } from "./bundle.ts";
 import { type Component, toNotices, toSbom } from "./component.ts";
-import { type LayerName, layerNames, layers } from "./layers.ts";
-import { LOADERS } from "./libraries.ts";
-import { type ManifestEntry, toManifest, toZipName } from "./manifest.ts";
+import {
+  CannotBuildHere,
+  type LayerName,
+  layerNames,
+  layers,
+  type ManifestEntry,
+  toManifest,
+  toZipName,
+} from "./layers.ts";
 import { type NodeBinary, readOwnNode } from "./node-binary.ts";
-import { Unavailable } from "./unavailable.ts";
+import {
+  canRunHere,
+  gatherNodeAndLibraries,
+  LOADERS,
+  type NodeAndLibraries,
+  writeCodeCache,
+} from "./self-contained.ts";
 import { zipFolder } from "./zip.ts";
 
 export type { LayerName } from "./layers.ts";
@@ -35,19 +32,47 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const licences = join(root, "scripts/build/licences");
 const loaders = Object.values(LOADERS);
 
+const HELP = `Builds the layers and the command cross-account-secrets into dist/.
+
+  npm run build -- [NAME...] [--node PATH] [--libraries DIR]
+
+  NAME              cli, nodejs, x86_64 or arm64. A name that is given must succeed. Without names, the build
+                    leaves out what this machine cannot build, and says so.
+  --node PATH       a Node.js for Linux that replaces the pinned one, in the layer for its processor
+  --libraries DIR   the libraries that Node.js needs, with the loader. They replace those of Debian's packages.
+  --help            this text
+
+  dist/cli/                                the command, as in the npm package
+  dist/<layer>/                            an image of /opt: to read, to test, or to copy into a container image
+  dist/cross-account-secrets-<layer>.zip   the layer; every machine makes the same bytes
+  dist/manifest.json                       for each layer: checksum, sizes, runtimes, processors`;
+
+/**
+ * The files of the command: the program, and the parts of the AWS SDK that it loads when a command needs them. Each file has
+ * its own copy of each class, so `instanceof` knows only an error that was thrown in the same file.
+ */
+const CLI_PROGRAM = "cli.cjs";
+const CLI_ENTRY_POINTS = {
+  cli: "scripts/cli/main.ts",
+  "aws-chain": "scripts/cli/aws-chain.ts",
+  "aws-identity": "scripts/cli/doctor/aws-identity.ts",
+  "aws-sdk": "extension/aws/sdk.ts",
+  "aws-ssm": "extension/aws/sdk-ssm.ts",
+};
+
 export interface BuildOptions {
-  /** The path of a Node of one's own. */
+  /** The path of a Node.js that replaces the pinned one. */
   readonly node?: string | undefined;
-  /** A folder of libraries of one's own. */
+  /** A folder of libraries that replace those of Debian's packages. */
   readonly libraries?: string | undefined;
-  /** Leave out what this machine cannot build, rather than fail. */
+  /** Leaves out the layers that this machine cannot build, rather than fail. */
   readonly isLenient?: boolean;
 }
 
-/** Where the image of /opt is after a build. */
+/** The folder of the layer's image of /opt after a build. */
 export const toOpt = (layer: LayerName): string => join(root, "dist", layer);
 
-/** Gives the names of the layers that it has built: all of `names`, unless `isLenient`. */
+/** Returns the names of the layers that it has built: all of `names`, unless `isLenient`. */
 export async function build(
   names: readonly LayerName[],
   say: (line: string) => void,
@@ -55,7 +80,7 @@ export async function build(
 ): Promise<readonly LayerName[]> {
   const node = path === undefined ? undefined : await readOwnNode(path);
   if (node !== undefined && !names.some((name) => layers[name].carries === node.architecture)) {
-    throw new Error(`${path} is for ${node.architecture}, and none of the layers to build is`);
+    throw new Error(`${path} is for ${node.architecture}; no layer to build is for that processor`);
   }
   if (libraries !== undefined && !(await readdir(libraries)).some((file) => loaders.includes(file))) {
     throw new Error(`${libraries} has neither ${loaders.join(" nor ")}`);
@@ -68,7 +93,7 @@ export async function build(
     try {
       entries.push(await buildLayer(name, { bundle, version, libraries, node }));
     } catch (error) {
-      if (!isLenient || !(error instanceof Unavailable)) throw error;
+      if (!isLenient || !(error instanceof CannotBuildHere)) throw error;
       leftOut.set(error.message, [...(leftOut.get(error.message) ?? []), name]);
     }
   };
@@ -82,12 +107,13 @@ export async function build(
   }
   for (const { name } of entries) {
     const { carries } = layers[name];
-    if (carries !== undefined && !canRun(carries))
-      say(`${name} is without compiled code: its Node.js does not run here`);
+    if (carries !== undefined && !canRunHere(carries)) {
+      say(`${name} has no code cache, because its Node.js cannot run on this machine`);
+    }
   }
-  for (const [reason, which] of leftOut) {
-    const list = names.filter((name) => which.includes(name)).join(" and ");
-    say(`left out: ${list}: ${reason}; --libraries DIR takes the C library from elsewhere`);
+  for (const [reason, layersLeftOut] of leftOut) {
+    const list = names.filter((name) => layersLeftOut.includes(name)).join(" and ");
+    say(`left out: ${list}: ${reason}; --libraries DIR takes the C library from another place`);
   }
   return entries.map(({ name }) => name);
 }
@@ -105,7 +131,13 @@ async function buildLayer(name: LayerName, { bundle, version, libraries, node }:
   const carried =
     carries === undefined
       ? undefined
-      : await gatherCarried({ architecture: carries, node: own, libraries, cache: join(root, ".cache"), licences });
+      : await gatherNodeAndLibraries({
+          architecture: carries,
+          node: own,
+          libraries,
+          cache: join(root, ".cache"),
+          licences,
+        });
   const components = [...bundle.components, await readMusl(), ...(carried?.components ?? [])];
 
   const opt = toOpt(name);
@@ -118,12 +150,12 @@ async function buildLayer(name: LayerName, { bundle, version, libraries, node }:
       mode: file === "bin/node" || file === "lib/ld.so" ? 0o755 : 0o644,
     });
   }
-  if (carried !== undefined && canRun(carried.node.architecture)) await writeCode(program);
+  if (carried !== undefined && canRunHere(carried.node.architecture)) await writeCodeCache(program);
   await cp(join(root, "LICENSE"), join(program, "LICENSE"));
   await writeFile(join(program, "THIRD-PARTY-NOTICES"), toNotices(components));
   await writeFile(join(program, "sbom.cdx.json"), toSbom({ name: "cross-account-secrets", version }, components));
 
-  const unzippedBytes = await settle(opt);
+  const unzippedBytes = await setModes(opt);
   const zip = await zipFolder(opt);
   const file = toZipName(name);
   await writeFile(join(root, "dist", file), zip);
@@ -140,9 +172,9 @@ async function buildLayer(name: LayerName, { bundle, version, libraries, node }:
   };
 }
 
-/** What the program's folder holds beside the papers: name → content. */
-const toFiles = (bundle: Bundle, carried: Carried | undefined): [string, string | Buffer][] => [
-  // start.cjs is the main.cjs of a Node that is known.
+/** The files of the program's folder, except the licences and the bill of materials: name → content. */
+const toFiles = (bundle: Bundle, carried: NodeAndLibraries | undefined): [string, string | Buffer][] => [
+  // start.cjs becomes the main.cjs of a self-contained layer.
   ...[...bundle.files].map(([name, text]): [string, string] => [
     carried !== undefined && name === "main.cjs" ? "program.cjs" : name,
     text,
@@ -151,14 +183,14 @@ const toFiles = (bundle: Bundle, carried: Carried | undefined): [string, string 
   ...[...(carried?.libraries ?? [])].map(([name, file]): [string, Buffer] => [`lib/${name}`, file]),
 ];
 
-/** Linked into the launchers by scripts/build/launchers.ts. */
+/** musl is part of the launchers: scripts/build/launchers.ts links it statically. */
 async function readMusl(): Promise<Component> {
   const licenseText = await readFile(join(licences, "musl.txt"), "utf8");
   return { name: "musl", version: "1.2.5", license: "MIT", licenseText, purl: "pkg:generic/musl@1.2.5" };
 }
 
-/** Makes the modes what a container image wants, whatever the umask here; gives the size of all files, in bytes. */
-async function settle(opt: string): Promise<number> {
+/** Sets the modes that a container image needs, whatever the umask is. Returns the size of all files, in bytes. */
+async function setModes(opt: string): Promise<number> {
   let bytes = 0;
   await chmod(opt, 0o755);
   for (const entry of await readdir(opt, { recursive: true, withFileTypes: true })) {
@@ -170,24 +202,44 @@ async function settle(opt: string): Promise<number> {
   return bytes;
 }
 
-/** The version in package.json, which is the layer's. */
+/** Builds the files that the npm package ships, with all that they need. Returns the path of the program. */
+export async function buildCli(): Promise<string> {
+  const { files, components } = await bundle(root, CLI_ENTRY_POINTS);
+  const folder = join(root, "dist/cli");
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const [file, text] of files) {
+    await writeFile(join(folder, file), text, { mode: file === CLI_PROGRAM ? 0o755 : 0o644 });
+  }
+  await writeFile(join(folder, "THIRD-PARTY-NOTICES"), toNotices(components));
+  const sbom = toSbom({ name: "cross-account-secrets", version: await readVersion() }, components);
+  await writeFile(join(folder, "sbom.cdx.json"), sbom);
+  return join(folder, CLI_PROGRAM);
+}
+
+/** The version in package.json: that of the layers, and of the npm package. */
 export async function readVersion(): Promise<string> {
   return JSON.parse(await readFile(join(root, "package.json"), "utf8")).version;
 }
 
+async function runCommandLine(args: readonly string[]): Promise<void> {
+  const options = { node: { type: "string" }, libraries: { type: "string" }, help: { type: "boolean" } } as const;
+  const { values, positionals } = parseOptions(args, options, true);
+  if (values.help === true) return console.log(HELP);
+  const known = ["cli", ...layerNames];
+  const unknown = positionals.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new Error(`${JSON.stringify(unknown)} cannot be built; expected ${known.join(", ")}`);
+  }
+  const names = positionals.length > 0 ? positionals : known;
+  if (names.includes("cli")) console.log(relative(root, await buildCli()));
+  const wanted = layerNames.filter((name) => names.includes(name));
+  if (wanted.length > 0) await build(wanted, console.log, { ...values, isLenient: positionals.length === 0 });
+}
+
 if (argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    const options = { node: { type: "string" }, libraries: { type: "string" } } as const;
-    const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    const known = ["cli", ...layerNames];
-    const unknown = positionals.find((name) => !known.includes(name));
-    if (unknown !== undefined) {
-      throw new Error(`nothing to build is called ${JSON.stringify(unknown)}; expected ${known.join(", ")}`);
-    }
-    const names = positionals.length > 0 ? positionals : known;
-    if (names.includes("cli")) console.log(relative(root, await buildCli(root)));
-    const wanted = layerNames.filter((name) => names.includes(name));
-    if (wanted.length > 0) await build(wanted, console.log, { ...values, isLenient: positionals.length === 0 });
+    await runCommandLine(argv.slice(2));
   } catch (error) {
     console.error(`build: ${error instanceof Error ? error.message : error}`);
     process.exitCode = 2;

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import type { Component } from "./component.ts";
-import { isReplaced, trim } from "./trim.ts";
+import { isReplaced, trimSdk } from "./trim.ts";
 
 export interface Bundle {
   /** File name → text. */
@@ -52,7 +52,7 @@ export async function bundle(
     // esbuild turns `import()` of another entry point into `require`.
     supported: { "dynamic-import": false },
     plugins: [
-      ...(isTrimmed ? [trim] : []),
+      ...(isTrimmed ? [trimSdk] : []),
       {
         name: "separate-entry-points",
         setup: ({ onResolve }) =>

@@ -1,22 +1,22 @@
-/** Something of others' that a layer carries. */
+/** A third party's software in a layer. */
 export interface Component {
   readonly name: string;
   readonly version: string;
   /** An SPDX expression: https://spdx.org/licenses/ */
   readonly license: string;
-  /** The whole text of it, as its owners want it to be shipped. */
+  /** The whole text of the licence, which must be shipped with the software. */
   readonly licenseText: string;
   /** https://github.com/package-url/purl-spec */
   readonly purl: string;
-  /** By which vulnerability databases know what is no package of a registry. */
+  /** The name in vulnerability databases, for software that is not in a package registry. */
   readonly cpe?: string;
-  /** How what is carried differs from what came. */
+  /** How the build has changed it. */
   readonly description?: string;
-  /** Of the package that it came in, or of the file as it came. */
+  /** The hash of the package or file before the build changed it. */
   readonly hash?: { readonly alg: "SHA-256" | "SHA-512"; readonly content: string };
 }
 
-/** The text of THIRD-PARTY-NOTICES: each licence once, under the names of all that it is the licence of. */
+/** The text of THIRD-PARTY-NOTICES: each licence once, below the names of all components that have it. */
 export function toNotices(components: readonly Component[]): string {
   const headings = new Map<string, string[]>();
   for (const { name, version, license, licenseText } of components) {
@@ -28,8 +28,8 @@ export function toNotices(components: readonly Component[]): string {
 }
 
 /**
- * A software bill of materials, CycloneDX 1.6: https://cyclonedx.org/docs/1.6/json/. Without the optional serial number and
- * time, so that it is the same in every build of a version.
+ * A software bill of materials, CycloneDX 1.6: https://cyclonedx.org/docs/1.6/json/. The optional serial number and time are
+ * left out, so that every build of a version gives the same bytes.
  */
 export function toSbom(
   layer: { readonly name: string; readonly version: string },

@@ -1,9 +1,9 @@
 /**
- * Libraries of the C toolchain as Debian 12 packages them for cross-compilers: glibc 2.36 and GCC 12's runtime.
+ * The C libraries, from Debian 12's packages for cross-compilers: glibc 2.36 and GCC 12's runtime.
  *
- * These packages are for any machine, so that either can be fetched for both processors, and have stayed the same since
- * Debian 12 came out, so that a commit can be built again next year: `libc6` itself is replaced with every point release,
- * and Debian's mirrors then drop the old one. The price is that they lack the fixes since; SECURITY.md has what that means.
+ * Any machine can install these packages, so each machine can fetch them for both processors. They have not changed since
+ * Debian 12 was released, so a commit can be built again next year: every point release replaces `libc6` itself, and then
+ * Debian's mirrors drop the old one. The price is that they lack later fixes; SECURITY.md says what that means.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -11,12 +11,12 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Architecture } from "./elf.ts";
-import { Unavailable } from "./unavailable.ts";
+import { CannotBuildHere } from "./layers.ts";
 
 export interface DebianPackage {
   readonly name: string;
   readonly version: string;
-  /** Of the .deb. */
+  /** The SHA-256 of the .deb. */
   readonly sha256: string;
 }
 
@@ -24,7 +24,7 @@ const GLIBC = "2.36-8cross1";
 const GCC = "12.2.0-14cross1";
 const pin = (name: string, version: string, sha256: string): DebianPackage => ({ name, version, sha256 });
 
-/** Has the licence of all that is built from GCC's sources. */
+/** Holds the licence of all libraries that are built from GCC's sources. */
 const gccBase = pin("gcc-12-cross-base", GCC, "8dcb9dc293df9069f09dbe68d73f4a8ec2d4e3da4dcfbfe14a821d94e257e9d5");
 
 export const debianPackages: Readonly<Record<Architecture, readonly DebianPackage[]>> = {
@@ -42,13 +42,13 @@ export const debianPackages: Readonly<Record<Architecture, readonly DebianPackag
   ],
 };
 
-/** Below an unpacked folder. */
+/** The folder of the libraries in the unpacked packages. */
 export const libraryFolders: Readonly<Record<Architecture, string>> = {
   x86_64: "usr/x86_64-linux-gnu/lib",
   arm64: "usr/aarch64-linux-gnu/lib",
 };
 
-/** Fetches the packages of an architecture, once, and gives the folder that they are unpacked to. */
+/** Fetches the packages of an architecture, unless the cache has them. Returns the folder that they are unpacked to. */
 export async function unpackDebianPackages(architecture: Architecture, cache: string): Promise<string> {
   const debs = join(cache, "debian");
   await mkdir(debs, { recursive: true });
@@ -61,45 +61,43 @@ export async function unpackDebianPackages(architecture: Architecture, cache: st
   if ((await readdir(folder).catch(() => [])).length > 0) return folder;
   const part = await mkdtemp(join(debs, "part-"));
   for (const archive of archives) await run("dpkg-deb", ["-x", archive, part]);
-  // Renamed when it is whole; another build may have been faster.
+  // Renamed when it is complete. It may exist already, if another build was faster.
   await rename(part, folder).catch(() => rm(part, { recursive: true, force: true }));
   return folder;
 }
 
-/** A package's file in the folder, told by its checksum, whatever it is called. */
+/** Finds the file of a package by its checksum: the version in the file name may be spelled in several ways. */
 async function findArchive({ name, sha256 }: DebianPackage, debs: string): Promise<string | undefined> {
   for (const file of await readdir(debs)) {
     if (!file.startsWith(`${name}_`)) continue;
     const archive = join(debs, file);
-    if (
-      createHash("sha256")
-        .update(await readFile(archive))
-        .digest("hex") === sha256
-    )
-      return archive;
+    if ((await hashFile(archive)) === sha256) return archive;
   }
   return undefined;
 }
 
 async function download({ name, version, sha256 }: DebianPackage, debs: string): Promise<string> {
   const archive = await downloadPackage(`${name}=${version}`, debs);
-  const found = createHash("sha256")
-    .update(await readFile(archive))
-    .digest("hex");
+  const found = await hashFile(archive);
   if (found !== sha256) throw new Error(`${archive} has sha256 ${found}, expected ${sha256}`);
   return archive;
 }
 
-/** `name` or `name=version`, as apt-get spells it, into a folder; gives the path of the .deb. */
-export async function downloadPackage(spelled: string, folder: string): Promise<string> {
+const hashFile = async (file: string): Promise<string> =>
+  createHash("sha256")
+    .update(await readFile(file))
+    .digest("hex");
+
+/** Downloads `name` or `name=version`, apt-get's notation, into a folder. Returns the path of the .deb. */
+export async function downloadPackage(spec: string, folder: string): Promise<string> {
   const part = await mkdtemp(join(folder, "part-"));
   const lists = join(part, "lists");
   await mkdir(lists);
-  const fetch = (options: readonly string[]) => run("apt-get", [...options, "download", spelled], part);
+  const fetch = (options: readonly string[]) => run("apt-get", [...options, "download", spec], part);
   try {
     await fetch([]).catch(async (error: unknown) => {
-      if (error instanceof Unavailable) throw error;
-      // A fresh container has no lists of packages: then lists of our own, for which nobody has to be root.
+      if (error instanceof CannotBuildHere) throw error;
+      // A new container has no package lists. They are fetched into a folder of their own, which needs no root.
       const own = ["-o", `Dir::State::Lists=${lists}`, "-o", `Dir::Cache=${part}`];
       await run("apt-get", [...own, "update"], part);
       await fetch(own);
@@ -108,8 +106,8 @@ export async function downloadPackage(spelled: string, folder: string): Promise<
     await rename(join(part, file), join(folder, file));
     return join(folder, file);
   } catch (error) {
-    if (error instanceof Unavailable) throw error;
-    throw new Unavailable(`apt-get cannot fetch ${spelled}, which Debian 12 has`);
+    if (error instanceof CannotBuildHere) throw error;
+    throw new CannotBuildHere(`apt-get cannot fetch ${spec}, a package of Debian 12`);
   } finally {
     await rm(part, { recursive: true, force: true });
   }
@@ -120,6 +118,6 @@ async function run(command: string, args: readonly string[], cwd?: string): Prom
     await promisify(execFile)(command, args, { ...(cwd === undefined ? {} : { cwd }) });
   } catch (error) {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw isMissing ? new Unavailable(`Debian 12's packages are needed, and there is no ${command} here`) : error;
+    throw isMissing ? new CannotBuildHere(`Debian 12's packages are needed, but ${command} is missing`) : error;
   }
 }

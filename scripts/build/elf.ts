@@ -1,22 +1,21 @@
 /**
- * What a build has to know of an ELF file (64-bit, little-endian), and to take from it, on a machine without binutils and
- * for any processor.
+ * Reads and strips an ELF file (64-bit, little-endian) for any processor, on a machine without binutils.
  *
  * Format: https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html, symbol versions:
  * https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html
  */
 
-/** Lambda's words for processors. */
+/** Lambda's names of processors. */
 export type Architecture = "x86_64" | "arm64";
 /** `e_machine`: EM_X86_64 and EM_AARCH64. */
 const MACHINES: Readonly<Record<number, Architecture>> = { 62: "x86_64", 183: "arm64" };
 
-/** What a program or library asks of the loader, and offers to others. */
+/** What a program or library needs from the loader, and offers to others. */
 export interface Linkage {
   readonly architecture: Architecture | undefined;
-  /** The libraries that are loaded with it, by their sonames. */
+  /** The sonames of the libraries that it needs. */
   readonly needed: readonly string[];
-  /** Soname → the symbol versions that are expected there. */
+  /** Soname → the symbol versions that this library must offer. */
   readonly versionsNeeded: ReadonlyMap<string, readonly string[]>;
   /** The symbol versions that it offers. */
   readonly versionsDefined: readonly string[];
@@ -31,7 +30,7 @@ const TAG = {
   VERNEED: 0x6ffffffe,
   VERNEEDNUM: 0x6fffffff,
 };
-/** `vna_flags`: needed by weak symbols alone, which the loader can do without. */
+/** `vna_flags`: only weak symbols need the version, and the loader accepts that it is missing. */
 const VER_FLG_WEAK = 2;
 
 interface Segment {
@@ -42,8 +41,8 @@ interface Segment {
 }
 
 /**
- * Removes what only linkers and debuggers read: the section headers, and all that lies behind the last segment, which is
- * the symbol table. A loader reads segments alone. What `strip` does.
+ * Does what `strip` does: removes the section headers and all bytes after the last segment, that is, the symbol table. Only
+ * linkers and debuggers read these. A loader reads only segments.
  */
 export function stripElf(file: Buffer): Buffer {
   const segments = readSegments(file);
@@ -56,7 +55,7 @@ export function stripElf(file: Buffer): Buffer {
   return stripped;
 }
 
-/** Reads the dynamic segment, as the loader does, so that it may be stripped already. */
+/** Reads the dynamic segment, as the loader does. So it works for a stripped file, too. */
 export function readLinkage(file: Buffer): Linkage {
   const segments = readSegments(file);
   const dynamic = segments.find(({ type }) => type === SEGMENT.DYNAMIC);
@@ -107,7 +106,7 @@ function readSegments(file: Buffer): Segment[] {
   });
 }
 
-/** Where in the file lies what is loaded to an address. */
+/** The place in the file of the bytes that are loaded to an address. */
 function toOffset(segments: readonly Segment[], address: number): number {
   const segment = segments.find(
     (load) => load.type === SEGMENT.LOAD && address >= load.address && address < load.address + load.size,

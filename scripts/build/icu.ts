@@ -1,8 +1,8 @@
 /**
- * Blanks that part of Node's built-in ICU data which the extension has no use for: other languages than English, dictionaries
- * for line breaks, transliteration, old character sets. That is 29 MB of 33, and a quarter of a layer's zip. What is left is
- * about what a Node built `--with-intl=small-icu` has: a locale that is not there falls back to ICU's root. The file keeps its
- * length, and so its addresses; zeros take no room in a zip.
+ * Blanks the part of Node's built-in ICU data that the extension does not use: languages other than English, dictionaries for
+ * line breaks, transliteration, old character sets. That is 29 MB of 33, and a quarter of a layer's zip. The rest is about
+ * what Node has if it is built `--with-intl=small-icu`: a missing locale falls back to ICU's root. The file keeps its length
+ * and its addresses; zeros take almost no room in a zip.
  *
  * The data is a header, a sorted table of contents, and the entries in the order of the table: UDataInfo in
  * https://unicode-org.github.io/icu-docs/apidoc/released/icu4c/udata_8h.html, the table in icu4c/source/common/ucmndata.h
@@ -11,7 +11,7 @@
 /** `dataFormat` of UDataInfo, "common data", at this offset from its start: udata.h */
 const COMMON_DATA = "CmnD";
 const FORMAT_AT = 12;
-/** The name of every entry begins with it: ICU's version, and `l` for little-endian. */
+/** The start of every entry's name: ICU's version, and `l` for little-endian. */
 const NAME = /^icudt\d+l\/(?:[a-z]+\/)?/;
 
 const LOCALE = /^(?!en(_US)?\.res$)[a-z]{2,3}(_\w+)?\.res$/;
@@ -21,7 +21,7 @@ const isDispensable = (path: string): boolean => {
   return LOCALE.test(name) || OTHER.test(name) || path.includes("/translit/");
 };
 
-/** Gives the program itself where it has no such data, or of another form: then it is only larger. */
+/** Returns the program itself if it has no such data, or data of another form: then it only stays larger. */
 export function trimIcu(program: Buffer): Buffer {
   const start = program.indexOf(COMMON_DATA) - FORMAT_AT;
   if (start < 0) return program;
@@ -36,7 +36,7 @@ export function trimIcu(program: Buffer): Buffer {
   if (!entries.every(({ path }) => NAME.test(path))) return program;
 
   const trimmed = Buffer.from(program);
-  // Where the last one ends is not written anywhere: it stays.
+  // The last entry stays, because the table does not say where it ends.
   const kept = entries.filter(({ path }, index) => index === count - 1 || !isDispensable(path));
   entries.forEach((entry, index) => {
     const next = entries[index + 1];

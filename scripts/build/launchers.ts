@@ -1,8 +1,8 @@
 /**
- * Compiles `layer/*.c` for both architectures: `npx tsx scripts/build/launchers.ts`, after `npx tsx scripts/setup/end-to-end.ts`. The results
- * are in the repository, because a newcomer's machine has no compiler for both; a test compiles them again and compares.
+ * Compiles `layer/*.c` for both architectures: `npx tsx scripts/build/launchers.ts`. The results are in the repository, because
+ * a new contributor's machine has no compiler for both. A test compiles the sources again and compares the bytes.
  *
- * One pinned Zig, and with it one Clang and one musl, makes the same bytes on every machine.
+ * The compiler is Zig from `.e2e/`. Its version is pinned, and with it Clang and musl, so every machine makes the same bytes.
  */
 import { execFile } from "node:child_process";
 import { readdir } from "node:fs/promises";
@@ -14,12 +14,12 @@ import { setUpCounterparts, toPython } from "../setup/end-to-end.ts";
 
 export const layerFolder = fileURLToPath(new URL("../../layer", import.meta.url));
 
-/** Lambda's word for an architecture, and the compiler's. */
+/** Lambda's name of an architecture → the compiler's. */
 const targets = { x86_64: "x86_64-linux-musl", arm64: "aarch64-linux-musl" } as const;
 
 const FLAGS = ["-static", "-Os", "-s", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wl,--gc-sections"];
 
-/** Compiles each source for each architecture into `folder`, and gives the names of the files there. */
+/** Compiles each source for each architecture into `folder`. Returns the names of the files. */
 export async function compileLaunchers(folder: string, say: (line: string) => void): Promise<string[]> {
   const { venv } = await setUpCounterparts(say);
   const sources = (await readdir(layerFolder)).filter((name) => name.endsWith(".c"));
@@ -27,7 +27,7 @@ export async function compileLaunchers(folder: string, say: (line: string) => vo
     Object.entries(targets).map(async ([architecture, target]) => {
       const name = `${source.slice(0, -".c".length)}-${architecture}`;
       const options = ["-target", target, ...FLAGS, "-o", join(folder, name), source];
-      // Run in the folder of the source, so that no path of this machine gets into the file.
+      // Runs in the folder of the source, so that no path of this machine gets into the file.
       await promisify(execFile)(toPython(venv), ["-m", "ziglang", "cc", ...options], { cwd: layerFolder });
       say(name);
       return name;

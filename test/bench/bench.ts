@@ -8,7 +8,7 @@ import { writeFile } from "node:fs/promises";
 import { cpus, release, type as systemType } from "node:os";
 import { resolve } from "node:path";
 import { argv } from "node:process";
-import { readManifest } from "../../scripts/build/manifest.ts";
+import { readManifest } from "../../scripts/build/layers.ts";
 import { Refusal } from "../simulate/refusal.ts";
 import { HELP, parseArguments, type SectionName, type Wishes } from "./arguments.ts";
 import { startAws } from "./aws.ts";

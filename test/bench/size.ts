@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { toOpt } from "../../scripts/build/build.ts";
-import { readManifest } from "../../scripts/build/manifest.ts";
+import { readManifest } from "../../scripts/build/layers.ts";
 import type { Figure, Section } from "./figure.ts";
 
 const bundles = ["main.cjs", "aws-sdk.cjs", "aws-ssm.cjs"];

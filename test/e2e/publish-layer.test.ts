@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { GetLayerVersionCommand, GetLayerVersionPolicyCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { readManifest } from "../../scripts/build/manifest.ts";
+import { readManifest } from "../../scripts/build/layers.ts";
 import { findCounterparts, toPython } from "../../scripts/setup/end-to-end.ts";
 import { createFolder, publishLayer } from "../support/publish-layer.ts";
 import { unavailable } from "./support/availability.ts";

@@ -6,15 +6,14 @@ import { join } from "node:path";
 import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { layerNames } from "../../scripts/build/layers.ts";
-import { toZipName } from "../../scripts/build/manifest.ts";
+import { layerNames, toZipName } from "../../scripts/build/layers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const SOURCES = ["extension", "layer", "scripts", "LICENSE", "package.json", "package-lock.json", "tsconfig.json"];
-/** Zips of what is nearly all Node.js take their time. */
+/** A self-contained layer is nearly all Node.js, which takes long to zip. */
 const TIMEOUT_MS = 600_000;
 
-/** A copy in a folder of this name; what was downloaded before is at hand, unless it `isFresh`. */
+/** Copies the repository into a folder of this name, with the cache of downloads unless it `isFresh`. */
 function copyRepository(name: string, { isFresh = false } = {}): string {
   const folder = mkdtempSync(join(tmpdir(), "build-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -39,10 +38,12 @@ function runBuild(
 }
 
 describe("the build", () => {
-  // The large ones take a minute, and so are for CI, whose machines have what they need.
+  // The self-contained layers take a minute. Only CI builds them: its machines have the tools.
   const names = process.env.CI === "true" ? layerNames : ["nodejs"];
 
-  it("gives the same bytes in another folder, time zone and umask, at another time", { timeout: TIMEOUT_MS }, () => {
+  it("gives the same bytes in a second build with another folder, time zone, language and umask", {
+    timeout: TIMEOUT_MS,
+  }, () => {
     const [one, other] = [copyRepository("a"), copyRepository("another place/with a longer path")];
     const first = runBuild(one, { args: names, env: { TZ: "Pacific/Kiritimati" } });
     const second = runBuild(other, {
@@ -63,31 +64,31 @@ describe("the build", () => {
   describe("on a machine without Debian's packages", () => {
     const env = { PATH: "/nonexistent" };
 
-    it("leaves out the self-contained layers, and says why", () => {
+    it("leaves out the self-contained layers and says why", () => {
       const copy = copyRepository("main", { isFresh: true });
       const { status, stdout, stderr } = runBuild(copy, { env });
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
       expect(stdout).toMatch(
-        /^left out: x86_64 and arm64: Debian 12's packages are needed, and there is no apt-get here; --libraries DIR /m,
+        /^left out: x86_64 and arm64: Debian 12's packages are needed, but apt-get is missing; --libraries DIR /m,
       );
       const { layers } = JSON.parse(readFileSync(join(copy, "dist/manifest.json"), "utf8"));
       expect(layers.map(({ file }: { file: string }) => file)).toEqual([toZipName("nodejs")]);
     });
 
-    it("fails when one of them was asked for", () => {
+    it("fails if one of the self-contained layers is named", () => {
       const { status, stderr } = runBuild(copyRepository("main", { isFresh: true }), { args: ["arm64"], env });
       expect(status).toBe(2);
-      expect(stderr).toBe("build: Debian 12's packages are needed, and there is no apt-get here\n");
+      expect(stderr).toBe("build: Debian 12's packages are needed, but apt-get is missing\n");
     });
   });
 
   it.each([
-    [["arm32"], /^build: nothing to build is called "arm32"; expected cli, nodejs, x86_64, arm64\n$/],
+    [["arm32"], /^build: "arm32" cannot be built; expected cli, nodejs, x86_64, arm64\n$/],
     [["--node", "LICENSE"], /^build: LICENSE is not a Node.js for Linux on x86_64 or arm64\n$/],
     [["--node", "layer/launcher-arm64"], /^build: layer\/launcher-arm64 is not a Node.js for Linux/],
     [["--libraries", "layer"], /^build: layer has neither ld-linux-x86-64.so.2 nor ld-linux-aarch64.so.1\n$/],
-    [["--what"], /^build: Unknown option '--what'/],
-  ])("refuses %j, and says why", (args, expected) => {
+    [["--what"], /^build: unknown option '--what'; --help says what there is\n$/],
+  ])("fails with a reason and status 2 for the arguments %j", (args, expected) => {
     const { status, stderr } = runBuild(copyRepository("main"), { args });
     expect(stderr).toMatch(expected);
     expect(status).toBe(2);

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { toOpt } from "../../scripts/build/build.ts";
-import { readManifest } from "../../scripts/build/manifest.ts";
+import { readManifest } from "../../scripts/build/layers.ts";
 import { startBench } from "../support/bench.ts";
 import { findLoadedAtRegistration } from "../support/loaded-modules.ts";
 

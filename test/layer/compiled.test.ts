@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { arch } from "node:process";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { toOpt } from "../../scripts/build/build.ts";
-import { canRun, writeCode } from "../../scripts/build/compiled.ts";
+import { canRunHere, writeCodeCache } from "../../scripts/build/self-contained.ts";
 import { startBench } from "../support/bench.ts";
 
 const FILES = ["aws-sdk", "aws-ssm", "program"];
@@ -34,7 +34,7 @@ const architecture = arch === "arm64" ? "arm64" : "x86_64";
 
 describe(`the compiled code of the ${architecture} layer`, () => {
   const opt = toOpt(architecture);
-  const test = it.skipIf(!canRun(architecture) || !existsSync(join(opt, "cross-account-secrets/bin/node")));
+  const test = it.skipIf(!canRunHere(architecture) || !existsSync(join(opt, "cross-account-secrets/bin/node")));
 
   /** The layer, with what it carries where it is. */
   function copyLayer(): { readonly copy: string; readonly program: string } {
@@ -70,7 +70,7 @@ describe(`the compiled code of the ${architecture} layer`, () => {
   test("is the same in another folder, and has nothing of this machine", async () => {
     const { program } = copyLayer();
     for (const name of FILES) rmSync(join(program, `${name}.code`));
-    await writeCode(program);
+    await writeCodeCache(program);
     for (const name of FILES) {
       const code = readFileSync(join(program, `${name}.code`));
       expect([name, code.equals(readFileSync(join(opt, "cross-account-secrets", `${name}.code`)))]).toEqual([

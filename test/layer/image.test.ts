@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { unzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { readVersion, toOpt } from "../../scripts/build/build.ts";
-import { type LayerName, layerNames, layers } from "../../scripts/build/layers.ts";
-import { readManifest, toZipName } from "../../scripts/build/manifest.ts";
+import { type LayerName, layerNames, layers, readManifest, toZipName } from "../../scripts/build/layers.ts";
 import { zipFolder } from "../../scripts/build/zip.ts";
 import { readModes } from "../support/unzip.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { toOpt } from "../../scripts/build/build.ts";
 import { readLinkage } from "../../scripts/build/elf.ts";
-import { collectLibraries, type FindLibrary, LOADERS } from "../../scripts/build/libraries.ts";
+import { collectLibraries, type FindLibrary, LOADERS } from "../../scripts/build/self-contained.ts";
 
 describe.each(["x86_64", "arm64"] as const)("the libraries of the %s layer", (architecture) => {
   const program = join(toOpt(architecture), "cross-account-secrets");
@@ -36,7 +36,7 @@ describe.each(["x86_64", "arm64"] as const)("the libraries of the %s layer", (ar
   test("fail the build when one is missing", async () => {
     const broken = findBut("libgcc_s.so.1", async () => undefined);
     await expect(collectLibraries(await readNode(), broken)).rejects.toThrow(
-      "the carried libraries do not suffice:\n  node needs libgcc_s.so.1, which is not there",
+      "the libraries do not fit Node.js:\n  node needs libgcc_s.so.1, which is missing",
     );
   });
 

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { type LayerName, toOpt } from "../../../scripts/build/build.ts";
-import { toZipName } from "../../../scripts/build/manifest.ts";
+import { toZipName } from "../../../scripts/build/layers.ts";
 import { type Bench, startBench } from "../../support/bench.ts";
 import { REGION } from "../../support/two-accounts.ts";
 import { unzip } from "../../support/unzip.ts";
