@@ -1,10 +1,10 @@
-// A fake Lambda that a test, or a person, steps: it starts the built layer and a function as real processes, and stands
-// between them as the Extensions API (2020-01-01) and the Runtime API (2018-06-01) do.
+// A fake Lambda that a test controls step by step: it starts the built layer and a function as real processes, and serves
+// them the Extensions API (2020-01-01) and the Runtime API (2018-06-01).
 //
 //   startFakeLambda ── init ── invoke ── invoke ── shutdown ── close
-//                        └──────── reset ◄┘  a time-out, a crash; the next invoke then does init inside, with the same /tmp
+//                        └──────── reset ◄┘  after a time-out or a crash; the next invoke includes init, with the same /tmp
 //
-// What it leaves out: freezing between invocations (see `kill` with SIGSTOP), SnapStart's restore, the Telemetry API.
+// It leaves out freezing between invocations (see `kill` with SIGSTOP), SnapStart's restore, the Telemetry API.
 
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -22,7 +22,7 @@ import {
 } from "./lambda/generation.ts";
 import { type Intercept, startLambdaServer } from "./lambda/http.ts";
 import { createEntryList, type JournalEntry, type LogLine, type Predicate } from "./lambda/record.ts";
-import type { Outcome } from "./lambda/runtime.ts";
+import type { FunctionResult } from "./lambda/runtime.ts";
 
 export type { RuntimeCallbacks } from "./lambda/callbacks.ts";
 export { LambdaFailure } from "./lambda/failure.ts";
@@ -30,31 +30,31 @@ export type { InitReport, RuntimeCommand, ShutdownReport } from "./lambda/genera
 export type { Intercept, InterceptedCall, Interception } from "./lambda/http.ts";
 export type { JournalEntry, LogLine } from "./lambda/record.ts";
 
-/** What a function's owner, and Lambda itself, decide about an execution environment. */
+/** The settings of an execution environment, made by the function's owner or by Lambda. */
 export interface FakeLambdaOptions {
-  /** A folder that stands for `/opt`: every file in its `extensions` is started. */
+  /** The folder that replaces `/opt`: every file in its `extensions` is started. */
   readonly opt: string;
   /** The function's variables, credentials included. */
   readonly environment: Readonly<Record<string, string>>;
-  /** A command, or two callbacks with which the test itself plays the function. Default: a function that returns null. */
+  /** A command, or two callbacks inside the test that replace the function. Default: a function that returns null. */
   readonly runtime?: RuntimeCommand | RuntimeCallbacks;
   readonly functionName?: string;
-  /** Default: 3000, Lambda's own. */
+  /** Default: 3000, as in Lambda. */
   readonly functionTimeoutMs?: number;
-  /** How long `init` may take; it then fails, and the next invocation does it inside. Default: 10000, as for on-demand. */
+  /** How long `init` may take. After that it fails, and the next invocation includes init. Default: 10000, as for on-demand. */
   readonly initTimeoutMs?: number;
   readonly initializationType?: "on-demand" | "provisioned-concurrency" | "snap-start" | "lambda-managed-instances";
   readonly memorySizeMb?: number;
-  /** Where faults come from, and where a test holds a call back. */
+  /** Injects faults, or holds a call back. */
   readonly intercept?: Intercept;
 }
 
-/** What the caller of a function gets. */
-export type Invocation = Outcome & {
+/** The answer to the caller of a function. */
+export type Invocation = FunctionResult & {
   readonly requestId: string;
-  /** Until the answer, an init inside included. */
+  /** The time until the answer, including an init inside the invocation. */
   readonly durationMs: number;
-  /** The environment was new or reset, so that init was part of this invocation. */
+  /** Init was part of this invocation, because the environment was new or reset. */
   readonly initInside: boolean;
 };
 
@@ -62,36 +62,36 @@ export type Invocation = Outcome & {
 export interface FakeLambda {
   /** `AWS_LAMBDA_RUNTIME_API`: host and port. */
   readonly runtimeApi: string;
-  /** What `/tmp` is on Lambda: `TMPDIR` of all processes, kept over resets. */
+  /** Replaces Lambda's `/tmp`: the `TMPDIR` of all processes. A reset keeps it. */
   readonly tempFolder: string;
-  /** Every API call, and what Lambda did, in order. */
+  /** Every API call and every action of Lambda, in order. */
   readonly journal: readonly JournalEntry[];
-  /** What extensions and function have printed. */
+  /** The lines that extensions and function have printed. */
   readonly logs: readonly LogLine[];
-  /** Of the first extension by name, while it runs. */
+  /** The process id of the first extension by name, while it runs. */
   readonly extensionPid: number | undefined;
   readonly runtimePid: number | undefined;
-  /** A cold start ahead of an invocation. Rejects with a `LambdaFailure`, after a reset, when it fails. */
+  /** A cold start before an invocation. If it fails, it resets the environment and rejects with a `LambdaFailure`. */
   init(): Promise<InitReport>;
-  /** One invocation, with init inside if there was none, or none since a reset. Settles when the environment is idle again. */
+  /** One invocation. It includes init if there was none, or none since a reset. Settles when the environment is idle again. */
   invoke(payload?: unknown): Promise<Invocation>;
-  /** What follows a time-out or a failure: everything is ended as by `shutdown`, and the next `invoke` starts it again. */
+  /** Lambda's reaction to a time-out or a failure: it ends everything as `shutdown` does, and the next `invoke` starts it again. */
   reset(reason: "timeout" | "failure"): Promise<ShutdownReport>;
-  /** The end of the environment. */
+  /** Ends the environment. */
   shutdown(reason?: string): Promise<ShutdownReport>;
-  /** Signals a whole process group: SIGKILL for a crash, SIGSTOP and SIGCONT for a freeze. */
+  /** Signals a whole process group: SIGKILL is a crash, SIGSTOP and SIGCONT are a freeze. */
   kill(which: "extension" | "runtime", signal: NodeJS.Signals): void;
-  /** The first entry that fits, past ones included. */
+  /** Settles with the first entry that matches, including past entries. */
   waitForJournal(predicate: Predicate<JournalEntry>): Promise<JournalEntry>;
   waitForLog(predicate: Predicate<LogLine>): Promise<LogLine>;
-  /** Leaves nothing behind: no process, no socket, no folder. */
+  /** Ends every process and socket, and removes the folder. */
   close(): Promise<void>;
 }
 
 /** Account B. */
 const ACCOUNT_ID = "222222222222";
 
-/** Makes an execution environment in which nothing runs yet. */
+/** Makes an execution environment. Nothing runs in it yet. */
 export async function startFakeLambda(options: FakeLambdaOptions): Promise<FakeLambda> {
   const { functionTimeoutMs = 3_000, initTimeoutMs = 10_000, runtime = {} } = options;
   const journal = createEntryList<JournalEntry>();
@@ -143,7 +143,7 @@ export async function startFakeLambda(options: FakeLambdaOptions): Promise<FakeL
     return report;
   }
 
-  /** One thing at a time; with a limit after which the generation fails; and with a reset after any failure. */
+  /** Runs one step at a time. After the limit the generation fails, and any failure resets the environment. */
   async function step<Result>(limitMs: number, task: (current: Generation) => Promise<Result>): Promise<Result> {
     if (isOver) throw new Error("this environment has been shut down");
     if (isBusy) throw new Error("an environment does one thing at a time");
@@ -193,7 +193,7 @@ export async function startFakeLambda(options: FakeLambdaOptions): Promise<FakeL
       const deadlineEpochMs = Date.now() + functionTimeoutMs;
       const initInside = generation === undefined;
       let durationMs = 0;
-      let outcome: Outcome | undefined;
+      let outcome: FunctionResult | undefined;
       try {
         await step(functionTimeoutMs, async (current) => {
           try {
@@ -206,7 +206,7 @@ export async function startFakeLambda(options: FakeLambdaOptions): Promise<FakeL
         });
       } catch (error) {
         if (!(error instanceof LambdaFailure)) throw error;
-        // Who has an answer keeps it: what fails afterwards fails the environment only.
+        // An answer that exists counts: a later failure only resets the environment.
         outcome ??= { error: toInvocationError(error, requestId) };
       }
       if (outcome === undefined) throw new Error("an invocation without an outcome");
@@ -234,7 +234,7 @@ export async function startFakeLambda(options: FakeLambdaOptions): Promise<FakeL
   return lambda;
 }
 
-/** Every file, whatever it is called; folders are passed over. */
+/** Every file, whatever its name. Folders are ignored. */
 async function listExtensions(opt: string): Promise<string[]> {
   const entries = await readdir(join(opt, "extensions"), { withFileTypes: true }).catch(() => []);
   const files = entries.filter((entry) => !entry.isDirectory());

@@ -1,22 +1,23 @@
 import type { PolicyDocument } from "./policies.ts";
+import type { AwsService } from "./wire.ts";
 
-/** The settings of an account, and what an organization makes of it. */
+/** The settings of an account, and of its organization. */
 export interface AccountOptions {
   readonly organizationId?: string;
-  /** Default: none, as outside an organization. In one, AWS attaches one that allows everything. */
+  /** Default: none, as outside an organization. In an organization, AWS attaches one that allows everything. */
   readonly serviceControlPolicies?: readonly PolicyDocument[];
-  /** Where its roles cannot be assumed, because STS is not activated. Default: nowhere. */
+  /** The regions in which its roles cannot be assumed, because STS is not activated there. Default: none. */
   readonly regionsWithoutSts?: readonly string[];
 }
 
-export type EndpointService = "sts" | "secretsmanager" | "ssm";
-
-/** The accounts, and the VPC endpoints by which the function reaches AWS. */
+/** The accounts, and the VPC endpoints through which the function reaches AWS. */
 export interface Accounts {
+  /** An account is in no organization unless this sets one. */
   changeAccount(account: string, changes: AccountOptions): void;
-  changeEndpoint(service: EndpointService, policy: PolicyDocument | undefined): void;
-  find(account: string): AccountOptions;
-  /** Of the endpoint that a request for this action comes by. */
+  /** From now on, requests to the service use a VPC endpoint with this policy. Undefined: they use no endpoint. */
+  changeEndpoint(service: AwsService, policy: PolicyDocument | undefined): void;
+  findAccount(account: string): AccountOptions;
+  /** The policy of the endpoint that a request for this action uses. */
   findEndpointPolicy(action: string): PolicyDocument | undefined;
 }
 
@@ -29,7 +30,7 @@ export function createAccounts(): Accounts {
       if (policy === undefined) endpoints.delete(service);
       else endpoints.set(service, policy);
     },
-    find: (account) => accounts.get(account) ?? {},
+    findAccount: (account) => accounts.get(account) ?? {},
     findEndpointPolicy: (action) => endpoints.get(action.split(":")[0] ?? ""),
   };
 }

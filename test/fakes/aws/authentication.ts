@@ -1,7 +1,7 @@
 import type { Iam } from "./iam.ts";
-import type { Caller } from "./permissions.ts";
+import type { AuthenticatedCaller } from "./permissions.ts";
 import { type Authorization, isSignedWith, parseAmzDate, type ReceivedRequest, toAmzDate } from "./signature.ts";
-import { type AwsService, type Refusal, refuse, WIRES } from "./wire.ts";
+import { type AwsService, type ErrorAnswer, toErrorAnswer, WIRES } from "./wire.ts";
 
 interface Authentication {
   readonly request: ReceivedRequest;
@@ -12,33 +12,33 @@ interface Authentication {
   readonly nowMs: number;
 }
 
-/** Who signed the request, or why AWS does not believe it. The order of the checks is not verified. */
-export async function authenticate(authentication: Authentication): Promise<Caller | Refusal> {
+/** Returns the caller who signed the request, or AWS's error. The order of the checks is not verified. */
+export async function authenticate(authentication: Authentication): Promise<AuthenticatedCaller | ErrorAnswer> {
   const { request, authorization, service, iam, regions, nowMs } = authentication;
   if (request.headers.authorization === undefined) {
     // https://github.com/amzn/selling-partner-api-docs/issues/3081
-    return refuse(service, "missing authentication", "Request is missing Authentication Token");
+    return toErrorAnswer(service, "missing authentication", "Request is missing Authentication Token");
   }
   const date = request.headers["x-amz-date"] ?? "";
   const signedAtMs = parseAmzDate(date);
   if (authorization === undefined || signedAtMs === undefined) {
-    return refuse(service, "incomplete signature", "Authorization header or X-Amz-Date is missing or malformed");
+    return toErrorAnswer(service, "incomplete signature", "Authorization header or X-Amz-Date is missing or malformed");
   }
   const problem =
-    scopeProblem(authorization, service, regions) ??
-    clockProblem(date, signedAtMs, nowMs, WIRES[service].clockToleranceMinutes);
-  if (problem) return refuse(service, "wrong signature", problem);
+    findScopeProblem(authorization, service, regions) ??
+    findClockProblem(date, signedAtMs, nowMs, WIRES[service].clockToleranceMinutes);
+  if (problem) return toErrorAnswer(service, "wrong signature", problem);
 
   const caller = iam.findSession(authorization.accessKeyId);
   if (caller === undefined || request.headers["x-amz-security-token"] !== caller.session.sessionToken) {
-    // Not verified for a session whose role was deleted.
-    return refuse(service, "unknown key", "The security token included in the request is invalid.");
+    // Not verified for a session of a deleted role.
+    return toErrorAnswer(service, "unknown key", "The security token included in the request is invalid.");
   }
   if (nowMs >= caller.session.expiresAtMs) {
-    return refuse(service, "expired token", "The security token included in the request is expired");
+    return toErrorAnswer(service, "expired token", "The security token included in the request is expired");
   }
   if (!(await isSignedWith(caller.session.secretAccessKey, request, authorization))) {
-    return refuse(
+    return toErrorAnswer(
       service,
       "wrong signature",
       "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
@@ -47,12 +47,12 @@ export async function authenticate(authentication: Authentication): Promise<Call
   return caller;
 }
 
-function scopeProblem(
+function findScopeProblem(
   { service, region, signedHeaders }: Authorization,
   expected: AwsService,
   regions: readonly string[] | undefined,
 ): string | undefined {
-  // Not verified: these words about the service.
+  // Not verified: the words of this message.
   if (service !== expected) return `Credential should be scoped to correct service: '${expected}'. `;
   const isRegion = regions ? regions.includes(region) : /^[a-z]{2}(-[a-z]+)+-\d$/.test(region);
   // STS: https://github.com/namecheap/node-vault-client/issues/25, Secrets Manager: https://github.com/minio/kes/pull/303
@@ -63,7 +63,7 @@ function scopeProblem(
 }
 
 /** https://github.com/boto/botocore/issues/3587 (too old), https://github.com/s12v/awsbeats/issues/48 (too new) */
-function clockProblem(date: string, signedAtMs: number, nowMs: number, minutes: number): string | undefined {
+function findClockProblem(date: string, signedAtMs: number, nowMs: number, minutes: number): string | undefined {
   const toleranceMs = minutes * 60_000;
   const now = toAmzDate(nowMs);
   if (signedAtMs < nowMs - toleranceMs) {

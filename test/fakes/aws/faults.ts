@@ -1,43 +1,43 @@
 import type { AwsRequest } from "./operation.ts";
-import { type Caller, toGroundlessDenial } from "./permissions.ts";
-import { type Refusal, refuse } from "./wire.ts";
+import { type AuthenticatedCaller, toInjectedDenial } from "./permissions.ts";
+import { type ErrorAnswer, toErrorAnswer } from "./wire.ts";
 
 /** What can go wrong with an operation. */
 export type Fault =
-  /** The right answer, as of the time of the request, comes late. */
+  /** The right answer, computed when the request arrives, is sent late. */
   | { readonly kind: "slow"; readonly delayMs: number }
-  /** The right answer, as of the time of the request, comes byte by byte. */
+  /** The right answer, computed when the request arrives, is sent byte by byte. */
   | { readonly kind: "drip"; readonly everyMs: number }
-  /** The request is read, and never answered. */
+  /** The request is read and never answered. */
   | { readonly kind: "hang" }
-  /** The request is read, and the connection reset. */
+  /** The request is read, then the connection is reset. */
   | { readonly kind: "reset" }
-  /** The right answer breaks off in the middle of its body. */
+  /** The connection is reset in the middle of the right answer's body. */
   | { readonly kind: "reset-mid-body" }
-  /** A 200 whose body is not what it says: JSON in which a parser stumbles over the secret itself, or half of an XML document. */
+  /** A 200 with a broken body: JSON with a syntax error at the secret itself, or half of an XML document. */
   | { readonly kind: "malformed" }
   /** "Rate exceeded", in the service's own shape. */
   | { readonly kind: "throttle" }
-  /** "Not authorized", in the service's own shape, whatever the policies say. */
+  /** "Not authorized", in the service's own shape, whatever the policies allow. */
   | { readonly kind: "deny" }
   /** Any error, in the service's own shape. */
   | { readonly kind: "error"; readonly status: number; readonly code: string; readonly message?: string };
 
-/** Which calls a fault is for. */
+/** The calls that a fault applies to. */
 export interface FaultScope {
-  /** Default: until healed. */
+  /** How many calls. Default: all until `heal`. */
   readonly times?: number;
-  /** Calls signed for this region only. Default: all. */
+  /** Only calls that are signed for this region. Default: all regions. */
   readonly region?: string;
-  /** Calls for this `SecretId` only. Default: all. */
+  /** Only calls for this `SecretId`. Default: all. */
   readonly secretId?: string;
 }
 
-/** The faults in force, the oldest first. */
+/** The current faults, oldest first. */
 export interface FaultPlan {
   add(operation: string, fault: Fault, scope: FaultScope): void;
   heal(operation?: string): void;
-  /** The fault that this call runs into, which counts as one of its times. */
+  /** Returns the fault that this call gets, and counts the call as one of its times. */
   take(request: AwsRequest, region: string): Fault | undefined;
 }
 
@@ -64,15 +64,19 @@ export function createFaultPlan(): FaultPlan {
   };
 }
 
-/** The refusal that a fault stands for, if it is one. */
-export function refusalOfFault(fault: Fault | undefined, request: AwsRequest, caller: Caller): Refusal | undefined {
-  if (fault?.kind === "throttle") return refuse(request.service, "throttled", "Rate exceeded");
-  if (fault?.kind === "deny") return refuse(request.service, "denied", toGroundlessDenial(caller, request));
+/** Returns the error that a fault answers, if it answers one. */
+export function toFaultAnswer(
+  fault: Fault | undefined,
+  request: AwsRequest,
+  caller: AuthenticatedCaller,
+): ErrorAnswer | undefined {
+  if (fault?.kind === "throttle") return toErrorAnswer(request.service, "throttled", "Rate exceeded");
+  if (fault?.kind === "deny") return toErrorAnswer(request.service, "denied", toInjectedDenial(caller, request));
   if (fault?.kind === "error") return { message: "scripted by a test", ...fault };
   return undefined;
 }
 
-/** See the fault `malformed`. */
+/** The body for the fault `malformed`. */
 export function toMalformed(body: string): string {
   const unquoted = body.replace('"SecretString":"', '"SecretString":');
   return unquoted === body ? body.slice(0, body.length / 2) : unquoted;

@@ -2,32 +2,32 @@ import { randomBytes } from "node:crypto";
 import { mapPrincipals, type PolicyDocument } from "./policies.ts";
 import type { SessionPolicy } from "./session-policy.ts";
 
-/** A role of the fake: its policies or, in a fake without a policy engine, lists that stand for them. */
+/** A role: its policies or, in a fake without a policy engine, lists that replace them. */
 export interface RoleOptions {
   /** `arn:aws:iam::111111111111:role/path/name` */
   readonly arn: string;
-  /** Who may assume it: ARNs of roles, of role sessions, or of account roots. Default: nobody. */
+  /** The principals that may assume it: ARNs of roles, of role sessions, or of account roots. Default: none. */
   readonly trusts?: readonly string[];
-  /** The external ID that its trust policy demands. Default: none. */
+  /** The external ID that its trust policy requires. Default: none. */
   readonly externalId?: string | undefined;
-  /** What its own policy lets it assume: ARNs of roles. Default: any. */
+  /** The roles that its own policy allows it to assume, by ARN. Default: any. */
   readonly assumableRoles?: "any" | readonly string[];
   /**
-   * The secrets of its account that its own policy lets it read, by name, in any region. A name stands for the policy resource
-   * `…:secret:<name>-??????`, so of a name that does not exist AWS says that it is denied. Default: none.
+   * The secrets of its account that its own policy allows it to read, by name, in any region. A name means the policy resource
+   * `…:secret:<name>-??????`, so AWS answers "denied" for a name that does not exist. Default: none.
    */
   readonly readableSecrets?: "any" | readonly string[];
-  /** The parameters of its account that its own policy lets it read, by name, in any region. Default: none. */
+  /** The parameters of its account that its own policy allows it to read, by name, in any region. Default: none. */
   readonly readableParameters?: "any" | readonly string[];
-  /** The KMS keys that it may decrypt with, by the `kmsKey` of a secret or parameter. Default: any. */
+  /** The KMS keys that it may use to decrypt, by the `kmsKey` of a secret or parameter. Default: any. */
   readonly usableKeys?: "any" | readonly string[];
-  /** In a fake with a policy engine. Default: it trusts nobody. */
+  /** For a fake with a policy engine. Default: it trusts no principal. */
   readonly trustPolicy?: PolicyDocument;
-  /** Its own, in a fake with a policy engine. Default: none. */
+  /** Its own policies, for a fake with a policy engine. Default: none. */
   readonly policies?: readonly PolicyDocument[];
-  /** In a fake with a policy engine. Default: none. */
+  /** For a fake with a policy engine. Default: none. */
   readonly permissionsBoundary?: PolicyDocument | undefined;
-  /** No feature of AWS: how long its sessions last, whatever was asked for; for tests of renewal. Default: as asked. */
+  /** Not a feature of AWS, but for tests of renewal: its sessions last this long, whatever was requested. Default: as requested. */
   readonly sessionLifeSeconds?: number | undefined;
 }
 
@@ -37,20 +37,20 @@ export type RoleChanges = Omit<RoleOptions, "arn">;
 export interface Role extends Required<RoleOptions> {
   readonly partition: string;
   readonly account: string;
-  /** Without the path. */
+  /** The name without the path. */
   readonly name: string;
-  /** `AROA…`; another one if the role is deleted and created again. */
+  /** `AROA…`. A role that is deleted and created again gets another id. */
   readonly id: string;
 }
 
-/** The credentials of a role session, as they stand in a function's environment. */
+/** The credentials of a role session. A function has them in its environment. */
 export interface SessionCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken: string;
 }
 
-export interface Session extends SessionCredentials {
+export interface RoleSession extends SessionCredentials {
   /** `arn:aws:sts::111111111111:assumed-role/name/session` */
   readonly arn: string;
   readonly userId: string;
@@ -60,21 +60,24 @@ export interface Session extends SessionCredentials {
   readonly account: string;
   readonly expiresAtMs: number;
   readonly revoked: boolean;
-  /** What AssumeRole was given: nothing is allowed that it does not allow too. */
+  /** The session policy that AssumeRole got. An action must be allowed by it, too. */
   readonly policy: SessionPolicy | undefined;
 }
 
-/** Roles and the sessions of them. */
+/** The roles and their sessions. */
 export interface Iam {
   createRole(options: RoleOptions): void;
+  /** Sessions that were issued before remain valid, with the changed permissions. */
   changeRole(arn: string, changes: RoleChanges): void;
+  /** Its sessions are unknown from then on, also if the role is created again. */
   deleteRole(arn: string): void;
   findRole(arn: string): Role | undefined;
-  issueSession(role: Role, sessionName: string, durationSeconds: number, policy?: SessionPolicy): Session;
-  /** The session and its role, unless the role was deleted since. */
-  findSession(accessKeyId: string): { readonly session: Session; readonly role: Role } | undefined;
+  issueSession(role: Role, sessionName: string, durationSeconds: number, policy?: SessionPolicy): RoleSession;
+  /** Returns the session and its role, or undefined if the role was deleted since. */
+  findSession(accessKeyId: string): { readonly session: RoleSession; readonly role: Role } | undefined;
+  /** Denies everything to all sessions of the role that were issued before, as the console's "Revoke active sessions" does. */
   revokeSessions(roleArn: string): void;
-  /** Of all that were ever issued. */
+  /** The credentials of every session ever issued, so that a test can search its outputs for them. */
   listCredentials(): SessionCredentials[];
 }
 
@@ -82,7 +85,7 @@ const ROLE_ARN = /^arn:(aws[-a-z]*):iam::(\d{12}):role\/(?:.+\/)?([^/]+)$/;
 
 export function createIam(now: () => number): Iam {
   const roles = new Map<string, Role>();
-  const sessions = new Map<string, Session>();
+  const sessions = new Map<string, RoleSession>();
 
   const expectRole = (arn: string): Role => {
     const role = roles.get(arn);
@@ -92,7 +95,7 @@ export function createIam(now: () => number): Iam {
 
   return {
     createRole(options) {
-      if (roles.has(options.arn)) throw new Error(`fake AWS: there is a role ${options.arn} already`);
+      if (roles.has(options.arn)) throw new Error(`fake AWS: role ${options.arn} already exists`);
       const [, partition, account, name] = ROLE_ARN.exec(options.arn) ?? [];
       if (!partition || !account || !name) throw new Error(`fake AWS: ${options.arn} is no ARN of a role`);
       const defaults = {
@@ -122,7 +125,7 @@ export function createIam(now: () => number): Iam {
     deleteRole(arn) {
       const { id } = expectRole(arn);
       roles.delete(arn);
-      // Whoever trusted it trusts no later one of that name:
+      // A trust policy that names the deleted role does not trust a later role of that name:
       // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-roles
       for (const [key, role] of roles) {
         const trustPolicy = mapPrincipals(role.trustPolicy, (principal) => (principal === arn ? id : principal));
@@ -132,10 +135,10 @@ export function createIam(now: () => number): Iam {
     findRole: (arn) => roles.get(arn),
     issueSession(role, sessionName, durationSeconds, policy) {
       const lifeSeconds = role.sessionLifeSeconds ?? durationSeconds;
-      const session: Session = {
+      const session: RoleSession = {
         accessKeyId: `ASIA${randomText(16, BASE_32)}`,
         secretAccessKey: randomBytes(30).toString("base64"),
-        // Of about the length of a real one: https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html says below 4096.
+        // About as long as a real one: https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html says below 4096.
         sessionToken: randomBytes(720).toString("base64"),
         arn: `arn:${role.partition}:sts::${role.account}:assumed-role/${role.name}/${sessionName}`,
         userId: `${role.id}:${sessionName}`,
@@ -143,7 +146,7 @@ export function createIam(now: () => number): Iam {
         roleId: role.id,
         partition: role.partition,
         account: role.account,
-        // STS tells `Expiration` in whole seconds.
+        // STS answers `Expiration` in whole seconds.
         expiresAtMs: Math.floor(now() / 1000 + lifeSeconds) * 1000,
         revoked: false,
         policy,
@@ -168,7 +171,7 @@ export function createIam(now: () => number): Iam {
 
 const BASE_32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/** Unguessable, out of the letters of an alphabet. */
+/** Returns random letters of an alphabet. */
 export function randomText(length: number, alphabet: string): string {
   return Array.from(randomBytes(length), (byte) => alphabet.charAt(byte % alphabet.length)).join("");
 }

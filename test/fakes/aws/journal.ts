@@ -1,17 +1,17 @@
 import type { AwsRequest } from "./operation.ts";
 
 /** One request that reached the fake. */
-export interface AwsCall {
-  /** As the client named it, so perhaps one that the fake does not know. */
+export interface RecordedCall {
+  /** The operation that the client named. The fake may not know it. */
   readonly operation: string;
-  /** By the fake's clock, in milliseconds since 1970. */
+  /** By AWS's clock, in milliseconds since 1970. */
   readonly atMs: number;
   /** The region that it was signed for. */
   readonly region: string;
   readonly userAgent: string;
-  /** The ARN of the role session that signed it. Absent until that is proved. */
+  /** The ARN of the role session that signed it. Absent until the signature is checked. */
   caller?: string;
-  /** `pending`, then `ok`, the code of AWS's refusal, or the kind of fault: `hang`, `reset`, `reset-mid-body`, `malformed`. */
+  /** `pending`, then `ok`, the code of AWS's error, or the kind of fault: `hang`, `reset`, `reset-mid-body`, `malformed`. */
   outcome: string;
   readonly roleArn?: string;
   readonly roleSessionName?: string;
@@ -25,7 +25,7 @@ export interface AwsCall {
   readonly secretId?: string;
   readonly versionId?: string;
   readonly versionStage?: string;
-  /** `Name` of GetParameter, with its selector. */
+  /** The `Name` of GetParameter, with its selector. */
   readonly parameterName?: string;
   readonly withDecryption?: boolean;
 }
@@ -42,11 +42,11 @@ const TEXTS = {
   Name: "parameterName",
 } as const;
 
-/** The entry of a request that has just come. */
-export function toCall(
+/** Makes the entry of a request that has just arrived. */
+export function toRecordedCall(
   { operation, parameters }: AwsRequest,
-  when: { readonly atMs: number; readonly region: string; readonly userAgent: string },
-): AwsCall {
+  facts: { readonly atMs: number; readonly region: string; readonly userAgent: string },
+): RecordedCall {
   const texts = Object.entries(TEXTS).flatMap(([parameter, name]) => {
     const value = parameters.get(parameter);
     return value === undefined ? [] : [[name, value]];
@@ -56,7 +56,7 @@ export function toCall(
   const tags = parseTags(parameters);
   return {
     operation,
-    ...when,
+    ...facts,
     ...Object.fromEntries(texts),
     ...(durationSeconds !== undefined && { durationSeconds: Number(durationSeconds) }),
     ...(withDecryption !== undefined && { withDecryption: withDecryption === "true" }),

@@ -7,14 +7,14 @@ export interface KeyOptions {
   readonly state: "enabled" | "disabled" | "pending deletion";
 }
 
-/** Customer managed keys. One that nobody created is enabled, and has no policy. */
-export interface Keys {
+/** The customer managed keys. A key that was not created here counts as enabled and without a policy. */
+export interface KmsKeys {
   createKey(key: { account: string; region: string; policy: PolicyDocument }): { readonly arn: string };
   changeKey(arn: string, changes: Partial<KeyOptions>): void;
-  find(arn: string): KeyOptions | undefined;
+  findKey(arn: string): KeyOptions | undefined;
 }
 
-export function createKeys(): Keys {
+export function createKmsKeys(): KmsKeys {
   const keys = new Map<string, KeyOptions>();
   return {
     createKey({ account, region, policy }) {
@@ -27,27 +27,27 @@ export function createKeys(): Keys {
       if (key === undefined) throw new Error(`fake AWS: there is no key ${arn}`);
       keys.set(arn, { ...key, ...changes });
     },
-    find: (arn) => keys.get(arn),
+    findKey: (arn) => keys.get(arn),
   };
 }
 
 /**
- * Why KMS does not decrypt what this key encrypted, in its own words where it has some; undefined if it does. AWS's own keys
- * may be used by every reader. Recorded for a disabled key and for one to be deleted: links in secrets-manager.ts and
- * systems-manager.ts. Not verified: that permission comes before the key's state.
+ * Returns why KMS does not decrypt with this key, in KMS's own words if it has any, or undefined if it decrypts. Every reader
+ * may use AWS's own keys. Recorded for a disabled key and for a key that is to be deleted: links in secrets-manager.ts and
+ * systems-manager.ts. Not verified: that KMS checks permission before the key's state.
  */
-export async function problemOfDecrypt(
-  { caller, region, requestId, keys, denialOf }: OperationContext,
+export async function findDecryptProblem(
+  { caller, region, requestId, keys, findDenial }: OperationContext,
   kmsKey: string | undefined,
   service: "secretsmanager" | "ssm",
 ): Promise<"denied" | { readonly message: string } | undefined> {
   if (kmsKey === undefined) return undefined;
-  const { policy: resourcePolicy, state = "enabled" } = keys.find(kmsKey) ?? {};
+  const { policy: resourcePolicy, state = "enabled" } = keys.findKey(kmsKey) ?? {};
   const context = {
     "kms:ViaService": `${service}.${region}.amazonaws.com`,
     "kms:CallerAccount": caller.session.account,
   };
-  const denial = await denialOf(caller, { action: "kms:Decrypt", resource: kmsKey, context, resourcePolicy });
+  const denial = await findDenial(caller, { action: "kms:Decrypt", resource: kmsKey, context, resourcePolicy });
   if (denial !== undefined) return "denied";
   if (state === "enabled") return undefined;
   const code = state === "disabled" ? "DisabledException" : "KMSInvalidStateException";

@@ -1,41 +1,41 @@
 import type { Accounts } from "./accounts.ts";
 import type { Iam } from "./iam.ts";
-import type { Keys } from "./keys.ts";
-import type { ParameterStore } from "./parameters.ts";
-import type { Caller, DenialOf } from "./permissions.ts";
-import type { SecretStore } from "./secrets.ts";
+import type { KmsKeys } from "./keys.ts";
+import type { FakeParameterStore } from "./parameters.ts";
+import type { AuthenticatedCaller, FindDenial } from "./permissions.ts";
+import type { FakeSecretStore } from "./secrets.ts";
 import type { ReceivedRequest } from "./signature.ts";
 import type { AwsService } from "./wire.ts";
 
-/** What a request asks for, before anybody has checked whether it may. */
+/** The operation that a request asks for, before permission is checked. */
 export interface AwsRequest {
   readonly service: AwsService;
-  /** As the client names it; empty if it names none. */
+  /** The name that the client gives; empty if it gives none. */
   readonly operation: string;
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** All that an operation may look at. */
+/** Everything that an operation needs. */
 export interface OperationContext {
-  readonly caller: Caller;
+  readonly caller: AuthenticatedCaller;
   readonly request: AwsRequest;
   /** The region that the request was signed for. */
   readonly region: string;
   readonly requestId: string;
-  readonly denialOf: DenialOf;
+  readonly findDenial: FindDenial;
   readonly iam: Iam;
   readonly accounts: Accounts;
-  readonly keys: Keys;
-  readonly secrets: SecretStore;
-  readonly parameters: ParameterStore;
+  readonly keys: KmsKeys;
+  readonly secrets: FakeSecretStore;
+  readonly parameters: FakeParameterStore;
 }
 
-/** What a JSON target begins with. */
+/** How the header X-Amz-Target begins. */
 const TARGETS = { "secretsmanager.": "secretsmanager", "AmazonSSM.": "ssm" } as const;
 
 /**
- * All services share one URL here, so the protocol tells which of them is meant: JSON 1.1 names its operation in a header, the
- * query protocol in a form. Whether the signature names the same service is checked later.
+ * All services share one URL here, so the protocol tells which service is meant: JSON 1.1 names its operation in a header, the
+ * query protocol in a form. A later check compares it with the service that the signature names.
  */
 export function parseAwsRequest({ target, headers, body }: ReceivedRequest): AwsRequest {
   const jsonTarget = headers["x-amz-target"];
@@ -51,7 +51,7 @@ export function parseAwsRequest({ target, headers, body }: ReceivedRequest): Aws
   return { service: "sts", operation: parameters.get("Action") ?? "", parameters };
 }
 
-/** Those that are text or a truth value, as all that the fake knows are. */
+/** Returns the parameters that are strings or booleans. The fake knows no others. */
 function parseJsonParameters(json: string): Map<string, string> {
   try {
     const entries = Object.entries(JSON.parse(json) as object);

@@ -10,20 +10,20 @@ export interface NewParameter {
   readonly type?: "String" | "StringList" | "SecureString";
   /** Default: `aws`. */
   readonly partition?: string;
-  /** The customer managed key that a SecureString is encrypted with. Default: AWS's own, which every reader may use. */
+  /** The customer managed key that encrypts a SecureString. Default: AWS's own key, which every reader may use. */
   readonly kmsKey?: string;
 }
 
 export interface ParameterVersion {
   readonly version: number;
   readonly value: string;
-  /** What a reader gets of a SecureString who does not ask for decryption. */
+  /** The value of a SecureString for a reader that does not ask for decryption. */
   readonly ciphertext: string;
   readonly modifiedAtMs: number;
   readonly labels: readonly string[];
 }
 
-export interface Parameter {
+export interface StoredParameter {
   readonly arn: string;
   readonly name: string;
   readonly type: string;
@@ -32,21 +32,23 @@ export interface Parameter {
 }
 
 /** The parameters of all accounts and regions. */
-export interface ParameterStore {
+export interface FakeParameterStore {
+  /** The first version is 1. */
   createParameter(parameter: NewParameter): { readonly arn: string };
   putParameter(arn: string, value: string): { readonly version: number };
+  /** A label is on one version at a time. */
   labelParameter(arn: string, version: number, label: string): void;
   deleteParameter(arn: string): void;
-  find(arn: string): Parameter | undefined;
+  findParameter(arn: string): StoredParameter | undefined;
 }
 
 /** A name without a slash gets one: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html */
 export const toParameterArn = (place: string, name: string): string => `${place}:parameter/${name.replace(/^\//, "")}`;
 
-export function createParameterStore(now: () => number): ParameterStore {
-  const parameters = new Map<string, Parameter>();
+export function createFakeParameterStore(now: () => number): FakeParameterStore {
+  const parameters = new Map<string, StoredParameter>();
 
-  const expectParameter = (arn: string): Parameter => {
+  const expectParameter = (arn: string): StoredParameter => {
     const parameter = parameters.get(arn);
     if (parameter === undefined) throw new Error(`fake AWS: there is no parameter ${arn}`);
     return parameter;
@@ -54,7 +56,7 @@ export function createParameterStore(now: () => number): ParameterStore {
   const toVersion = (version: number, value: string): ParameterVersion => ({
     version,
     value,
-    // It begins as that of a real one does.
+    // A real ciphertext begins like this.
     ciphertext: `AQICAH${randomBytes(150).toString("base64")}`,
     modifiedAtMs: now(),
     labels: [],
@@ -63,7 +65,7 @@ export function createParameterStore(now: () => number): ParameterStore {
   return {
     createParameter({ account, region, name, value, type = "String", partition = "aws", kmsKey }) {
       const arn = toParameterArn(`arn:${partition}:ssm:${region}:${account}`, name);
-      if (parameters.has(arn)) throw new Error(`fake AWS: there is a parameter ${name} already`);
+      if (parameters.has(arn)) throw new Error(`fake AWS: parameter ${name} already exists`);
       parameters.set(arn, { arn, name, type, kmsKey, versions: [toVersion(1, value)] });
       return { arn };
     },
@@ -86,6 +88,6 @@ export function createParameterStore(now: () => number): ParameterStore {
       expectParameter(arn);
       parameters.delete(arn);
     },
-    find: (arn) => parameters.get(arn),
+    findParameter: (arn) => parameters.get(arn),
   };
 }

@@ -1,10 +1,10 @@
 /**
- * Who may do what, by the documents themselves: an engine of others evaluates them, and AWS's words are put to what it says.
- * Pure. The engine is handed in, because it is under a licence of its own: see scripts/setup/policy-engine.ts.
+ * Decides permissions by policy documents: a third-party engine evaluates them, and this file puts its results into AWS's words.
+ * Pure. The engine is an argument, because it has a licence of its own: see scripts/setup/policy-engine.ts.
  */
 import type { Accounts } from "./accounts.ts";
 import type { Role } from "./iam.ts";
-import { type DenialOf, REVOKED, toDenial } from "./permissions.ts";
+import { type FindDenial, REVOKED, toDenial } from "./permissions.ts";
 
 export interface PolicyDocument {
   readonly Version: "2012-10-17";
@@ -17,9 +17,9 @@ export interface PolicyStatement {
   readonly [element: string]: unknown;
 }
 
-type Result = "Allowed" | "AllowedForAccount" | "ImplicitlyDenied" | "ExplicitlyDenied" | "DeniedForAccount";
+type SimulationResult = "Allowed" | "AllowedForAccount" | "ImplicitlyDenied" | "ExplicitlyDenied" | "DeniedForAccount";
 
-type AnalysisOf =
+type PolicyKind =
   | "scpAnalysis"
   | "endpointAnalysis"
   | "resourceAnalysis"
@@ -27,26 +27,30 @@ type AnalysisOf =
   | "permissionBoundaryAnalysis"
   | "sessionAnalysis";
 
-/** What each kind of policy says, and what comes of it. */
-interface Analysis extends Readonly<Partial<Record<AnalysisOf, { readonly result: string }>>> {
-  readonly result: Result;
+/** The result of each kind of policy, and the overall result. */
+interface SimulationAnalysis extends Readonly<Partial<Record<PolicyKind, { readonly result: string }>>> {
+  readonly result: SimulationResult;
 }
 
-/** As much of the interface of iam-simulate as is used here: where it is not installed, its own types are not either. */
+/** The part of iam-simulate's interface that is used here. Its own types are missing if it is not installed. */
 export interface PolicyEngine {
   runSimulation(
     simulation: object,
     options: object,
-  ): Promise<{ readonly overallResult?: string; readonly errors?: unknown; readonly result?: { analysis: Analysis } }>;
+  ): Promise<{
+    readonly overallResult?: string;
+    readonly errors?: unknown;
+    readonly result?: { analysis: SimulationAnalysis };
+  }>;
 }
 
-export function createDenialByPolicies(engine: PolicyEngine, accounts: Accounts): DenialOf {
-  return async (caller, wish) => {
+export function createPolicyEvaluator(engine: PolicyEngine, accounts: Accounts): FindDenial {
+  return async (caller, requested) => {
     const { session, role } = caller;
-    const { action, resource, target, context = {}, resourcePolicy } = wish;
-    const denial = toDenial(session, wish);
+    const { action, resource, target, context = {}, resourcePolicy } = requested;
+    const denial = toDenial(session, requested);
     if (session.revoked) return `${denial}${REVOKED}`;
-    const { organizationId, serviceControlPolicies = [] } = accounts.find(session.account);
+    const { organizationId, serviceControlPolicies = [] } = accounts.findAccount(session.account);
     const endpointPolicy = accounts.findEndpointPolicy(action);
     const named = (policy: object, index: number) => ({ name: `policy ${index}`, policy });
     const { errors, result } = await engine.runSimulation(
@@ -70,20 +74,21 @@ export function createDenialByPolicies(engine: PolicyEngine, accounts: Accounts)
             ? []
             : [{ orgIdentifier: "account", policies: serviceControlPolicies.map(named) }],
         resourceControlPolicies: [],
-        resourcePolicy: resourcePolicy && toPolicyAsMet(resourcePolicy, role),
+        resourcePolicy: resourcePolicy && toMatchablePolicy(resourcePolicy, role),
         vpcEndpointPolicies: endpointPolicy && [named(endpointPolicy, 0)],
       },
       {},
     );
-    if (result === undefined) throw new Error(`a policy for ${action} on ${resource}: ${JSON.stringify(errors)}`);
+    if (result === undefined)
+      throw new Error(`fake AWS: cannot evaluate a policy for ${action} on ${resource}: ${JSON.stringify(errors)}`);
     const isMissing = action.startsWith("sts:") && target === undefined;
     if (result.analysis.result === "Allowed" && !isMissing) return undefined;
     return `${denial}${toReason(result.analysis, action, resource.split(":")[4] === session.account)}`;
   };
 }
 
-// AWS names one kind of policy, if several deny. Not verified: which.
-const KINDS: readonly (readonly [AnalysisOf, string])[] = [
+// If several kinds of policy deny, AWS names one of them. Not verified: which one.
+const KINDS: readonly (readonly [PolicyKind, string])[] = [
   ["scpAnalysis", "service control policy"],
   ["endpointAnalysis", "VPC endpoint policy"],
   ["resourceAnalysis", "resource-based policy"],
@@ -93,40 +98,41 @@ const KINDS: readonly (readonly [AnalysisOf, string])[] = [
 ];
 
 /**
- * All of these words are AWS's: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
- * Not verified: that STS and Secrets Manager say them for every kind of policy.
+ * All of these words are AWS's own: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+ * Not verified: that STS and Secrets Manager use them for every kind of policy.
  */
-function toReason(analysis: Analysis, action: string, isSameAccount: boolean): string {
+function toReason(analysis: SimulationAnalysis, action: string, isSameAccount: boolean): string {
   const isAssumption = action.startsWith("sts:");
-  const denies = (of: AnalysisOf) => /^(Explicitly|DeniedForAccount)/.test(analysis[of]?.result ?? "");
-  const explicit = KINDS.find(([of]) => denies(of));
+  const denies = (kind: PolicyKind) => /^(Explicitly|DeniedForAccount)/.test(analysis[kind]?.result ?? "");
+  const explicit = KINDS.find(([kind]) => denies(kind));
   if (explicit) {
-    const [of, kind] = explicit;
-    if (of === "resourceAnalysis" && isAssumption) return " with an explicit deny in the role trust policy";
-    return ` with an explicit deny in ${of === "identityAnalysis" ? "an" : "a"} ${kind}`;
+    const [kind, name] = explicit;
+    if (kind === "resourceAnalysis" && isAssumption) return " with an explicit deny in the role trust policy";
+    return ` with an explicit deny in ${kind === "identityAnalysis" ? "an" : "a"} ${name}`;
   }
-  const implicit = KINDS.find(([of]) => {
-    // Both must allow an assumption, and AWS does not tell which did not: https://github.com/aws/karpenter-provider-aws/issues/4680
-    if (of === "identityAnalysis") return !isAssumption && analysis[of]?.result === "ImplicitlyDenied";
-    if (of === "resourceAnalysis")
-      return !isAssumption && !isSameAccount && !analysis[of]?.result.startsWith("Allowed");
-    return analysis[of]?.result === "ImplicitlyDenied";
+  const implicit = KINDS.find(([kind]) => {
+    // Both sides must allow AssumeRole, and AWS does not tell which one denied it:
+    // https://github.com/aws/karpenter-provider-aws/issues/4680
+    if (kind === "identityAnalysis") return !isAssumption && analysis[kind]?.result === "ImplicitlyDenied";
+    if (kind === "resourceAnalysis")
+      return !isAssumption && !isSameAccount && !analysis[kind]?.result.startsWith("Allowed");
+    return analysis[kind]?.result === "ImplicitlyDenied";
   });
   return implicit === undefined ? "" : ` because no ${implicit[1]} allows the ${action} action`;
 }
 
 /** An identifier that no role has. */
-const NOBODY = "AROA00000000000000000";
+const UNKNOWN_ID = "AROA00000000000000000";
 
 /**
- * The policy as this role meets it: where it names the role, by its ARN with the path or by its identifier, it is matched,
- * and where it names another, not. The engine does not look at the path:
+ * Returns the policy with principals that the engine can match to this role. A principal that names the role, by its ARN with
+ * the path or by its identifier, becomes the role's ARN; one that names another role matches nothing. The engine ignores the path:
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-roles
  */
-function toPolicyAsMet(policy: PolicyDocument, role: Role): PolicyDocument {
+function toMatchablePolicy(policy: PolicyDocument, role: Role): PolicyDocument {
   return mapPrincipals(policy, (principal) => {
     if (principal === role.id) return role.arn;
-    return principal.includes(":role/") && principal !== role.arn ? NOBODY : principal;
+    return principal.includes(":role/") && principal !== role.arn ? UNKNOWN_ID : principal;
   });
 }
 

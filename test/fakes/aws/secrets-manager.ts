@@ -1,52 +1,52 @@
-import { problemOfDecrypt } from "./keys.ts";
+import { findDecryptProblem } from "./keys.ts";
 import type { OperationContext } from "./operation.ts";
-import type { Secret, SecretVersion } from "./secrets.ts";
-import { type Answer, isRefusal, type Refusal, refuse } from "./wire.ts";
+import type { SecretVersion, StoredSecret } from "./secrets.ts";
+import { badRequest, type ErrorAnswer, isErrorAnswer, type OperationAnswer, toErrorAnswer } from "./wire.ts";
 
 /** Secrets Manager: GetSecretValue. */
-export async function answerSecretsManager(context: OperationContext): Promise<Answer> {
+export async function answerSecretsManager(context: OperationContext): Promise<OperationAnswer> {
   const { operation } = context.request;
   if (operation === "GetSecretValue") return getSecretValue(context);
   // Not verified.
-  return refuse("secretsmanager", "unknown operation", `Unknown operation: ${operation}`);
+  return toErrorAnswer("secretsmanager", "unknown operation", `Unknown operation: ${operation}`);
 }
 
 /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html */
-async function getSecretValue(context: OperationContext): Promise<Answer> {
+async function getSecretValue(context: OperationContext): Promise<OperationAnswer> {
   const { parameters } = context.request;
   const found = await getSecret(context, {
     secretId: parameters.get("SecretId"),
     versionId: parameters.get("VersionId"),
     versionStage: parameters.get("VersionStage"),
   });
-  return isRefusal(found) ? found : { body: toBody(found.secret, found.version) };
+  return isErrorAnswer(found) ? found : { body: toBody(found.secret, found.version) };
 }
 
-/** The version that is asked for, if the caller may read it. */
+/** Returns the requested version if the caller may read it. */
 export async function getSecret(
   context: OperationContext,
-  asked: { secretId: string | undefined; versionId?: string | undefined; versionStage?: string | undefined },
-): Promise<{ readonly secret: Secret; readonly version: SecretVersion } | Refusal> {
-  const { caller, region, secrets, denialOf } = context;
-  const { secretId } = asked;
-  // Recorded in localstack's tests/aws/services/secretsmanager/test_secretsmanager.snapshot.json, but for a missing one.
+  wanted: { secretId: string | undefined; versionId?: string | undefined; versionStage?: string | undefined },
+): Promise<{ readonly secret: StoredSecret; readonly version: SecretVersion } | ErrorAnswer> {
+  const { caller, region, secrets, findDenial } = context;
+  const { secretId } = wanted;
+  // Recorded in localstack's tests/aws/services/secretsmanager/test_secretsmanager.snapshot.json. Not recorded for a missing id.
   if (secretId === undefined || !/^[\w/+=.@!:-]+$/.test(secretId)) {
     const rule = "Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!";
     return badRequest("ValidationException", `Invalid name. ${rule}`);
   }
-  // An ARN of another region is looked for in this one, in vain: https://github.com/newrelic/newrelic-lambda-extension/issues/210
+  // AWS looks for the ARN of another region in this region, and does not find it: https://github.com/newrelic/newrelic-lambda-extension/issues/210
   const { account, partition } = caller.session;
   const owner = /^arn:[^:]*:secretsmanager:[^:]*:(\d{12}):/.exec(secretId)?.[1] ?? account;
-  const secret = secrets.find(secretId, owner, region);
-  // Permission comes before existence: https://github.com/jenkinsci/aws-secrets-manager-credentials-provider-plugin/pull/65
-  const missing = `arn:${partition}:secretsmanager:${region}:${account}:secret:${secretId}`;
-  const denial = await denialOf(caller, {
+  const secret = secrets.findSecret(secretId, owner, region);
+  // AWS checks permission before existence: https://github.com/jenkinsci/aws-secrets-manager-credentials-provider-plugin/pull/65
+  const missingArn = `arn:${partition}:secretsmanager:${region}:${account}:secret:${secretId}`;
+  const denial = await findDenial(caller, {
     action: "secretsmanager:GetSecretValue",
-    resource: secret?.arn ?? (secretId.startsWith("arn:") ? secretId : missing),
+    resource: secret?.arn ?? (secretId.startsWith("arn:") ? secretId : missingArn),
     called: secret?.arn ?? secretId,
     resourcePolicy: secret?.resourcePolicy,
   });
-  if (denial !== undefined) return refuse("secretsmanager", "denied", denial);
+  if (denial !== undefined) return toErrorAnswer("secretsmanager", "denied", denial);
   if (secret === undefined) {
     return badRequest("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
   }
@@ -54,33 +54,33 @@ export async function getSecret(
     const message = "You can't perform this operation on the secret because it was marked for deletion.";
     return badRequest("InvalidRequestException", message);
   }
-  const version = findVersion(secret, asked.versionId, asked.versionStage);
-  if (isRefusal(version)) return version;
+  const version = findVersion(secret, wanted.versionId, wanted.versionStage);
+  if (isErrorAnswer(version)) return version;
   if (secret.kmsKey === undefined && owner !== account) {
     // Recorded in localstack's tests/aws/services/secretsmanager/test_secretsmanager.py
     const message =
       "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.";
     return badRequest("InvalidRequestException", message);
   }
-  const problem = await problemOfDecrypt(context, secret.kmsKey, "secretsmanager");
+  const problem = await findDecryptProblem(context, secret.kmsKey, "secretsmanager");
   if (problem === "denied") {
     // https://github.com/external-secrets/kubernetes-external-secrets/issues/838
-    return refuse("secretsmanager", "denied", "Access to KMS is not allowed");
+    return toErrorAnswer("secretsmanager", "denied", "Access to KMS is not allowed");
   }
   if (problem !== undefined) {
     // https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-account-root-user.html, "DecryptionFailure". Recorded
-    // for a disabled key; not verified for one that is to be deleted.
+    // for a disabled key. Not verified for a key that is to be deleted.
     return badRequest("DecryptionFailure", `Secrets Manager can't decrypt the secret value: ${problem.message}`);
   }
   return { secret, version };
 }
 
-/** Messages recorded in localstack's snapshot of AWS, but for the one about a version ID, which is not verified. */
+/** The messages are recorded in localstack's snapshot of AWS. The one about a version ID is not verified. */
 function findVersion(
-  { versions }: Secret,
+  { versions }: StoredSecret,
   versionId: string | undefined,
   versionStage: string | undefined,
-): SecretVersion | Refusal {
+): SecretVersion | ErrorAnswer {
   if (versionId !== undefined) {
     const version = versions.find(({ id }) => id === versionId);
     if (version === undefined) return noVersion(`VersionId: ${versionId}`);
@@ -92,12 +92,12 @@ function findVersion(
   return versions.find(({ stages }) => stages.includes(stage)) ?? noVersion(`staging label: ${stage}`);
 }
 
-function noVersion(which: string): Refusal {
+function noVersion(which: string): ErrorAnswer {
   const message = `Secrets Manager can't find the specified secret value for ${which}`;
   return badRequest("ResourceNotFoundException", message);
 }
 
-function toBody(secret: Secret, { id, createdAtMs, stages, value }: SecretVersion): string {
+function toBody(secret: StoredSecret, { id, createdAtMs, stages, value }: SecretVersion): string {
   return JSON.stringify({
     ARN: secret.arn,
     CreatedDate: createdAtMs / 1000,
@@ -108,8 +108,4 @@ function toBody(secret: Secret, { id, createdAtMs, stages, value }: SecretVersio
     VersionId: id,
     ...(stages.length > 0 && { VersionStages: stages }),
   });
-}
-
-function badRequest(code: string, message: string): Refusal {
-  return { status: 400, code, message };
 }

@@ -3,28 +3,28 @@ import { randomText } from "./iam.ts";
 import type { PolicyDocument } from "./policies.ts";
 
 /** A value is text or bytes, never both. */
-export type SecretValue = { readonly secretString: string } | { readonly secretBinary: Uint8Array };
+export type SecretContent = { readonly secretString: string } | { readonly secretBinary: Uint8Array };
 
-export type NewSecret = (SecretValue | Record<never, never>) & {
+export type NewSecret = (SecretContent | Record<never, never>) & {
   readonly account: string;
   readonly region: string;
   readonly name: string;
   /** Default: `aws`. */
   readonly partition?: string;
-  /** The customer managed key that it is encrypted with. Default: AWS's own, which every reader may use. */
+  /** The customer managed key that encrypts it. Default: AWS's own key, which every reader may use. */
   readonly kmsKey?: string;
-  /** In a fake with a policy engine. Default: none. */
+  /** For a fake with a policy engine. Default: none. */
   readonly resourcePolicy?: PolicyDocument;
 };
 
 export interface SecretVersion {
   readonly id: string;
-  readonly value: SecretValue;
+  readonly value: SecretContent;
   readonly createdAtMs: number;
   readonly stages: readonly string[];
 }
 
-export interface Secret {
+export interface StoredSecret {
   readonly arn: string;
   readonly account: string;
   readonly region: string;
@@ -33,31 +33,37 @@ export interface Secret {
   readonly resourcePolicy: PolicyDocument | undefined;
   readonly versions: readonly SecretVersion[];
   readonly markedForDeletion: boolean;
-  /** Of the secret that it follows. */
+  /** The ARN of the secret that this one replicates. */
   readonly replicaOf?: string;
 }
 
 /** The secrets of all accounts and regions. */
-export interface SecretStore {
+export interface FakeSecretStore {
+  /** The ARN gets AWS's six random characters. A secret without a value has no version, and `versionId` is empty. */
   createSecret(secret: NewSecret): { readonly arn: string; readonly versionId: string };
-  putSecretValue(arn: string, value: SecretValue, stages?: readonly string[]): { readonly versionId: string };
+  /** Adds a version. By default it becomes AWSCURRENT, and the version that was AWSCURRENT becomes AWSPREVIOUS. */
+  putSecretValue(arn: string, value: SecretContent, stages?: readonly string[]): { readonly versionId: string };
   changeSecret(arn: string, changes: { resourcePolicy: PolicyDocument | undefined }): void;
+  /** From now on, the name, the six characters and the versions exist in that region too. */
   replicateSecret(arn: string, region: string): void;
+  /** The secret keeps its name, but its value cannot be read. */
   markForDeletion(arn: string): void;
+  /** Ends a mark for deletion. */
   restoreSecret(arn: string): void;
+  /** The secret is gone, and its name is free again. */
   deleteSecret(arn: string): void;
-  find(secretId: string, account: string, region: string): Secret | undefined;
+  findSecret(secretId: string, account: string, region: string): StoredSecret | undefined;
 }
 
-export function createSecretStore(now: () => number): SecretStore {
-  const secrets = new Map<string, Secret>();
+export function createFakeSecretStore(now: () => number): FakeSecretStore {
+  const secrets = new Map<string, StoredSecret>();
 
-  const expectSecret = (arn: string): Secret => {
+  const expectSecret = (arn: string): StoredSecret => {
     const secret = secrets.get(arn);
     if (secret === undefined) throw new Error(`fake AWS: there is no secret ${arn}`);
     return secret;
   };
-  const toVersion = (value: SecretValue, stages: readonly string[]): SecretVersion => ({
+  const toVersion = (value: SecretContent, stages: readonly string[]): SecretVersion => ({
     id: randomUUID(),
     value,
     createdAtMs: now(),
@@ -66,9 +72,9 @@ export function createSecretStore(now: () => number): SecretStore {
 
   return {
     createSecret({ account, region, name, partition = "aws", kmsKey, resourcePolicy, ...value }) {
-      const isTaken = (secret: Secret) =>
+      const isTaken = (secret: StoredSecret) =>
         secret.account === account && secret.region === region && secret.name === name;
-      if ([...secrets.values()].some(isTaken)) throw new Error(`fake AWS: there is a secret ${name} already`);
+      if ([...secrets.values()].some(isTaken)) throw new Error(`fake AWS: secret ${name} already exists`);
       const suffix = randomText(6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
       const arn = `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}-${suffix}`;
       const hasValue = "secretString" in value || "secretBinary" in value;
@@ -105,14 +111,14 @@ export function createSecretStore(now: () => number): SecretStore {
       expectSecret(arn);
       secrets.delete(arn);
     },
-    find: (secretId, account, region) =>
+    findSecret: (secretId, account, region) =>
       [...secrets.values()].find(
         (secret) => secret.account === account && secret.region === region && isCalled(secret, secretId),
       ),
   };
 }
 
-/** A label stands on one version at a time; the version that loses AWSCURRENT becomes AWSPREVIOUS. */
+/** Returns the stages that an older version keeps: a label is on one version at a time, and AWSCURRENT becomes AWSPREVIOUS. */
 function toStagesLeft(stages: readonly string[], taken: readonly string[]): string[] {
   if (taken.includes("AWSCURRENT")) {
     if (stages.includes("AWSCURRENT")) return [...stages.filter((stage) => !taken.includes(stage)), "AWSPREVIOUS"];
@@ -122,10 +128,10 @@ function toStagesLeft(stages: readonly string[], taken: readonly string[]): stri
 }
 
 /**
- * By name, by ARN, or by the ARN without its six characters; the last not for a name that itself ends like one:
+ * By name, by ARN, or by the ARN without its six characters. The last form fails for a name that itself ends like an ARN:
  * https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
  */
-function isCalled({ name, arn }: Secret, secretId: string): boolean {
+function isCalled({ name, arn }: StoredSecret, secretId: string): boolean {
   if (secretId === name || secretId === arn) return true;
   return secretId === arn.slice(0, -7) && !/-[A-Za-z0-9]{6}$/.test(name);
 }

@@ -1,13 +1,13 @@
 /**
- * A session policy, as AssumeRole is given it: a session may do what its role may and what this allows. Pure.
+ * The session policy of an AssumeRole call: a session may do what both its role and this policy allow. Pure.
  *
- * A small matcher, of what policies for the fake's operations are made of: Effect, Action, Resource, and the condition
- * StringLike. Anything else is no policy here, lest a test rely on what nobody has evaluated.
+ * A small evaluator of Effect, Action, Resource and the condition StringLike, which the extension's session policies consist
+ * of. Any other element is an error, so that no test relies on an element that is not evaluated.
  */
-import type { Wish } from "./permissions.ts";
+import type { RequestedAction } from "./permissions.ts";
 import type { PolicyDocument } from "./policies.ts";
 
-interface Statement {
+interface SessionPolicyStatement {
   readonly effect: string;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
@@ -17,10 +17,10 @@ interface Statement {
 
 export interface SessionPolicy {
   readonly document: PolicyDocument;
-  readonly statements: readonly Statement[];
+  readonly statements: readonly SessionPolicyStatement[];
 }
 
-/** Undefined for what is no such policy. */
+/** Returns undefined if the text is not such a policy. */
 export function parseSessionPolicy(json: string): SessionPolicy | undefined {
   try {
     const document = JSON.parse(json);
@@ -33,12 +33,12 @@ export function parseSessionPolicy(json: string): SessionPolicy | undefined {
   }
 }
 
-function parseStatement(statement: unknown): Statement {
+function parseStatement(statement: unknown): SessionPolicyStatement {
   const { Sid: _, Effect, Action, Resource, Condition = {}, ...others } = statement as Record<string, unknown>;
   const { StringLike = {}, ...otherConditions } = Condition as Record<string, object>;
   const unknown = [...Object.keys(others), ...Object.keys(otherConditions)];
-  if (unknown.length > 0) throw new Error(`the fake does not know ${unknown.join()}`);
-  if (Effect !== "Allow" && Effect !== "Deny") throw new Error("Effect is Allow or Deny");
+  if (unknown.length > 0) throw new Error(`fake AWS: unknown in a session policy: ${unknown.join()}`);
+  if (Effect !== "Allow" && Effect !== "Deny") throw new Error("Effect must be Allow or Deny");
   return {
     effect: Effect,
     actions: toTexts(Action),
@@ -47,15 +47,18 @@ function parseStatement(statement: unknown): Statement {
   };
 }
 
-/** As AWS does: one Deny outweighs any Allow, and without an Allow the answer is no. */
-export function allows({ statements }: SessionPolicy, wish: Wish): boolean {
-  const effects = statements.filter((statement) => isAbout(statement, wish)).map(({ effect }) => effect);
+/** As in AWS, one Deny wins over every Allow, and an action without an Allow is denied. */
+export function allows({ statements }: SessionPolicy, requested: RequestedAction): boolean {
+  const effects = statements.filter((statement) => isAbout(statement, requested)).map(({ effect }) => effect);
   return effects.includes("Allow") && !effects.includes("Deny");
 }
 
-function isAbout({ actions, resources, stringLike }: Statement, { action, resource, context = {} }: Wish): boolean {
+function isAbout(
+  { actions, resources, stringLike }: SessionPolicyStatement,
+  { action, resource, context = {} }: RequestedAction,
+): boolean {
   return (
-    // Actions are the same in any case; ARNs are not.
+    // Actions are case-insensitive, ARNs are case-sensitive.
     actions.some((pattern) => isLike(action.toLowerCase(), pattern.toLowerCase())) &&
     resources.some((pattern) => isLike(resource, pattern)) &&
     stringLike.every(([key, patterns]) => {
@@ -65,7 +68,7 @@ function isAbout({ actions, resources, stringLike }: Statement, { action, resour
   );
 }
 
-/** `*` is any text, colons too, and `?` one character. */
+/** `*` matches any text, colons too, and `?` matches one character. */
 function isLike(text: string, pattern: string): boolean {
   const source = pattern.replace(/[^\w]/g, (character) => {
     if (character === "*") return ".*";
@@ -80,6 +83,6 @@ function toList(value: unknown): readonly unknown[] {
 
 function toTexts(value: unknown): readonly string[] {
   const texts = toList(value).filter((member) => typeof member === "string");
-  if (texts.length === 0) throw new Error("expected a text, or a list of some");
+  if (texts.length === 0) throw new Error("must be a string or a list of strings");
   return texts;
 }

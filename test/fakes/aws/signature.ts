@@ -2,12 +2,12 @@ import { createHash, createHmac, type Hmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import type { SourceData } from "@smithy/types";
 
-/** A request as it came over the wire. */
+/** A request as it was received. */
 export interface ReceivedRequest {
   readonly method: string;
-  /** Path and query, undecoded. */
+  /** Path and query, not decoded. */
   readonly target: string;
-  /** By lower-case name. */
+  /** The values by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
@@ -27,14 +27,14 @@ export interface Authorization {
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\/(\d{8})\/([^/,\s]+)\/([^/,\s]+)\/aws4_request,\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/;
 
-/** The header's claims, or undefined if it is not one of Signature Version 4. */
+/** Returns the header's claims, or undefined if it is not a header of Signature Version 4. */
 export function parseAuthorization(header: string): Authorization | undefined {
   const [, accessKeyId, day, region, service, signedHeaders, signature] = AUTHORIZATION.exec(header) ?? [];
   if (!accessKeyId || !day || !region || !service || !signedHeaders || !signature) return undefined;
   return { accessKeyId, day, region, service, signedHeaders: new Set(signedHeaders.split(";")), signature };
 }
 
-/** `20261123T201500Z` as milliseconds since 1970, or undefined if it is not such a time. */
+/** Converts `20261123T201500Z` to milliseconds since 1970. Returns undefined if the text is not such a time. */
 export function parseAmzDate(text: string): number | undefined {
   if (!/^\d{8}T\d{6}Z$/.test(text)) return undefined;
   const epochMs = Date.parse(text.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z"));
@@ -46,7 +46,7 @@ export function toAmzDate(epochMs: number): string {
   return new Date(epochMs).toISOString().replace(/[-:]|\.\d{3}/g, "");
 }
 
-/** Signs the request anew with this key, as AWS does, and compares. */
+/** Signs the request again with this key, as AWS does, and compares the signatures. */
 export async function isSignedWith(
   secretAccessKey: string,
   request: ReceivedRequest,
@@ -54,7 +54,7 @@ export async function isSignedWith(
 ): Promise<boolean> {
   const signedAtMs = parseAmzDate(request.headers["x-amz-date"] ?? "");
   if (signedAtMs === undefined || !toAmzDate(signedAtMs).startsWith(day)) return false;
-  // The signer believes this header; the body is what counts.
+  // The signer trusts this header, so the body is compared with it here.
   const claimedHash = request.headers["x-amz-content-sha256"];
   const hash = createHash("sha256").update(request.body).digest("hex");
   if (claimedHash !== undefined && claimedHash !== hash) return false;
@@ -77,7 +77,7 @@ export async function isSignedWith(
       headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => signedHeaders.has(name))),
       body: request.body,
     },
-    // `signableHeaders`: the client may have signed what this signer by itself would not, as the user agent.
+    // `signableHeaders`: the client may have signed headers that this signer leaves out by default, such as the user agent.
     { signingDate: new Date(signedAtMs), signableHeaders: new Set(signedHeaders) },
   );
   return signed.headers.authorization?.endsWith(`Signature=${signature}`) === true;
@@ -87,7 +87,7 @@ function toQueryBag(query: URLSearchParams): Record<string, string[]> {
   return Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]));
 }
 
-/** The hash that the signer wants to be given; HMAC when it has a key. */
+/** The hash that the signer needs. With a key it is an HMAC. */
 class Sha256 {
   readonly #hash: Hmac | ReturnType<typeof createHash>;
   constructor(key?: SourceData) {

@@ -2,43 +2,44 @@ import type { Role } from "./iam.ts";
 import { parseTags } from "./journal.ts";
 import type { OperationContext } from "./operation.ts";
 import { parseSessionPolicy } from "./session-policy.ts";
-import { type Answer, type Refusal, refuse, toStsBody } from "./wire.ts";
+import { badRequest, type OperationAnswer, toErrorAnswer, toStsBody } from "./wire.ts";
 
-/** STS: AssumeRole and GetCallerIdentity. */
-export async function answerSts(context: OperationContext): Promise<Answer> {
+/** Answers STS's operations AssumeRole and GetCallerIdentity. */
+export async function answerSts(context: OperationContext): Promise<OperationAnswer> {
   const { operation, parameters } = context.request;
   if (operation === "AssumeRole") return assumeRole(context);
   if (operation === "GetCallerIdentity") return getCallerIdentity(context);
   // Not verified.
   const message = `Could not find operation ${operation} for version ${parameters.get("Version") ?? "NO_VERSION_SPECIFIED"}`;
-  return refuse("sts", "unknown operation", message);
+  return toErrorAnswer("sts", "unknown operation", message);
 }
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
-async function assumeRole(context: OperationContext): Promise<Answer> {
+async function assumeRole(context: OperationContext): Promise<OperationAnswer> {
   const { requestId, iam } = context;
   const { parameters } = context.request;
-  const problem = problemOfParameters(parameters);
-  if (problem) return invalid(problem);
+  const problem = findParameterProblem(parameters);
+  if (problem) return badRequest("ValidationError", problem);
 
   const roleArn = parameters.get("RoleArn") ?? "";
   const role = iam.findRole(roleArn);
-  const denial = await denialOfAssumption(context, roleArn, role);
-  if (denial !== undefined || role === undefined) return refuse("sts", "denied", denial ?? "");
+  const denial = await findAssumptionDenial(context, roleArn, role);
+  if (denial !== undefined || role === undefined) return toErrorAnswer("sts", "denied", denial ?? "");
 
-  if (context.accounts.find(role.account).regionsWithoutSts?.includes(context.region)) {
-    // https://github.com/turbot/steampipe-plugin-aws/issues/1510 Not verified: that permission comes first.
+  if (context.accounts.findAccount(role.account).regionsWithoutSts?.includes(context.region)) {
+    // https://github.com/turbot/steampipe-plugin-aws/issues/1510 Not verified: that AWS checks permission first.
     const advice = "Your account administrator can activate STS in this region using the IAM Console.";
     const message = `STS is not activated in this region for account:${role.account}. ${advice}`;
     return { status: 403, code: "RegionDisabledException", message };
   }
 
-  // All callers of the fake are role sessions, so this is always role chaining.
-  // Not verified: that AWS checks it after the policies.
+  // All callers of the fake are role sessions, so every AssumeRole is role chaining.
+  // Not verified: that AWS checks this after the policies.
   const durationSeconds = Number(parameters.get("DurationSeconds") ?? 3600);
   if (durationSeconds > 3600) {
     // https://github.com/aws/eks-anywhere/pull/9485
-    return invalid(
+    return badRequest(
+      "ValidationError",
       "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
     );
   }
@@ -46,8 +47,8 @@ async function assumeRole(context: OperationContext): Promise<Answer> {
   const text = parameters.get("Policy");
   const policy = text === undefined ? undefined : parseSessionPolicy(text);
   if (text !== undefined && policy === undefined) {
-    // Not verified: the words for this place.
-    return { status: 400, code: "MalformedPolicyDocument", message: "Syntax errors in policy." };
+    // Not verified: the words of this message.
+    return badRequest("MalformedPolicyDocument", "Syntax errors in policy.");
   }
   const session = iam.issueSession(role, parameters.get("RoleSessionName") ?? "", durationSeconds, policy);
   const result = {
@@ -59,19 +60,19 @@ async function assumeRole(context: OperationContext): Promise<Answer> {
       Expiration: new Date(session.expiresAtMs).toISOString().replace(".000Z", "Z"),
     },
     SourceIdentity: parameters.get("SourceIdentity"),
-    // In per cent of a limit that AWS does not tell; here of the 2,048 characters that it does.
+    // A percentage of a limit that AWS does not document. Here it is of the 2,048 characters that AWS does document.
     PackedPolicySize: text === undefined ? undefined : Math.ceil(text.length / 20.48),
   };
   return { body: toStsBody("AssumeRole", result, requestId) };
 }
 
 /**
- * Session tags and a source identity need permissions of their own, on both sides, and are then called the action that is
- * denied: https://github.com/aws-actions/configure-aws-credentials/issues/54, https://github.com/noqdev/iambic/issues/357
+ * Session tags and a source identity need permissions of their own on both sides, and a denial names those actions:
+ * https://github.com/aws-actions/configure-aws-credentials/issues/54, https://github.com/noqdev/iambic/issues/357
  * Not verified: the order.
  */
-async function denialOfAssumption(
-  { caller, request: { parameters }, denialOf }: OperationContext,
+async function findAssumptionDenial(
+  { caller, request: { parameters }, findDenial }: OperationContext,
   roleArn: string,
   target: Role | undefined,
 ): Promise<string | undefined> {
@@ -91,15 +92,15 @@ async function denialOfAssumption(
     ...(sourceIdentity === undefined ? [] : ["sts:SetSourceIdentity"]),
   ];
   for (const action of actions) {
-    const wish = { action, resource: roleArn, context, target, resourcePolicy: target?.trustPolicy };
-    const denial = await denialOf(caller, wish);
+    const requested = { action, resource: roleArn, context, target, resourcePolicy: target?.trustPolicy };
+    const denial = await findDenial(caller, requested);
     if (denial !== undefined) return denial;
   }
   return undefined;
 }
 
-/** Nobody needs a permission for it: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html */
-function getCallerIdentity({ caller: { session }, requestId }: OperationContext): Answer {
+/** It needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html */
+function getCallerIdentity({ caller: { session }, requestId }: OperationContext): OperationAnswer {
   const identity = { Arn: session.arn, UserId: session.userId, Account: session.account };
   return { body: toStsBody("GetCallerIdentity", identity, requestId) };
 }
@@ -107,54 +108,50 @@ function getCallerIdentity({ caller: { session }, requestId }: OperationContext)
 interface Constraint {
   readonly parameter: string;
   readonly required?: true;
-  /** Of the length, or of the value where it is a number. */
-  readonly least: number;
-  readonly most: number;
+  /** The limits of the length or, of a number, of the value. */
+  readonly min: number;
+  readonly max: number;
   readonly isNumber?: true;
   readonly pattern?: string;
 }
 
 const NAME_PATTERN = String.raw`[\w+=,.@-]*`;
 const CONSTRAINTS: readonly Constraint[] = [
-  { parameter: "RoleArn", required: true, least: 20, most: 2048 },
-  { parameter: "RoleSessionName", required: true, least: 2, most: 64, pattern: NAME_PATTERN },
-  { parameter: "DurationSeconds", isNumber: true, least: 900, most: 43_200 },
-  { parameter: "ExternalId", least: 2, most: 1224, pattern: String.raw`[\w+=,.@:/-]*` },
-  { parameter: "SourceIdentity", least: 2, most: 64, pattern: NAME_PATTERN },
-  { parameter: "Policy", least: 1, most: 2048 },
+  { parameter: "RoleArn", required: true, min: 20, max: 2048 },
+  { parameter: "RoleSessionName", required: true, min: 2, max: 64, pattern: NAME_PATTERN },
+  { parameter: "DurationSeconds", isNumber: true, min: 900, max: 43_200 },
+  { parameter: "ExternalId", min: 2, max: 1224, pattern: String.raw`[\w+=,.@:/-]*` },
+  { parameter: "SourceIdentity", min: 2, max: 64, pattern: NAME_PATTERN },
+  { parameter: "Policy", min: 1, max: 2048 },
 ];
 
-function problemOfParameters(parameters: ReadonlyMap<string, string>): string | undefined {
+function findParameterProblem(parameters: ReadonlyMap<string, string>): string | undefined {
   for (const constraint of CONSTRAINTS) {
     const value = parameters.get(constraint.parameter);
-    const violation = violationOf(constraint, value);
+    const violation = findViolation(constraint, value);
     const member = constraint.parameter.charAt(0).toLowerCase() + constraint.parameter.slice(1);
     const quoted = value === undefined ? "null" : `'${value}'`;
-    // Pattern and length are recorded in localstack's tests/aws/services/sts/test_sts.snapshot.json. Not verified: null, numbers.
+    // Pattern and length are recorded in localstack's tests/aws/services/sts/test_sts.snapshot.json. Not verified: null and numbers.
     if (violation) {
       return `1 validation error detected: Value ${quoted} at '${member}' failed to satisfy constraint: ${violation}`;
     }
   }
   const roleArn = parameters.get("RoleArn") ?? "";
-  // Recorded in the same place.
+  // Recorded in the same snapshot.
   return /^arn:[^:]+:[^:]+:[^:]*:[^:]*:./.test(roleArn) ? undefined : `${roleArn} is invalid`;
 }
 
-function violationOf(
-  { required, least, most, isNumber, pattern }: Constraint,
+function findViolation(
+  { required, min, max, isNumber, pattern }: Constraint,
   value: string | undefined,
 ): string | undefined {
   if (value === undefined) return required && "Member must not be null";
   const measure = isNumber ? Number(value) : value.length;
   const measured = isNumber ? "value" : "length";
-  if (!(measure >= least)) return `Member must have ${measured} greater than or equal to ${least}`;
-  if (measure > most) return `Member must have ${measured} less than or equal to ${most}`;
+  if (!(measure >= min)) return `Member must have ${measured} greater than or equal to ${min}`;
+  if (measure > max) return `Member must have ${measured} less than or equal to ${max}`;
   if (pattern && !new RegExp(`^${pattern}$`).test(value)) {
     return `Member must satisfy regular expression pattern: ${pattern}`;
   }
   return undefined;
-}
-
-function invalid(message: string): Refusal {
-  return { status: 400, code: "ValidationError", message };
 }

@@ -1,30 +1,30 @@
 /**
- * Systems Manager: GetParameter. Recorded answers of AWS that it follows:
+ * Systems Manager: GetParameter. It follows these recorded answers of AWS:
  * a parameter by its name and ARN: localstack's tests/aws/services/ssm/test_ssm.snapshot.json
  * versions, labels, ciphertext, and secrets by reference: fedonev/lambda-params-secrets, data/test-responses.json
  * no such parameter, without a text: https://github.com/awslabs/aws-simple-cicd/issues/10
  * no such version: https://github.com/getmoto/moto/pull/3977
  */
-import { problemOfDecrypt } from "./keys.ts";
+import { findDecryptProblem } from "./keys.ts";
 import type { OperationContext } from "./operation.ts";
 import { toParameterArn } from "./parameters.ts";
 import { getSecret } from "./secrets-manager.ts";
-import { type Answer, isRefusal, type Refusal, refuse } from "./wire.ts";
+import { badRequest, isErrorAnswer, type OperationAnswer, toErrorAnswer } from "./wire.ts";
 
-export async function answerSystemsManager(context: OperationContext): Promise<Answer> {
+export async function answerSystemsManager(context: OperationContext): Promise<OperationAnswer> {
   const { operation } = context.request;
   if (operation === "GetParameter") return getParameter(context);
   // Not verified.
-  return refuse("ssm", "unknown operation", `Unknown operation: ${operation}`);
+  return toErrorAnswer("ssm", "unknown operation", `Unknown operation: ${operation}`);
 }
 
-/** The name or ARN, and what follows it after a colon, with that. */
+/** The name or ARN, then the selector with its colon. */
 const NAME = /^(arn:[^:]*:ssm:[^:]*:\d{12}:parameter\/[^:]+|[^:]+)(:[^:]+)?$/;
 const REFERENCE = /^\/aws\/reference\/secretsmanager\/(.+)$/;
 
 /** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html */
-async function getParameter(context: OperationContext): Promise<Answer> {
-  const { caller, request, region, requestId, parameters, denialOf } = context;
+async function getParameter(context: OperationContext): Promise<OperationAnswer> {
+  const { caller, request, region, requestId, parameters, findDenial } = context;
   const [, name = "", selector] = NAME.exec(request.parameters.get("Name") ?? "") ?? [];
   if (!/^[\w./:-]+$/.test(name)) {
     // Not verified: the words.
@@ -33,14 +33,14 @@ async function getParameter(context: OperationContext): Promise<Answer> {
   const place = `arn:${caller.session.partition}:ssm:${region}:${caller.session.account}`;
   const arn = name.startsWith("arn:") ? name : toParameterArn(place, name);
   const [, secretId] = REFERENCE.exec(name) ?? [];
-  // An ARN of another region is looked for in this one, in vain. Not verified.
-  const found = arn.startsWith(`${place}:`) ? parameters.find(arn) : undefined;
+  // AWS looks for the ARN of another region in this region, and does not find it. Not verified.
+  const found = arn.startsWith(`${place}:`) ? parameters.findParameter(arn) : undefined;
   const parameter = name.startsWith("arn:") || found?.name === name ? found : undefined;
-  // Permission comes before existence, and AWS does not repeat a name that it does not know, so a wrong one looks like this:
+  // AWS checks permission before existence. It does not repeat an unknown name, so a wrong name looks like this:
   // https://github.com/aws-solutions/aws-control-tower-customizations/issues/208
   const called = parameter === undefined && secretId === undefined ? `${place}:*` : arn;
-  const denial = await denialOf(caller, { action: "ssm:GetParameter", resource: arn, called });
-  if (denial !== undefined) return refuse("ssm", "denied", denial);
+  const denial = await findDenial(caller, { action: "ssm:GetParameter", resource: arn, called });
+  if (denial !== undefined) return toErrorAnswer("ssm", "denied", denial);
 
   const withDecryption = request.parameters.get("WithDecryption") === "true";
   if (secretId !== undefined) return getReferenced(context, { name, secretId, selector, withDecryption });
@@ -51,22 +51,22 @@ async function getParameter(context: OperationContext): Promise<Answer> {
     ({ version, labels }) => wanted === undefined || wanted === String(version) || labels.includes(wanted),
   );
   if (version === undefined) {
-    // Recorded for a version. Not verified for a label.
+    // Recorded for a version number. Not verified for a label.
     const message = `Systems Manager could not find version ${wanted} of ${parameter.name}. Verify the version and try again.`;
     return badRequest("ParameterVersionNotFound", message);
   }
   const isCiphertext = parameter.type === "SecureString" && !withDecryption;
   const isDecrypted = parameter.type === "SecureString" && withDecryption;
-  const problem = isDecrypted ? await problemOfDecrypt(context, parameter.kmsKey, "ssm") : undefined;
+  const problem = isDecrypted ? await findDecryptProblem(context, parameter.kmsKey, "ssm") : undefined;
   if (problem === "denied") {
     // https://github.com/tryolabs/aws-workshop/issues/6
-    return refuse(
+    return toErrorAnswer(
       "ssm",
       "denied",
       `The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access. (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException; Request ID: ${requestId})`,
     );
   }
-  // Disabled: turbot/steampipe-plugin-aws, aws/table_aws_ssm_parameter.go. To be deleted, of PutParameter:
+  // A disabled key: turbot/steampipe-plugin-aws, aws/table_aws_ssm_parameter.go. A key to be deleted, from PutParameter:
   // https://github.com/segmentio/chamber/issues/355
   if (problem !== undefined) return badRequest("InvalidKeyId", problem.message);
   return toAnswer({
@@ -84,22 +84,22 @@ async function getParameter(context: OperationContext): Promise<Answer> {
 /** A secret as a parameter: https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html */
 async function getReferenced(
   context: OperationContext,
-  asked: { name: string; secretId: string; selector: string | undefined; withDecryption: boolean },
-): Promise<Answer> {
-  const { name, secretId, selector, withDecryption } = asked;
+  wanted: { name: string; secretId: string; selector: string | undefined; withDecryption: boolean },
+): Promise<OperationAnswer> {
+  const { name, secretId, selector, withDecryption } = wanted;
   if (!withDecryption) {
     // https://github.com/sous-chefs/aws/issues/419
     const message = "WithDecryption flag must be True for retrieving a Secret Manager secret.";
     return badRequest("ValidationException", message);
   }
-  const wanted = selector?.slice(1);
-  const isVersionId = wanted !== undefined && /^[0-9a-f-]{36}$/.test(wanted);
+  const label = selector?.slice(1);
+  const isVersionId = label !== undefined && /^[0-9a-f-]{36}$/.test(label);
   const found = await getSecret(context, {
     secretId,
-    ...(isVersionId ? { versionId: wanted } : { versionStage: wanted }),
+    ...(isVersionId ? { versionId: label } : { versionStage: label }),
   });
-  if (isRefusal(found)) {
-    // Not verified: what becomes of Secrets Manager's refusals here, but for what a user can tell from `ParameterNotFound`.
+  if (isErrorAnswer(found)) {
+    // Not verified: how Systems Manager answers Secrets Manager's errors. Only `ParameterNotFound` is known from users.
     return found.code === "ResourceNotFoundException" ? badRequest("ParameterNotFound", "") : found;
   }
   const { secret, version } = found;
@@ -128,7 +128,7 @@ async function getReferenced(
   });
 }
 
-/** What Java's serializer makes of a `HeapByteBuffer`. */
+/** A `HeapByteBuffer` as Java's serializer writes it. */
 function toByteBuffer(bytes: Uint8Array): object {
   const [limit, capacity] = [bytes.length, bytes.length];
   const order = { bigEndian: true, nativeByteOrder: false };
@@ -145,11 +145,7 @@ function toByteBuffer(bytes: Uint8Array): object {
   };
 }
 
-/** What is undefined is left out. */
-function toAnswer(parameter: Readonly<Record<string, string | number | undefined>>): Answer {
+/** Fields that are undefined are left out. */
+function toAnswer(parameter: Readonly<Record<string, string | number | undefined>>): OperationAnswer {
   return { body: JSON.stringify({ Parameter: parameter }) };
-}
-
-function badRequest(code: string, message: string): Refusal {
-  return { status: 400, code, message };
 }

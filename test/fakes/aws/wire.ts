@@ -1,27 +1,27 @@
 /**
- * How the three services speak: what they call a refusal, and the bytes they send.
+ * The formats of the three services: the names of their errors, and the bytes that they send.
  *
  * Recorded answers of AWS that these shapes follow:
  * STS, headers and body: https://github.com/aws-azure-login/aws-azure-login/issues/251 and https://github.com/jlevers/selling-partner-api/issues/278
  * Secrets Manager, its own errors: localstack's recordings of AWS, tests/aws/services/secretsmanager/test_secretsmanager.snapshot.json
  * Secrets Manager, errors of AWS's common front: https://github.com/aws/aws-sdk-php-laravel/pull/228
- * Systems Manager: links in systems-manager.ts; as Secrets Manager, it speaks JSON 1.1
+ * Systems Manager: links in systems-manager.ts. Like Secrets Manager, it uses JSON 1.1
  */
 
 export type AwsService = "sts" | "secretsmanager" | "ssm";
 
 /** An answer other than 200. */
-export interface Refusal {
+export interface ErrorAnswer {
   readonly status: number;
   readonly code: string;
   readonly message: string;
 }
 
-/** What an operation answers: the body of a 200, or a refusal. */
-export type Answer = { readonly body: string } | Refusal;
+/** The answer of an operation: the body of a 200, or an error. */
+export type OperationAnswer = { readonly body: string } | ErrorAnswer;
 
-/** The refusals that all services know, each by its own name. */
-export type CommonRefusal =
+/** The causes of errors that all services have. Each service has its own name for them. */
+export type CommonErrorCause =
   | "missing authentication"
   | "incomplete signature"
   | "wrong signature"
@@ -34,15 +34,15 @@ export type CommonRefusal =
 interface Wire {
   readonly contentType: string;
   /**
-   * How far X-Amz-Date may be from AWS's clock. Not the same everywhere, as AWS's own messages tell: "15 min." of STS in
+   * How far X-Amz-Date may be from AWS's clock. The services differ, as AWS's own messages show: "15 min." of STS in
    * https://github.com/aws/aws-cli/issues/6676, "5 min." of Secrets Manager in https://github.com/boto/botocore/issues/3587
    */
   readonly clockToleranceMinutes: number;
-  readonly names: Readonly<Record<CommonRefusal, readonly [code: string, status: number]>>;
-  toBody(refusal: Refusal, requestId: string): string;
+  readonly names: Readonly<Record<CommonErrorCause, readonly [code: string, status: number]>>;
+  toBody(error: ErrorAnswer, requestId: string): string;
 }
 
-// Not verified for either: the codes of a missing or an incomplete signature, and that all of these say `message`.
+// Not verified for either: the codes of a missing or an incomplete signature, and that all of these errors use `message`.
 const JSON_NAMES: Wire["names"] = {
   "missing authentication": ["MissingAuthenticationTokenException", 400],
   "incomplete signature": ["IncompleteSignatureException", 400],
@@ -70,7 +70,7 @@ export const WIRES: Readonly<Record<AwsService, Wire>> = {
       denied: ["AccessDenied", 403],
     },
     toBody({ status, code, message }, requestId) {
-      // `Receiver` of a 5xx is the query protocol's word for "our fault"; not verified for STS.
+      // For a 5xx, `Receiver` is the query protocol's word for "our fault". Not verified for STS.
       const error = toXml({ Type: status < 500 ? "Sender" : "Receiver", Code: code, Message: message }, "    ");
       return toDocument("ErrorResponse", `  <Error>\n${error}  </Error>\n  <RequestId>${requestId}</RequestId>\n`);
     },
@@ -80,9 +80,9 @@ export const WIRES: Readonly<Record<AwsService, Wire>> = {
     clockToleranceMinutes: 5,
     names: JSON_NAMES,
     toBody({ code, message }) {
-      // AWS's common front says `message`, Secrets Manager itself `Message`. Which of them a denial says is not verified.
-      const ofTheFront = Object.entries(JSON_NAMES).some(([cause, [name]]) => cause !== "denied" && name === code);
-      return JSON.stringify({ __type: code, [ofTheFront ? "message" : "Message"]: message });
+      // AWS's common front sends `message`, Secrets Manager itself sends `Message`. Which one a denial has is not verified.
+      const isCommonError = Object.entries(JSON_NAMES).some(([cause, [name]]) => cause !== "denied" && name === code);
+      return JSON.stringify({ __type: code, [isCommonError ? "message" : "Message"]: message });
     },
   },
   ssm: {
@@ -90,19 +90,23 @@ export const WIRES: Readonly<Record<AwsService, Wire>> = {
     // Not verified.
     clockToleranceMinutes: 5,
     names: JSON_NAMES,
-    // Its errors have a member `message` in AWS's model, and some have no text. Which of them a denial says is not verified.
+    // Its errors have a member `message` in AWS's model, and some have no text. Whether a denial has one is not verified.
     toBody: ({ code, message }) => JSON.stringify({ __type: code, ...(message !== "" && { message }) }),
   },
 };
 
-/** A refusal that all services know, in the words of this one. */
-export function refuse(service: AwsService, cause: CommonRefusal, message: string): Refusal {
+/** An error that all services have, with the code and the status of this service. */
+export function toErrorAnswer(service: AwsService, cause: CommonErrorCause, message: string): ErrorAnswer {
   const [code, status] = WIRES[service].names[cause];
   return { status, code, message };
 }
 
-/** `value` is a refusal, and not what was asked for. */
-export function isRefusal(value: object): value is Refusal {
+/** An error of this service alone. */
+export function badRequest(code: string, message: string): ErrorAnswer {
+  return { status: 400, code, message };
+}
+
+export function isErrorAnswer(value: object): value is ErrorAnswer {
   return "code" in value && "status" in value;
 }
 
@@ -115,7 +119,7 @@ export function toStsBody(operation: string, result: XmlElements, requestId: str
   );
 }
 
-/** Elements by name; one that is undefined is left out. */
+/** Elements by name. Those that are undefined are left out. */
 export interface XmlElements {
   readonly [name: string]: string | number | XmlElements | undefined;
 }

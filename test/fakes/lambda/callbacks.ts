@@ -1,15 +1,15 @@
 import { createDeferred } from "./deferred.ts";
 import type { Exit, RunningProcess } from "./process.ts";
 
-/** A function that lives in the test itself, and speaks to the Runtime API like any other. */
+/** A function inside the test. It calls the Runtime API as any other function does. */
 export interface RuntimeCallbacks {
-  /** The function's static code. What it throws is an init error. */
+  /** The function's static code. If it throws, that is an init error. */
   readonly onInit?: () => unknown;
-  /** The function's handler. What it returns is the response, what it throws the error. */
+  /** The function's handler. It returns the response, or throws the error. */
   readonly onInvoke?: (payload: unknown) => unknown;
 }
 
-/** Plays a runtime process with two callbacks. Its only signals are those that end it. */
+/** Runs two callbacks like a runtime process. It accepts only the signals that end it. */
 export function startCallbacks(callbacks: RuntimeCallbacks, runtimeApi: string): RunningProcess {
   const killed = createDeferred<Exit>();
   const abort = new AbortController();

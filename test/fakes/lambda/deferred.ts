@@ -1,4 +1,4 @@
-/** A promise whose levers are outside it: `Promise.withResolvers` came with Node 22, and the tests run on Node 20 too. */
+/** A promise that is settled from outside, as by `Promise.withResolvers` of Node 22. The tests run on Node 20 too. */
 export interface Deferred<Value> {
   readonly promise: Promise<Value>;
   resolve(value: Value): void;

@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
 
-/** What a process of the environment is told. */
+/** The facts that become variables of the processes. */
 export interface EnvironmentInput {
   readonly runtimeApi: string;
   readonly opt: string;
   readonly taskRoot: string;
-  /** Stands for `/tmp`: a test machine's own is shared. */
+  /** Replaces `/tmp`, because a test machine's own is shared. */
   readonly temp: string;
   readonly handler: string;
   readonly functionName: string;
@@ -16,8 +16,7 @@ export interface EnvironmentInput {
 }
 
 /**
- * An extension's variables, built from nothing: none of this machine's reaches it. It gets all of the function's own, but
- * not what is meant for the runtime.
+ * An extension's variables. It gets no variable of this machine, and all of the function's own except those for the runtime.
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
  */
 export function toExtensionEnvironment(input: EnvironmentInput): Record<string, string> {
@@ -50,7 +49,7 @@ const RUNTIME_ONLY = new Set([
   "LAMBDA_TASK_ROOT",
 ]);
 
-/** A function may set these itself. The folder of the running Node comes last, where a machine has it in no usual place. */
+/** A function may set these itself. The folder of the running Node comes last, for machines that have it in an unusual place. */
 function commonVariables({ opt, taskRoot }: EnvironmentInput): Record<string, string> {
   const libraries = ["/var/lang/lib", "/lib64", "/usr/lib64", "/var/runtime", "/var/runtime/lib"];
   return {

@@ -1,35 +1,35 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { createDeferred, type Deferred } from "./deferred.ts";
-import type { Report } from "./failure.ts";
-import { type Answer, createNextCall, type NextCall, type Reply, refuse } from "./next-call.ts";
+import type { ErrorReport } from "./failure.ts";
+import { createNextCall, type LambdaAnswer, type LambdaReply, type NextCall, toLambdaError } from "./next-call.ts";
 import type { RunningProcess } from "./process.ts";
 
 /** The calls of the Extensions API. */
 export type ExtensionCall = "register" | "next" | "init/error" | "exit/error";
 
 /** One extension, from its start to its end. */
-export interface Extension {
+export interface LambdaExtension {
   readonly name: string;
   readonly identifier: string;
-  /** Is a file in `<opt>/extensions`. Any other name that registers is an internal extension, part of the runtime. */
+  /** A file in `<opt>/extensions`. Any other name that registers is an internal extension, a part of the runtime. */
   readonly isExternal: boolean;
   readonly registered: Deferred<void>;
   readonly next: NextCall;
   events: ReadonlySet<string>;
   state: "Started" | "Registered" | "Ready" | "Running" | "InitError" | "ExitError";
-  reported: Report | undefined;
+  reported: ErrorReport | undefined;
   running: RunningProcess | undefined;
 }
 
-/** All extensions between one init and the next reset, and the Extensions API as they meet it. */
-export interface Extensions {
-  readonly external: readonly Extension[];
-  all(): readonly Extension[];
-  findByIdentifier(identifier: string): Extension | undefined;
-  /** No internal extension can register after the runtime is ready. */
+/** All extensions between one init and the next reset, and the Extensions API's answers to them. */
+export interface LambdaExtensions {
+  readonly external: readonly LambdaExtension[];
+  all(): readonly LambdaExtension[];
+  findByIdentifier(identifier: string): LambdaExtension | undefined;
+  /** After this, no internal extension can register: the runtime is ready. */
   closeRegistration(): void;
-  answer(call: ExtensionCall, headers: IncomingHttpHeaders, body: unknown): Answer;
+  answer(call: ExtensionCall, headers: IncomingHttpHeaders, body: unknown): LambdaAnswer;
 }
 
 /** The limit counts internal and external extensions. https://docs.aws.amazon.com/lambda/latest/dg/lambda-extensions.html */
@@ -38,41 +38,41 @@ const IDENTIFIER_HEADER = "lambda-extension-identifier";
 const ERROR_TYPE_HEADER = "lambda-extension-function-error-type";
 const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** In which states a call is allowed; a second error report is allowed, and the first one stands. */
-const ALLOWED_IN: Record<ExtensionCall, readonly Extension["state"][]> = {
+/** The states in which a call is allowed. A second error report is allowed, and the first one counts. */
+const ALLOWED_IN: Record<ExtensionCall, readonly LambdaExtension["state"][]> = {
   register: ["Started"],
   next: ["Registered", "Running"],
   "init/error": ["Registered", "InitError"],
   "exit/error": ["Registered", "Ready", "Running", "ExitError"],
 };
 
-/** Makes the extensions of one init, none of them started. */
+/** Makes the extensions of one init. None of them is started. */
 export function createExtensions(options: {
   readonly names: readonly string[];
   readonly functionName: string;
   readonly handler: string;
   readonly accountId: string;
   readonly initializationType: string;
-}): Extensions {
+}): LambdaExtensions {
   const extensions = new Map(options.names.map((name) => [name, createExtension(name, true)]));
   const external = [...extensions.values()];
   let isOpen = true;
 
-  function register(headers: IncomingHttpHeaders, body: unknown): Reply {
+  function register(headers: IncomingHttpHeaders, body: unknown): LambdaReply {
     const name = toText(headers["lambda-extension-name"]);
-    if (name === "") return refuse("Extension.InvalidExtensionName", "no extension name");
+    if (name === "") return toLambdaError("Extension.InvalidExtensionName", "no extension name");
     const events = parseEvents(body);
-    if (events === undefined) return refuse("InvalidRequestFormat", "not a list of events");
+    if (events === undefined) return toLambdaError("InvalidRequestFormat", "not a list of events");
     const known = extensions.get(name);
     const isExternal = known?.isExternal ?? false;
     for (const event of events) {
       const problem = toEventProblem(event, isExternal, options.initializationType);
-      if (problem !== undefined) return refuse("Extension.InvalidEventType", `${event}: ${problem}`);
+      if (problem !== undefined) return toLambdaError("Extension.InvalidEventType", `${event}: ${problem}`);
     }
-    if (known !== undefined && !isAllowed(known, "register")) return refuseState(known, "register");
-    if (known === undefined && !isOpen) return refuse("Extension.RegistrationClosed", "init is over");
+    if (known !== undefined && !isAllowed(known, "register")) return toStateError(known, "register");
+    if (known === undefined && !isOpen) return toLambdaError("Extension.RegistrationClosed", "init is over");
     if (known === undefined && extensions.size >= EXTENSIONS_LIMIT) {
-      return refuse("Extension.TooManyExtensions", `more than ${EXTENSIONS_LIMIT} extensions`);
+      return toLambdaError("Extension.TooManyExtensions", `more than ${EXTENSIONS_LIMIT} extensions`);
     }
     const extension = known ?? createExtension(name, false);
     extensions.set(name, extension);
@@ -89,8 +89,9 @@ export function createExtensions(options: {
     };
   }
 
-  function findByIdentifier(identifier: string): Extension | undefined {
-    const isCaller = (extension: Extension) => extension.identifier === identifier && extension.state !== "Started";
+  function findByIdentifier(identifier: string): LambdaExtension | undefined {
+    const isCaller = (extension: LambdaExtension) =>
+      extension.identifier === identifier && extension.state !== "Started";
     return [...extensions.values()].find(isCaller);
   }
 
@@ -104,15 +105,17 @@ export function createExtensions(options: {
     answer(call, headers, body) {
       if (call === "register") return register(headers, body);
       const identifier = toText(headers[IDENTIFIER_HEADER]);
-      if (identifier === "") return refuse("Extension.MissingExtensionIdentifier", `no ${IDENTIFIER_HEADER} header`);
+      if (identifier === "")
+        return toLambdaError("Extension.MissingExtensionIdentifier", `no ${IDENTIFIER_HEADER} header`);
       if (!UUID_PATTERN.test(identifier))
-        return refuse("Extension.InvalidExtensionIdentifier", "identifier is no UUID");
+        return toLambdaError("Extension.InvalidExtensionIdentifier", "identifier is no UUID");
       const errorType = toText(headers[ERROR_TYPE_HEADER]);
       if (call !== "next" && errorType === "")
-        return refuse("Extension.MissingHeader", `no ${ERROR_TYPE_HEADER} header`);
+        return toLambdaError("Extension.MissingHeader", `no ${ERROR_TYPE_HEADER} header`);
       const extension = findByIdentifier(identifier);
-      if (extension === undefined) return refuse("Extension.UnknownExtensionIdentifier", `${identifier} is unknown`);
-      if (!isAllowed(extension, call)) return refuseState(extension, call);
+      if (extension === undefined)
+        return toLambdaError("Extension.UnknownExtensionIdentifier", `${identifier} is unknown`);
+      if (!isAllowed(extension, call)) return toStateError(extension, call);
       if (call === "next") {
         extension.state = "Ready";
         return extension.next.wait();
@@ -124,15 +127,15 @@ export function createExtensions(options: {
   };
 }
 
-/** Answers an extension's waiting `next`, or its next one. */
-export function deliverTo(extension: Extension, event: Reply): Promise<void> {
+/** Answers the `next` that an extension waits for, now or as soon as it calls it. */
+export function deliverTo(extension: LambdaExtension, event: LambdaReply): Promise<void> {
   return extension.next.arrived().then(() => {
     extension.state = "Running";
     extension.next.deliver(event);
   });
 }
 
-function createExtension(name: string, isExternal: boolean): Extension {
+function createExtension(name: string, isExternal: boolean): LambdaExtension {
   return {
     name,
     identifier: randomUUID(),
@@ -146,15 +149,15 @@ function createExtension(name: string, isExternal: boolean): Extension {
   };
 }
 
-function isAllowed(extension: Extension, call: ExtensionCall): boolean {
+function isAllowed(extension: LambdaExtension, call: ExtensionCall): boolean {
   return ALLOWED_IN[call].includes(extension.state);
 }
 
-function refuseState(extension: Extension, call: ExtensionCall): Reply {
-  return refuse("Extension.InvalidExtensionState", `${call} is not allowed in state ${extension.state}`);
+function toStateError(extension: LambdaExtension, call: ExtensionCall): LambdaReply {
+  return toLambdaError("Extension.InvalidExtensionState", `${call} is not allowed in state ${extension.state}`);
 }
 
-/** `events` may be left out; `configurationKeys` was taken back by AWS, and is refused. */
+/** `events` is optional. AWS withdrew `configurationKeys`, so it is an error. */
 function parseEvents(body: unknown): readonly string[] | undefined {
   if (typeof body !== "object" || body === null) return undefined;
   const { events = [], configurationKeys = [] } = body as Record<string, unknown>;
@@ -165,7 +168,7 @@ function parseEvents(body: unknown): readonly string[] | undefined {
 
 function toEventProblem(event: string, isExternal: boolean, initializationType: string): string | undefined {
   if (event === "SHUTDOWN") return isExternal ? undefined : "ShutdownEventNotSupportedForInternalExtension";
-  // Managed Instances run many invocations at once, so none of them is announced.
+  // Managed Instances run many invocations at once, so they announce none.
   if (event === "INVOKE" && initializationType !== "lambda-managed-instances") return undefined;
   return "ErrorInvalidEventType";
 }

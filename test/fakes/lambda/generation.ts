@@ -3,23 +3,23 @@ import { join } from "node:path";
 import { type RuntimeCallbacks, startCallbacks } from "./callbacks.ts";
 import { createDeferred } from "./deferred.ts";
 import { type EnvironmentInput, toExtensionEnvironment, toRuntimeEnvironment } from "./environment.ts";
-import { createExtensions, deliverTo, type Extension, type Extensions } from "./extensions.ts";
+import { createExtensions, deliverTo, type LambdaExtension, type LambdaExtensions } from "./extensions.ts";
 import { type LambdaFailure, toExtensionFailure, toRuntimeFailure } from "./failure.ts";
 import { type Exit, endWithin, failedLaunch, isExecFormat, type RunningProcess, startProcess } from "./process.ts";
 import type { JournalDetail, LogLine } from "./record.ts";
-import { createRuntime, type Outcome, type Runtime } from "./runtime.ts";
+import { createRuntime, type FunctionResult, type LambdaRuntime } from "./runtime.ts";
 
-/** The runtime as a process: started in the task folder, with the Runtime API's address in its environment. */
+/** A runtime process. It starts in the task folder, with the Runtime API's address in its environment. */
 export interface RuntimeCommand {
   readonly command: string;
   readonly arguments: readonly string[];
-  /** The function's own folder: `LAMBDA_TASK_ROOT`, and everybody's working directory. */
+  /** The function's own folder: `LAMBDA_TASK_ROOT`, and the working directory of all processes. */
   readonly cwd: string;
   /** `_HANDLER`. Default: `index.handler`. */
   readonly handler?: string;
 }
 
-/** How long each step of an init took, from its begin. */
+/** How long each step of an init took, from its start. */
 export interface InitReport {
   /** The last extension has registered, and the runtime is started. */
   readonly registeredMs: number;
@@ -27,24 +27,24 @@ export interface InitReport {
   readonly runtimeReadyMs: number;
   /** The last extension has called `next`. */
   readonly extensionsReadyMs: number;
-  /** Both: init is over. */
+  /** Both are ready, so init is over. */
   readonly durationMs: number;
 }
 
-/** How a shutdown went: of the first extension by name, or all `null` when there is none. */
+/** How the first extension by name ended, or all `null` if there is none. */
 export interface ShutdownReport extends Exit {
-  /** From its begin until everything was gone. */
+  /** From the start of the shutdown until everything had ended. */
   readonly ms: number;
 }
 
-/** Everything that lives from one init to the next reset: the processes, and what Lambda knows of them. */
+/** Everything that exists from one init to the next reset: the processes, and what Lambda knows about them. */
 export interface Generation {
-  readonly extensions: Extensions;
-  readonly runtime: Runtime;
+  readonly extensions: LambdaExtensions;
+  readonly runtime: LambdaRuntime;
   init(): Promise<InitReport>;
   /** Settles when the function has answered. */
-  invoke(requestId: string, payload: unknown, deadlineEpochMs: number): Promise<Outcome>;
-  /** Settles when the runtime, and every extension that was told of the invocation, asks for the next event. */
+  invoke(requestId: string, payload: unknown, deadlineEpochMs: number): Promise<FunctionResult>;
+  /** Settles when the runtime, and every extension that got the invocation, asks for the next event. */
   idle(): Promise<void>;
   /** Makes `init`, `invoke` and `idle` reject. The first failure counts. */
   fail(failure: LambdaFailure): void;
@@ -61,13 +61,13 @@ export interface GenerationOptions {
 }
 
 /**
- * All that extensions and runtime have for a shutdown, and the runtime's share of it.
+ * The time that extensions and runtime have for a shutdown, and the runtime's part of it.
  * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
  */
 const SHUTDOWN_MS = 2_000;
 const RUNTIME_SHUTDOWN_MS = 300;
 
-/** Makes the processes of one init, none of them started. */
+/** Makes the processes of one init. None of them is started. */
 export function createGeneration(options: GenerationOptions): Generation {
   const { environment, record } = options;
   const { accountId } = options;
@@ -76,16 +76,16 @@ export function createGeneration(options: GenerationOptions): Generation {
   const { AWS_REGION: region = "eu-west-1" } = environment.variables;
   const functionArn = `arn:aws:lambda:${region}:${accountId}:function:${environment.functionName}`;
   const failed = createDeferred<never>();
-  failed.promise.catch(() => {}); // It is raced against; a failure between two steps waits for the next one.
-  let invokedExtensions: readonly Extension[] = [];
+  failed.promise.catch(() => {}); // The next step sees a failure between two steps.
+  let invokedExtensions: readonly LambdaExtension[] = [];
   let shutdown: Promise<ShutdownReport> | undefined;
 
   function unlessFailed<Value>(step: Promise<Value>): Promise<Value> {
     return Promise.race([failed.promise, step]);
   }
 
-  /** Notes start and end of a process; an end that was not asked for fails whatever is under way. */
-  function watch(name: string, party: Extension | Runtime, running: RunningProcess): void {
+  /** Records the start and the end of a process. If it ends unasked, the current step fails. */
+  function watch(name: string, party: LambdaExtension | LambdaRuntime, running: RunningProcess): void {
     record("lambda", "start", { to: name, pid: running.pid });
     party.running = running;
     void running.ended.then((exit) => {
@@ -97,7 +97,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     });
   }
 
-  function startExtension(extension: Extension): void {
+  function startExtension(extension: LambdaExtension): void {
     const command = join(environment.opt, "extensions", extension.name);
     const running = isExecFormat(command)
       ? startProcess({
@@ -134,7 +134,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     if (runtime.running !== undefined) {
       const running = runtime.running;
       const kill = () => record("lambda", "SIGKILL", { to: "runtime" });
-      // Without extensions Lambda is not polite: it kills the runtime at once.
+      // Without extensions Lambda kills the runtime at once.
       const hasExtensions = extensions.all().length > 0;
       signal("runtime", running, hasExtensions ? "SIGTERM" : "SIGKILL");
       await endWithin(running, RUNTIME_SHUTDOWN_MS, kill);
@@ -175,7 +175,7 @@ export function createGeneration(options: GenerationOptions): Generation {
       return { registeredMs, runtimeReadyMs, extensionsReadyMs: await extensionsReady, durationMs: elapsedMs() };
     },
     async invoke(requestId, payload, deadlineEpochMs) {
-      await unlessFailed(Promise.resolve()); // A crash since the last invocation fails this one, before anybody hears of it.
+      await unlessFailed(Promise.resolve()); // A crash since the last invocation fails this one before it is announced.
       invokedExtensions = extensions.all().filter((extension) => extension.events.has("INVOKE"));
       for (const extension of invokedExtensions) {
         record("lambda", "INVOKE", { to: extension.name, requestId, deadlineEpochMs });
@@ -203,7 +203,7 @@ export function createGeneration(options: GenerationOptions): Generation {
   };
 }
 
-/** Lambda sets no content type here, and its Go server then guesses from the bytes. */
+/** Lambda sets no content type here, so its Go server guesses one from the bytes. */
 function toShutdownEvent(shutdownReason: string, deadlineMs: number) {
   const headers = { "content-type": "text/plain; charset=utf-8" };
   return { status: 200, headers, body: { eventType: "SHUTDOWN", shutdownReason, deadlineMs } };

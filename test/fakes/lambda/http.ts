@@ -3,28 +3,28 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import type { ExtensionCall } from "./extensions.ts";
 import type { Generation } from "./generation.ts";
-import { type Answer, type Reply, refuse } from "./next-call.ts";
+import { type LambdaAnswer, type LambdaReply, toLambdaError } from "./next-call.ts";
 import type { JournalDetail } from "./record.ts";
 import type { RuntimeCall } from "./runtime.ts";
 
-/** A call before Lambda has looked at it. */
+/** A call that Lambda has not answered yet. */
 export interface InterceptedCall {
-  /** As in a journal entry. */
+  /** The same as in a journal entry. */
   readonly from: string;
   readonly call: string;
-  /** How often this party has made this call since the environment was made, this time included. */
+  /** How often this caller has made this call in this environment, including this time. */
   readonly count: number;
 }
 
 /**
- * Asked before every call: returns another answer than Lambda's, `"disconnect"` to drop the connection, or `undefined` to
- * let the call through. A promise holds the call back until the test lets it go.
+ * Runs before every call. Returns an answer that replaces Lambda's, `"disconnect"` to close the connection, or `undefined` for
+ * Lambda's own answer. A promise holds the call back until it settles.
  */
 export type Intercept = (call: InterceptedCall) => Interception | Promise<Interception>;
-/** Another answer than Lambda's. */
-export type Interception = Reply | "disconnect" | undefined;
+/** An answer that replaces Lambda's. */
+export type Interception = LambdaReply | "disconnect" | undefined;
 
-/** The address of both APIs, which stays the same over resets. */
+/** The server of both APIs. A reset does not change its address. */
 export interface LambdaServer {
   /** `AWS_LAMBDA_RUNTIME_API`: host and port. */
   readonly address: string;
@@ -33,7 +33,7 @@ export interface LambdaServer {
 
 /** Serves the Extensions API and the Runtime API on an ephemeral port of 127.0.0.1. */
 export async function startLambdaServer(options: {
-  /** The processes that are there at the moment. */
+  /** The current processes. */
   readonly generation: () => Generation | undefined;
   readonly record: (from: string, call: string, detail: JournalDetail) => void;
   readonly intercept: Intercept;
@@ -42,7 +42,7 @@ export async function startLambdaServer(options: {
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const bytes = await text(request).catch(() => undefined);
-    if (bytes === undefined) return; // The caller was killed in the middle of a call; Lambda notices that by itself.
+    if (bytes === undefined) return; // The caller was killed in the middle of a call.
     const body = parseBody(bytes);
     const generation = options.generation();
     const route = findRoute(request);
@@ -65,7 +65,7 @@ export async function startLambdaServer(options: {
   const server = createServer((request, response) => {
     void serve(request, response);
   });
-  // A kept-alive connection is closed by nobody but its client, however long an environment is idle.
+  // Only the client closes a kept-alive connection, however long an environment is idle.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -79,7 +79,7 @@ export async function startLambdaServer(options: {
   };
 }
 
-type Route =
+type ApiRoute =
   | { readonly api: "extension"; readonly call: ExtensionCall }
   | { readonly api: "runtime"; readonly call: RuntimeCall; readonly requestId: string };
 
@@ -90,7 +90,7 @@ const EXTENSION_ROUTES: Readonly<Record<string, ExtensionCall>> = {
   "POST exit/error": "exit/error",
 };
 
-function findRoute({ method, url = "" }: IncomingMessage): Route | undefined {
+function findRoute({ method, url = "" }: IncomingMessage): ApiRoute | undefined {
   const [, version, api, ...rest] = url.split("/");
   const path = `${method} ${rest.join("/")}`;
   if (version === "2020-01-01" && api === "extension") {
@@ -105,7 +105,7 @@ function findRoute({ method, url = "" }: IncomingMessage): Route | undefined {
 }
 
 function findCaller(
-  route: Route | undefined,
+  route: ApiRoute | undefined,
   { headers }: IncomingMessage,
   generation: Generation | undefined,
 ): string {
@@ -117,19 +117,19 @@ function findCaller(
 }
 
 function answerCall(
-  route: Route | undefined,
+  route: ApiRoute | undefined,
   { headers }: IncomingMessage,
   body: unknown,
   generation?: Generation,
-): Answer {
+): LambdaAnswer {
   if (route === undefined)
-    return refuse("FakeLambda.UnknownCall", "neither the Extensions API nor the Runtime API", 404);
-  if (generation === undefined) return refuse("FakeLambda.NotRunning", "the environment is not running", 500);
+    return toLambdaError("FakeLambda.UnknownCall", "neither the Extensions API nor the Runtime API", 404);
+  if (generation === undefined) return toLambdaError("FakeLambda.NotRunning", "the environment is not running", 500);
   if (route.api === "extension") return generation.extensions.answer(route.call, headers, body);
   return generation.runtime.answer(route.call, route.requestId, headers, body);
 }
 
-function toDetail(answer: Answer, { headers }: IncomingMessage, body: unknown): JournalDetail {
+function toDetail(answer: LambdaAnswer, { headers }: IncomingMessage, body: unknown): JournalDetail {
   const errorType = headers["lambda-extension-function-error-type"] ?? headers["lambda-runtime-function-error-type"];
   const { events } = (body ?? {}) as { events?: readonly string[] };
   const status = "blocked" in answer ? undefined : answer.status;
@@ -152,7 +152,7 @@ function parseBody(body: string): unknown {
   }
 }
 
-function send(response: ServerResponse, { status, headers, body }: Reply): void {
+function send(response: ServerResponse, { status, headers, body }: LambdaReply): void {
   response.writeHead(status, { "content-type": "application/json", ...headers });
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }

@@ -1,34 +1,34 @@
 import { createDeferred, type Deferred } from "./deferred.ts";
 
-/** What is sent back over HTTP; the body is sent as JSON. */
-export interface Reply {
+/** An HTTP response. The body is sent as JSON. */
+export interface LambdaReply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }
 
-/** An answer at once, or, to a `next`, one that comes with the next event. */
-export type Answer = Reply | { readonly blocked: Promise<Reply> };
+/** An immediate answer or, for a `next`, one that comes with the next event. */
+export type LambdaAnswer = LambdaReply | { readonly blocked: Promise<LambdaReply> };
 
-/** A refusal in Lambda's shape. */
-export function refuse(errorType: string, errorMessage: string, status = 403): Reply {
+/** An error in Lambda's format. */
+export function toLambdaError(errorType: string, errorMessage: string, status = 403): LambdaReply {
   return { status, body: { errorMessage, errorType } };
 }
 
-/** The one blocking `next` call of an extension or runtime: it waits here until an event is delivered. */
+/** The blocking `next` call of an extension or runtime. It waits until an event is delivered. */
 export interface NextCall {
   /** Settles as soon as a call waits. */
   arrived(): Promise<void>;
-  /** A call that arrives. */
-  wait(): Answer;
+  /** Answers a call that arrives. */
+  wait(): LambdaAnswer;
   /** Answers the waiting call. */
-  deliver(event: Reply): void;
+  deliver(event: LambdaReply): void;
 }
 
-/** Makes a `next` that nobody has called yet. */
+/** Makes a `next` that is not called yet. */
 export function createNextCall(): NextCall {
   let arrival: Deferred<void> = createDeferred();
-  let delivery: Deferred<Reply> = createDeferred();
+  let delivery: Deferred<LambdaReply> = createDeferred();
   return {
     arrived: () => arrival.promise,
     wait() {

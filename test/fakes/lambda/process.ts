@@ -2,13 +2,12 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { killWithUs } from "./orphans.ts";
 
-/** How a process ended. All `null`: it has not, or there was none. */
+/** How a process ended. All are `null` if it has not ended, or if there was none. */
 export interface Exit {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why it could not be started at all. */
+  /** Why it could not be started. */
   readonly launchError: string | null;
 }
 
@@ -17,13 +16,13 @@ export type OutputStream = "stdout" | "stderr";
 /** A running extension or runtime. */
 export interface RunningProcess {
   readonly pid: number | undefined;
-  /** Settles when the process is gone and its last line was read; never rejects. */
+  /** Settles when the process has ended and its last line was read. Never rejects. */
   readonly ended: Promise<Exit>;
-  /** Signals its whole process group, as Lambda does; nothing once it has ended. */
+  /** Signals its whole process group, as Lambda does. Does nothing after it has ended. */
   signal(signal: NodeJS.Signals): void;
 }
 
-/** Starts a process as Lambda does: in a group of its own, with this environment and no other. */
+/** Starts a process as Lambda does: in a group of its own, with only these variables. */
 export function startProcess(options: {
   readonly command: string;
   readonly arguments: readonly string[];
@@ -39,7 +38,7 @@ export function startProcess(options: {
       options.onLine,
     );
   } catch (error) {
-    // Node emits the usual errors of `spawn` and throws the rest, such as that of a binary for another system.
+    // Node emits the usual errors of `spawn` and throws the others, such as the error for a binary of another system.
     return failedLaunch(String(error));
   }
 }
@@ -54,7 +53,7 @@ function watchChild(
     try {
       process.kill(-child.pid, signal);
     } catch {
-      // ESRCH (on macOS also EPERM, when only zombies are left): nobody there to signal.
+      // ESRCH (on macOS also EPERM, when only zombies are left): no process is left to signal.
     }
   };
   const killGroup = () => signalGroup("SIGKILL");
@@ -64,7 +63,7 @@ function watchChild(
   child.once("error", (error) => {
     launchError = error.message;
   });
-  // What an extension leaves running would keep its pipes, and so `close`, open.
+  // A process that an extension leaves running would keep the pipes open, and `close` would not come.
   child.once("exit", killGroup);
   createInterface({ input: child.stdout }).on("line", (line) => onLine("stdout", line));
   createInterface({ input: child.stderr }).on("line", (line) => onLine("stderr", line));
@@ -85,8 +84,8 @@ export function failedLaunch(launchError: string): RunningProcess {
 }
 
 /**
- * Whether the kernel knows what to do with a file: a script with an interpreter line, or a binary. Lambda's `execve` fails
- * on anything else, but Node's `spawn` ends up in `execvp`, which hands it to `/bin/sh`, and the mistake would pass.
+ * Whether the kernel can execute a file: a script with an interpreter line, or a binary. Lambda's `execve` fails for any other
+ * file, but Node's `spawn` uses `execvp`, which runs it with `/bin/sh`, so a test would not notice the mistake.
  * https://man7.org/linux/man-pages/man3/exec.3.html
  */
 export function isExecFormat(path: string): boolean {
@@ -101,7 +100,7 @@ export function isExecFormat(path: string): boolean {
   }
 }
 
-/** Waits for the end of a process, and brings it about with SIGKILL once the time is over. */
+/** Waits for the end of a process, and kills it with SIGKILL after the limit. */
 export async function endWithin(running: RunningProcess, limitMs: number, onKill: () => void): Promise<Exit> {
   const timer = setTimeout(() => {
     onKill();
@@ -112,4 +111,42 @@ export async function endWithin(running: RunningProcess, limitMs: number, onKill
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Functions that kill the running process groups. */
+const killers = new Set<() => void>();
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Kills a process group when this process ends: a group of its own gets no Ctrl-C from the terminal, and an extension
+ * continues without Lambda. Returns a function that stops this. A SIGKILL of this process cannot be noticed.
+ */
+function killWithUs(kill: () => void): () => void {
+  if (killers.size === 0) watchSignals();
+  killers.add(kill);
+  return () => {
+    killers.delete(kill);
+    if (killers.size === 0) unwatchSignals();
+  };
+}
+
+function watchSignals(): void {
+  process.on("exit", killAll);
+  for (const signal of SIGNALS) process.on(signal, endWith);
+}
+
+function unwatchSignals(): void {
+  process.off("exit", killAll);
+  for (const signal of SIGNALS) process.off(signal, endWith);
+}
+
+function killAll(): void {
+  for (const kill of killers) kill();
+}
+
+/** A listener disables the default action of a signal, so the signal is sent again, unless there are other listeners. */
+function endWith(signal: NodeJS.Signals): void {
+  killAll();
+  unwatchSignals();
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
 }

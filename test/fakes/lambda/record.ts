@@ -1,31 +1,31 @@
 import type { Exit, OutputStream } from "./process.ts";
 
-/** One API call, or one thing that Lambda itself did (`from: "lambda"`). */
+/** One API call, or one action of Lambda itself (`from: "lambda"`). */
 export interface JournalEntry extends Timed {
   /** An extension's name, `"runtime"`, `"unknown"` (a call without a known identifier), or `"lambda"`. */
   readonly from: string;
   /**
-   * Of an extension: `register`, `next`, `init/error`, `exit/error`. Of the runtime: `next`, `response`, `error`,
-   * `init/error`. Of both: `exit`, when the process has ended. Of Lambda: `start`, the name of a signal, and the events
-   * `invocation` (to the runtime), `INVOKE` and `SHUTDOWN`. Anything else: method and path of a call that nobody knows.
+   * From an extension: `register`, `next`, `init/error`, `exit/error`. From the runtime: `next`, `response`, `error`,
+   * `init/error`. From both: `exit`, when the process has ended. From Lambda: `start`, the name of a signal, and the events
+   * `invocation` (to the runtime), `INVOKE` and `SHUTDOWN`. Any other text is the method and path of an unknown call.
    */
   readonly call: string;
   readonly detail: JournalDetail;
 }
 
-/** What there is to say about a journal entry. */
+/** The details of a journal entry. */
 export interface JournalDetail extends Partial<Exit> {
-  /** What was answered; absent for an accepted `next`, which is answered later, by an event. */
+  /** The status of the answer. Absent for an accepted `next`, which an event answers later. */
   readonly status?: number;
-  /** The `errorType` of a refusal, such as `Extension.InvalidExtensionState`. */
+  /** The `errorType` of a refused call, such as `Extension.InvalidExtensionState`. */
   readonly refusal?: string;
-  /** What an extension asked to be told of when it registered. */
+  /** The events that an extension registered for. */
   readonly events?: readonly string[];
   /** The error type header of `init/error`, `exit/error` and `error`. */
   readonly errorType?: string;
-  /** The request's body, parsed when it is JSON. */
+  /** The request's body, parsed if it is JSON. */
   readonly body?: unknown;
-  /** Whom Lambda started, signalled, or sent an event. */
+  /** The process that Lambda started, signalled, or sent an event to. */
   readonly to?: string;
   readonly pid?: number | undefined;
   readonly requestId?: string;
@@ -40,19 +40,19 @@ export interface LogLine extends Timed {
   readonly line: string;
 }
 
-/** When: milliseconds since the environment's first init began, from a monotonic clock, resets included. */
+/** Milliseconds since the environment's first init began, from a monotonic clock. A reset does not restart it. */
 export interface Timed {
   readonly atMs: number;
 }
 
-/** Like the callback of `Array.prototype.find`; the index tells a second occurrence from the first. */
+/** Like the callback of `Array.prototype.find`. The index distinguishes a second occurrence from the first. */
 export type Predicate<Entry> = (entry: Entry, index: number) => boolean;
 
-/** A list that only grows, and that can be waited on. */
+/** A list to which entries are added. A caller can wait for an entry. */
 export interface EntryList<Entry> {
   readonly entries: readonly Entry[];
   add(entry: Entry): void;
-  /** The first entry that fits, past ones included; pending until there is one. */
+  /** Settles with the first entry that matches, including past entries. */
   waitFor(predicate: Predicate<Entry>): Promise<Entry>;
 }
 

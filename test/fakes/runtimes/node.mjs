@@ -1,5 +1,5 @@
-// A runtime interface client for Node.js, as small as it can be: enough to run a function on the fake Lambda with nothing
-// installed. It takes the handler as Lambda's own does: `_HANDLER=index.handler` is `handler` in $LAMBDA_TASK_ROOT/index.mjs.
+// A runtime interface client for Node.js, just enough to run a function on the fake Lambda with nothing installed. It finds
+// the handler as Lambda's own client does: `_HANDLER=index.handler` is `handler` in $LAMBDA_TASK_ROOT/index.mjs.
 import http from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -9,11 +9,11 @@ const { AWS_LAMBDA_RUNTIME_API = "", LAMBDA_TASK_ROOT = "", _HANDLER = "" } = pr
 const [file = "", name = ""] = _HANDLER.split(".");
 
 /**
- * @typedef {{ requestId: string, payload: string }} Reply
+ * @typedef {{ requestId: string, payload: string }} RuntimeReply
  * @param {string} method
  * @param {string} path
  * @param {unknown} [body]
- * @returns {Promise<Reply>} - no `fetch`: it would give up on a `next` that blocks for 300 seconds
+ * @returns {Promise<RuntimeReply>} - not `fetch`, which gives up a `next` that blocks for 300 seconds
  */
 function call(method, path, body) {
   return new Promise((resolve, reject) => {

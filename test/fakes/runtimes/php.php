@@ -1,6 +1,6 @@
 <?php
-// A runtime interface client for PHP, as small as it can be: enough to run a function of examples/ with nothing installed.
-// Lambda has none; it takes the handler as the layers of Bref do: `_HANDLER=index.php` is a file that returns the function.
+// A runtime interface client for PHP, just enough to run a function of examples/ with nothing installed.
+// Lambda has none. It finds the handler as the layers of Bref do: `_HANDLER=index.php` is a file that returns the function.
 
 declare(strict_types=1);
 

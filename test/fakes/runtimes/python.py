@@ -1,5 +1,5 @@
-"""A runtime interface client for Python, as small as it can be: enough to run a function on the fake Lambda with nothing
-installed. It takes the handler as Lambda's own does: `_HANDLER=app.handler` is `handler` in $LAMBDA_TASK_ROOT/app.py."""
+"""A runtime interface client for Python, just enough to run a function on the fake Lambda with nothing installed. It finds
+the handler as Lambda's own client does: `_HANDLER=app.handler` is `handler` in $LAMBDA_TASK_ROOT/app.py."""
 
 import importlib
 import json
@@ -8,7 +8,7 @@ import sys
 import urllib.request
 
 API = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime"
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the function's HTTP_PROXY is not ours
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # ignores the function's HTTP_PROXY
 
 
 def get_next():
