@@ -1,4 +1,4 @@
-/** Layer versions at AWS Lambda: what is there, one more, and who may use it. */
+/** Finds, publishes and grants layer versions at AWS Lambda. */
 import {
   AddLayerVersionPermissionCommand,
   type Architecture,
@@ -14,24 +14,25 @@ import {
 import type { ManifestEntry } from "../build/layers.ts";
 import { toDescription } from "./report.ts";
 
-/** A built layer, and its bytes. */
-export interface Zip extends ManifestEntry {
+/** A layer that `npm run build` has made, with the bytes of its zip. */
+export interface BuiltLayer extends ManifestEntry {
   readonly bytes: Buffer;
 }
 
 export interface LayerVersion {
-  readonly layer: string;
+  /** The layer's name at Lambda. */
+  readonly name: string;
   readonly arn: string;
   readonly number: number;
 }
 
 /** Lambda in one region. */
-export interface Lambda {
+export interface RegionalLambda {
   readonly region: string;
-  /** The newest version of the layer, if it has these very bytes. */
-  findVersion(zip: Zip): Promise<LayerVersion | undefined>;
-  publish(zip: Zip): Promise<LayerVersion>;
-  /** Lets all accounts of an organization use it, if they may not yet. */
+  /** Returns the newest version of the layer if it has the same bytes. */
+  findVersion(layer: BuiltLayer): Promise<LayerVersion | undefined>;
+  publish(layer: BuiltLayer): Promise<LayerVersion>;
+  /** Lets all accounts of an organization use the layer version, unless they already may. */
   grant(version: LayerVersion, organizationId: string): Promise<void>;
 }
 
@@ -39,11 +40,11 @@ export interface Lambda {
 export const toLayerName = ({ name }: ManifestEntry): string => `cross-account-secrets-${name}`;
 
 const CONNECTION_TIMEOUT_MS = 10_000;
-/** How long a connection may be silent. Lambda unpacks a layer before it answers. */
+/** The longest silence of a connection. Lambda unpacks a layer before it answers. */
 const SILENCE_TIMEOUT_MS = 300_000;
 
-/** One for each region, all with the same credentials, which are looked for at once. */
-export async function createLambdas(regions: readonly string[]): Promise<Lambda[]> {
+/** Creates one for each region, all with the same credentials. Rejects if there are no credentials. */
+export async function createRegionalLambdas(regions: readonly string[]): Promise<RegionalLambda[]> {
   const requestHandler = { connectionTimeout: CONNECTION_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS };
   const create = (config: LambdaClientConfig) => new LambdaClient({ ...config, requestHandler });
   const [first = ""] = regions;
@@ -51,19 +52,19 @@ export async function createLambdas(regions: readonly string[]): Promise<Lambda[
   await credentials();
   return regions.map((region) => {
     const client = create({ region, credentials });
-    // Does not try again: an upload whose answer was lost would become two layer versions.
+    // Makes one attempt: if the answer to an upload were lost, a second attempt would create a second layer version.
     const uploader = create({ region, credentials, maxAttempts: 1 });
-    const find = (zip: Zip) => findVersion(client, zip);
+    const find = (layer: BuiltLayer) => findVersion(client, layer);
     return {
       region,
       findVersion: find,
-      async publish(zip) {
+      async publish(layer) {
         try {
-          return await upload(uploader, zip);
+          return await upload(uploader, layer);
         } catch (error) {
-          // Perhaps it is only the answer that was lost.
-          const there = await find(zip).catch(() => undefined);
-          if (there !== undefined) return there;
+          // The upload may have worked, and only its answer was lost.
+          const published = await find(layer).catch(() => undefined);
+          if (published !== undefined) return published;
           throw error;
         }
       },
@@ -72,51 +73,51 @@ export async function createLambdas(regions: readonly string[]): Promise<Lambda[
   });
 }
 
-async function findVersion(client: LambdaClient, zip: Zip): Promise<LayerVersion | undefined> {
-  const layer = toLayerName(zip);
+async function findVersion(client: LambdaClient, layer: BuiltLayer): Promise<LayerVersion | undefined> {
+  const name = toLayerName(layer);
   try {
     let number = 0;
-    for await (const { LayerVersions = [] } of paginateListLayerVersions({ client }, { LayerName: layer })) {
+    for await (const { LayerVersions = [] } of paginateListLayerVersions({ client }, { LayerName: name })) {
       number = Math.max(number, ...LayerVersions.map(({ Version = 0 }) => Version));
     }
     if (number === 0) return undefined;
-    // The list tells no checksum.
-    const newest = await client.send(new GetLayerVersionCommand({ LayerName: layer, VersionNumber: number }));
-    const isSame = newest.Content?.CodeSha256 === Buffer.from(zip.sha256, "hex").toString("base64");
-    return isSame ? { layer, arn: newest.LayerVersionArn ?? "", number } : undefined;
+    // The list has no checksums.
+    const newest = await client.send(new GetLayerVersionCommand({ LayerName: name, VersionNumber: number }));
+    const isSame = newest.Content?.CodeSha256 === Buffer.from(layer.sha256, "hex").toString("base64");
+    return isSame ? { name, arn: newest.LayerVersionArn ?? "", number } : undefined;
   } catch (error) {
     if (error instanceof ResourceNotFoundException) return undefined;
     throw error;
   }
 }
 
-async function upload(client: LambdaClient, zip: Zip): Promise<LayerVersion> {
-  const layer = toLayerName(zip);
+async function upload(client: LambdaClient, layer: BuiltLayer): Promise<LayerVersion> {
+  const name = toLayerName(layer);
   const { LayerVersionArn = "", Version = 0 } = await client.send(
     new PublishLayerVersionCommand({
-      LayerName: layer,
-      Description: toDescription(zip),
-      Content: { ZipFile: zip.bytes },
-      CompatibleArchitectures: zip.architectures as Architecture[],
-      CompatibleRuntimes: zip.compatibleRuntimes as Runtime[],
+      LayerName: name,
+      Description: toDescription(layer),
+      Content: { ZipFile: layer.bytes },
+      CompatibleArchitectures: layer.architectures as Architecture[],
+      CompatibleRuntimes: layer.compatibleRuntimes as Runtime[],
       LicenseInfo: "Apache-2.0",
     }),
   );
-  return { layer, arn: LayerVersionArn, number: Version };
+  return { name, arn: LayerVersionArn, number: Version };
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/permissions-layer-cross-account.html */
-async function grant(client: LambdaClient, { layer, number }: LayerVersion, organizationId: string): Promise<void> {
-  const place = { LayerName: layer, VersionNumber: number };
+async function grant(client: LambdaClient, { name, number }: LayerVersion, organizationId: string): Promise<void> {
+  const version = { LayerName: name, VersionNumber: number };
   const StatementId = `organization-${organizationId}`;
-  if ((await readStatementIds(client, place)).includes(StatementId)) return;
+  if ((await readStatementIds(client, version)).includes(StatementId)) return;
   const permission = { Action: "lambda:GetLayerVersion", Principal: "*", OrganizationId: organizationId };
-  await client.send(new AddLayerVersionPermissionCommand({ ...place, StatementId, ...permission }));
+  await client.send(new AddLayerVersionPermissionCommand({ ...version, StatementId, ...permission }));
 }
 
-async function readStatementIds(client: LambdaClient, place: { LayerName: string; VersionNumber: number }) {
+async function readStatementIds(client: LambdaClient, version: { LayerName: string; VersionNumber: number }) {
   try {
-    const { Policy = "{}" } = await client.send(new GetLayerVersionPolicyCommand(place));
+    const { Policy = "{}" } = await client.send(new GetLayerVersionPolicyCommand(version));
     const { Statement = [] }: { readonly Statement?: readonly { readonly Sid?: string }[] } = JSON.parse(Policy);
     return Statement.map(({ Sid }) => Sid);
   } catch (error) {

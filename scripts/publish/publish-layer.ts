@@ -1,122 +1,135 @@
 /**
  * Publishes the built layers: `npm run publish:layer -- --help`.
  *
- *   arguments, manifest, zips ─► checks ─► credentials ─► what is there, everywhere ─► upload, grant; one by one ─► report
+ *   arguments, manifest, zips ─► checks ─► credentials ─► existing versions in all regions ─► upload and grant, one by one ─► report
  *
- * What can be wrong shows before the first upload. From there on, no failure ends the run, and all of them are reported.
+ * All checks come before the first upload. After that, no failure ends the run, and the report lists every failure.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { argv, env } from "node:process";
 import { fileURLToPath } from "node:url";
-import { createLambdas, type Lambda, type LayerVersion, toLayerName, type Zip } from "./layer-versions.ts";
-import { checkZip, chooseLayers, HELP, parseArguments, parseManifest, Refusal, type Wishes } from "./plan.ts";
+import { Refusal } from "../cli/world.ts";
+import { checkZip, chooseLayers, HELP, type PublishOptions, parseManifest, parsePublishOptions } from "./checks.ts";
 import {
-  explain,
-  isAboutCredentials,
-  type Outcome,
-  toExitCode,
-  toJson,
-  toLine,
-  toMarkdown,
-  toSummary,
+  type BuiltLayer,
+  createRegionalLambdas,
+  type LayerVersion,
+  type RegionalLambda,
+  toLayerName,
+} from "./layer-versions.ts";
+import {
+  isCredentialsError,
+  type PublishResult,
+  toChangelogTable,
+  toFailureText,
+  toJsonReport,
+  toProgressLine,
+  toPublishExitCode,
+  toRegionSummary,
 } from "./report.ts";
 
-/** Gives the exit code. Throws a refusal where it has done nothing. */
-async function publishLayers(wishes: Wishes, say: (text: string) => void): Promise<number> {
-  const { version, zips } = await readZips(wishes);
-  const outcomes: Outcome[] = [];
-  const add = (outcome: Outcome) => {
-    outcomes.push(outcome);
-    say(toLine(outcome));
+/** Returns the exit code. Throws a Refusal if it has done nothing. */
+async function publishLayers(options: PublishOptions, say: (text: string) => void): Promise<number> {
+  const { version, layers } = await readLayers(options);
+  const results: PublishResult[] = [];
+  const add = (result: PublishResult) => {
+    results.push(result);
+    say(toProgressLine(result));
   };
-  if (wishes.isDryRun) plan(wishes, zips, add);
+  if (options.isDryRun) listPlanned(options, layers, add);
   else {
-    const { regions, organizationId } = wishes;
+    const { regions, organizationId } = options;
     const [first = ""] = regions;
-    const lambdas = await orRefuse(first, () => createLambdas(regions));
-    await publishAll(await findVersions(lambdas, zips), organizationId, add);
-    say(`${toSummary(outcomes)}\n\n${toMarkdown(version, outcomes)}`);
+    const lambdas = await orThrow(first, () => createRegionalLambdas(regions));
+    await publishAll(await findVersions(lambdas, layers), organizationId, add);
+    say(`${toRegionSummary(results)}\n\n${toChangelogTable(version, results)}`);
   }
-  console.log(toJson(version, outcomes));
-  return toExitCode(outcomes);
+  console.log(toJsonReport(version, results));
+  return toPublishExitCode(results);
 }
 
-async function readZips({ folder, layers }: Wishes): Promise<{ version: string; zips: readonly Zip[] }> {
+async function readLayers(options: PublishOptions): Promise<{ version: string; layers: readonly BuiltLayer[] }> {
+  const { folder } = options;
   const read = async (file: string) => {
     try {
       return await readFile(file);
     } catch {
-      throw new Refusal(1, `${file} is not there: run npm run build first`);
+      throw new Refusal(1, `${file} is missing: run npm run build first`);
     }
   };
   const manifest = join(folder, "manifest.json");
-  const { version, chosen } = chooseLayers(layers, parseManifest((await read(manifest)).toString(), manifest));
-  const zips: Zip[] = [];
+  const { version, chosen } = chooseLayers(options.layers, parseManifest((await read(manifest)).toString(), manifest));
+  const layers: BuiltLayer[] = [];
   for (const layer of chosen) {
     const bytes = await read(join(folder, layer.file));
     checkZip(layer, createHash("sha256").update(bytes).digest("hex"));
-    zips.push({ ...layer, bytes });
+    layers.push({ ...layer, bytes });
   }
-  return { version, zips };
+  return { version, layers };
 }
 
-function plan({ regions, organizationId }: Wishes, zips: readonly Zip[], add: (outcome: Outcome) => void): void {
+function listPlanned(
+  { regions, organizationId }: PublishOptions,
+  layers: readonly BuiltLayer[],
+  add: (result: PublishResult) => void,
+): void {
   const grant = organizationId === undefined ? {} : { organizationId };
   for (const region of regions) {
-    for (const zip of zips) add({ region, layer: toLayerName(zip), state: "planned", ...grant });
+    for (const layer of layers) add({ region, layer: toLayerName(layer), state: "planned", ...grant });
   }
 }
 
-/** A layer for a region, and the version that is there already, if it is. */
+/** A layer for a region. */
 interface Publication {
-  readonly lambda: Lambda;
-  readonly zip: Zip;
+  readonly lambda: RegionalLambda;
+  readonly layer: BuiltLayer;
+  /** The version with the same bytes, if the region has one. */
   readonly existing: LayerVersion | undefined;
 }
 
-/** Shows wrong regions and refused credentials, before the first upload. */
-function findVersions(lambdas: readonly Lambda[], zips: readonly Zip[]): Promise<Publication[]> {
+/** Fails for a wrong region or rejected credentials, before the first upload. */
+function findVersions(lambdas: readonly RegionalLambda[], layers: readonly BuiltLayer[]): Promise<Publication[]> {
   const publications = lambdas.flatMap((lambda) =>
-    zips.map(async (zip) => {
-      const existing = await orRefuse(lambda.region, () => lambda.findVersion(zip));
-      return { lambda, zip, existing };
+    layers.map(async (layer) => {
+      const existing = await orThrow(lambda.region, () => lambda.findVersion(layer));
+      return { lambda, layer, existing };
     }),
   );
   return Promise.all(publications);
 }
 
-async function orRefuse<T>(region: string, call: () => Promise<T>): Promise<T> {
+async function orThrow<T>(region: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    throw new Refusal(1, explain(error, region));
+    throw new Refusal(1, toFailureText(error, region));
   }
 }
 
-/** One by one: it is the sender's own line that is slow. */
+/** Uploads one by one, because the sender's own connection is the slow part. */
 async function publishAll(
   publications: readonly Publication[],
   organizationId: string | undefined,
-  add: (outcome: Outcome) => void,
+  add: (result: PublishResult) => void,
 ): Promise<void> {
-  let isOver = false;
-  for (const { lambda, zip, existing } of publications) {
-    const place = { region: lambda.region, layer: toLayerName(zip) };
-    if (isOver) {
-      add({ ...place, state: "failed", failure: "not tried, as the credentials are no longer accepted" });
+  let areCredentialsRejected = false;
+  for (const { lambda, layer, existing } of publications) {
+    const place = { region: lambda.region, layer: toLayerName(layer) };
+    if (areCredentialsRejected) {
+      add({ ...place, state: "failed", failure: "not tried, because the credentials are no longer accepted" });
       continue;
     }
-    let done: Pick<Outcome, "state" | "layerVersionArn"> = { state: "failed" };
+    let done: Pick<PublishResult, "state" | "layerVersionArn"> = { state: "failed" };
     try {
-      const version = existing ?? (await lambda.publish(zip));
+      const version = existing ?? (await lambda.publish(layer));
       done = { state: existing === undefined ? "published" : "existing", layerVersionArn: version.arn };
       if (organizationId !== undefined) await lambda.grant(version, organizationId);
       add({ ...place, ...done, ...(organizationId === undefined ? {} : { organizationId }) });
     } catch (error) {
-      isOver = isAboutCredentials(error);
-      const why = explain(error, lambda.region);
+      areCredentialsRejected = isCredentialsError(error);
+      const why = toFailureText(error, lambda.region);
       add({ ...place, ...done, failure: done.state === "failed" ? why : `not granted to ${organizationId}: ${why}` });
     }
   }
@@ -124,9 +137,9 @@ async function publishAll(
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    const wishes = parseArguments(argv.slice(2), env);
-    if (wishes === "help") console.log(HELP);
-    else process.exitCode = await publishLayers(wishes, console.error);
+    const options = parsePublishOptions(argv.slice(2), env);
+    if (options === "help") console.log(HELP);
+    else process.exitCode = await publishLayers(options, console.error);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     console.error(`publish:layer: ${error.message}`);

@@ -1,63 +1,70 @@
-/** What `npm run publish:layer` says: outcomes in, text and exit code out. Pure. */
+/** Turns the results of `npm run publish:layer` into text and an exit code. Pure. */
 import type { ManifestEntry } from "../build/layers.ts";
 
-/** What became of one layer in one region. */
-export interface Outcome {
+/** The result for one layer in one region. */
+export interface PublishResult {
   readonly region: string;
-  /** Its name at Lambda. */
+  /** The layer's name at Lambda. */
   readonly layer: string;
   readonly state: "planned" | "published" | "existing" | "failed";
   readonly layerVersionArn?: string;
-  /** That may use this layer version. */
+  /** The organization whose accounts may use this layer version. */
   readonly organizationId?: string;
-  /** Why it is not there, or is there but not granted. */
+  /** Why the layer version is missing or not granted. */
   readonly failure?: string;
 }
 
-/** What an upload tells Lambda beside the bytes; at most 256 characters. */
+/** The description of a layer version. Lambda takes at most 256 characters. */
 export function toDescription({ nodeVersion, version }: ManifestEntry): string {
   const node = nodeVersion === null ? "on the runtime's own Node.js" : `with Node.js ${nodeVersion}`;
   return `cross-account-secrets ${version}, ${node}: reads secrets of another account and serves them on 127.0.0.1`;
 }
 
-/** For stdout. */
-export function toJson(version: string, outcomes: readonly Outcome[]): string {
-  const layerVersions = outcomes.filter(({ state }) => state !== "failed").map(({ failure: _, ...rest }) => rest);
-  const failures = outcomes.flatMap(({ region, layer, failure }) => (failure ? [{ region, layer, failure }] : []));
+/** The text for stdout. */
+export function toJsonReport(version: string, results: readonly PublishResult[]): string {
+  const layerVersions = results.filter(({ state }) => state !== "failed").map(({ failure: _, ...rest }) => rest);
+  const failures = results.flatMap(({ region, layer, failure }) => (failure ? [{ region, layer, failure }] : []));
   return JSON.stringify({ version, layerVersions, failures }, null, 2);
 }
 
-/** For a person, while it goes on. */
-export function toLine({ region, layer, state, layerVersionArn, organizationId, failure }: Outcome): string {
+/** One line of progress, for a person. */
+export function toProgressLine({
+  region,
+  layer,
+  state,
+  layerVersionArn,
+  organizationId,
+  failure,
+}: PublishResult): string {
   const grant = organizationId === undefined ? [] : [`for ${organizationId}`];
   const rest = [...(layerVersionArn ? [layerVersionArn] : []), ...grant, ...(failure ? [failure] : [])].join(", ");
   return `${region.padEnd(15)} ${layer.padEnd(29)} ${state.padEnd(10)} ${rest}`.trimEnd();
 }
 
-/** For CHANGELOG.md. */
-export function toMarkdown(version: string, outcomes: readonly Outcome[]): string {
-  const rows = outcomes.flatMap(({ region, layerVersionArn: arn }) => (arn ? [`| ${region} | \`${arn}\` |`] : []));
+/** The table for CHANGELOG.md. */
+export function toChangelogTable(version: string, results: readonly PublishResult[]): string {
+  const rows = results.flatMap(({ region, layerVersionArn: arn }) => (arn ? [`| ${region} | \`${arn}\` |`] : []));
   return [`Layer versions of ${version}:`, "", "| region | layer version |", "|---|---|", ...rows].join("\n");
 }
 
-/** Which regions have it all, and which do not. */
-export function toSummary(outcomes: readonly Outcome[]): string {
-  const regions = [...new Set(outcomes.map(({ region }) => region))];
-  const lacking = regions.filter((region) => outcomes.some((outcome) => outcome.region === region && outcome.failure));
+/** Says which regions are done, and which are not. */
+export function toRegionSummary(results: readonly PublishResult[]): string {
+  const regions = [...new Set(results.map(({ region }) => region))];
+  const lacking = regions.filter((region) => results.some((result) => result.region === region && result.failure));
   const done = regions.filter((region) => !lacking.includes(region)).join(", ") || "none";
   return lacking.length === 0
     ? `done: ${done}`
     : `done: ${done}; not done: ${lacking.join(", ")}; run it again for the rest`;
 }
 
-export function toExitCode(outcomes: readonly Outcome[]): 0 | 1 | 3 {
-  if (outcomes.every(({ failure }) => failure === undefined)) return 0;
-  return outcomes.some(({ state }) => state !== "failed") ? 3 : 1;
+export function toPublishExitCode(results: readonly PublishResult[]): 0 | 1 | 3 {
+  if (results.every(({ failure }) => failure === undefined)) return 0;
+  return results.some(({ state }) => state !== "failed") ? 3 : 1;
 }
 
-/** Of the SDK, when it finds no credentials, or finds those of a session that is over. */
+/** Errors of the SDK: it finds no credentials, or only those of an ended session. */
 const NO_CREDENTIALS = ["CredentialsProviderError", "TokenProviderError"];
-/** Of AWS. https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html */
+/** Errors of AWS. https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html */
 const REFUSED_CREDENTIALS = [
   "ExpiredTokenException",
   "ExpiredToken",
@@ -67,12 +74,12 @@ const REFUSED_CREDENTIALS = [
   "SignatureDoesNotMatch",
 ];
 
-/** Whether every further call would fail the same way. */
-export const isAboutCredentials = (error: unknown): boolean =>
+/** Whether every other call would fail in the same way. */
+export const isCredentialsError = (error: unknown): boolean =>
   [...NO_CREDENTIALS, ...REFUSED_CREDENTIALS].includes(toText(error, "name"));
 
-/** One line that says what went wrong, and what to do where that is known. */
-export function explain(error: unknown, region: string): string {
+/** One line that names the error, and the remedy if it is known. */
+export function toFailureText(error: unknown, region: string): string {
   const name = toText(error, "name") || "Error";
   const code = toText(error, "code");
   const message = (toText(error, "message") || code || String(error)).replace(/\s+/g, " ").trim();
@@ -80,11 +87,11 @@ export function explain(error: unknown, region: string): string {
     return `no AWS credentials: ${message}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`;
   }
   if (REFUSED_CREDENTIALS.includes(name)) {
-    return `Lambda in ${region} does not accept the credentials: they are wrong or expired, or the region is not enabled for the account (${name})`;
+    return `Lambda in ${region} does not accept the credentials: they are wrong or expired, or the account has not enabled the region (${name})`;
   }
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
     const host = toText(error, "hostname") || `the host of Lambda in ${region}`;
-    return `${host} has no address: there is no region ${region}, or no network here (${code})`;
+    return `${host} has no address: there is no region ${region}, or this machine has no network (${code})`;
   }
   if (/^E[A-Z]+$/.test(code) || name === "TimeoutError") {
     return `Lambda in ${region} cannot be reached: ${message}`;

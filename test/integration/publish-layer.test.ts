@@ -4,17 +4,25 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { checkZip, chooseLayers, parseArguments, parseManifest, type Refusal } from "../../scripts/publish/plan.ts";
-import { explain, type Outcome, toDescription, toExitCode, toLine, toMarkdown } from "../../scripts/publish/report.ts";
+import type { Refusal } from "../../scripts/cli/world.ts";
+import { checkZip, chooseLayers, parseManifest, parsePublishOptions } from "../../scripts/publish/checks.ts";
+import {
+  type PublishResult,
+  toChangelogTable,
+  toDescription,
+  toFailureText,
+  toProgressLine,
+  toPublishExitCode,
+} from "../../scripts/publish/report.ts";
 import { startLocalServer } from "../support/local-server.ts";
 import { createDist, createEntry, createFolder, publishLayer } from "../support/publish-layer.ts";
 
 const ORGANIZATION = "o-exampleorgid";
 
 describe("arguments", () => {
-  test("lists may have commas, spaces, repetitions and several options", () => {
+  test("a list can have commas, spaces, repetitions and several options", () => {
     const args = ["--regions", "eu-west-1, us-east-1,", "--regions=eu-west-1", "--layers", "nodejs,arm64"];
-    expect(parseArguments([...args, "--organization", ORGANIZATION, "--dry-run"], {})).toEqual({
+    expect(parsePublishOptions([...args, "--organization", ORGANIZATION, "--dry-run"], {})).toEqual({
       regions: ["eu-west-1", "us-east-1"],
       layers: ["nodejs", "arm64"],
       organizationId: ORGANIZATION,
@@ -23,19 +31,19 @@ describe("arguments", () => {
     });
   });
 
-  test("the regions of every partition are regions", () => {
+  test("the regions of every partition are accepted", () => {
     const regions = ["ap-southeast-2", "us-gov-west-1", "cn-northwest-1", "us-isob-east-1", "eusc-de-east-1"];
-    expect(parseArguments(["--regions", regions.join()], {})).toMatchObject({ regions, layers: undefined });
+    expect(parsePublishOptions(["--regions", regions.join()], {})).toMatchObject({ regions, layers: undefined });
   });
 
   test.each([
-    [[], "--regions is missing: say where to publish, such as --regions eu-west-1"],
-    [["--regions", " , "], "--regions is missing: say where to publish, such as --regions eu-west-1"],
+    [[], "--regions is missing; an example: --regions eu-west-1"],
+    [["--regions", " , "], "--regions is missing; an example: --regions eu-west-1"],
     [["--regions"], "option '--regions <value>' argument missing; --help says what there is"],
     [["--regions", "--dry-run"], "option '--regions' argument is ambiguous; --help says what there is"],
-    [["--regoins", "eu-west-1"], "unknown option '--regoins'; --help says what there is"],
+    [["--regoins", "eu-west-1"], "unknown option '--regoins'; did you mean --regions?"],
     [["eu-west-1"], "unexpected argument 'eu-west-1'; --help says what there is"],
-    [["--regions", "eu-west"], '"eu-west" is not a region; expected such as eu-west-1'],
+    [["--regions", "eu-west"], '"eu-west" is not a region; an example: eu-west-1'],
     [["--regions", "eu-west-1", "--layers", ","], "--layers names no layer"],
     [
       ["--regions", "eu-west-1", "--dry-run=no"],
@@ -43,72 +51,75 @@ describe("arguments", () => {
     ],
     [
       ["--regions", "eu-west-1", "--organization", "111111111111"],
-      '"111111111111" is not an organization\'s id; expected such as o-exampleorgid',
+      '"111111111111" is not an organization\'s id; an example: o-exampleorgid',
     ],
-  ])("%j is refused", (args, message) => {
-    expect(refusalOf(() => parseArguments(args, {}))).toEqual({ message, exitCode: 2 });
+  ])("the arguments %j are a usage error", (args, message) => {
+    expect(errorOf(() => parsePublishOptions(args, {}))).toEqual({ message, exitCode: 2 });
   });
 
-  test("a --dry-run that npm keeps for itself does not become a real run", () => {
+  test("a --dry-run that npm takes for itself is a usage error, not a real run", () => {
     const environment = { npm_config_dry_run: "true" };
-    const { exitCode, message } = refusalOf(() => parseArguments(["--regions", "eu-west-1"], environment));
+    const { exitCode, message } = errorOf(() => parsePublishOptions(["--regions", "eu-west-1"], environment));
     expect(exitCode).toBe(2);
-    expect(message).toMatch("npm has kept --dry-run for itself");
-    expect(parseArguments(["--regions", "eu-west-1", "--dry-run"], environment)).toMatchObject({ isDryRun: true });
+    expect(message).toMatch("npm took --dry-run for itself");
+    expect(parsePublishOptions(["--regions", "eu-west-1", "--dry-run"], environment)).toMatchObject({ isDryRun: true });
   });
 });
 
 describe("the manifest", () => {
   const layers = [createEntry("nodejs"), createEntry("x86_64")];
 
-  test("lists what is published, unless the wish is for less", () => {
+  test("gives all its layers to publish, or only the named ones", () => {
     const parsed = parseManifest(JSON.stringify({ layers }), "dist/manifest.json");
     expect(chooseLayers(undefined, parsed)).toEqual({ version: "0.1.0", chosen: layers });
     expect(chooseLayers(["x86_64"], parsed).chosen.map(({ name }) => name)).toEqual(["x86_64"]);
   });
 
-  test.each(["", "null", "{}", '{"layers":[{}]}', '{"layers":[{"name":"nodejs"}]}'])("%j is refused", (written) => {
-    const message = "dist/manifest.json is not what npm run build writes: run it again";
-    expect(refusalOf(() => parseManifest(written, "dist/manifest.json"))).toEqual({ message, exitCode: 1 });
-  });
+  test.each(["", "null", "{}", '{"layers":[{}]}', '{"layers":[{"name":"nodejs"}]}'])(
+    "with the text %j is an error",
+    (written) => {
+      const message = "dist/manifest.json is not what npm run build writes: run it again";
+      expect(errorOf(() => parseManifest(written, "dist/manifest.json"))).toEqual({ message, exitCode: 1 });
+    },
+  );
 
   test.each([
-    [["arm64"], layers, 'no layer "arm64" is built (nodejs, x86_64 is): run npm run build'],
+    [["arm64"], layers, 'layer "arm64" is not built (built: nodejs, x86_64): run npm run build'],
     [undefined, [], "no layer is built: run npm run build"],
     [
       undefined,
       [createEntry("nodejs"), createEntry("arm64", { version: "0.2.0" })],
-      "layers of 0.1.0 and of 0.2.0 are built: run npm run build",
+      "the built layers have two versions, 0.1.0 and 0.2.0: run npm run build",
     ],
     [
       undefined,
       [createEntry("arm64", { zippedBytes: 52_428_801 })],
-      "cross-account-secrets-arm64.zip has 52428801 bytes; Lambda takes 52428800 in a request",
+      "cross-account-secrets-arm64.zip has 52428801 bytes; Lambda takes at most 52428800 in a request",
     ],
     [
       undefined,
       [createEntry("arm64", { unzippedBytes: 262_144_001 })],
-      "cross-account-secrets-arm64.zip has 262144001 bytes unzipped; Lambda takes 262144000, the function's included",
+      "cross-account-secrets-arm64.zip has 262144001 bytes unzipped; Lambda takes at most 262144000, with the function",
     ],
     [
       undefined,
       [createEntry("arm64", { compatibleRuntimes: Array(16).fill("java21") })],
-      "cross-account-secrets-arm64.zip lists 16 runtimes; Lambda takes 15",
+      "cross-account-secrets-arm64.zip lists 16 runtimes; Lambda takes at most 15",
     ],
-  ])("%j of %j is refused", (wanted, built, message) => {
-    expect(refusalOf(() => chooseLayers(wanted, built))).toEqual({ message, exitCode: 1 });
+  ])("choosing %j of the layers %j is an error", (wanted, built, message) => {
+    expect(errorOf(() => chooseLayers(wanted, built))).toEqual({ message, exitCode: 1 });
   });
 
-  test("has to have the zip's checksum", () => {
+  test("must have the checksum of the zip", () => {
     const entry = createEntry("nodejs");
     checkZip(entry, entry.sha256);
-    expect(refusalOf(() => checkZip(entry, "abc"))).toEqual({
+    expect(errorOf(() => checkZip(entry, "abc"))).toEqual({
       message: `cross-account-secrets-nodejs.zip has sha256 abc, but manifest.json says ${entry.sha256}: run npm run build`,
       exitCode: 1,
     });
   });
 
-  test("gives the description, in which Lambda takes 256 characters", () => {
+  test("gives a description within Lambda's limit of 256 characters", () => {
     expect(toDescription(createEntry("x86_64"))).toMatch("cross-account-secrets 0.1.0, with Node.js 24.21.0: ");
     expect(toDescription(createEntry("nodejs"))).toMatch("cross-account-secrets 0.1.0, on the runtime's own Node.js: ");
     expect(toDescription(createEntry("x86_64", { version: "100.100.100-beta.100" })).length).toBeLessThan(256);
@@ -118,56 +129,52 @@ describe("the manifest", () => {
 describe("the report", () => {
   const layer = "cross-account-secrets-nodejs";
   const arn = `arn:aws:lambda:eu-west-1:222222222222:layer:${layer}:7`;
-  const published: Outcome = { region: "eu-west-1", layer, state: "published", layerVersionArn: arn };
-  const failed: Outcome = { region: "us-east-1", layer, state: "failed", failure: "out of space" };
+  const published: PublishResult = { region: "eu-west-1", layer, state: "published", layerVersionArn: arn };
+  const failed: PublishResult = { region: "us-east-1", layer, state: "failed", failure: "out of space" };
 
   test("has a table for the changelog", () => {
-    expect(toMarkdown("0.1.0", [published, failed])).toBe(
+    expect(toChangelogTable("0.1.0", [published, failed])).toBe(
       `Layer versions of 0.1.0:\n\n| region | layer version |\n|---|---|\n| eu-west-1 | \`${arn}\` |`,
     );
   });
 
   test("has a line for each layer and region", () => {
-    expect(toLine({ ...published, organizationId: ORGANIZATION })).toBe(
+    expect(toProgressLine({ ...published, organizationId: ORGANIZATION })).toBe(
       `eu-west-1       ${layer}  published  ${arn}, for ${ORGANIZATION}`,
     );
-    expect(toLine(failed)).toBe(`us-east-1       ${layer}  failed     out of space`);
+    expect(toProgressLine(failed)).toBe(`us-east-1       ${layer}  failed     out of space`);
   });
 
-  test("ends with 0 for all, 1 for nothing, 3 for a part", () => {
-    expect(toExitCode([published])).toBe(0);
-    expect(toExitCode([failed])).toBe(1);
-    expect(toExitCode([published, failed])).toBe(3);
-    expect(toExitCode([{ ...published, failure: "not granted" }])).toBe(3);
+  test("gives exit code 0 for all, 1 for nothing, 3 for a part", () => {
+    expect(toPublishExitCode([published])).toBe(0);
+    expect(toPublishExitCode([failed])).toBe(1);
+    expect(toPublishExitCode([published, failed])).toBe(3);
+    expect(toPublishExitCode([{ ...published, failure: "not granted" }])).toBe(3);
   });
 
-  test("puts an error into one line", () => {
+  test("writes an error in one line", () => {
     const error = Object.assign(new Error("User is not authorized\nto perform: x"), { name: "AccessDeniedException" });
-    expect(explain(error, "eu-west-1")).toBe(
+    expect(toFailureText(error, "eu-west-1")).toBe(
       "Lambda in eu-west-1: AccessDeniedException: User is not authorized to perform: x",
     );
-    expect(explain("thrown", "eu-west-1")).toBe("Lambda in eu-west-1: Error: thrown");
+    expect(toFailureText("thrown", "eu-west-1")).toBe("Lambda in eu-west-1: Error: thrown");
   });
 });
 
-describe("a run that finds something wrong", () => {
+describe("a run that finds a mistake", () => {
   test.each([
-    [
-      "no --from folder",
-      ["--from", "/nonexistent"],
-      "/nonexistent/manifest.json is not there: run npm run build first",
-    ],
-    ["an unknown option", ["--region"], "unknown option '--region'; --help says what there is"],
+    ["no --from folder", ["--from", "/nonexistent"], "/nonexistent/manifest.json is missing: run npm run build first"],
+    ["an unknown option", ["--region"], "unknown option '--region'; did you mean --regions?"],
   ])("ends before any call: %s", async (_, args, message) => {
-    const lambda = await startLayerStore();
+    const lambda = await startFakeLambda();
     const run = await publishLayer(["--regions", "eu-west-1", ...args], { endpoint: lambda.url });
     expect(run).toMatchObject({ stdout: "", message: `publish:layer: ${message}` });
     expect(run.exitCode).toBeGreaterThan(0);
     expect(lambda.calls).toEqual([]);
   });
 
-  test("ends before any call when a zip is not the one that was built", async () => {
-    const lambda = await startLayerStore();
+  test("ends before any call if a zip differs from the built one", async () => {
+    const lambda = await startFakeLambda();
     const { folder, layers } = await createDist(["nodejs", "arm64"]);
     await writeFile(join(folder, layers[1]?.file ?? ""), "something else");
     const run = await publishLayer(["--regions", "eu-west-1", "--from", folder], { endpoint: lambda.url });
@@ -176,8 +183,8 @@ describe("a run that finds something wrong", () => {
     expect(lambda.calls).toEqual([]);
   });
 
-  test("ends before any call, and soon, without credentials", async () => {
-    const lambda = await startLayerStore();
+  test("ends before any call, within 10 s, without credentials", async () => {
+    const lambda = await startFakeLambda();
     const { folder } = await createDist(["nodejs"]);
     const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
     const args = ["--regions", "eu-west-1,us-east-1", "--from", folder];
@@ -188,8 +195,8 @@ describe("a run that finds something wrong", () => {
     expect(run.ms).toBeLessThan(10_000);
   });
 
-  test("ends before any upload with credentials that have expired", async () => {
-    const lambda = await startLayerStore(({ region }) =>
+  test("ends before any upload with expired credentials", async () => {
+    const lambda = await startFakeLambda(({ region }) =>
       region === "us-east-1" ? { status: 403, error: "ExpiredTokenException" } : undefined,
     );
     const { folder } = await createDist(["nodejs"]);
@@ -199,20 +206,20 @@ describe("a run that finds something wrong", () => {
     expect(lambda.calls.filter(({ operation }) => operation === "publish")).toEqual([]);
   });
 
-  test("ends with a region that does not exist", async () => {
+  test("ends with an error for a region that does not exist", async () => {
     const { folder } = await createDist(["nodejs"]);
     // https://www.rfc-editor.org/rfc/rfc6761#section-6.4
     const endpoint = "http://lambda.eu-nowhere-1.invalid";
     const run = await publishLayer(["--regions", "eu-nowhere-1", "--from", folder], { endpoint });
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(run.message).toMatch(
-      /^publish:layer: lambda.eu-nowhere-1.invalid has no address: there is no region eu-nowhere-1, or no network here/,
+      /^publish:layer: lambda.eu-nowhere-1.invalid has no address: there is no region eu-nowhere-1, or this machine has no network/,
     );
   });
 });
 
 test("--dry-run makes no call, and needs no credentials", async () => {
-  const lambda = await startLayerStore();
+  const lambda = await startFakeLambda();
   const { folder } = await createDist(["nodejs", "x86_64"]);
   const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
   const args = ["--regions", "eu-west-1,us-east-1", "--layers", "x86_64", "--from", folder, "--dry-run"];
@@ -227,7 +234,7 @@ test("--dry-run makes no call, and needs no credentials", async () => {
   expect(lambda.calls).toEqual([]);
 });
 
-test("--help says what there is, and ends with 0", async () => {
+test("--help lists every option and ends with 0", async () => {
   const run = await publishLayer(["--help"], { endpoint: "http://lambda.invalid" });
   expect(run.exitCode).toBe(0);
   for (const option of ["regions", "layers", "organization", "dry-run", "from", "help"]) {
@@ -236,9 +243,9 @@ test("--help says what there is, and ends with 0", async () => {
 });
 
 describe("a run that fails in part", () => {
-  test("tells which regions are done, and the next one does the rest alone", async () => {
+  test("says which regions are done, and the next run does only the rest", async () => {
     let isFull = true;
-    const lambda = await startLayerStore(({ region, operation }) =>
+    const lambda = await startFakeLambda(({ region, operation }) =>
       isFull && region === "us-east-1" && operation === "publish"
         ? { status: 400, error: "CodeStorageExceededException" }
         : undefined,
@@ -266,8 +273,8 @@ describe("a run that fails in part", () => {
     expect(second.report?.layerVersions.map(({ state }) => state)).toEqual(["existing", "published", "existing"]);
   });
 
-  test("does not go on with credentials that are no longer accepted", async () => {
-    const lambda = await startLayerStore(({ region, operation }) =>
+  test("stops when the credentials are no longer accepted", async () => {
+    const lambda = await startFakeLambda(({ region, operation }) =>
       region !== "eu-west-1" && operation === "publish" ? { status: 403, error: "ExpiredTokenException" } : undefined,
     );
     const { folder } = await createDist(["nodejs"]);
@@ -276,15 +283,15 @@ describe("a run that fails in part", () => {
     expect(run.exitCode).toBe(3);
     expect(run.report?.failures).toMatchObject([
       { region: "us-east-1", failure: expect.stringMatching("does not accept the credentials") },
-      { region: "ap-south-1", failure: "not tried, as the credentials are no longer accepted" },
+      { region: "ap-south-1", failure: "not tried, because the credentials are no longer accepted" },
     ]);
     const uploads = lambda.calls.filter(({ operation }) => operation === "publish");
     expect(uploads.map(({ region }) => region)).toEqual(["eu-west-1", "us-east-1"]);
   });
 
-  test("tells of a layer version that is there but not granted, and the next one grants it", async () => {
+  test("reports a layer version that is published but not granted, and the next run grants it", async () => {
     let isForbidden = true;
-    const lambda = await startLayerStore(({ operation }) =>
+    const lambda = await startFakeLambda(({ operation }) =>
       isForbidden && operation === "grant" ? { status: 403, error: "AccessDeniedException" } : undefined,
     );
     const { folder } = await createDist(["nodejs"]);
@@ -303,9 +310,9 @@ describe("a run that fails in part", () => {
     expect(second.report?.layerVersions).toMatchObject([{ state: "existing", organizationId: ORGANIZATION }]);
   });
 
-  test("takes an upload whose answer was lost for what it is, and does not repeat it", async () => {
-    const lambda = await startLayerStore(({ operation }) =>
-      operation === "publish" ? { status: 0, error: "the connection is cut behind it" } : undefined,
+  test("recognizes an upload whose answer was lost, and does not repeat it", async () => {
+    const lambda = await startFakeLambda(({ operation }) =>
+      operation === "publish" ? { status: 0, error: "the connection is cut after it" } : undefined,
     );
     const { folder } = await createDist(["nodejs"]);
     const run = await publishLayer(["--regions", "eu-west-1", "--from", folder], { endpoint: lambda.url });
@@ -315,8 +322,8 @@ describe("a run that fails in part", () => {
   });
 });
 
-test("bytes that differ from the newest version's are published, even if an older one has them", async () => {
-  const lambda = await startLayerStore();
+test("bytes that differ from the newest version are published, even if an older version has them", async () => {
+  const lambda = await startFakeLambda();
   const { folder } = await createDist(["nodejs"]);
   const other = await createFolder();
   const bytes = "other bytes";
@@ -331,14 +338,14 @@ test("bytes that differ from the newest version's are published, even if an olde
   }
 });
 
-function refusalOf(call: () => unknown): { message: string; exitCode: number } {
+function errorOf(call: () => unknown): { message: string; exitCode: number } {
   try {
     call();
   } catch (error) {
     const { message, exitCode } = error as Refusal;
     return { message, exitCode };
   }
-  throw new Error("nothing is refused");
+  throw new Error("the call did not throw");
 }
 
 interface Call {
@@ -349,12 +356,12 @@ interface Call {
 const toArn = (region: string, version: number): string =>
   `arn:aws:lambda:${region}:222222222222:layer:cross-account-secrets-nodejs:${version}`;
 
-/** Lambda as far as it keeps versions of one layer. `refuse` decides about each call; status 0 cuts the line once it is done. */
-async function startLayerStore(
+/** A Lambda that keeps versions of one layer. `refuse` decides about each call; status 0 does the call, then cuts the connection. */
+async function startFakeLambda(
   refuse: (call: Call) => { status: number; error: string } | undefined = () => undefined,
 ) {
   const calls: Call[] = [];
-  /** Region -> checksums of the versions. */
+  /** Region → checksums of the versions. */
   const versions = new Map<string, string[]>();
   const { url } = await startLocalServer(async (request, reply) => {
     const region = /\/([\w-]+)\/lambda\/aws4_request/.exec(request.headers.authorization ?? "")?.[1] ?? "";
@@ -376,7 +383,7 @@ async function startLayerStore(
     }
     if (refusal !== undefined) return void request.socket.destroy();
     if (operation === "policy") return answer(reply, 404, "ResourceNotFoundException");
-    const LayerVersions = there.map((_, index) => ({ Version: index + 1 })); // without Content, as Lambda has it
+    const LayerVersions = there.map((_, index) => ({ Version: index + 1 })); // without Content, as in Lambda's answer
     answer(reply, 200, operation === "list" ? { LayerVersions } : toVersion(there.length));
   });
   return { url, calls };

@@ -7,7 +7,7 @@ import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import type { LayerName, ManifestEntry } from "../../scripts/build/layers.ts";
-import type { Outcome } from "../../scripts/publish/report.ts";
+import type { PublishResult } from "../../scripts/publish/report.ts";
 import { findLeaks } from "./canary.ts";
 import { createCanary } from "./two-accounts.ts";
 
@@ -15,16 +15,16 @@ export interface PublishRun {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** The last line to stderr. */
+  /** The last line of stderr. */
   readonly message: string;
-  /** Of stdout; undefined where that is empty. */
-  readonly report: { version: string; layerVersions: Outcome[]; failures: object[] } | undefined;
+  /** The JSON on stdout; undefined if there is none. */
+  readonly report: { version: string; layerVersions: PublishResult[]; failures: object[] } | undefined;
   readonly ms: number;
 }
 
 /**
- * Runs scripts/publish/publish-layer.ts as a process, with Lambda at `endpoint` and keys that must not show in its output. Undefined
- * in `environment` removes a variable.
+ * Runs scripts/publish/publish-layer.ts as a process, with Lambda at `endpoint` and keys that its output must not contain. The
+ * value undefined in `environment` removes a variable.
  */
 export async function publishLayer(
   args: readonly string[],
@@ -35,7 +35,7 @@ export async function publishLayer(
     PATH: process.env.PATH,
     HOME: await createFolder(),
     AWS_ENDPOINT_URL_LAMBDA: endpoint,
-    // Away from EC2, its credentials are looked for in vain, and slowly where packets to its address are dropped.
+    // Outside EC2 the SDK would look for EC2's credentials in vain, and slowly if packets to its address are dropped.
     AWS_EC2_METADATA_DISABLED: "true",
     AWS_ACCESS_KEY_ID: "ASIAPUBLISHER",
     AWS_SECRET_ACCESS_KEY: keys[0],
@@ -60,7 +60,7 @@ function runScript(args: readonly string[], env: NodeJS.ProcessEnv) {
   });
 }
 
-/** A folder as `npm run build` leaves it, but with bytes that are no zip. */
+/** Creates a folder like the one that `npm run build` makes, except that the zips hold other bytes. */
 export async function createDist(
   names: readonly LayerName[],
 ): Promise<{ readonly folder: string; readonly layers: readonly ManifestEntry[] }> {
@@ -88,7 +88,7 @@ export function createEntry(name: LayerName, overrides: Partial<ManifestEntry> =
 
 const toBytes = (name: LayerName): Buffer => Buffer.from(`the bytes of ${name}`);
 
-/** Is gone with the test. */
+/** Creates a folder that is removed at the end of the test. */
 export async function createFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "publish-layer-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

@@ -1,42 +1,34 @@
-/** What `npm run publish:layer` is to do: arguments and the build's manifest in, a plan or a refusal out. Pure. */
-import { parseArgs } from "node:util";
+/** The checks before an upload: arguments, the build's manifest, zips. Pure. */
+
 import type { ManifestEntry } from "../build/layers.ts";
+import { parseOptions } from "../cli/options.ts";
+import { Refusal, USAGE } from "../cli/world.ts";
 
 export const HELP = `Publishes the built layers to Lambda and prints their ARNs.
 
   npm run --silent publish:layer -- --regions eu-west-1,us-east-1 [--layers nodejs,x86_64] [--organization o-…] [--dry-run]
 
-  --regions       where to: comma separated, or given several times
-  --layers        which of the layers that are built; default: all of them
-  --organization  id of an AWS organization, all accounts of which may then use the layers
+  --regions       the regions to publish to: separated by commas, or in several options
+  --layers        the layers to publish; default: all that are built
+  --organization  the id of an AWS organization; all its accounts may then use the layers
   --dry-run       checks the files and says what would be done; makes no call to AWS
   --from          the folder with the zips and manifest.json; default: dist
   --help          this text
 
-The account is that of the credentials, which come from where all AWS tools look: AWS_PROFILE, AWS_ACCESS_KEY_ID, …
-They need lambda:ListLayerVersions, GetLayerVersion and PublishLayerVersion; for --organization also GetLayerVersionPolicy
-and AddLayerVersionPermission.
+The credentials decide the account. They come from the usual places of AWS tools: AWS_PROFILE, AWS_ACCESS_KEY_ID, …
+They need lambda:ListLayerVersions, GetLayerVersion and PublishLayerVersion; --organization also needs
+GetLayerVersionPolicy and AddLayerVersionPermission.
 
-stdout gets JSON: "layerVersions", each with its ARN, and "failures". stderr gets the rest, and a table for CHANGELOG.md.
-Run it again at will: a layer whose newest version has the same bytes is not published again, and a missing grant is made.
+stdout gets JSON: "layerVersions", each with its ARN, and "failures". stderr gets the progress, and a table for CHANGELOG.md.
+You can run it again at any time: a layer whose newest version has the same bytes is not published again, and a missing
+grant is added.
 
-Ends with 0 when all is there; 1 when nothing is, and says why; 2 for wrong arguments; 3 when some layers are there, or are
-there but not granted, and some are not: the JSON tells which.`;
+Exit codes: 0 if all is done; 1 if nothing is, with the reason; 2 for wrong arguments; 3 if only a part is done, such as a
+layer that is published but not granted: the JSON says which.`;
 
-/** Ends the run before anything is published, with one line. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
-  readonly exitCode: 1 | 2;
-
-  constructor(exitCode: 1 | 2, message: string) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
-
-export interface Wishes {
+export interface PublishOptions {
   readonly regions: readonly string[];
-  /** Undefined: all that are built. */
+  /** Undefined: all layers that are built. */
   readonly layers: readonly string[] | undefined;
   readonly organizationId: string | undefined;
   readonly isDryRun: boolean;
@@ -47,57 +39,42 @@ export interface Wishes {
 const REGION = /^(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d$/;
 const ORGANIZATION = /^o-[a-z0-9]{10,32}$/;
 
-/** Throws a refusal for anything that it does not know. */
-export function parseArguments(
+export function parsePublishOptions(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
-): Wishes | "help" {
-  const values = parseOptions(args);
+): PublishOptions | "help" {
+  const { values } = parseOptions(args, {
+    regions: { type: "string", multiple: true },
+    layers: { type: "string", multiple: true },
+    organization: { type: "string" },
+    "dry-run": { type: "boolean" },
+    from: { type: "string" },
+    help: { type: "boolean" },
+  });
   if (values.help === true) return "help";
   const isDryRun = values["dry-run"] === true;
-  // npm has an option of this name, takes it for itself, and runs the script all the same.
+  // npm has an option of the same name. It takes the option for itself, and still runs the script.
   if (environment.npm_config_dry_run === "true" && !isDryRun) {
     throw new Refusal(
-      2,
-      "npm has kept --dry-run for itself: write it behind the --, as in npm run publish:layer -- --dry-run",
+      USAGE,
+      "npm took --dry-run for itself: write it after the --, as in npm run publish:layer -- --dry-run",
     );
   }
   const regions = toList(values.regions);
-  if (regions.length === 0)
-    throw new Refusal(2, "--regions is missing: say where to publish, such as --regions eu-west-1");
+  if (regions.length === 0) throw new Refusal(USAGE, "--regions is missing; an example: --regions eu-west-1");
   const wrong = regions.find((region) => !REGION.test(region));
-  if (wrong !== undefined) throw new Refusal(2, `${JSON.stringify(wrong)} is not a region; expected such as eu-west-1`);
+  if (wrong !== undefined) throw new Refusal(USAGE, `${JSON.stringify(wrong)} is not a region; an example: eu-west-1`);
   const layers = toList(values.layers);
-  if (values.layers !== undefined && layers.length === 0) throw new Refusal(2, "--layers names no layer");
+  if (values.layers !== undefined && layers.length === 0) throw new Refusal(USAGE, "--layers names no layer");
   const organizationId = values.organization;
   if (organizationId !== undefined && !ORGANIZATION.test(organizationId)) {
     throw new Refusal(
-      2,
-      `${JSON.stringify(organizationId)} is not an organization's id; expected such as o-exampleorgid`,
+      USAGE,
+      `${JSON.stringify(organizationId)} is not an organization's id; an example: o-exampleorgid`,
     );
   }
   const folder = values.from ?? "dist";
   return { regions, layers: values.layers === undefined ? undefined : layers, organizationId, isDryRun, folder };
-}
-
-function parseOptions(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        regions: { type: "string", multiple: true },
-        layers: { type: "string", multiple: true },
-        organization: { type: "string" },
-        "dry-run": { type: "boolean" },
-        from: { type: "string" },
-        help: { type: "boolean" },
-      },
-    }).values;
-  } catch (error) {
-    // Its first sentence names the argument; the others are advice on positional arguments, of which there are none.
-    const [sentence = ""] = (error as Error).message.split(/\.?\n|\. /);
-    throw new Refusal(2, `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}; --help says what there is`);
-  }
 }
 
 function toList(values: readonly string[] | undefined): string[] {
@@ -105,13 +82,13 @@ function toList(values: readonly string[] | undefined): string[] {
   return [...new Set(words.filter((word) => word !== ""))];
 }
 
-/** What `npm run build` says of its layers; `file` is where. */
+/** The entries of the manifest that `npm run build` writes. `file` is the path in an error message. */
 export function parseManifest(text: string, file: string): readonly ManifestEntry[] {
   let manifest: unknown;
   try {
     manifest = JSON.parse(text);
   } catch {
-    // Refused below.
+    // The error is thrown below.
   }
   if (isRecord(manifest) && Array.isArray(manifest.layers) && manifest.layers.every(isEntry)) return manifest.layers;
   throw new Refusal(1, `${file} is not what npm run build writes: run it again`);
@@ -134,14 +111,14 @@ function isEntry(value: unknown): value is ManifestEntry {
   );
 }
 
-/** Of a zip that is sent in the request itself; larger ones go by S3. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+/** The limit of a zip in the request itself; a larger zip must be uploaded through S3. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const ZIPPED_LIMIT_BYTES = 50 * 2 ** 20;
-/** Of a function and all its layers together. Same page. */
+/** The limit of a function and all its layers together. Same page. */
 const UNZIPPED_LIMIT_BYTES = 250 * 2 ** 20;
 /** https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html */
 const RUNTIMES_LIMIT = 15;
 
-/** The layers that are wanted: of one version, and all of them fit for Lambda. */
+/** The wanted layers. Throws unless they are all built, have one version, and are within Lambda's limits. */
 export function chooseLayers(
   wanted: readonly string[] | undefined,
   layers: readonly ManifestEntry[],
@@ -149,31 +126,33 @@ export function chooseLayers(
   const missing = wanted?.find((name) => !layers.some((layer) => layer.name === name));
   if (missing !== undefined) {
     const built = layers.map(({ name }) => name).join(", ") || "none";
-    throw new Refusal(1, `no layer ${JSON.stringify(missing)} is built (${built} is): run npm run build`);
+    throw new Refusal(1, `layer ${JSON.stringify(missing)} is not built (built: ${built}): run npm run build`);
   }
   const chosen = layers.filter(({ name }) => wanted?.includes(name) ?? true);
   const [version, other] = new Set(chosen.map((layer) => layer.version));
   if (version === undefined) throw new Refusal(1, "no layer is built: run npm run build");
-  if (other !== undefined) throw new Refusal(1, `layers of ${version} and of ${other} are built: run npm run build`);
+  if (other !== undefined) {
+    throw new Refusal(1, `the built layers have two versions, ${version} and ${other}: run npm run build`);
+  }
   for (const layer of chosen) {
-    const unfit = findObstacle(layer);
-    if (unfit !== undefined) throw new Refusal(1, `${layer.file} ${unfit}`);
+    const excess = findExcess(layer);
+    if (excess !== undefined) throw new Refusal(1, `${layer.file} ${excess}`);
   }
   return { version, chosen };
 }
 
-/** Why Lambda would not take it. */
-function findObstacle({ zippedBytes, unzippedBytes, compatibleRuntimes: { length: runtimes } }: ManifestEntry) {
+/** Which of Lambda's limits the layer exceeds. */
+function findExcess({ zippedBytes, unzippedBytes, compatibleRuntimes: { length: runtimes } }: ManifestEntry) {
   if (zippedBytes > ZIPPED_LIMIT_BYTES) {
-    return `has ${zippedBytes} bytes; Lambda takes ${ZIPPED_LIMIT_BYTES} in a request`;
+    return `has ${zippedBytes} bytes; Lambda takes at most ${ZIPPED_LIMIT_BYTES} in a request`;
   }
   if (unzippedBytes > UNZIPPED_LIMIT_BYTES) {
-    return `has ${unzippedBytes} bytes unzipped; Lambda takes ${UNZIPPED_LIMIT_BYTES}, the function's included`;
+    return `has ${unzippedBytes} bytes unzipped; Lambda takes at most ${UNZIPPED_LIMIT_BYTES}, with the function`;
   }
-  return runtimes > RUNTIMES_LIMIT ? `lists ${runtimes} runtimes; Lambda takes ${RUNTIMES_LIMIT}` : undefined;
+  return runtimes > RUNTIMES_LIMIT ? `lists ${runtimes} runtimes; Lambda takes at most ${RUNTIMES_LIMIT}` : undefined;
 }
 
-/** `found` is the checksum of the zip as it is in the folder, in hexadecimal. */
+/** `found` is the SHA-256 of the zip in the folder, in hexadecimal. */
 export function checkZip({ file, sha256 }: ManifestEntry, found: string): void {
   if (found === sha256) return;
   throw new Refusal(1, `${file} has sha256 ${found}, but manifest.json says ${sha256}: run npm run build`);
