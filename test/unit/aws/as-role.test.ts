@@ -2,20 +2,20 @@ import { describe, expect, it, vi } from "vitest";
 import { asRole, type RoleCredentials } from "../../../extension/aws/session.ts";
 import type { AwsCredentials } from "../../../extension/config/aws-environment.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const DEADLINE_EPOCH_MS = 2_500;
 const HELD = { accessKeyId: "ASIAHELD", secretAccessKey: "held-key", sessionToken: "held-token" };
 const OTHERS = { accessKeyId: "ASIAOTHER", secretAccessKey: "other-key", sessionToken: "other-token" };
 
-/** A session, which is old where there are `others` to be had instead. */
+/** Credentials of a session; `getInstead` returns `others`, or the same credentials, as for a new session. */
 const toCredentials = (others: AwsCredentials = HELD) => ({
   isAtHand: () => true,
   get: vi.fn<RoleCredentials["get"]>(async () => HELD),
   getInstead: vi.fn<RoleCredentials["getInstead"]>(async () => others),
 });
 
-/** Answers the first with each failure in turn, and then with what it was asked with. */
+/** Throws each failure in turn, then returns the ID of the access key that it was called with. */
 function toAsk(...failures: unknown[]) {
   return vi.fn(async ({ accessKeyId }: AwsCredentials) => {
     if (failures.length > 0) throw failures.shift();
@@ -23,8 +23,8 @@ function toAsk(...failures: unknown[]) {
   });
 }
 
-describe("what is asked as the target role", () => {
-  it("is asked once, with the session at hand, where nothing is wrong", async () => {
+describe("a request as the target role", () => {
+  it("is made once, with the current session, if it succeeds", async () => {
     const [credentials, ask] = [toCredentials(OTHERS), toAsk()];
     expect(await asRole(credentials, DEADLINE_EPOCH_MS, ask)).toBe("asked with ASIAHELD");
     expect(credentials.get.mock.calls).toEqual([[DEADLINE_EPOCH_MS]]);
@@ -38,24 +38,24 @@ describe("what is asked as the target role", () => {
     "explicit-deny",
     "credentials-expired",
     "credentials-invalid",
-  ])("is asked once more in another session, within the same time, after %s", async (code) => {
+  ])("is repeated once in another session, before the same deadline, after %s", async (code) => {
     const [credentials, ask] = [toCredentials(OTHERS), toAsk(new Failure(code, "no"))];
     expect(await asRole(credentials, DEADLINE_EPOCH_MS, ask)).toBe("asked with ASIAOTHER");
     expect(credentials.getInstead.mock.calls).toEqual([[HELD, DEADLINE_EPOCH_MS]]);
     expect(ask).toHaveBeenCalledTimes(2);
   });
 
-  it("is believed at once of a session that is new", async () => {
+  it("is not repeated if the session is new", async () => {
     const denied = new Failure("get-parameter-denied", "no");
     const ask = toAsk(denied);
-    expect(await refusalOf(asRole(toCredentials(), DEADLINE_EPOCH_MS, ask))).toBe(denied);
+    expect(await failureOf(asRole(toCredentials(), DEADLINE_EPOCH_MS, ask))).toBe(denied);
     expect(ask).toHaveBeenCalledTimes(1);
   });
 
-  it("is believed the second time, whatever the second session says", async () => {
+  it("is not repeated twice, and the second failure is returned", async () => {
     const [first, second] = [new Failure("get-parameter-denied", "1"), new Failure("credentials-expired", "2")];
     const [credentials, ask] = [toCredentials(OTHERS), toAsk(first, second)];
-    expect(await refusalOf(asRole(credentials, DEADLINE_EPOCH_MS, ask))).toBe(second);
+    expect(await failureOf(asRole(credentials, DEADLINE_EPOCH_MS, ask))).toBe(second);
     expect(ask).toHaveBeenCalledTimes(2);
     expect(credentials.getInstead).toHaveBeenCalledTimes(1);
   });
@@ -70,25 +70,25 @@ describe("what is asked as the target role", () => {
     "unreachable",
     "aws-error",
     "signature-invalid",
-  ])("is no matter of the session after %s: no other is asked for", async (code) => {
+  ])("is not repeated after %s, which does not depend on the session", async (code) => {
     const failure = new Failure(code, "no");
     const credentials = toCredentials(OTHERS);
-    expect(await refusalOf(asRole(credentials, DEADLINE_EPOCH_MS, toAsk(failure)))).toBe(failure);
+    expect(await failureOf(asRole(credentials, DEADLINE_EPOCH_MS, toAsk(failure)))).toBe(failure);
     expect(credentials.getInstead).not.toHaveBeenCalled();
   });
 
-  it("is no matter of the session after a bug, either", async () => {
+  it("is not repeated after a bug", async () => {
     const bug = new TypeError("undefined is not a function");
     const credentials = toCredentials(OTHERS);
-    expect(await refusalOf(asRole(credentials, DEADLINE_EPOCH_MS, toAsk(bug)))).toBe(bug);
+    expect(await failureOf(asRole(credentials, DEADLINE_EPOCH_MS, toAsk(bug)))).toBe(bug);
     expect(credentials.getInstead).not.toHaveBeenCalled();
   });
 
-  it("is not asked without credentials, and their failure is told", async () => {
+  it("is not made without credentials, and their failure is returned", async () => {
     const failure = new Failure("assume-role-denied", "no");
     const [without, ask] = [toCredentials(OTHERS), toAsk()];
     without.get.mockRejectedValue(failure);
-    expect(await refusalOf(asRole(without, DEADLINE_EPOCH_MS, ask))).toBe(failure);
+    expect(await failureOf(asRole(without, DEADLINE_EPOCH_MS, ask))).toBe(failure);
     expect(ask).not.toHaveBeenCalled();
   });
 
@@ -98,12 +98,12 @@ describe("what is asked as the target role", () => {
     ["kms-denied", true],
     ["credentials-expired", false],
     ["credentials-invalid", false],
-  ])("and refused with %s stays refused where no other session is to be had: %s", async (code, isFinal) => {
+  ])("that was refused with %s keeps that failure if there is no other session: %s", async (code, isFinal) => {
     const [throttled, refusal] = [new Failure("throttled", "slow down"), new Failure(code, "no")];
     const ended = toCredentials(OTHERS);
     ended.getInstead.mockRejectedValue(throttled);
     const refused = toAsk(refusal);
-    expect(await refusalOf(asRole(ended, DEADLINE_EPOCH_MS, refused))).toBe(isFinal ? refusal : throttled);
+    expect(await failureOf(asRole(ended, DEADLINE_EPOCH_MS, refused))).toBe(isFinal ? refusal : throttled);
     expect(refused).toHaveBeenCalledTimes(1);
   });
 });

@@ -4,7 +4,7 @@ import { createBaseCredentials } from "../../../extension/aws/base-credentials.t
 import * as awsSdk from "../../../extension/aws/sdk.ts";
 import type { AwsCredentials, ContainerCredentials } from "../../../extension/config/aws-environment.ts";
 import { findLeaks } from "../../support/canary.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const CANARY = "CANARY-0f3b9a-it-says";
 const STATIC: AwsCredentials = { accessKeyId: "ASIASTATIC", secretAccessKey: "key", sessionToken: "token" };
@@ -20,20 +20,20 @@ function setUp(aws: { credentials?: AwsCredentials; containerCredentials?: Conta
 }
 
 describe("the function's own credentials", () => {
-  it("are those of its variables, which stay as they are", async () => {
+  it("come from its environment variables and do not change", async () => {
     const { base, loadAwsSdk } = setUp({ credentials: STATIC });
     expect(await base.get()).toBe(STATIC);
     expect(base.mayChange).toBe(false);
     expect(loadAwsSdk).not.toHaveBeenCalled();
   });
 
-  it("are those of the endpoint where there is one, whatever the variables say", async () => {
+  it("come from the container endpoint if there is one, even if the variables are set", async () => {
     const { base, getContainerCredentials } = setUp({ credentials: STATIC, containerCredentials: CONTAINER });
     expect(await base.get()).toEqual(OF_CONTAINER);
     expect(getContainerCredentials).toHaveBeenCalledWith(CONTAINER);
   });
 
-  it("of an endpoint may change, and are asked for each time: none is kept", async () => {
+  it("may change if they come from the endpoint, and are requested each time", async () => {
     const { base, getContainerCredentials } = setUp({ containerCredentials: CONTAINER });
     expect(base.mayChange).toBe(true);
     expect(getContainerCredentials).not.toHaveBeenCalled();
@@ -43,19 +43,19 @@ describe("the function's own credentials", () => {
     expect((await base.get()).accessKeyId).toBe("ASIA2");
   });
 
-  it("are missed with a remedy where there are none", async () => {
+  it("are a failure with a remedy if there are none", async () => {
     const { base } = setUp({});
-    expect(await refusalOf(base.get())).toMatchObject({
+    expect(await failureOf(base.get())).toMatchObject({
       code: "credentials-missing",
       details: { remedy: expect.stringContaining("AWS_ACCESS_KEY_ID") },
     });
     expect(base.mayChange).toBe(false);
   });
 
-  it("are missed where the endpoint refuses, without a word of what it said, and without the variables' instead", async () => {
+  it("are a failure if the endpoint refuses, without the endpoint's text and without a fallback to the variables", async () => {
     const { base, getContainerCredentials } = setUp({ credentials: STATIC, containerCredentials: CONTAINER });
     getContainerCredentials.mockRejectedValueOnce(Object.assign(new Error(CANARY), { $response: { body: CANARY } }));
-    const failure = await refusalOf(base.get());
+    const failure = await failureOf(base.get());
     expect(failure).toMatchObject({
       code: "credentials-unavailable",
       details: { remedy: expect.stringContaining("AWS_CONTAINER_CREDENTIALS_FULL_URI") },

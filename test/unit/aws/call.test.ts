@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../../extension/aws/call.ts";
-import type { AwsCall } from "../../../extension/failure/diagnosis.ts";
+import type { AwsCall } from "../../../extension/failure/aws-error.ts";
 import { createLogger } from "../../../extension/logger.ts";
 
 const call: AwsCall = {
@@ -25,7 +25,7 @@ function createBench(random = 0.5) {
   return { lines, callAws: createAwsCaller({ logger, now: Date.now, random: () => random }) };
 }
 
-/** Runs all timers, and gives what the promise came to, and when. */
+/** Runs all timers; returns the result of the promise and the time when it settled. */
 async function settle<T>(promise: Promise<T>): Promise<{ value?: T; code?: unknown; atMs: number }> {
   const settled = promise.then(
     (value) => ({ value, atMs: Date.now() }),
@@ -60,13 +60,13 @@ describe("a call to AWS", () => {
     expect(send).toHaveBeenCalledTimes(3);
   });
 
-  it("that is throttled is made twice, with a longer pause: a fleet must ask less", async () => {
+  it("that is throttled is made twice with a longer pause, so that a fleet sends less", async () => {
     const send = vi.fn(() => Promise.reject(throttled));
     expect(await settle(createBench().callAws(call, 10_000, send))).toEqual({ code: "throttled", atMs: 500 });
     expect(send).toHaveBeenCalledTimes(2);
   });
 
-  it("of which all tries failed is made once until it succeeds, and others are not the worse for it", async () => {
+  it("whose tries have all failed is tried only once until it succeeds, and other calls keep their tries", async () => {
     const { callAws } = createBench();
     const failing = vi.fn(() => Promise.reject({ code: "ECONNRESET" }));
     await settle(callAws(call, Date.now() + 10_000, failing));
@@ -79,7 +79,7 @@ describe("a call to AWS", () => {
     expect(failing).toHaveBeenCalledTimes(3 + 1 + 3 + 3);
   });
 
-  it("that was signed by a wrong clock is signed again, though it failed before", async () => {
+  it("that was signed with a wrong clock is made again, even if it failed before", async () => {
     const { callAws } = createBench();
     await settle(callAws(call, Date.now() + 10_000, () => Promise.reject({ code: "ECONNRESET" })));
     const send = vi
@@ -89,7 +89,7 @@ describe("a call to AWS", () => {
     expect(await settle(callAws(call, Date.now() + 1_000, send))).toMatchObject({ value: "ok" });
   });
 
-  it("that AWS denied, or that came too late, is tried as often as before", async () => {
+  it("that AWS has denied before still has three tries", async () => {
     const { callAws } = createBench();
     await settle(callAws(call, Date.now() + 1_000, () => Promise.reject(denied)));
     const failing = vi.fn(() => Promise.reject({ code: "ECONNRESET" }));
@@ -97,20 +97,20 @@ describe("a call to AWS", () => {
     expect(failing).toHaveBeenCalledTimes(3);
   });
 
-  it("succeeds at the second try, and says nothing above debug", async () => {
+  it("that succeeds at the second try logs nothing above debug", async () => {
     const { callAws, lines } = createBench();
     const send = vi.fn().mockRejectedValueOnce(throttled).mockResolvedValueOnce("answer");
     expect(await settle(callAws(call, 1_000, send))).toEqual({ value: "answer", atMs: 500 });
     expect(lines.map((line) => JSON.parse(line).level)).toEqual(["debug"]);
   });
 
-  it("does not pause past its deadline, and then names what it knows instead of the deadline", async () => {
+  it("does not pause past its deadline, and fails with the last cause instead of a time-out", async () => {
     const send = vi.fn(() => Promise.reject(throttled));
     expect(await settle(createBench(0.99).callAws(call, 400, send))).toEqual({ code: "throttled", atMs: 0 });
     expect(send).toHaveBeenCalledTimes(1);
   });
 
-  it("that hangs is ended at the deadline, by its signal, and is not tried again", async () => {
+  it("that hangs is aborted at its deadline and not tried again", async () => {
     const signals: AbortSignal[] = [];
     const send = vi.fn((signal: AbortSignal) => {
       signals.push(signal);
@@ -120,7 +120,7 @@ describe("a call to AWS", () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
   });
 
-  it("that fails for good is logged once, with AWS's code and request id, and without AWS's text", async () => {
+  it("that fails for good is logged once, with AWS's code and request ID but without AWS's text", async () => {
     const { callAws, lines } = createBench();
     const error = { ...denied, message: "CANARY", $metadata: { httpStatusCode: 403, requestId: "r-1" } };
     await settle(callAws(call, 1_000, () => Promise.reject(error)));
@@ -130,7 +130,7 @@ describe("a call to AWS", () => {
     expect(lines.join()).not.toContain("CANARY");
   });
 
-  it("is logged with what to do about it once, until it succeeds or fails of something else", async () => {
+  it("has its remedy logged once, and again after a success or another cause", async () => {
     const { callAws, lines } = createBench();
     const fail = (error: object) => settle(callAws(call, Date.now() + 1_000, () => Promise.reject(error)));
     const withRemedy = () => lines.splice(0).map((line) => "remedy" in JSON.parse(line));

@@ -10,15 +10,15 @@ const OPTIONS: AwsClient.ClientOptions = {
   version: "9.8.7",
 };
 
-/** A copy of its own, which knows nothing yet of AWS's clock. */
+/** A fresh copy of the module for each test, which has not learned AWS's clock yet. */
 let awsClient: typeof AwsClient;
 beforeEach(async () => {
   vi.resetModules();
   awsClient = await import("../../../extension/aws/client.ts");
 });
 
-describe("a client", () => {
-  it("has what it is given: region, credentials, FIPS and dual-stack", () => {
+describe("the config of a client", () => {
+  it("has the given region, credentials, FIPS and dual-stack options", () => {
     const { region, credentials, useFipsEndpoint, useDualstackEndpoint } = awsClient.toClientConfig(OPTIONS);
     expect({ region, credentials, useFipsEndpoint, useDualstackEndpoint }).toEqual({
       region: "eu-west-1",
@@ -28,14 +28,14 @@ describe("a client", () => {
     });
   });
 
-  it("has an endpoint only where one is given: an undefined one would be looked for elsewhere", () => {
+  it("has an endpoint only if one is given, because the SDK would look for an undefined one elsewhere", () => {
     expect(Object.keys(awsClient.toClientConfig(OPTIONS))).not.toContain("endpoint");
     expect(awsClient.toClientConfig({ ...OPTIONS, endpoint: "http://127.0.0.1:1" })).toMatchObject({
       endpoint: "http://127.0.0.1:1",
     });
   });
 
-  it("makes one try, over a connection that it does not keep, and asks nobody else for an option", async () => {
+  it("allows one try, keeps no connection alive and leaves no option for the SDK to look up elsewhere", async () => {
     const config = awsClient.toClientConfig(OPTIONS);
     expect(config).toMatchObject({
       maxAttempts: 1,
@@ -50,17 +50,17 @@ describe("a client", () => {
     expect(await config.userAgentAppId()).toBeUndefined();
   });
 
-  it("says who it is, and does not pass our version on as an option of its own", () => {
+  it("names the extension and its version in the user agent, and has no option `version`", () => {
     const config = awsClient.toClientConfig(OPTIONS);
     expect(config.customUserAgent).toEqual([["cross-account-secrets", "9.8.7"]]);
     expect(config).not.toHaveProperty("version");
   });
 });
 
-describe("a client that is left", () => {
+describe("a client that is no longer needed", () => {
   const toClient = (systemClockOffset: number) => ({ destroy: vi.fn(), config: { systemClockOffset } });
 
-  it("is destroyed, and leaves AWS's clock to the next", () => {
+  it("is destroyed and passes AWS's clock on to the next client", () => {
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(0);
     const client = toClient(3_600_000);
     awsClient.leave(client, 0);
@@ -70,7 +70,7 @@ describe("a client that is left", () => {
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(-5);
   });
 
-  it("says nothing of AWS's clock where it got no answer, and another has learned meanwhile", () => {
+  it("does not overwrite the clock that another client has learned, if it got no answer itself", () => {
     const startedWithMs = awsClient.toClientConfig(OPTIONS).systemClockOffset;
     awsClient.leave(toClient(60_000), startedWithMs);
     awsClient.leave(toClient(startedWithMs), startedWithMs);

@@ -8,7 +8,7 @@ import { startLocalServer } from "../../support/local-server.ts";
 
 const answer: RequestListener = (_, response) => response.end("answer");
 
-/** A server on 127.0.0.1, and the connections that it has got. */
+/** A server on 127.0.0.1 and the connections that it has accepted. */
 async function start({ isTls = false } = {}) {
   const { server, url } = isTls ? await startTlsServer() : await startLocalServer(answer);
   const sockets: Socket[] = [];
@@ -34,7 +34,7 @@ function ask(url: URL, { httpAgent, httpsAgent }: Agents): Promise<string> {
   });
 }
 
-/** The sockets on this side. */
+/** Collects the sockets that the client side opens. */
 function watchOpened(): readonly Socket[] {
   const opened: Socket[] = [];
   const { createConnection } = Agent.prototype;
@@ -48,7 +48,7 @@ function watchOpened(): readonly Socket[] {
 }
 
 describe("a connection that is opened ahead", () => {
-  it("is there before there is a request, and is the request's", async () => {
+  it("exists before the request and is used by it", async () => {
     const { url, sockets, connections } = await start();
     const agents = connectAhead(url);
     await connections(1);
@@ -56,7 +56,7 @@ describe("a connection that is opened ahead", () => {
     expect(sockets).toHaveLength(1);
   });
 
-  it("accepts no certificate that a request would not accept", async () => {
+  it("rejects a certificate that a request would reject", async () => {
     const { url, connections, hasClosed } = await start({ isTls: true });
     const agents = connectAhead(url);
     await connections(1);
@@ -65,7 +65,7 @@ describe("a connection that is opened ahead", () => {
     await connections(2);
   });
 
-  it("is used once", async () => {
+  it("is used by one request only", async () => {
     const { url, sockets, connections } = await start();
     const agents = connectAhead(url);
     await connections(1);
@@ -74,7 +74,7 @@ describe("a connection that is opened ahead", () => {
     expect(sockets).toHaveLength(2);
   });
 
-  it("is no request's to another place", async () => {
+  it("is closed and not used by a request to another host", async () => {
     const [meant, other] = [await start(), await start()];
     const agents = connectAhead(meant.url);
     await meant.connections(1);
@@ -83,7 +83,7 @@ describe("a connection that is opened ahead", () => {
     await meant.hasClosed(0);
   });
 
-  it("is replaced where it was lost meanwhile", async () => {
+  it("is replaced if it was lost before the request", async () => {
     const opened = watchOpened();
     const { url, sockets, connections } = await start();
     const agents = connectAhead(url);
@@ -95,7 +95,7 @@ describe("a connection that is opened ahead", () => {
     expect(sockets).toHaveLength(2);
   });
 
-  it("is replaced where it was never to be had", async () => {
+  it("is replaced by a new attempt if it could not be opened", async () => {
     const { server, url } = await start();
     await new Promise((resolve) => server.close(resolve));
     const agents = connectAhead(url);
@@ -103,7 +103,7 @@ describe("a connection that is opened ahead", () => {
   });
 
   it.each([1_000, -60_000])(
-    "is replaced where it is %d ms old by the clock: it may have been frozen with us",
+    "is replaced if the clock says that it is %d ms old, because it may have been frozen",
     async (ageMs) => {
       const opened = watchOpened();
       const { url, sockets, connections } = await start();
@@ -119,7 +119,7 @@ describe("a connection that is opened ahead", () => {
     },
   );
 
-  it("is closed after a second in which nobody needs it, and not later in a request", async () => {
+  it("is closed after one unused second, and has no time-out once a request uses it", async () => {
     const { url, connections, sockets } = await start();
     const opened = watchOpened();
     connectAhead(url);

@@ -3,15 +3,16 @@ import { GetParameterCommand, type GetParameterCommandOutput, type Parameter, SS
 import { mockClient } from "aws-sdk-client-mock";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../../extension/aws/call.ts";
-import { createParameterStore, type ParameterQuery } from "../../../extension/aws/parameters.ts";
+import { createParameterStore } from "../../../extension/aws/parameters.ts";
 import * as awsSsm from "../../../extension/aws/sdk-ssm.ts";
 import type { RoleCredentials } from "../../../extension/aws/session.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import { createCounters } from "../../../extension/metrics.ts";
+import type { ParameterQuery } from "../../../extension/values/parameter.ts";
 import { findLeaks } from "../../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { createLog } from "../../support/log.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;
@@ -109,7 +110,7 @@ describe("GetParameter", () => {
       { parameterId: ARN, selector: "prod", withDecryption: true },
       { Name: `${ARN}:prod`, WithDecryption: true },
     ],
-  ])("asks for what was asked for, and for nothing more: %o", async (query, input) => {
+  ])("sends exactly the name, the selector and the decryption flag of the query: %o", async (query, input) => {
     aws.on(GetParameterCommand).resolves(toAnswer());
     await setUp().get(query);
     expect(inputs()).toEqual([input]);
@@ -120,13 +121,13 @@ describe("GetParameter", () => {
     { REGION: undefined, parameterId: ARN, asked: "us-west-2" },
     { REGION: "ap-south-1", parameterId: "/app/flag", asked: "ap-south-1" },
     { REGION: "ap-south-1", parameterId: ARN, asked: "ap-south-1" },
-  ])("of $parameterId goes to $asked where REGION is $REGION", async ({ REGION, parameterId, asked }) => {
+  ])("of $parameterId goes to $asked if REGION is $REGION", async ({ REGION, parameterId, asked }) => {
     aws.on(GetParameterCommand).resolves(toAnswer());
     await setUp({ source: { region: REGION } }).get({ parameterId, withDecryption: false });
     expect(await clientOfCall().config.region()).toBe(asked);
   });
 
-  it("is made as the target role, where Parameter Store is configured to be, and as", async () => {
+  it("uses the target role's credentials and the configured endpoint, FIPS and dual-stack options", async () => {
     aws.on(GetParameterCommand).resolves(toAnswer());
     const { aws: environment } = createConfig();
     const endpoints = {
@@ -142,7 +143,7 @@ describe("GetParameter", () => {
     expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([true, true]);
   });
 
-  it("is logged by id and version, without the value", async () => {
+  it("is logged with ID and version, without the value", async () => {
     aws.on(GetParameterCommand).resolves(toAnswer());
     const { get, lines } = setUp();
     await get();
@@ -158,7 +159,7 @@ describe("GetParameter", () => {
     ]);
   });
 
-  it("counts every try, each a call of its own, and none as a secret's", async () => {
+  it("is counted once for each try, each with its own client, and never as a secret's call", async () => {
     aws.on(GetParameterCommand).rejectsOnce(toRefusal("InternalServerError", 500)).resolves(toAnswer());
     const { counters, get } = setUp();
     const wait = get();
@@ -168,7 +169,7 @@ describe("GetParameter", () => {
     expect(clientOfCall(0)).not.toBe(clientOfCall(1));
   });
 
-  it("loads its part of the SDK when the first is asked for, and not before", async () => {
+  it("loads its part of the SDK at the first call and not before", async () => {
     aws.on(GetParameterCommand).resolves(toAnswer());
     const { get, loadAwsSsm } = setUp();
     expect(loadAwsSsm).not.toHaveBeenCalled();
@@ -193,36 +194,40 @@ describe("a parameter", () => {
   it.each<[string, Partial<Parameter>, object]>([
     ["whole", {}, {}],
     ["empty", { Value: "" }, { value: "" }],
-    ["of a label", { Selector: ":prod" }, { selector: ":prod" }],
-    ["of no date and no data type", { LastModifiedDate: undefined, DataType: undefined }, { lastModifiedDate: undefined, dataType: undefined }], // biome-ignore format: one row
-    ["of no ARN", { ARN: undefined }, { arn: "" }],
+    ["with a label", { Selector: ":prod" }, { selector: ":prod" }],
+    ["without date and data type", { LastModifiedDate: undefined, DataType: undefined }, { lastModifiedDate: undefined, dataType: undefined }], // biome-ignore format: one row
+    ["without an ARN", { ARN: undefined }, { arn: "" }],
     ["a reference to a secret", { Version: 0, SourceResult: "{}" }, { versionId: "0", sourceResult: "{}" }],
-    ["a reference to a binary one", { Value: undefined, SourceResult: "{}" }, { value: undefined, sourceResult: "{}" }],
-    ["of no version", { Version: undefined }, { versionId: "0" }],
+    [
+      "a reference to a binary secret",
+      { Value: undefined, SourceResult: "{}" },
+      { value: undefined, sourceResult: "{}" },
+    ],
+    ["without a version", { Version: undefined }, { versionId: "0" }],
   ])("may be %s", async (_, answer, value) => {
     aws.on(GetParameterCommand).resolves(toAnswer(answer));
     expect(await setUp().get()).toEqual({ ...expected, ...value });
   });
 
   it.each<[string, GetParameterCommandOutput]>([
-    ["nothing", { $metadata: {} }],
+    ["no parameter", { $metadata: {} }],
     ["no name", toAnswer({ Name: undefined })],
     ["no type", toAnswer({ Type: undefined })],
     ["no value", toAnswer({ Value: undefined })],
-    ["no value, and a reference to nothing", toAnswer({ Value: undefined, SourceResult: "" })],
-  ])("is not there in an answer with %s", async (_, answer) => {
+    ["no value and an empty reference", toAnswer({ Value: undefined, SourceResult: "" })],
+  ])("is not taken from an answer with %s", async (_, answer) => {
     aws.on(GetParameterCommand).resolves(answer);
-    const refused = refusalOf(setUp().get());
+    const refused = failureOf(setUp().get());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "aws-response-invalid" });
   });
 });
 
-describe("a refusal", () => {
-  it("leaves nothing of what AWS said on the failure or in the log, and names role, region and id", async () => {
+describe("a failed GetParameter", () => {
+  it("names role, region and ID, and leaves no text of AWS in the failure or in the log", async () => {
     aws.on(GetParameterCommand).rejects(toRefusal("ParameterNotFound", 400));
     const { get, lines } = setUp();
-    const failure = await refusalOf(get({ parameterId: ARN, selector: "9", withDecryption: true }));
+    const failure = await failureOf(get({ parameterId: ARN, selector: "9", withDecryption: true }));
     expect(failure).toMatchObject({ code: "parameter-not-found", details: { requestId: "the-request-id" } });
     expect(failure).toHaveProperty(
       "message",
@@ -236,16 +241,16 @@ describe("a refusal", () => {
     expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "parameter-not-found" }]);
   });
 
-  it("of the credentials is passed on as it is, and nothing is asked without them", async () => {
+  it("is the failure of the credentials, unchanged, if there are none, and no call is made", async () => {
     const { counters, credentials, get } = setUp();
     const denied = new Failure("assume-role-denied", "no");
     credentials.get.mockRejectedValue(denied);
-    expect(await refusalOf(get())).toBe(denied);
+    expect(await failureOf(get())).toBe(denied);
     expect(counters.getParameterCalls).toBe(0);
   });
 
   it.each(["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "InvalidKeyId"])(
-    "is believed after one try with another session, where that may be at fault: %s",
+    "leads to one try with another session if the session may be the cause: %s",
     async (name) => {
       aws.on(GetParameterCommand).rejectsOnce(toRefusal(name, 400)).resolves(toAnswer());
       const { credentials, get } = setUp();
@@ -257,18 +262,18 @@ describe("a refusal", () => {
   );
 
   it.each(["ParameterNotFound", "ParameterVersionNotFound", "ValidationException"])(
-    "is no matter of the session where it says %s",
+    "with %s requests no other session",
     async (name) => {
       aws.on(GetParameterCommand).rejects(toRefusal(name, 400));
       const { credentials, get } = setUp();
-      expect(await refusalOf(get())).toBeInstanceOf(Failure);
+      expect(await failureOf(get())).toBeInstanceOf(Failure);
       expect(credentials.getInstead).not.toHaveBeenCalled();
     },
   );
 
-  it("of its region is no replica's matter: a parameter has none", async () => {
+  it("does not lead to FAILOVER_REGION, because a parameter has no replica", async () => {
     aws.on(GetParameterCommand).rejects(Object.assign(new Error(CANARY), { code: "ECONNREFUSED" }));
-    const refused = refusalOf(setUp({ failoverRegion: "eu-central-1" }).get());
+    const refused = failureOf(setUp({ failoverRegion: "eu-central-1" }).get());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "unreachable" });
     const regions = await Promise.all(aws.calls().map((_, nth) => clientOfCall(nth).config.region()));
@@ -277,7 +282,7 @@ describe("a refusal", () => {
 });
 
 describe("a Parameter Store that does not answer", () => {
-  it("is waited for until the deadline, and then left", async () => {
+  it("is awaited until the deadline, then the call is aborted", async () => {
     aws.on(GetParameterCommand).callsFake(() => new Promise(() => {}));
     const settled = vi.fn();
     const wait = setUp().get(FLAG, 800);

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import type { ClientOptions } from "../../../extension/aws/client.ts";
 import { toClientOptions } from "../../support/client-options.ts";
 import { startLocalServer } from "../../support/local-server.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const PARAMETER = JSON.stringify({
   Parameter: { ARN: "arn", Name: "name", Type: "String", Value: "on", Version: 3, LastModifiedDate: 1.5 },
@@ -16,7 +16,7 @@ const PARAMETER = JSON.stringify({
 
 const answer: RequestListener = (_, response) => void response.end(PARAMETER);
 
-/** An AWS that answers on 127.0.0.1, and what it has seen. */
+/** An AWS on 127.0.0.1 and the requests that it has received. */
 async function startAws(listener: RequestListener = answer) {
   const seen: { readonly headers: IncomingMessage["headers"]; readonly body: string }[] = [];
   const sockets: Socket[] = [];
@@ -34,7 +34,7 @@ async function startAws(listener: RequestListener = answer) {
   return { url, seen, sockets };
 }
 
-/** A copy of its own, which knows nothing yet of AWS's clock. */
+/** A fresh copy of the module, which has not learned AWS's clock yet. */
 async function loadAwsSsm() {
   vi.resetModules();
   const { getParameter } = await import("../../../extension/aws/sdk-ssm.ts");
@@ -42,7 +42,7 @@ async function loadAwsSsm() {
     getParameter({ Name: "name:3", WithDecryption: true }, options, signal);
 }
 
-/** A home whose ~/.aws says something else. */
+/** A home folder whose ~/.aws sets other options. */
 function createHostileHome(url: string): string {
   const home = mkdtempSync(join(tmpdir(), "hostile-home-"));
   onTestFinished(() => rmSync(home, { recursive: true }));
@@ -73,7 +73,7 @@ afterEach(() => {
 });
 
 describe("GetParameter", () => {
-  it("is what its options say, and nothing of the environment or ~/.aws", async () => {
+  it("uses only its options, nothing from the environment or ~/.aws", async () => {
     const [hostile, aws] = [await startAws(), await startAws()];
     vi.stubEnv("HOME", createHostileHome(hostile.url));
     vi.stubEnv("AWS_ENDPOINT_URL_SSM", hostile.url);
@@ -93,24 +93,24 @@ describe("GetParameter", () => {
   });
 
   it.each(["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM", "~/.aws/config"])(
-    "goes to AWS itself where it is given no endpoint, whatever %s says",
+    "goes to AWS itself if it is given no endpoint, even if %s sets one",
     async (where) => {
       const hostile = await startAws();
       if (where === "~/.aws/config") vi.stubEnv("HOME", createHostileHome(hostile.url));
       else vi.stubEnv(where, hostile.url);
-      // No test asks the network: every name is unknown here.
+      // No test uses the network: no host name resolves here.
       const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
         const callback = args.at(-1) as (error: Error) => void;
         callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
       }) as typeof dns.lookup);
       const getParameter = await loadAwsSsm();
-      await refusalOf(getParameter(toClientOptions()));
+      await failureOf(getParameter(toClientOptions()));
       expect(hostile.seen).toHaveLength(0);
       expect(lookup.mock.calls.map(([name]) => name)).toEqual(["ssm.eu-west-1.amazonaws.com"]);
     },
   );
 
-  it("reads the answer", async () => {
+  it("returns the parsed answer", async () => {
     const aws = await startAws();
     const getParameter = await loadAwsSsm();
     expect((await getParameter(toClientOptions({ endpoint: aws.url }))).Parameter).toEqual({
@@ -123,20 +123,23 @@ describe("GetParameter", () => {
     });
   });
 
-  it.each([500, 429, 503])("is one try: %d is answered to the caller, who knows the deadline", async (status) => {
-    const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
-    const getParameter = await loadAwsSsm();
-    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
-      $metadata: { httpStatusCode: status },
-    });
-    expect(aws.seen).toHaveLength(1);
-  });
+  it.each([500, 429, 503])(
+    "is one try: status %d is returned to the caller, which knows the deadline",
+    async (status) => {
+      const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
+      const getParameter = await loadAwsSsm();
+      expect(await failureOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
+        $metadata: { httpStatusCode: status },
+      });
+      expect(aws.seen).toHaveLength(1);
+    },
+  );
 
-  it("has the code of a refusal for its error's name", async () => {
+  it("throws an error that is named after the code of the refusal", async () => {
     const refusal = '{"__type":"ParameterVersionNotFound","message":"no"}';
     const aws = await startAws((_, response) => response.writeHead(400).end(refusal));
     const getParameter = await loadAwsSsm();
-    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
+    expect(await failureOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
       name: "ParameterVersionNotFound",
       $fault: "client",
     });
@@ -144,14 +147,14 @@ describe("GetParameter", () => {
 });
 
 describe("a connection", () => {
-  it("is one call's own, and is closed with it, answered or refused", async () => {
+  it("belongs to one call and is closed after it, answered or refused", async () => {
     let status = 200;
     const aws = await startAws((_, response) => response.writeHead(status).end(PARAMETER));
     const getParameter = await loadAwsSsm();
     const options = toClientOptions({ endpoint: aws.url });
     await Promise.all([getParameter(options), getParameter(options)]);
     status = 400;
-    await refusalOf(getParameter(options));
+    await failureOf(getParameter(options));
     expect(aws.sockets).toHaveLength(3);
     await Promise.all(aws.sockets.map(isClosed));
   });
@@ -162,7 +165,7 @@ describe("a connection", () => {
       "stops in the middle of its answer",
       (response) => response.writeHead(200, { "Content-Length": 1_000 }).write(PARAMETER.slice(0, 20)),
     ],
-  ])("to an AWS that %s is ended by the signal", async (_, begin) => {
+  ])("to an AWS that %s is closed by the abort signal", async (_, begin) => {
     let tellAsked = () => {};
     const asked = new Promise<void>((resolve) => {
       tellAsked = resolve;
@@ -173,7 +176,7 @@ describe("a connection", () => {
     });
     const getParameter = await loadAwsSsm();
     const abort = new AbortController();
-    const refused = refusalOf(getParameter(toClientOptions({ endpoint: aws.url }), abort.signal));
+    const refused = failureOf(getParameter(toClientOptions({ endpoint: aws.url }), abort.signal));
     await asked;
     const closed = aws.sockets.map(isClosed);
     abort.abort();
@@ -182,10 +185,10 @@ describe("a connection", () => {
     expect(aws.seen).toHaveLength(1);
   });
 
-  it("is not begun once the signal has fired", async () => {
+  it("is not opened if the abort signal has already fired", async () => {
     const aws = await startAws();
     const getParameter = await loadAwsSsm();
-    expect(await refusalOf(getParameter(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toHaveProperty(
+    expect(await failureOf(getParameter(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toHaveProperty(
       "name",
       "AbortError",
     );
@@ -194,7 +197,7 @@ describe("a connection", () => {
 });
 
 describe("AWS's clock", () => {
-  it("is what the next call is signed by, as soon as AWS has told it", async () => {
+  it("is used to sign the next call once an answer has shown it", async () => {
     const hourAheadMs = 3_600_000;
     const aws = await startAws((_, response) => {
       response.setHeader("Date", new Date(Date.now() + hourAheadMs).toUTCString());
@@ -210,7 +213,7 @@ describe("AWS's clock", () => {
   });
 });
 
-/** In whatever way. */
+/** Resolves when the socket is closed, by either side. */
 async function isClosed(socket: Socket): Promise<void> {
   if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
 }

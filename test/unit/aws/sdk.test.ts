@@ -10,14 +10,14 @@ import type { ClientOptions } from "../../../extension/aws/client.ts";
 import type { ContainerCredentials } from "../../../extension/config/aws-environment.ts";
 import { toClientOptions } from "../../support/client-options.ts";
 import { startLocalServer } from "../../support/local-server.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const SECRET = JSON.stringify({ ARN: "arn", Name: "name", VersionId: "1", CreatedDate: 1, SecretString: "s3cret" });
 const SESSION = `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
   <AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>role-key</SecretAccessKey><SessionToken>role-token</SessionToken>
   <Expiration>2026-01-01T01:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`;
 
-/** Both services in one, told apart as they are on the wire: Secrets Manager names its operation in a header. */
+/** Answers for both services: a request to Secrets Manager names its operation in a header. */
 const answer: RequestListener = (request, response) => {
   response.end(request.headers["x-amz-target"] === "secretsmanager.GetSecretValue" ? SECRET : SESSION);
 };
@@ -29,7 +29,7 @@ interface Seen {
   readonly body: string;
 }
 
-/** An AWS that answers on 127.0.0.1, and what it has seen. */
+/** An AWS on 127.0.0.1 and the requests that it has received. */
 async function startAws(listener: RequestListener = answer) {
   const seen: Seen[] = [];
   const sockets: Socket[] = [];
@@ -47,7 +47,7 @@ async function startAws(listener: RequestListener = answer) {
   return { url, server, seen, sockets };
 }
 
-/** A copy of its own, which knows nothing yet of AWS's clock. */
+/** A fresh copy of the module, which has not learned AWS's clock yet. */
 async function loadAwsSdk() {
   vi.resetModules();
   const { assumeRole, connectSecretsManager, getSecretValue, getContainerCredentials } = await import(
@@ -64,7 +64,7 @@ async function loadAwsSdk() {
   };
 }
 
-/** A home whose ~/.aws says something else about all that it can. */
+/** A home folder whose ~/.aws sets every option that it can to something else. */
 function createHostileHome(url: string): string {
   const home = mkdtempSync(join(tmpdir(), "hostile-home-"));
   onTestFinished(() => rmSync(home, { recursive: true }));
@@ -119,9 +119,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("a call", () => {
+describe("an SDK call", () => {
   it.each(["assumeRole", "getSecretValue"] as const)(
-    "is what its options say, and nothing of the environment or ~/.aws: %s",
+    "uses only its options, nothing from the environment or ~/.aws: %s",
     async (operation) => {
       const hostile = await startAws();
       const aws = await startAws();
@@ -147,31 +147,31 @@ describe("a call", () => {
     ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "getSecretValue", "secretsmanager"],
     ["~/.aws/config", "getSecretValue", "secretsmanager"],
   ] as const)(
-    "goes to AWS itself where it is given no endpoint, whatever %s says",
+    "goes to AWS itself if it is given no endpoint, even if %s sets one",
     async (where, operation, service) => {
       const hostile = await startAws();
       if (where === "~/.aws/config") vi.stubEnv("HOME", createHostileHome(hostile.url));
       else vi.stubEnv(where, hostile.url);
-      // No test asks the network: every name is unknown here.
+      // No test uses the network: no host name resolves here.
       const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
         const callback = args.at(-1) as (error: Error) => void;
         callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
       }) as typeof dns.lookup);
       const awsSdk = await loadAwsSdk();
-      await refusalOf(awsSdk[operation](toClientOptions()));
+      await failureOf(awsSdk[operation](toClientOptions()));
       expect(hostile.seen).toHaveLength(0);
       expect(lookup.mock.calls.map(([name]) => name)).toEqual([`${service}.eu-west-1.amazonaws.com`]);
     },
   );
 
-  it("says who makes it", async () => {
+  it("names the extension and its version in the user agent", async () => {
     const aws = await startAws();
     const { getSecretValue } = await loadAwsSdk();
     await getSecretValue(toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
     expect(aws.seen[0]?.headers["user-agent"]).toMatch(/(^| )cross-account-secrets\/9\.8\.7-beta\.1( |$)/);
   });
 
-  it("reads the answer", async () => {
+  it("returns the parsed answer", async () => {
     const aws = await startAws();
     const { assumeRole, getSecretValue } = await loadAwsSdk();
     expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).answer.Credentials).toEqual({
@@ -187,13 +187,13 @@ describe("a call", () => {
     ["Thu, 01 Jan 2026 00:00:00 GMT", Date.UTC(2026, 0, 1)],
     ["Thu, 01 Jan 1970 00:00:01 GMT", 1_000],
     ["yesterday", undefined],
-  ])("to STS tells its answer's Date, %s, where it is one", async (date, dateEpochMs) => {
+  ])("to STS returns the answer's Date header %s, or undefined if it is invalid", async (date, dateEpochMs) => {
     const aws = await startAws((_, response) => response.writeHead(200, { Date: date }).end(SESSION));
     const { assumeRole } = await loadAwsSdk();
     expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).dateEpochMs).toBe(dateEpochMs);
   });
 
-  it("to STS tells no Date where the answer has none", async () => {
+  it("to STS returns no date if the answer has no Date header", async () => {
     const aws = await startAws((_, response) => {
       response.sendDate = false;
       response.end(SESSION);
@@ -202,26 +202,29 @@ describe("a call", () => {
     expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).dateEpochMs).toBeUndefined();
   });
 
-  it.each([500, 429, 503])("is one try: %d is answered to the caller, who knows the deadline", async (status) => {
-    const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
-    const { getSecretValue } = await loadAwsSdk();
-    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toMatchObject({
-      $metadata: { httpStatusCode: status },
-    });
-    expect(aws.seen).toHaveLength(1);
-  });
+  it.each([500, 429, 503])(
+    "is one try: status %d is returned to the caller, which knows the deadline",
+    async (status) => {
+      const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
+      const { getSecretValue } = await loadAwsSdk();
+      expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toMatchObject({
+        $metadata: { httpStatusCode: status },
+      });
+      expect(aws.seen).toHaveLength(1);
+    },
+  );
 
-  it("follows no redirection, which would take the session token elsewhere", async () => {
+  it("follows no redirect, which would send the session token to another host", async () => {
     const hostile = await startAws();
     const aws = await startAws((_, response) => response.writeHead(307, { Location: hostile.url }).end());
     const { getSecretValue } = await loadAwsSdk();
-    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toBeInstanceOf(Error);
+    expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toBeInstanceOf(Error);
     expect(hostile.seen).toHaveLength(0);
   });
 });
 
 describe("a connection", () => {
-  it("is one call's own, and is closed with it", async () => {
+  it("belongs to one call and is closed after it", async () => {
     const aws = await startAws();
     const { assumeRole, getSecretValue } = await loadAwsSdk();
     const options = toClientOptions({ endpoint: aws.url });
@@ -234,12 +237,12 @@ describe("a connection", () => {
   it("is closed when the call is refused", async () => {
     const aws = await startAws((_, response) => response.writeHead(400).end('{"__type":"AccessDeniedException"}'));
     const { getSecretValue } = await loadAwsSdk();
-    await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url })));
+    await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url })));
     expect(aws.sockets).toHaveLength(1);
     await Promise.all(aws.sockets.map(isClosed));
   });
 
-  it("to Secrets Manager can be opened ahead, without credentials, and is one call's own", async () => {
+  it("to Secrets Manager can be opened ahead without credentials, and serves one call", async () => {
     const aws = await startAws();
     const { connectSecretsManager, getSecretValue } = await loadAwsSdk();
     const options = toClientOptions({ endpoint: aws.url });
@@ -257,12 +260,12 @@ describe("a connection", () => {
     [{ useFipsEndpoint: true, region: "us-east-1" }, "secretsmanager-fips.us-east-1.amazonaws.com"],
     [{ useDualstackEndpoint: true, region: "us-iso-east-1" }, "secretsmanager.us-iso-east-1.api.aws.ic.gov"],
     [{ endpoint: "https://vpce-1.example.com:8443" }, "vpce-1.example.com"],
-  ])("that is opened ahead goes where the call goes: %o", async (overrides, host) => {
+  ])("that is opened ahead goes to the same host as the call: %o", async (overrides, host) => {
     const connect = vi.spyOn(TlsAgent.prototype, "createConnection").mockImplementation(() => new Socket());
     const { connectSecretsManager, getSecretValue } = await loadAwsSdk();
     const options = toClientOptions(overrides);
     connectSecretsManager(options);
-    await refusalOf(getSecretValue(options, AbortSignal.timeout(50)));
+    await failureOf(getSecretValue(options, AbortSignal.timeout(50)));
     const [ahead, called] = connect.mock.calls.map(([options]) => options);
     expect(ahead).toMatchObject({ host, servername: host });
     expect(called).toMatchObject({ host, servername: host, port: ahead?.port });
@@ -276,7 +279,7 @@ describe("a connection", () => {
     ["getSecretValue", "never answers", () => {}],
     ["assumeRole", "stops in the middle of its answer", answerInPart],
     ["getSecretValue", "stops in the middle of its answer", answerInPart],
-  ] as const)("of %s to an AWS that %s is ended by the signal", async (operation, _, begin) => {
+  ] as const)("of %s to an AWS that %s is closed by the abort signal", async (operation, _, begin) => {
     let tellAsked = () => {};
     const asked = new Promise<void>((resolve) => {
       tellAsked = resolve;
@@ -287,7 +290,7 @@ describe("a connection", () => {
     });
     const awsSdk = await loadAwsSdk();
     const abort = new AbortController();
-    const refused = refusalOf(awsSdk[operation](toClientOptions({ endpoint: aws.url }), abort.signal));
+    const refused = failureOf(awsSdk[operation](toClientOptions({ endpoint: aws.url }), abort.signal));
     await asked;
     const closed = aws.sockets.map(isClosed);
     abort.abort();
@@ -296,10 +299,10 @@ describe("a connection", () => {
     expect(aws.seen).toHaveLength(1);
   });
 
-  it("is not begun once the signal has fired", async () => {
+  it("is not opened if the abort signal has already fired", async () => {
     const aws = await startAws();
     const { getSecretValue } = await loadAwsSdk();
-    expect(await refusalOf(getSecretValue(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toBeInstanceOf(
+    expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toBeInstanceOf(
       Error,
     );
     expect(aws.sockets).toEqual([]);
@@ -319,7 +322,7 @@ describe("container credentials", () => {
   const startEndpoint = (body: unknown = CREDENTIALS, status = 200) =>
     startAws((_, response) => response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body)));
 
-  it("are asked for by GET at the whole URL, with the token as it stands", async () => {
+  it("are requested by GET at the whole URL, with the token unchanged", async () => {
     const endpoint = await startEndpoint();
     const { getContainerCredentials } = await loadAwsSdk();
     expect(await getContainerCredentials({ uri: endpoint.url + PATH, token: "Basic dG9rZW4=" })).toEqual({
@@ -335,7 +338,7 @@ describe("container credentials", () => {
     });
   });
 
-  it("are asked for with the token of a file, read anew each time, where there is one", async () => {
+  it("are requested with the token of a file, which is read again each time, if there is one", async () => {
     const endpoint = await startEndpoint();
     const folder = mkdtempSync(join(tmpdir(), "container-token-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -348,7 +351,7 @@ describe("container credentials", () => {
     expect(endpoint.seen.map(({ headers }) => headers.authorization)).toEqual(["first", "second"]);
   });
 
-  it("are asked for without a token where there is none, and of nobody else, whatever the environment says", async () => {
+  it("are requested without a token if there is none, and from no other host, even if the environment names one", async () => {
     const hostile = await startEndpoint();
     const endpoint = await startEndpoint();
     vi.stubEnv("HOME", createHostileHome(hostile.url));
@@ -362,7 +365,7 @@ describe("container credentials", () => {
     expect(hostile.seen).toEqual([]);
   });
 
-  it("of a token and a file have the file's, and nothing is said about it on the function's output", async () => {
+  it("are requested with the file's token if a token is given too, and nothing is printed to the function's output", async () => {
     const endpoint = await startEndpoint();
     const folder = mkdtempSync(join(tmpdir(), "container-token-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -376,34 +379,34 @@ describe("container credentials", () => {
 
   it.each<[string, unknown, number]>([
     ["the token is refused", { Code: "AccessDenied", Message: "no" }, 403],
-    ["the endpoint is none", "not found", 404],
+    ["the endpoint does not exist", "not found", 404],
     ["the endpoint fails", "", 500],
     ["the answer is empty", "", 200],
-    ["the answer is no JSON", "<html>", 200],
-    ["the answer is JSON, and no object", "null", 200],
-    ["the answer has no key", { ...CREDENTIALS, SecretAccessKey: undefined }, 200],
+    ["the answer is not JSON", "<html>", 200],
+    ["the answer is JSON but not an object", "null", 200],
+    ["the answer has no secret key", { ...CREDENTIALS, SecretAccessKey: undefined }, 200],
     ["the answer has no token", { ...CREDENTIALS, Token: null }, 200],
-    ["the answer has a number for a key id", { ...CREDENTIALS, AccessKeyId: 1 }, 200],
-    ["the answer has no end that is one", { ...CREDENTIALS, Expiration: "soon" }, 200],
-    ["the answer is another place", "", 302],
-  ])("are none where %s, after one try", async (_, body, status) => {
+    ["the answer has a number as key ID", { ...CREDENTIALS, AccessKeyId: 1 }, 200],
+    ["the answer has an invalid expiration", { ...CREDENTIALS, Expiration: "soon" }, 200],
+    ["the answer is a redirect", "", 302],
+  ])("fail after one try if %s", async (_, body, status) => {
     const endpoint = await startEndpoint(body, status);
     const { getContainerCredentials } = await loadAwsSdk();
-    expect(await refusalOf(getContainerCredentials({ uri: endpoint.url, token: "t" }))).toMatchObject({
+    expect(await failureOf(getContainerCredentials({ uri: endpoint.url, token: "t" }))).toMatchObject({
       message: expect.not.stringMatching(/^it did not fail$/),
     });
     expect(endpoint.seen).toHaveLength(1);
   });
 
-  it("are none where nobody listens, and where the token's file is not there, which nobody is asked for", async () => {
+  it("fail if the endpoint is unreachable, and fail without a request if the token file is missing", async () => {
     const endpoint = await startEndpoint();
     const { getContainerCredentials } = await loadAwsSdk();
     const none = expect.not.stringMatching(/^it did not fail$/);
     const noFile = { uri: endpoint.url, tokenFile: "/nowhere/token" };
-    expect(await refusalOf(getContainerCredentials(noFile))).toMatchObject({ message: none });
+    expect(await failureOf(getContainerCredentials(noFile))).toMatchObject({ message: none });
     expect(endpoint.seen).toEqual([]);
     await new Promise((resolve) => endpoint.server.close(resolve));
-    expect(await refusalOf(getContainerCredentials({ uri: endpoint.url }))).toMatchObject({ message: none });
+    expect(await failureOf(getContainerCredentials({ uri: endpoint.url }))).toMatchObject({ message: none });
   });
 
   it.each([
@@ -416,7 +419,7 @@ describe("container credentials", () => {
     "http://[2001:db8::1]/credentials",
     "http://",
     "http://:80",
-  ])("are not asked for in plain text elsewhere, which would give the token away: %s", async (uri) => {
+  ])("are not requested over plain HTTP from another host, which would reveal the token: %s", async (uri) => {
     const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
       const callback = args.at(-1) as (error: Error) => void;
       callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
@@ -425,14 +428,14 @@ describe("container credentials", () => {
       throw new Error("a connection was made");
     });
     const { getContainerCredentials } = await loadAwsSdk();
-    expect(await refusalOf(getContainerCredentials({ uri, token: "CANARY" }))).toMatchObject({
+    expect(await failureOf(getContainerCredentials({ uri, token: "CANARY" }))).toMatchObject({
       message: expect.stringMatching(/URL/),
     });
     expect(lookup).not.toHaveBeenCalled();
     expect(connect).not.toHaveBeenCalled();
   });
 
-  it("come over a connection that is closed after them", async () => {
+  it("are read over a connection that is closed afterwards", async () => {
     const endpoint = await startEndpoint();
     const { getContainerCredentials } = await loadAwsSdk();
     await getContainerCredentials({ uri: endpoint.url });
@@ -443,7 +446,7 @@ describe("container credentials", () => {
 });
 
 describe("AWS's clock", () => {
-  it("is what calls are signed by, as soon as AWS has told it", async () => {
+  it("is used to sign calls once an answer has shown it", async () => {
     const hourAheadMs = 3_600_000;
     const aws = await startAws((request, response) => {
       response.setHeader("Date", new Date(Date.now() + hourAheadMs).toUTCString());
@@ -459,7 +462,7 @@ describe("AWS's clock", () => {
   });
 });
 
-/** In whatever way. */
+/** Resolves when the socket is closed, by either side. */
 async function isClosed(socket: Socket): Promise<void> {
   if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
 }

@@ -9,15 +9,16 @@ import { mockClient } from "aws-sdk-client-mock";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../../extension/aws/call.ts";
 import * as awsSdk from "../../../extension/aws/sdk.ts";
-import { createSecretsManager, type SecretQuery } from "../../../extension/aws/secrets.ts";
+import { createSecretsManager } from "../../../extension/aws/secrets.ts";
 import type { RoleCredentials } from "../../../extension/aws/session.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import { createCounters } from "../../../extension/metrics.ts";
+import type { SecretQuery } from "../../../extension/values/secret.ts";
 import { createDeferred } from "../../fakes/lambda/deferred.ts";
 import { findLeaks } from "../../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { createLog } from "../../support/log.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;
@@ -100,7 +101,7 @@ describe("GetSecretValue", () => {
     { secretId: ARN, versionId: "1" },
     { secretId: "app/database", versionStage: "AWSPREVIOUS" },
     { secretId: "app/database", versionId: "1", versionStage: "AWSCURRENT" },
-  ])("asks for what was asked for, and for nothing more: %o", async (query: SecretQuery) => {
+  ])("sends exactly the ID, version and stage of the query: %o", async (query: SecretQuery) => {
     aws.on(GetSecretValueCommand).resolves(ANSWER);
     const { get } = setUp();
     await get(query);
@@ -121,7 +122,7 @@ describe("GetSecretValue", () => {
     expect(await clientOfTheCall().config.region()).toBe(asked);
   });
 
-  it("is made as the target role, and within the same deadline", async () => {
+  it("is made with the target role's credentials and within the same deadline", async () => {
     aws.on(GetSecretValueCommand).resolves(ANSWER);
     const { credentials, get } = setUp();
     await get();
@@ -131,7 +132,7 @@ describe("GetSecretValue", () => {
     expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([false, false]);
   });
 
-  it("is made where Secrets Manager is configured to be, and as", async () => {
+  it("uses the configured endpoint, FIPS and dual-stack options", async () => {
     aws.on(GetSecretValueCommand).resolves(ANSWER);
     const { get } = setUp({
       aws: {
@@ -162,7 +163,7 @@ describe("GetSecretValue", () => {
     ]);
   });
 
-  it("counts every try, and each is a call of its own", async () => {
+  it("is counted once for each try, and each try uses its own client", async () => {
     aws.on(GetSecretValueCommand).rejectsOnce(toRefusal("InternalServiceError", 500)).resolves(ANSWER);
     const { counters, get } = setUp();
     const wait = get();
@@ -173,7 +174,7 @@ describe("GetSecretValue", () => {
   });
 });
 
-describe("the value", () => {
+describe("the value of a secret", () => {
   const expected = {
     arn: ARN,
     name: "app/database",
@@ -195,7 +196,7 @@ describe("the value", () => {
       answer: { ...withoutString, SecretBinary: bytes },
       value: { ...expected, secretString: undefined, secretBinary: bytes },
     },
-    { is: "of no stage", answer: withoutStages, value: { ...expected, versionStages: [] } },
+    { is: "without a stage", answer: withoutStages, value: { ...expected, versionStages: [] } },
   ])("may be $is", async ({ answer, value }) => {
     aws.on(GetSecretValueCommand).resolves(answer);
     const { get } = setUp();
@@ -207,23 +208,23 @@ describe("the value", () => {
     { without: "a name", answer: { ...ANSWER, Name: undefined } },
     { without: "a version", answer: { ...ANSWER, VersionId: undefined } },
     { without: "a date", answer: { ...ANSWER, CreatedDate: undefined } },
-    { without: "a date that is one", answer: { ...ANSWER, CreatedDate: new Date(Number.NaN) } },
+    { without: "a valid date", answer: { ...ANSWER, CreatedDate: new Date(Number.NaN) } },
     { without: "a value", answer: withoutString },
-    { without: "one value, but with two,", answer: { ...ANSWER, SecretBinary: bytes } },
-  ])("is not there in an answer without $without", async ({ answer }) => {
+    { without: "a single value, with two instead", answer: { ...ANSWER, SecretBinary: bytes } },
+  ])("is not taken from an answer without $without", async ({ answer }) => {
     aws.on(GetSecretValueCommand).resolves(answer as GetSecretValueCommandOutput);
     const { get } = setUp();
-    const refused = refusalOf(get());
+    const refused = failureOf(get());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "aws-response-invalid" });
   });
 });
 
 describe("a refusal", () => {
-  it("leaves nothing of what AWS said on the failure or in the log", async () => {
+  it("leaves no text of AWS in the failure or in the log", async () => {
     aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
     const { get, lines } = setUp();
-    const failure = await refusalOf(get());
+    const failure = await failureOf(get());
     expect(failure).toMatchObject({ code: "get-secret-value-denied", details: { requestId: "the-request-id" } });
     const outputs = new Map([
       ["the failure", inspect(failure, { depth: null, showHidden: true })],
@@ -233,7 +234,7 @@ describe("a refusal", () => {
     expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "get-secret-value-denied" }]);
   });
 
-  it("names the region that was asked", async () => {
+  it("names the region that was called", async () => {
     aws.on(GetSecretValueCommand).rejects(toRefusal("ResourceNotFoundException", 400));
     const { get } = setUp();
     await expect(get({ secretId: ARN })).rejects.toMatchObject({
@@ -242,7 +243,7 @@ describe("a refusal", () => {
     });
   });
 
-  it("of the credentials is passed on as it is, and nothing is asked without them", async () => {
+  it("of the credentials is passed on unchanged, and no call is made", async () => {
     const { counters, credentials, get } = setUp();
     const denied = new Failure("assume-role-denied", "no");
     credentials.get.mockRejectedValue(denied);
@@ -252,11 +253,11 @@ describe("a refusal", () => {
   });
 });
 
-describe("a refusal that may be the session's fault", () => {
+describe("a refusal that the session may have caused", () => {
   const OTHERS = { accessKeyId: "ASIAOTHER", secretAccessKey: "other-key", sessionToken: "other-token" };
 
   it.each(["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "DecryptionFailure"])(
-    "is believed after one try with another session: %s",
+    "leads to one try with another session: %s",
     async (name) => {
       aws.on(GetSecretValueCommand).rejectsOnce(toRefusal(name, 400)).resolves(ANSWER);
       const { counters, credentials, get } = setUp();
@@ -269,34 +270,34 @@ describe("a refusal that may be the session's fault", () => {
     },
   );
 
-  it("is believed at once of a session that is new", async () => {
+  it("is final if the session is new", async () => {
     aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
     const { counters, get } = setUp();
-    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
     expect(counters.getSecretValueCalls).toBe(1);
   });
 
-  it("is believed when the other session is refused too", async () => {
+  it("is final if the other session is refused too", async () => {
     aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
     const { counters, credentials, get } = setUp();
     credentials.getInstead.mockResolvedValue(OTHERS);
-    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
     expect(counters.getSecretValueCalls).toBe(2);
   });
 
   it.each(["ResourceNotFoundException", "InvalidRequestException"])(
-    "is not one that says %s: no other session is asked for",
+    "is not %s, and no other session is requested",
     async (name) => {
       aws.on(GetSecretValueCommand).rejects(toRefusal(name, 400));
       const { credentials, get } = setUp();
-      await refusalOf(get());
+      await failureOf(get());
       expect(credentials.getInstead).not.toHaveBeenCalled();
     },
   );
 });
 
 describe("a Secrets Manager that does not answer", () => {
-  it("is waited for until the deadline, and then left", async () => {
+  it("is awaited until the deadline, then the call is aborted", async () => {
     aws.on(GetSecretValueCommand).callsFake(() => new Promise(() => {}));
     const { get } = setUp();
     const settled = vi.fn();
@@ -313,14 +314,14 @@ describe("a Secrets Manager that does not answer", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("has only the time that AssumeRole has left it", async () => {
+  it("has only the time that AssumeRole has left", async () => {
     aws.on(GetSecretValueCommand).callsFake(() => new Promise(() => {}));
     const { credentials, get } = setUp();
     credentials.get.mockImplementation(async () => {
       await vi.advanceTimersByTimeAsync(600);
       return ROLE_CREDENTIALS;
     });
-    const refused = refusalOf(get(APP, 800));
+    const refused = failureOf(get(APP, 800));
     await vi.advanceTimersByTimeAsync(200);
     expect(await refused).toMatchObject({ code: "timeout" });
     expect(Date.now()).toBe(START_EPOCH_MS + 800);
@@ -332,7 +333,7 @@ describe("FAILOVER_REGION", () => {
   const REPLICA_ARN = ARN.replace("us-west-2", "eu-central-1");
   const BY_ARN = { secretId: ARN };
 
-  /** Where each call went, in order. */
+  /** The region of each call, in order. */
   const regions = () =>
     Promise.all(
       aws.calls().map(({ thisValue }: { thisValue: unknown }) => {
@@ -341,7 +342,7 @@ describe("FAILOVER_REGION", () => {
       }),
     );
 
-  /** A region that fails in its own way, and a replica in the other that answers in its own. */
+  /** Sets what the secret's own region answers, and what the region of the replica answers. */
   function arrange(
     own: () => Promise<GetSecretValueCommandOutput>,
     replica: () => Promise<GetSecretValueCommandOutput>,
@@ -357,7 +358,7 @@ describe("FAILOVER_REGION", () => {
   const isNonsense = async () => ({ $metadata: {} });
   const answers = async () => ({ ...ANSWER, ARN: REPLICA_ARN, SecretString: "the replica's" });
 
-  /** What becomes of the request when it has had all its time. */
+  /** The outcome of the request after its whole time-out. */
   async function outcomeOf(wait: Promise<unknown>): Promise<unknown> {
     const outcome = wait.catch((thrown: unknown) => thrown);
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
@@ -366,11 +367,11 @@ describe("FAILOVER_REGION", () => {
 
   it.each([
     ["fails", refuses("InternalServiceError", 500)],
-    ["is not there for now", refuses("ServiceUnavailable", 503)],
+    ["is unavailable", refuses("ServiceUnavailable", 503)],
     ["cannot be reached", isGone],
     ["does not answer", isSilent],
-    ["answers nonsense", isNonsense],
-  ])("is asked where the secret's own region %s, and its answer goes by the original's ARN", async (_, own) => {
+    ["sends an invalid answer", isNonsense],
+  ])("is called if the secret's own region %s, and the answer carries the original's ARN", async (_, own) => {
     arrange(own, answers);
     const { get, lines } = setUp(FAILOVER);
     expect(await outcomeOf(get(BY_ARN))).toMatchObject({
@@ -390,14 +391,14 @@ describe("FAILOVER_REGION", () => {
   });
 
   it.each([
-    ["denies it", "AccessDeniedException", 400],
+    ["denies access", "AccessDeniedException", 400],
     ["knows no such secret", "ResourceNotFoundException", 400],
-    ["has it marked for deletion", "InvalidRequestException", 400],
+    ["has the secret marked for deletion", "InvalidRequestException", 400],
     ["throttles", "ThrottlingException", 400],
     ["does not accept the credentials", "UnrecognizedClientException", 400],
-    ["may not use its key", "DecryptionFailure", 400],
+    ["may not use the KMS key", "DecryptionFailure", 400],
     ["does not accept the request", "InvalidParameterException", 400],
-  ])("is not asked where the secret's own region %s", async (_, name, status) => {
+  ])("is not called if the secret's own region %s", async (_, name, status) => {
     arrange(refuses(name, status), answers);
     const { get, lines } = setUp(FAILOVER);
     expect(await outcomeOf(get(BY_ARN))).toBeInstanceOf(Failure);
@@ -405,14 +406,14 @@ describe("FAILOVER_REGION", () => {
     expect(lines.map(({ event }) => event)).not.toContain("failover");
   });
 
-  it("is not asked where the secret's own region answers", async () => {
+  it("is not called if the secret's own region answers", async () => {
     arrange(async () => ANSWER, answers);
     const { get } = setUp(FAILOVER);
     expect(await get(BY_ARN)).toMatchObject({ arn: ARN, secretString: CANARY });
     expect(await regions()).toEqual(["us-west-2"]);
   });
 
-  it("is asked when half of the time is over, and has the other half", async () => {
+  it("is called when half of the time is over, and gets the other half", async () => {
     arrange(isSilent, isSilent);
     const { get } = setUp(FAILOVER);
     const settled = vi.fn();
@@ -429,7 +430,7 @@ describe("FAILOVER_REGION", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("has all the time that is left where the own region fails at once", async () => {
+  it("gets all the remaining time if the own region fails at once", async () => {
     arrange(isGone, () => new Promise((resolve) => setTimeout(() => resolve(answers()), 900)));
     const { get } = setUp(FAILOVER);
     const wait = get(BY_ARN, 1_000);
@@ -439,10 +440,10 @@ describe("FAILOVER_REGION", () => {
 
   it.each([
     ["is denied", refuses("AccessDeniedException", 400)],
-    ["is not there", refuses("ResourceNotFoundException", 400)],
+    ["is missing", refuses("ResourceNotFoundException", 400)],
     ["is throttled", refuses("ThrottlingException", 400)],
     ["does not answer", isSilent],
-  ])("whose replica %s is no news of the original: that one's failure is told", async (_, replica) => {
+  ])("does not hide the own region's failure if the replica %s", async (_, replica) => {
     arrange(isGone, replica);
     const { get, credentials } = setUp(FAILOVER);
     expect(await outcomeOf(get(BY_ARN))).toMatchObject({
@@ -452,14 +453,14 @@ describe("FAILOVER_REGION", () => {
     expect(credentials.getInstead).not.toHaveBeenCalled();
   });
 
-  it("is asked for the same version and stage, and a name is the same everywhere", async () => {
+  it("is asked for the same name, version and stage", async () => {
     arrange(isGone, answers);
     const { get } = setUp(FAILOVER);
     await outcomeOf(get({ secretId: "app/database", versionId: "1", versionStage: "AWSPREVIOUS" }));
     expect(inputs().at(-1)).toEqual({ SecretId: "app/database", VersionId: "1", VersionStage: "AWSPREVIOUS" });
   });
 
-  it("brings the ARN of REGION, or of AWS_REGION, for a bare name", async () => {
+  it("returns the ARN in REGION, or in AWS_REGION, for a bare name", async () => {
     arrange(isGone, answers);
     for (const [region, asked] of [
       ["ap-south-1", "ap-south-1"],
@@ -470,7 +471,7 @@ describe("FAILOVER_REGION", () => {
     }
   });
 
-  it("that is the secret's own region is no second one: it is asked once, with all the time there is", async () => {
+  it("is called once, with the whole time, if it is the secret's own region", async () => {
     aws.on(GetSecretValueCommand).callsFake(isSilent);
     const { get, lines } = setUp(FAILOVER);
     const settled = vi.fn();
@@ -484,7 +485,7 @@ describe("FAILOVER_REGION", () => {
     expect(lines.map(({ event }) => event)).not.toContain("failover");
   });
 
-  it("leaves nothing of what AWS said in the log", async () => {
+  it("leaves no text of AWS in the failure or in the log after both regions have failed", async () => {
     arrange(refuses("InternalServiceError", 500), refuses("AccessDeniedException", 400));
     const { get, lines } = setUp(FAILOVER);
     const failure = await outcomeOf(get(BY_ARN));
@@ -496,7 +497,7 @@ describe("FAILOVER_REGION", () => {
   });
 });
 
-describe("while there is no session yet", () => {
+describe("the connection that is opened during AssumeRole", () => {
   const AGENTS = { httpsAgent: new Agent() };
 
   function setUpWaiting(connectSecretsManager: typeof awsSdk.connectSecretsManager = () => AGENTS) {
@@ -510,7 +511,7 @@ describe("while there is no session yet", () => {
     return { ...all, connect, agents, begin: () => session.resolve(ROLE_CREDENTIALS), fail: session.reject };
   }
 
-  it("a connection is opened to where the secret is, and the first call is made over it", async () => {
+  it("goes to the secret's region, and the first call uses it", async () => {
     const { credentials, get, connect, agents, begin } = setUpWaiting();
     const answer = get({ secretId: ARN });
     await vi.waitFor(() => expect(connect).toHaveBeenCalledTimes(1));
@@ -523,7 +524,7 @@ describe("while there is no session yet", () => {
     expect(agents()).toEqual([AGENTS, undefined]);
   });
 
-  it("one is opened, however many wait", async () => {
+  it("is one connection for all waiting look-ups", async () => {
     const { get, connect, agents, begin } = setUpWaiting();
     const answers = Promise.all([get(), get({ secretId: "app/key" }), get({ secretId: "app/other" })]);
     await vi.waitFor(() => expect(connect).toHaveBeenCalled());
@@ -533,7 +534,7 @@ describe("while there is no session yet", () => {
     expect(agents()).toEqual([AGENTS, undefined, undefined]);
   });
 
-  it("what keeps it from being opened keeps nothing else", async () => {
+  it("does not fail the look-up if it cannot be opened", async () => {
     const { get, connect, agents, begin } = setUpWaiting(() => {
       throw new Error(CANARY);
     });
@@ -544,9 +545,9 @@ describe("while there is no session yet", () => {
     expect(agents()).toEqual([undefined]);
   });
 
-  it("it waits for the next call where AssumeRole is refused", async () => {
+  it("is kept for the next call if AssumeRole is refused", async () => {
     const { credentials, get, connect, agents, fail } = setUpWaiting();
-    const refused = refusalOf(get());
+    const refused = failureOf(get());
     await vi.waitFor(() => expect(connect).toHaveBeenCalled());
     fail(new Failure("assume-role-denied", "denied"));
     expect(await refused).toMatchObject({ code: "assume-role-denied" });
@@ -556,7 +557,7 @@ describe("while there is no session yet", () => {
     expect(agents()).toEqual([AGENTS]);
   });
 
-  it("none is opened where there is a session", async () => {
+  it("is not opened if there is a session already", async () => {
     const { credentials, get, connect, begin } = setUpWaiting();
     credentials.isAtHand.mockReturnValue(true);
     begin();

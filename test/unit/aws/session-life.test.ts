@@ -12,15 +12,15 @@ const SESSION: Session = {
 
 describe("a session", () => {
   it.each([
-    [999, false, "the clock has stepped back behind its beginning"],
-    [1_000, true, "it begins"],
-    [3_600_999, true, "it has a millisecond left"],
-    [3_601_000, false, "it is over"],
-  ])("at %d is alive: %s, since %s", (atEpochMs, alive) => {
+    [999, false, "the clock has stepped back behind its start"],
+    [1_000, true, "it starts"],
+    [3_600_999, true, "it has one millisecond left"],
+    [3_601_000, false, "it has expired"],
+  ])("at %d ms is alive: %s, because %s", (atEpochMs, alive) => {
     expect(isAlive(SESSION, atEpochMs)).toBe(alive);
   });
 
-  it("that there is none of is not alive", () => {
+  it("that does not exist is not alive", () => {
     expect(isAlive(undefined, 1_000)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { toSessionPolicy } from "../../../extension/aws/session-policy.ts";
-import type { Source } from "../../../extension/config/sources.ts";
+import type { Source } from "../../../extension/values/source.ts";
 
 const SECRET = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:";
 const PARAMETER = "arn:aws:ssm:eu-west-1:111111111111:parameter/";
@@ -29,7 +29,7 @@ function statementsOf(source: Partial<Source>, failoverRegion?: string): readonl
   return JSON.parse(policy).Statement;
 }
 
-/** What `action` is allowed on. */
+/** The resources on which the policy allows `action`. */
 const resourcesOf = (action: string, source: Partial<Source>, failoverRegion?: string) =>
   statementsOf(source, failoverRegion)
     .filter(({ Action }) => Action === action)
@@ -38,7 +38,7 @@ const secretsOf = (source: Partial<Source>, failoverRegion?: string) =>
   resourcesOf("secretsmanager:GetSecretValue", source, failoverRegion);
 const parametersOf = (source: Partial<Source>) => resourcesOf("ssm:GetParameter", source);
 
-/** IAM's `?` is any one character, and `*` any number of them. */
+/** In IAM, `?` is any one character and `*` any number of characters. */
 const isMatch = (pattern: string, arn: string) =>
   new RegExp(
     `^${pattern
@@ -48,7 +48,7 @@ const isMatch = (pattern: string, arn: string) =>
   ).test(arn);
 
 describe("the session policy", () => {
-  it("allows reading what is configured, its keys by way of its services, and nothing else", () => {
+  it("allows reading what is configured, using KMS keys through those services, and nothing else", () => {
     const policy = toSessionPolicy(toSource({ secretIds: ["app/db"], parameterNames: ["/app/flag"] }), undefined);
     expect(JSON.parse(policy ?? "")).toEqual({
       Version: "2012-10-17",
@@ -68,24 +68,24 @@ describe("the session policy", () => {
   it.each<[string, Partial<Source>, readonly string[], readonly string[]]>([
     ["secrets", { secretIds: ["a"] }, ["secretsmanager:GetSecretValue", "kms:Decrypt"], ["secretsmanager.*"]],
     ["parameters", { parameterNames: ["/a"] }, ["ssm:GetParameter", "kms:Decrypt"], ["ssm.*"]],
-  ])("is of one service where there are only %s", (_, source, actions, services) => {
+  ])("names one service only if only %s are configured", (_, source, actions, services) => {
     const statements = statementsOf(source);
     expect(statements.map(({ Action }) => Action)).toEqual(actions);
     expect(statements.at(-1)?.Condition).toEqual({ StringLike: { "kms:ViaService": services } });
   });
 
-  it("has one statement of two configured alike, and each once", () => {
+  it("lists each resource once", () => {
     expect(secretsOf({ secretIds: ["a", `${SECRET}a`, "a"] })).toEqual([`${SECRET}a-??????`, `${SECRET}a`]);
     expect(parametersOf({ parameterNames: ["/a", `${PARAMETER}a`, "a"] })).toEqual([`${PARAMETER}a`]);
   });
 });
 
-describe("a secret in it", () => {
+describe("a secret in the session policy", () => {
   it.each([
     ["its name", "app/db"],
     ["its partial ARN", `${SECRET}app/db`],
     ["its whole ARN", `${SECRET}app/db-AbCdEf`],
-  ])("is let through by %s, and no other is whose name begins the same", (_, secretId) => {
+  ])("is allowed by %s, and no similar secret is", (_, secretId) => {
     const patterns = secretsOf({ secretIds: [secretId] });
     const isLetThrough = (arn: string) => patterns.some((pattern) => isMatch(pattern, arn));
     expect(isLetThrough(`${SECRET}app/db-AbCdEf`)).toBe(true);
@@ -100,12 +100,12 @@ describe("a secret in it", () => {
     }
   });
 
-  it("of a name has six more characters always; of an ARN, which may lack them, both", () => {
+  it("given by name has six more characters; given by ARN, it is listed with and without them", () => {
     expect(secretsOf({ secretIds: ["a-AbCdEf"] })).toEqual([`${SECRET}a-AbCdEf-??????`]);
     expect(secretsOf({ secretIds: [`${SECRET}a-AbCdEf`] })).toEqual([`${SECRET}a-AbCdEf`, `${SECRET}a-AbCdEf-??????`]);
   });
 
-  it("is where the source says, wherever its ARN is from, since it is asked for there", () => {
+  it("is allowed in the source's region, even if its ARN names another, because it is requested there", () => {
     const given = { region: "us-east-1", home: { region: "us-east-1", accountId: "111111111111" } };
     const there = SECRET.replace("eu-west-1", "us-east-1");
     expect(secretsOf({ ...given, secretIds: ["a"] })).toEqual([`${there}a-??????`]);
@@ -115,12 +115,12 @@ describe("a secret in it", () => {
     ]);
   });
 
-  it("is in the region and account of its ARN, where the source says nothing", () => {
+  it("is allowed in the region and account of its ARN if the source has no region", () => {
     const arn = "arn:aws:secretsmanager:ap-south-1:333333333333:secret:a-AbCdEf";
     expect(secretsOf({ secretIds: [arn] })).toEqual([arn, `${arn}-??????`]);
   });
 
-  it("is let through in the replica's region too, where there is one", () => {
+  it("is also allowed in the replica's region if there is one", () => {
     const replica = SECRET.replace("eu-west-1", "eu-central-1");
     expect(secretsOf({ secretIds: ["a"] }, "eu-central-1")).toEqual([`${SECRET}a-??????`, `${replica}a-??????`]);
     expect(secretsOf({ secretIds: [`${SECRET}a-AbCdEf`] }, "eu-central-1")).toEqual([
@@ -133,18 +133,18 @@ describe("a secret in it", () => {
   });
 });
 
-describe("a parameter in it", () => {
+describe("a parameter in the session policy", () => {
   it.each([
     ["flag", `${PARAMETER}flag`],
     ["/flag", `${PARAMETER}flag`],
     ["/app/flag", `${PARAMETER}app/flag`],
     [`${PARAMETER}app/flag`, `${PARAMETER}app/flag`],
     ["arn:aws:ssm:us-east-1:333333333333:parameter/a", "arn:aws:ssm:us-east-1:333333333333:parameter/a"],
-  ])("%s is %s: with one slash, and no version or label", (name, arn) => {
+  ])("%s is allowed as %s, with one slash and without version or label", (name, arn) => {
     expect(parametersOf({ parameterNames: [name] })).toEqual([arn]);
   });
 
-  it("is at the source's home, and has no replica", () => {
+  it("is allowed in the source's home only, because it has no replica", () => {
     const home = { region: "us-east-1", accountId: "333333333333" };
     const source = { parameterNames: ["/a"], region: "us-east-1", home };
     expect(resourcesOf("ssm:GetParameter", source, "eu-central-1")).toEqual([
@@ -153,7 +153,7 @@ describe("a parameter in it", () => {
   });
 
   // https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
-  it("that is AWS's own is of no account", () => {
+  it("that belongs to AWS has no account in its ARN", () => {
     expect(parametersOf({ parameterNames: ["/aws/service/ami/x", "/aws/servicex"] })).toEqual([
       "arn:aws:ssm:eu-west-1::parameter/aws/service/ami/x",
       `${PARAMETER}aws/servicex`,
@@ -162,7 +162,7 @@ describe("a parameter in it", () => {
 
   // https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
   it.each(["/aws/reference/secretsmanager/app/db", `${PARAMETER}aws/reference/secretsmanager/app/db`])(
-    "that is a reference to a secret lets that one through, and its key by either service: %s",
+    "that refers to a secret also allows that secret, and its key through either service: %s",
     (name) => {
       const source = { parameterNames: [name] };
       expect(parametersOf(source)).toEqual([`${PARAMETER}aws/reference/secretsmanager/app/db`]);
@@ -174,18 +174,18 @@ describe("a parameter in it", () => {
   );
 
   it.each(["/app/aws/reference/secretsmanager/db", "aws/reference/secretsmanager/db", "/aws/reference/secretsmanager"])(
-    "that only looks like a reference lets no secret through: %s",
+    "that only looks like a reference allows no secret: %s",
     (name) => {
       expect(secretsOf({ parameterNames: [name] })).toEqual([]);
     },
   );
 });
 
-describe("the partition", () => {
+describe("the partition of the session policy", () => {
   it.each([
     ["aws-cn", "cn-north-1"],
     ["aws-us-gov", "us-gov-west-1"],
-  ])("is the role's: %s", (partition, region) => {
+  ])("is that of the role: %s", (partition, region) => {
     const source = {
       roleArn: `arn:${partition}:iam::111111111111:role/r`,
       home: { region, accountId: "111111111111" },
@@ -197,16 +197,16 @@ describe("the partition", () => {
   });
 });
 
-describe("the length that STS takes", () => {
+describe("the length of the session policy", () => {
   const toNamed = (length: number) => toSource({ parameterNames: [`/${"p".repeat(length)}`] });
   const least = toSessionPolicy(toNamed(0), undefined)?.length ?? 0;
 
-  it("is 2,048 characters, and there is no policy of one more: part of one would deny the rest", () => {
+  it("is at most 2,048 characters; a longer policy is left out whole, because a part would deny the rest", () => {
     expect(toSessionPolicy(toNamed(2_048 - least), undefined)).toHaveLength(2_048);
     expect(toSessionPolicy(toNamed(2_049 - least), undefined)).toBeUndefined();
   });
 
-  it("is kept to with a number of secrets, and left with a larger one", () => {
+  it("is enough for 20 secrets, and the policy for 40 is left out", () => {
     const toSecrets = (count: number) =>
       toSource({ secretIds: Array.from({ length: count }, (_, nth) => `app/${nth}`) });
     expect(toSessionPolicy(toSecrets(20), undefined)?.length).toBeLessThanOrEqual(2_048);

@@ -12,7 +12,7 @@ import { createCounters } from "../../../extension/metrics.ts";
 import { findLeaks } from "../../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { createLog } from "../../support/log.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;
@@ -51,7 +51,7 @@ function setUp(overrides: ConfigOverrides = {}, baseCredentials?: BaseCredential
   return { config, counters, get, getInstead, isAtHand: credentials.isAtHand, lines };
 }
 
-/** What STS answers; the session is named after its place in the row. */
+/** STS's answer with the nth session. */
 function toAnswer(nth: number, lifeMs = HOUR_MS): AssumeRoleCommandOutput {
   return {
     Credentials: {
@@ -64,7 +64,7 @@ function toAnswer(nth: number, lifeMs = HOUR_MS): AssumeRoleCommandOutput {
   };
 }
 
-/** STS issues a session of an hour at every call. */
+/** STS answers each call with a new session of one hour. */
 function issueSessions(): void {
   let nth = 0;
   sts.on(AssumeRoleCommand).callsFake(async () => {
@@ -94,7 +94,7 @@ function clientOfTheCall(): STSClient {
 }
 
 describe("AssumeRole", () => {
-  it("asks for the target role, in the function's name, for an hour", async () => {
+  it("asks for a session of the target role, named after the function, for one hour", async () => {
     issueSessions();
     const { get } = setUp();
     expect(await get()).toEqual({
@@ -111,14 +111,14 @@ describe("AssumeRole", () => {
     ]);
   });
 
-  it("sends what is configured", async () => {
+  it("sends the configured external ID, session name and duration", async () => {
     issueSessions();
     const { get } = setUp({ source: { externalId: "an-id" }, roleSessionName: "a-name", durationSeconds: 900 });
     await get();
     expect(inputs()).toMatchObject([{ ExternalId: "an-id", RoleSessionName: "a-name", DurationSeconds: 900 }]);
   });
 
-  it("sends source identity and session tags where they are configured, and neither where they are not", async () => {
+  it("sends the source identity and the session tags only if they are configured", async () => {
     issueSessions();
     const sessionTags = [
       { Key: "team", Value: "payments" },
@@ -132,16 +132,19 @@ describe("AssumeRole", () => {
     expect(Object.keys(inputs().at(0) ?? {}).sort()).toEqual(["DurationSeconds", "RoleArn", "RoleSessionName"]);
   });
 
-  it.each([1, 54, 55, 56, 64, 140])("names its session as STS allows it, for a function name of %d", async (length) => {
-    issueSessions();
-    const { get } = setUp({ functionName: "f".repeat(length) });
-    await get();
-    const name = inputs().at(0)?.RoleSessionName ?? "";
-    expect(name).toMatch(/^f+-[0-9a-f]{8}$/);
-    expect(name).toMatch(/^[\w+=,.@-]{2,64}$/);
-  });
+  it.each([1, 54, 55, 56, 64, 140])(
+    "sends a session name that STS accepts for a function name of %d characters",
+    async (length) => {
+      issueSessions();
+      const { get } = setUp({ functionName: "f".repeat(length) });
+      await get();
+      const name = inputs().at(0)?.RoleSessionName ?? "";
+      expect(name).toMatch(/^f+-[0-9a-f]{8}$/);
+      expect(name).toMatch(/^[\w+=,.@-]{2,64}$/);
+    },
+  );
 
-  it("keeps the session's name when it renews it, so that CloudTrail shows one consumer", async () => {
+  it("sends the same session name at each renewal, so that CloudTrail shows one consumer", async () => {
     issueSessions();
     const { get } = setUp();
     await get();
@@ -151,7 +154,7 @@ describe("AssumeRole", () => {
     expect(countCalls()).toBe(2);
   });
 
-  it("is called in the function's own region, wherever the secrets are, with the function's credentials", async () => {
+  it("goes to the function's region with the function's credentials, even if the secrets are in another region", async () => {
     issueSessions();
     const { get } = setUp({ source: { region: "us-east-1" } });
     await get();
@@ -165,7 +168,7 @@ describe("AssumeRole", () => {
     expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([false, false]);
   });
 
-  it("is called where STS is configured to be, and as", async () => {
+  it("uses the configured STS endpoint, FIPS and dual-stack options", async () => {
     issueSessions();
     const { aws } = createConfig();
     const { get } = setUp({
@@ -181,7 +184,7 @@ describe("AssumeRole", () => {
     expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([true, true]);
   });
 
-  it("is not tried without credentials to try it with", async () => {
+  it("is not called if the function has no credentials", async () => {
     const { aws } = createConfig();
     const { get, counters } = setUp({ aws: { ...aws, credentials: undefined } });
     await expect(get()).rejects.toMatchObject({ code: "credentials-missing" });
@@ -189,7 +192,7 @@ describe("AssumeRole", () => {
     expect(counters.assumeRoleCalls).toBe(0);
   });
 
-  it("is logged without its credentials", async () => {
+  it("is logged without the credentials", async () => {
     issueSessions();
     const { get, lines } = setUp();
     await get();
@@ -207,7 +210,7 @@ describe("AssumeRole", () => {
 });
 
 describe("a session", () => {
-  it("is asked for once by a thousand concurrent look-ups", async () => {
+  it("takes one AssumeRole call for a thousand concurrent look-ups", async () => {
     issueSessions();
     const { get, counters } = setUp();
     const all = await Promise.all(Array.from({ length: 1_000 }, () => get()));
@@ -216,7 +219,7 @@ describe("a session", () => {
     expect(counters.assumeRoleCalls).toBe(1);
   });
 
-  it("is asked for once, at whatever moment around the answer the others come", async () => {
+  it("takes one AssumeRole call even if more look-ups arrive just before or after the answer", async () => {
     issueSessions();
     const { get } = setUp();
     const waits = [get()];
@@ -228,7 +231,7 @@ describe("a session", () => {
     expect(countCalls()).toBe(1);
   });
 
-  it("is renewed after nine tenths of its life, to the millisecond, behind the request", async () => {
+  it("is renewed in the background after exactly nine tenths of its life", async () => {
     issueSessions();
     const { get } = setUp();
     await get();
@@ -243,7 +246,7 @@ describe("a session", () => {
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
-  it("is at hand from STS's answer to its end", async () => {
+  it("is available from STS's answer until it expires", async () => {
     issueSessions();
     const { get, isAtHand } = setUp();
     expect(isAtHand()).toBe(false);
@@ -257,7 +260,7 @@ describe("a session", () => {
     expect(isAtHand()).toBe(false);
   });
 
-  it("has the life that STS gives it, not the one that was asked for", async () => {
+  it("lives as long as STS says, not as long as was requested", async () => {
     sts.on(AssumeRoleCommand).resolvesOnce(toAnswer(1, 900_000)).resolvesOnce(toAnswer(2));
     const { get } = setUp();
     await get();
@@ -265,7 +268,7 @@ describe("a session", () => {
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
-  it("is renewed by no timer, but when it is needed after a freeze", async () => {
+  it("is renewed by the first look-up after a freeze, without a timer", async () => {
     issueSessions();
     const { get } = setUp();
     await get();
@@ -274,7 +277,7 @@ describe("a session", () => {
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
-  it("is not eternal after the clock has stepped back", async () => {
+  it("is replaced if the clock has stepped back behind its start", async () => {
     issueSessions();
     const { get } = setUp();
     await get();
@@ -282,7 +285,7 @@ describe("a session", () => {
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
-  it("outlasts an STS that fails, while it lives", async () => {
+  it("stays in use if its renewal fails before it expires", async () => {
     sts.on(AssumeRoleCommand).resolvesOnce(toAnswer(1)).rejects(toRefusal("InternalFailure", 500));
     const { get } = setUp();
     await get();
@@ -292,18 +295,18 @@ describe("a session", () => {
     expect(await renewal).toMatchObject([{ status: "fulfilled", value: { accessKeyId: "ASIA-1" } }]);
   });
 
-  it("is over when it is over, whatever STS says", async () => {
+  it("is not used after it has expired, even if its renewal fails", async () => {
     sts.on(AssumeRoleCommand).resolvesOnce(toAnswer(1)).rejects(toRefusal("InternalFailure", 500));
     const { get } = setUp();
     await get();
     vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
-    const refused = refusalOf(get());
+    const refused = failureOf(get());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "aws-error" });
   });
 });
 
-describe("the session policy", () => {
+describe("the session policy of AssumeRole", () => {
   const CONFIGURED = {
     allow: "configured",
     source: { secretIds: ["app/database"], parameterNames: ["/app/flag"] },
@@ -314,7 +317,7 @@ describe("the session policy", () => {
   const warningsOf = (lines: readonly Readonly<Record<string, unknown>>[]) =>
     lines.filter(({ event }) => event === "session-policy-left-out");
 
-  it("is sent with every AssumeRole, and names what is configured", async () => {
+  it("is sent with every call and names the configured secrets and parameters", async () => {
     issueSessions();
     const { get, lines } = setUp(CONFIGURED);
     await get();
@@ -331,16 +334,16 @@ describe("the session policy", () => {
     expect(warningsOf(lines)).toEqual([]);
   });
 
-  it("names the replica of FAILOVER_REGION too", async () => {
+  it("also names the replica in FAILOVER_REGION", async () => {
     issueSessions();
     await setUp({ ...CONFIGURED, failoverRegion: "eu-central-1" }).get();
     expect(policies()[0]).toContain("arn:aws:secretsmanager:eu-central-1:111111111111:secret:app/database-??????");
   });
 
   it.each<[string, ConfigOverrides]>([
-    ["nobody wants it", { ...CONFIGURED, sessionPolicy: "none" }],
-    ["anything may be asked for", { ...CONFIGURED, allow: "any" }],
-  ])("is not sent where %s, of which there is nothing to say", async (_, overrides) => {
+    ["SESSION_POLICY is none", { ...CONFIGURED, sessionPolicy: "none" }],
+    ["ALLOW is any", { ...CONFIGURED, allow: "any" }],
+  ])("is not sent if %s, and no warning is logged", async (_, overrides) => {
     issueSessions();
     const { get, lines } = setUp(overrides);
     await get();
@@ -348,7 +351,7 @@ describe("the session policy", () => {
     expect(warningsOf(lines)).toEqual([]);
   });
 
-  it("is not sent where it would be too long, and one warning says so, however many sessions there are", async () => {
+  it("is not sent if it is longer than STS allows, and one warning is logged for all sessions", async () => {
     issueSessions();
     const secretIds = Array.from({ length: 60 }, (_, nth) => `app/database-${nth}`);
     const { get, lines } = setUp({ ...CONFIGURED, source: { secretIds } });
@@ -366,7 +369,7 @@ describe("the session policy", () => {
     ]);
   });
 
-  it("is left out at once, and from then on, where STS cannot pack it; one warning says so", async () => {
+  it("is left out of a second call and of later calls if STS cannot pack it, and one warning is logged", async () => {
     sts
       .on(AssumeRoleCommand)
       .rejectsOnce(TOO_LARGE)
@@ -389,27 +392,27 @@ describe("the session policy", () => {
     ]);
   });
 
-  it("is not what is too large where there is none: session tags are packed too, and it is not tried again", async () => {
+  it("causes no second call if none was sent, because the session tags are too large then", async () => {
     sts.on(AssumeRoleCommand).rejects(TOO_LARGE);
     const { get, lines } = setUp();
-    expect(await refusalOf(get())).toMatchObject({ code: "assume-role-rejected" });
+    expect(await failureOf(get())).toMatchObject({ code: "assume-role-rejected" });
     expect(countCalls()).toBe(1);
     expect(warningsOf(lines)).toEqual([]);
   });
 
-  it("is tried without once, and what STS says then is told", async () => {
+  it("is left out of one second call only, and the failure of that call is returned", async () => {
     sts.on(AssumeRoleCommand).rejects(TOO_LARGE);
     const { get } = setUp(CONFIGURED);
-    expect(await refusalOf(get())).toMatchObject({ code: "assume-role-rejected" });
+    expect(await failureOf(get())).toMatchObject({ code: "assume-role-rejected" });
     expect(countCalls()).toBe(2);
   });
 
   it.each(["AccessDenied", "MalformedPolicyDocumentException", "ValidationError"])(
-    "is kept where STS refuses for another reason: %s",
+    "is still sent after STS has refused a call with %s",
     async (name) => {
       sts.on(AssumeRoleCommand).rejectsOnce(toRefusal(name, 403)).resolves(toAnswer(2));
       const { get, lines } = setUp(CONFIGURED);
-      expect(await refusalOf(get())).toBeInstanceOf(Failure);
+      expect(await failureOf(get())).toBeInstanceOf(Failure);
       expect(countCalls()).toBe(1);
       vi.setSystemTime(START_EPOCH_MS + 1_000);
       await get();
@@ -419,8 +422,8 @@ describe("the session policy", () => {
   );
 });
 
-describe("a session that is refused", () => {
-  it("is refused to all who wait for it, and asked for anew by the next", async () => {
+describe("a refused AssumeRole", () => {
+  it("fails all waiting look-ups, and a later look-up calls STS again", async () => {
     sts.on(AssumeRoleCommand).rejectsOnce(toRefusal("AccessDenied", 403)).resolves(toAnswer(2));
     const { get } = setUp();
     const [first, second] = await Promise.allSettled([get(), get()]);
@@ -434,24 +437,27 @@ describe("a session that is refused", () => {
   it.each([
     ["AccessDenied", 403, 1_000],
     ["ExpiredToken", 403, 200],
-  ])("with %s is asked for once in a while, however many secrets want it", async (name, status, pauseMs) => {
-    sts.on(AssumeRoleCommand).rejects(toRefusal(name, status));
-    const { get } = setUp();
-    await refusalOf(get());
-    const calls = countCalls();
-    for (let nth = 0; nth < 20; nth += 1) await refusalOf(get());
-    vi.setSystemTime(START_EPOCH_MS + pauseMs - 1);
-    await refusalOf(get());
-    expect(countCalls()).toBe(calls);
-    vi.setSystemTime(START_EPOCH_MS + pauseMs);
-    await refusalOf(get());
-    expect(countCalls()).toBe(calls + 1);
-  });
+  ])(
+    "with %s and status %i is repeated after %i ms at the earliest, for any number of look-ups",
+    async (name, status, pauseMs) => {
+      sts.on(AssumeRoleCommand).rejects(toRefusal(name, status));
+      const { get } = setUp();
+      await failureOf(get());
+      const calls = countCalls();
+      for (let nth = 0; nth < 20; nth += 1) await failureOf(get());
+      vi.setSystemTime(START_EPOCH_MS + pauseMs - 1);
+      await failureOf(get());
+      expect(countCalls()).toBe(calls);
+      vi.setSystemTime(START_EPOCH_MS + pauseMs);
+      await failureOf(get());
+      expect(countCalls()).toBe(calls + 1);
+    },
+  );
 
-  it("leaves nothing of what AWS said on the failure or in the log", async () => {
+  it("leaves no text of AWS in the failure or in the log", async () => {
     sts.on(AssumeRoleCommand).rejects(toRefusal("AccessDenied", 403));
     const { get, lines } = setUp();
-    const failure = await refusalOf(get());
+    const failure = await failureOf(get());
     expect(failure).toMatchObject({ code: "assume-role-denied", details: { requestId: "the-request-id" } });
     const outputs = new Map([
       ["the failure", inspect(failure, { depth: null, showHidden: true })],
@@ -461,7 +467,7 @@ describe("a session that is refused", () => {
     expect(lines).toHaveLength(2);
   });
 
-  it("counts every try, and each is a call of its own", async () => {
+  it("is counted once for each try, and each try uses its own client", async () => {
     sts.on(AssumeRoleCommand).rejectsOnce(toRefusal("Throttling", 400)).resolves(toAnswer(2));
     const { get, counters } = setUp();
     const wait = get();
@@ -472,8 +478,8 @@ describe("a session that is refused", () => {
   });
 });
 
-describe("another session than the refused one", () => {
-  it("is asked for where the refused one is a minute old, once however many want it", async () => {
+describe("a new session in place of one that AWS refused", () => {
+  it("is requested once for concurrent callers if the refused session is a minute old", async () => {
     issueSessions();
     const { get, getInstead } = setUp();
     const refused = await get();
@@ -484,7 +490,7 @@ describe("another session than the refused one", () => {
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
-  it("is asked for ever more rarely where others are refused too, up to once in four minutes", async () => {
+  it("is requested at growing intervals, of at most four minutes, if each new session is refused too", async () => {
     issueSessions();
     const { get, getInstead } = setUp();
     let held = await get();
@@ -498,7 +504,7 @@ describe("another session than the refused one", () => {
     expect(renewedAtSeconds).toEqual([60, 180, 420, 660, 900]);
   });
 
-  it("is the same where it is new: the refusal must be meant", async () => {
+  it("is not requested if the refused session is less than a minute old, because the refusal is real then", async () => {
     issueSessions();
     const { get, getInstead } = setUp();
     const refused = await get();
@@ -507,7 +513,7 @@ describe("another session than the refused one", () => {
     expect(countCalls()).toBe(1);
   });
 
-  it("is the one at hand where somebody has renewed it since", async () => {
+  it("is the current session if another caller has renewed it meanwhile", async () => {
     issueSessions();
     const { get, getInstead } = setUp();
     const refused = await get();
@@ -517,7 +523,7 @@ describe("another session than the refused one", () => {
     expect(countCalls()).toBe(2);
   });
 
-  it("is asked for where the clock has stepped back, which says nothing about an age", async () => {
+  it("is requested if the clock has stepped back, because the age is unknown then", async () => {
     issueSessions();
     const { get, getInstead } = setUp();
     const refused = await get();
@@ -526,26 +532,26 @@ describe("another session than the refused one", () => {
   });
 });
 
-describe("an answer that is not AWS's", () => {
+describe("an invalid answer to AssumeRole", () => {
   const { Credentials, $metadata } = toAnswer(1);
   it.each([
     ["no credentials", { $metadata }],
     ["no key id", { $metadata, Credentials: { ...Credentials, AccessKeyId: undefined } }],
     ["an empty key id", { $metadata, Credentials: { ...Credentials, AccessKeyId: "" } }],
-    ["no key", { $metadata, Credentials: { ...Credentials, SecretAccessKey: undefined } }],
+    ["no secret key", { $metadata, Credentials: { ...Credentials, SecretAccessKey: undefined } }],
     ["no token", { $metadata, Credentials: { ...Credentials, SessionToken: undefined } }],
-    ["no end", { $metadata, Credentials: { ...Credentials, Expiration: undefined } }],
-  ])("gives no session: %s", async (_, answer) => {
+    ["no expiration", { $metadata, Credentials: { ...Credentials, Expiration: undefined } }],
+  ])("with %s gives no session", async (_, answer) => {
     sts.on(AssumeRoleCommand).resolves(answer as AssumeRoleCommandOutput);
     const { get } = setUp();
-    const refused = refusalOf(get());
+    const refused = failureOf(get());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "aws-response-invalid" });
   });
 });
 
 describe("an STS that does not answer", () => {
-  it("is waited for until the deadline, and then left", async () => {
+  it("is awaited until the deadline, then the call is aborted", async () => {
     sts.on(AssumeRoleCommand).callsFake(() => new Promise(() => {}));
     const { get } = setUp();
     const settled = vi.fn();
@@ -566,13 +572,13 @@ describe("an STS that does not answer", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is asked anew after a freeze: a call older than its deadline is abandoned, never joined", async () => {
+  it("is called again after a freeze: a look-up does not join a call that is past its deadline", async () => {
     sts
       .on(AssumeRoleCommand)
       .callsFakeOnce(() => new Promise(() => {}))
       .resolves(toAnswer(2, 24 * HOUR_MS));
     const { get } = setUp();
-    const frozen = refusalOf(get());
+    const frozen = failureOf(get());
     await vi.advanceTimersByTimeAsync(0);
     // Time passes, and no timer has run yet.
     vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
@@ -583,8 +589,8 @@ describe("an STS that does not answer", () => {
   });
 });
 
-describe("base credentials that may change, as under SnapStart", () => {
-  /** Others each time, and as many as were asked for. */
+describe("the base credentials of AssumeRole", () => {
+  /** Base credentials that are different at each call, as under SnapStart. */
   function createChanging(mayChange = true) {
     let asked = 0;
     const get = vi.fn<BaseCredentials["get"]>(async () => {
@@ -594,7 +600,7 @@ describe("base credentials that may change, as under SnapStart", () => {
     return { get, mayChange };
   }
 
-  /** With whose key each call was signed. */
+  /** The ID of the access key that signed each call. */
   const signers = () =>
     Promise.all(
       sts.calls().map(async ({ thisValue }: { thisValue: unknown }) => {
@@ -603,7 +609,7 @@ describe("base credentials that may change, as under SnapStart", () => {
       }),
     );
 
-  it("are asked for at every AssumeRole, and only then", async () => {
+  it("are read at each AssumeRole call and at no other time", async () => {
     issueSessions();
     const base = createChanging();
     const { get } = setUp({}, base);
@@ -616,7 +622,7 @@ describe("base credentials that may change, as under SnapStart", () => {
     expect(await signers()).toEqual(["ASIABASE1", "ASIABASE2"]);
   });
 
-  it("are asked for at every try: the pause before it may have made others of them", async () => {
+  it("are read again at each try, because they may have changed during the pause", async () => {
     sts.on(AssumeRoleCommand).rejectsOnce(toRefusal("InternalFailure", 500)).resolves(toAnswer(2));
     const { get } = setUp({}, createChanging());
     const wait = get();
@@ -626,7 +632,7 @@ describe("base credentials that may change, as under SnapStart", () => {
   });
 
   it.each(["ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException"])(
-    "are asked for once more where AWS refuses them: %s",
+    "are read once more if AWS refuses them with %s",
     async (name) => {
       sts.on(AssumeRoleCommand).rejectsOnce(toRefusal(name, 403)).resolves(toAnswer(2));
       const { get, counters } = setUp({}, createChanging());
@@ -636,42 +642,42 @@ describe("base credentials that may change, as under SnapStart", () => {
     },
   );
 
-  it("that are refused twice are refused", async () => {
+  it("are not read a third time if AWS refuses them twice", async () => {
     sts.on(AssumeRoleCommand).rejects(toRefusal("ExpiredTokenException", 403));
     const { get } = setUp({}, createChanging());
-    expect(await refusalOf(get())).toMatchObject({ code: "credentials-expired" });
+    expect(await failureOf(get())).toMatchObject({ code: "credentials-expired" });
     expect(countCalls()).toBe(2);
   });
 
   it.each(["AccessDenied", "ValidationError", "RegionDisabledException"])(
-    "are not asked for again where it is the role that is refused: %s",
+    "are not read again if AWS refuses the role with %s",
     async (name) => {
       sts.on(AssumeRoleCommand).rejects(toRefusal(name, 403));
       const { get } = setUp({}, createChanging());
-      await refusalOf(get());
+      await failureOf(get());
       expect(countCalls()).toBe(1);
     },
   );
 
-  it("are not tried twice where they cannot be others", async () => {
+  it("are not used a second time if they cannot change", async () => {
     sts.on(AssumeRoleCommand).rejects(toRefusal("ExpiredTokenException", 403));
     const { get } = setUp({}, createChanging(false));
-    expect(await refusalOf(get())).toMatchObject({ code: "credentials-expired" });
+    expect(await failureOf(get())).toMatchObject({ code: "credentials-expired" });
     expect(countCalls()).toBe(1);
   });
 
-  it("that cannot be had are a failure as they tell it, which no call to STS follows", async () => {
+  it("fail the look-up with their own failure, and without a call to STS, if they are missing", async () => {
     const missing = new Failure("credentials-missing", "none");
     const base = { mayChange: true, get: () => Promise.reject(missing) };
     const { get, counters } = setUp({}, base);
-    expect(await refusalOf(get())).toBe(missing);
+    expect(await failureOf(get())).toBe(missing);
     expect(countCalls()).toBe(0);
     expect(counters.assumeRoleCalls).toBe(0);
   });
 
-  it("that do not come are waited for until the deadline", async () => {
+  it("are awaited until the deadline at most", async () => {
     const { get } = setUp({}, { mayChange: true, get: () => new Promise(() => {}) });
-    const refused = refusalOf(get(800));
+    const refused = failureOf(get(800));
     await vi.advanceTimersByTimeAsync(800);
     expect(await refused).toMatchObject({ code: "timeout" });
     expect(vi.getTimerCount()).toBe(0);
@@ -679,7 +685,7 @@ describe("base credentials that may change, as under SnapStart", () => {
 });
 
 describe("two sources", () => {
-  it("have sessions of their own, of their own roles", async () => {
+  it("have separate sessions, each of its own role", async () => {
     issueSessions();
     const roleArn = "arn:aws:iam::333333333333:role/Other";
     const [one, other] = [setUp(), setUp({ source: { roleArn, externalId: "theirs" } })];
