@@ -1,4 +1,4 @@
-/** What is left of the AWS SDK in the layers does what the whole of it does. */
+/** The trimmed AWS SDK in the layers does the same as the whole SDK. */
 import dns from "node:dns";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,8 +11,8 @@ import * as wholeSdk from "../../extension/aws/sdk.ts";
 import * as wholeSsm from "../../extension/aws/sdk-ssm.ts";
 import { bundleExtension } from "../../scripts/build/bundle.ts";
 import { toClientOptions } from "../support/client-options.ts";
+import { failureOf } from "../support/failure-of.ts";
 import { startLocalServer } from "../support/local-server.ts";
-import { refusalOf } from "../support/refusal-of.ts";
 
 type Sdk = Pick<typeof wholeSdk, "assumeRole" | "getSecretValue"> & typeof wholeSsm;
 const whole: Sdk = { ...wholeSdk, ...wholeSsm };
@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 const role = { RoleArn: "arn:aws:iam::111111111111:role/SecretReader", RoleSessionName: "my-function" };
-/** Each call, at the same time. */
+/** Starts each call, all at the same time. */
 const callAll = (sdk: Sdk, options: ClientOptions) => [
   sdk.assumeRole(role, options, AbortSignal.timeout(4_000)),
   sdk.getSecretValue({ SecretId: "name" }, options, AbortSignal.timeout(4_000)),
@@ -46,15 +46,15 @@ describe("the bundled SDK", () => {
     ),
   );
 
-  it.each(endpoints)("goes where the whole SDK goes: %j", async (choice) => {
+  it.each(endpoints)("calls the same hosts as the whole SDK with %j", async (choice) => {
     const asked: string[] = [];
-    // No test asks the network: every name is unknown here.
+    // No test uses the network: every name is unknown here.
     vi.spyOn(dns, "lookup").mockImplementation(((name: string, ...rest: readonly unknown[]) => {
       asked.push(name);
       (rest.at(-1) as (error: Error) => void)(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
     }) as typeof dns.lookup);
     const hostsOf = async (sdk: Sdk) => {
-      const refusals = await Promise.all(callAll(sdk, toClientOptions(choice)).map(refusalOf));
+      const refusals = await Promise.all(callAll(sdk, toClientOptions(choice)).map(failureOf));
       return [asked.splice(0).sort(), refusals.map(String)];
     };
     const hosts = await hostsOf(bundled);
@@ -65,7 +65,7 @@ describe("the bundled SDK", () => {
     }
   });
 
-  it.each([200, 400, 500])("reads an answer of %d as the whole SDK does", async (status) => {
+  it.each([200, 400, 500])("gives the same result or error as the whole SDK for status %d", async (status) => {
     const { url } = await startLocalServer((request, response) => {
       const isJson = request.headers["x-amz-target"] !== undefined;
       const code = "ExpiredTokenException";
@@ -88,7 +88,7 @@ describe("the bundled SDK", () => {
     expect(JSON.stringify(read)).toContain(status === 200 ? "café" : "ExpiredToken");
   });
 
-  it("reads the token of container credentials from its file", async () => {
+  it("reads the token for container credentials from its file", async () => {
     const { url } = await startLocalServer((request, response) => {
       const end = { Token: request.headers.authorization, Expiration: "2126-01-01T01:00:00Z" };
       response.end(JSON.stringify({ AccessKeyId: "ASIACONTAINER", SecretAccessKey: "container-key", ...end }));

@@ -1,4 +1,4 @@
-/** The npm package: packed in a copy of this repository, and installed where there is nothing else. */
+/** The npm package: packed in a copy of this repository, and installed in an empty folder. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ const [copy, installed] = [join(folder, "copy"), join(folder, "installed")];
 const SET_UP_MS = 120_000;
 
 function call(cwd: string, command: string, ...args: string[]) {
-  // Nobody is to be asked: what is needed is there.
+  // Offline: the package needs nothing from a registry.
   const env = {
     PATH: process.env.PATH,
     HOME: folder,
@@ -46,7 +46,7 @@ beforeAll(() => {
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   const pack = call(copy, "npm", "pack", "--json", "--silent", "--pack-destination", folder);
   expect(pack).toMatchObject({ status: 0 });
-  // What is built before says so.
+  // The build prints lines before the JSON.
   [packed] = JSON.parse(pack.stdout.slice(pack.stdout.indexOf("[\n")));
   expect(call(installed, "npm", "install", join(folder, packed.filename))).toMatchObject({ status: 0 });
 }, SET_UP_MS);
@@ -54,7 +54,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the npm package", () => {
-  it("holds the program, its papers, and nothing else", () => {
+  it("holds the program, its licences and bill of materials, and nothing else", () => {
     expect(packed.files.map(({ path }) => path).sort()).toEqual([
       "LICENSE",
       "README.md",
@@ -69,13 +69,13 @@ describe("the npm package", () => {
     ]);
   });
 
-  it("brings all that it needs: nothing is installed beside it", () => {
+  it("needs no other package: npm installs it alone", () => {
     expect(readdirSync(join(installed, "node_modules")).filter((name) => !name.startsWith("."))).toEqual([
       "cross-account-secrets",
     ]);
   });
 
-  it("names each package that is bundled, with its licence", () => {
+  it("names each bundled package with its licence", () => {
     const program = join(installed, "node_modules/cross-account-secrets/dist/cli");
     const { components } = JSON.parse(readFileSync(join(program, "sbom.cdx.json"), "utf8"));
     const notices = readFileSync(join(program, "THIRD-PARTY-NOTICES"), "utf8");
@@ -85,7 +85,7 @@ describe("the npm package", () => {
     }
   });
 
-  it("is one that npm would publish, and open to all", () => {
+  it("has the manifest of a public package without dependencies", () => {
     const manifest = JSON.parse(
       readFileSync(join(installed, "node_modules/cross-account-secrets/package.json"), "utf8"),
     );
@@ -98,18 +98,18 @@ describe("the npm package", () => {
 describe("npx cross-account-secrets", () => {
   const npx = (...args: string[]) => call(installed, "npx", "cross-account-secrets", ...args);
 
-  it("--version says which one it is", () => {
+  it("--version prints the version", () => {
     expect(npx("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
   });
 
-  it("--help lists the commands, without colours where nobody could see them", () => {
+  it("--help lists the commands, without colours if stdout is no terminal", () => {
     const { status, stdout, stderr } = npx("--help");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/^ {2}serve +serves secrets/m);
     expect(stdout).not.toContain("\u001b");
   });
 
-  it("knows what a typo was to be", () => {
+  it("suggests the right word for a misspelled command or option", () => {
     expect(npx("srve")).toEqual({
       status: 2,
       stdout: "",
@@ -122,7 +122,7 @@ describe("npx cross-account-secrets", () => {
     });
   });
 
-  it("works in the repository itself, too, where no package is installed", () => {
+  it("also runs in the repository itself, where the package is not installed", () => {
     expect(call(copy, "npx", "cross-account-secrets", "--version")).toEqual({
       status: 0,
       stdout: `${version}\n`,
@@ -130,7 +130,7 @@ describe("npx cross-account-secrets", () => {
     });
   });
 
-  it("loads nothing of the AWS SDK to say what there is", () => {
+  it("prints --help and --version without any file of the AWS SDK", () => {
     const alone = join(folder, "alone.cjs");
     cpSync(join(installed, "node_modules/cross-account-secrets/dist/cli/cli.cjs"), alone);
     for (const args of [["--help"], ["doctor", "--help"], ["serve", "--help"], ["--version"]]) {
@@ -139,7 +139,7 @@ describe("npx cross-account-secrets", () => {
     expect(readFileSync(alone).length).toBeLessThan(200_000);
   });
 
-  it("may be cut off: whoever has read enough need not read on", () => {
+  it("ends without an error if the reader of its output closes the pipe", () => {
     const bin = join(installed, "node_modules/.bin/cross-account-secrets");
     const { stderr } = call(installed, "/bin/sh", "-c", `'${bin}' serve --help | head -1`);
     expect(stderr).toBe("");

@@ -1,4 +1,4 @@
-/** What the templates of both accounts accept, and that the commands in the documentation give them what they ask for. */
+/** The values that the templates of both accounts accept, and the deployments in the documentation. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
@@ -9,7 +9,7 @@ interface Parameter {
   readonly accepts: (value: string) => boolean;
 }
 
-/** The parameters of a template, whose form in this repository is always the same. */
+/** Reads the parameters of a template. All templates in this repository have the same form. */
 function readParameters(file: string): Map<string, Parameter> {
   const section = /\nParameters:\n(.*?)\n\w/s.exec(read(file))?.[1] ?? "";
   const blocks = section.split(/^ {2}(?=\w+:$)/m).filter((block) => block.trim() !== "");
@@ -67,11 +67,11 @@ describe.each([
   ["examples/account-a.yaml", ACCOUNT_A, A],
   ["template.yaml", ACCOUNT_B, B],
 ] as const)("%s", (_file, parameters, rules) => {
-  it("has a rule for every parameter", () => {
+  it("has a row in this test for every parameter", () => {
     expect([...parameters.keys()]).toEqual(Object.keys(rules));
   });
 
-  it.each(Object.entries(rules))("accepts and refuses values of %s", (name, { accepted, refused }) => {
+  it.each(Object.entries(rules))("accepts only valid values of %s", (name, { accepted, refused }) => {
     const accepts = parameters.get(name)?.accepts ?? (() => undefined);
     expect(accepted.filter((value) => accepts(value) !== true)).toEqual([]);
     expect(refused.filter((value) => accepts(value) !== false)).toEqual([]);
@@ -84,7 +84,7 @@ interface Deployment {
   readonly overrides: readonly (readonly [string, string])[];
 }
 
-/** The deployments that a document tells its readers to make. */
+/** The deployments in a document's commands. */
 const readDeployments = (file: string): Deployment[] =>
   [...read(file).matchAll(/^ *((?:aws cloudformation|sam) deploy (?:.*\\\n)*.*)$/gm)].map(([, command = ""]) => ({
     file,
@@ -95,29 +95,23 @@ const readDeployments = (file: string): Deployment[] =>
 describe("the documentation", () => {
   const deployments = ["README.md", "examples/README.md"].flatMap(readDeployments);
 
-  it("deploys both templates", () => {
+  it("has a deployment of each template", () => {
     const templates = new Set(deployments.map(({ template }) => template));
     expect(templates).toEqual(new Set(["examples/account-a.yaml", "template.yaml"]));
   });
 
-  it.each(deployments)("in $file gives $template what it asks for, and nothing else", ({ template, overrides }) => {
+  it.each(deployments)("in $file gives $template all that it requires, and valid values", ({ template, overrides }) => {
     const parameters = readParameters(template);
     for (const [name, value] of overrides) expect([name, parameters.get(name)?.accepts(value)]).toEqual([name, true]);
     const required = [...parameters].filter(([, { isRequired }]) => isRequired).map(([name]) => name);
     expect(overrides.map(([name]) => name)).toEqual(expect.arrayContaining(required));
   });
 
-  it("has in the README the commands of examples/README.md, which the end-to-end tests run", () => {
-    const toLines = (file: string) =>
-      read(file)
-        .split("\n")
-        .map((line) => line.trim().replace(/ +#.*$/, ""));
+  it("has the README's commands also in examples/README.md, whose commands the tests run", () => {
+    const toCommands = (text: string) => text.split("\n").map((line) => line.trim().replace(/ +#.*$/, ""));
     const block = /```sh\n(aws cloudformation deploy [\s\S]*?)```/.exec(read("README.md"))?.[1] ?? "";
-    const commands = block
-      .trim()
-      .split("\n")
-      .map((line) => line.trim().replace(/ +#.*$/, ""));
+    const commands = toCommands(block.trim());
     expect(commands.length).toBeGreaterThan(8);
-    expect(toLines("examples/README.md")).toEqual(expect.arrayContaining(commands));
+    expect(toCommands(read("examples/README.md"))).toEqual(expect.arrayContaining(commands));
   });
 });
