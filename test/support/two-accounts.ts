@@ -1,14 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type FakeAws, type FakeAwsOptions, type SessionCredentials, startFakeAws } from "../fakes/aws.ts";
 import { allow, toPolicy, trust } from "./policy-documents.ts";
+import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN } from "./values.ts";
 
-/** The guide's own names: Account A owns the secret, Account B has the function. */
-export const SECRET_NAME = "my-shared-secret";
-export const TARGET_ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
-export const FUNCTION_ROLE_ARN = "arn:aws:iam::222222222222:role/my-lambda-role";
-export const REGION = "eu-west-1";
-/** Without the name. */
-export const SECRETS_ARN = `arn:aws:secretsmanager:${REGION}:111111111111:secret`;
+export { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN };
 
 export interface TwoAccounts {
   readonly aws: FakeAws;

@@ -3,13 +3,13 @@ import type { AwsCaller } from "../../extension/aws/call.ts";
 import type { ClientOptions } from "../../extension/aws/client.ts";
 import type * as AwsSdk from "../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../extension/aws/sdk-ssm.ts";
-import type { Source } from "../../extension/config/sources.ts";
 import { createSourceParts } from "../../extension/extension.ts";
 import { Failure } from "../../extension/failure/failure.ts";
 import { createCounters } from "../../extension/metrics.ts";
+import type { Source } from "../../extension/values/source.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
-import { refusalOf } from "../support/refusal-of.ts";
+import { failureOf } from "../support/failure-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const SECRET = { secretId: "app" };
@@ -142,8 +142,8 @@ describe("what stands behind a source", () => {
     const { parts, refuse, within } = setUp({ ttlMs: 1_000, parameterTtlMs: 1_000 });
     const read = () =>
       Promise.all([
-        refusalOf(parts[0]?.secrets.get(SECRET, within()) ?? Promise.resolve()),
-        refusalOf(parts[0]?.parameters.get(PARAMETER, within()) ?? Promise.resolve()),
+        failureOf(parts[0]?.secrets.get(SECRET, within()) ?? Promise.resolve()),
+        failureOf(parts[0]?.parameters.get(PARAMETER, within()) ?? Promise.resolve()),
       ]);
     await read();
     vi.setSystemTime(START_EPOCH_MS + 1_000);

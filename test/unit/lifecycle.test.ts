@@ -6,7 +6,7 @@ import { type Life, live, liveDisabled, refuseInit, toExitCode } from "../../ext
 import { createCounters } from "../../extension/metrics.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { createLog } from "../support/log.ts";
-import { refusalOf } from "../support/refusal-of.ts";
+import { failureOf } from "../support/failure-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const CANARY = "CANARY-not-to-be-repeated";
@@ -191,14 +191,14 @@ describe("the life of an execution environment", () => {
   it("is refused by Lambda where it cannot register, before anything is fetched", async () => {
     const register = () => Promise.reject(new PublicError("register was answered with status 403"));
     const { life, journal } = setUp({}, { register });
-    expect(await refusalOf(live(life))).toMatchObject({ message: "register was answered with status 403" });
+    expect(await failureOf(live(life))).toMatchObject({ message: "register was answered with status 403" });
     expect(journal).toEqual(["listen", "listen: done", "register"]);
   });
 
   it("ends where Lambda cannot be polled", async () => {
     const untilShutdown = () => Promise.reject(new PublicError("event/next cannot be reached"));
     const { life } = setUp({}, { untilShutdown });
-    expect(await refusalOf(live(life))).toMatchObject({ message: "event/next cannot be reached" });
+    expect(await failureOf(live(life))).toMatchObject({ message: "event/next cannot be reached" });
   });
 });
 
@@ -339,7 +339,7 @@ describe("an init that cannot go on", () => {
   it("has a line in the log for each reason, before anything that may fail", async () => {
     const { life, journal, events } = setUp({}, { register: () => Promise.reject(new PublicError("no")) });
     const refused = refuseInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"]);
-    expect(await refusalOf(refused)).toMatchObject({ message: "no" });
+    expect(await failureOf(refused)).toMatchObject({ message: "no" });
     expect(events()).toEqual(["error init-error", "error init-error"]);
     expect(journal).toEqual(["register"]);
   });

@@ -1,11 +1,11 @@
-/** SUPPORT.md says what may be wrong in the words that a reply and the log have for it. */
+/** Checks that SUPPORT.md uses the codes, statuses and messages of the replies and the log. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createBaseCredentials } from "../../extension/aws/base-credentials.ts";
-import { type AwsCall, diagnose } from "../../extension/failure/diagnosis.ts";
-import { type Failure, type FailureCode, toFailure } from "../../extension/failure/failure.ts";
-import { errorTable } from "../../extension/http/replies.ts";
-import { refusalOf } from "../support/refusal-of.ts";
+import type { AwsCall } from "../../extension/failure/aws-error.ts";
+import { diagnose } from "../../extension/failure/diagnosis.ts";
+import { type Failure, type FailureCode, failureTable, toFailure } from "../../extension/failure/failure.ts";
+import { failureOf } from "../support/failure-of.ts";
 
 const SUPPORT = readFileSync(new URL("../../SUPPORT.md", import.meta.url), "utf8");
 
@@ -17,14 +17,14 @@ const refused = (call: AwsCall, name: string, message = "", status = 400) =>
   diagnose({ name, message, $fault: "client", $metadata: { httpStatusCode: status } }, call);
 
 const withoutCredentials = (containerCredentials?: { uri: string; token: undefined; tokenFile: undefined }) =>
-  refusalOf(
+  failureOf(
     createBaseCredentials({
       config: { aws: { credentials: undefined, containerCredentials } },
       loadAwsSdk: async () => ({ getContainerCredentials: () => Promise.reject(new Error()) }) as never,
     }).get(),
   ).then(toFailure);
 
-/** How each cause that is not the caller's comes about. */
+/** A failure for each cause that is not the caller's. */
 const failures: Partial<Record<FailureCode, Failure | Promise<Failure>>> = {
   "assume-role-denied": refused(assume, "AccessDenied"),
   "tag-session-denied": refused(assume, "AccessDenied", "not authorized to perform: sts:TagSession on"),
@@ -63,20 +63,20 @@ const rows = [...SUPPORT.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| (.+?) \| (.+?) 
 
 describe("SUPPORT.md's table of causes", () => {
   it("has a row for every cause that is not the caller's, and for no other", () => {
-    const causes = Object.entries(errorTable).filter(([, { kind }]) => kind !== "caller");
+    const causes = Object.entries(failureTable).filter(([, { category }]) => category !== "caller");
     expect(rows.map(({ cause }) => cause).sort()).toEqual(causes.map(([cause]) => cause).sort());
   });
 
-  it.each(rows)("$cause has the status and the message that it comes with", async ({ cause, status, message }) => {
+  it.each(rows)("$cause has the status and the message of the failure", async ({ cause, status, message }) => {
     const failure = await failures[cause as FailureCode];
     expect(failure?.code).toBe(cause);
     expect(message).toBe(failure?.message);
-    expect(status).toBe(errorTable[cause as FailureCode].status);
+    expect(status).toBe(failureTable[cause as FailureCode].status);
   });
 });
 
 describe("SUPPORT.md", () => {
-  it("names every way in which an init fails", () => {
+  it("names every error type with which an init fails", () => {
     const sources = ["extension/lifecycle.ts", "extension/main.ts", "layer/launcher.c"].map((file) =>
       readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"),
     );

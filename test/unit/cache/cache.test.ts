@@ -1,15 +1,12 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { ParameterQuery, ParameterValue } from "../../../extension/aws/parameters.ts";
-import type { SecretQuery, SecretValue } from "../../../extension/aws/secrets.ts";
 import { type Cached, createSecretCache } from "../../../extension/cache/cache.ts";
 import { toKey } from "../../../extension/cache/store.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
-import { toPolicy } from "../../../extension/http/replies.ts";
 import { createCounters } from "../../../extension/metrics.ts";
-import { parameterKind } from "../../../extension/values/parameter.ts";
-import { secretKind } from "../../../extension/values/secret.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { type ParameterQuery, type ParameterValue, parameterRules } from "../../../extension/values/parameter.ts";
+import { type SecretQuery, type SecretValue, secretRules } from "../../../extension/values/secret.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TTL_MS = 60_000;
@@ -75,10 +72,9 @@ function setUp({
   const counters = createCounters();
   const fetches: Fetch[] = [];
   const cache = createSecretCache({
-    kind: secretKind,
+    rules: secretRules,
     source: SOURCE,
     config: { sources: Array.from({ length: sources }), ttlMs, maxStaleMs, cacheSize, timeoutMs: TIMEOUT_MS },
-    policyOf: toPolicy,
     counters,
     now: Date.now,
     random: () => random,
@@ -359,7 +355,7 @@ describe("a fetch", () => {
     const { fetched, get } = setUp();
     const patient = get(APP, { timeoutMs: 2_000 });
     const hasty = get(APP, { timeoutMs: 500 });
-    const refused = refusalOf(hasty);
+    const refused = failureOf(hasty);
     await vi.advanceTimersByTimeAsync(500);
     expect(await refused).toMatchObject({ code: "timeout" });
     fetched(1).answer("v1");
@@ -369,7 +365,7 @@ describe("a fetch", () => {
 
   it("that answers too late for whoever asked still spares the next one a call", async () => {
     const { fetched, get, read } = setUp();
-    const refused = refusalOf(get());
+    const refused = failureOf(get());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "timeout" });
     fetched(1).answer("v1");
@@ -379,13 +375,13 @@ describe("a fetch", () => {
 
   it("is not begun for a request that is too late already", async () => {
     const { fetches, get } = setUp();
-    expect(await refusalOf(get(APP, { timeoutMs: 0 }))).toMatchObject({ code: "timeout" });
+    expect(await failureOf(get(APP, { timeoutMs: 0 }))).toMatchObject({ code: "timeout" });
     expect(fetches).toHaveLength(0);
   });
 
   it("is waited for no longer when the clock steps back meanwhile", async () => {
     const { get } = setUp();
-    const refusals = [refusalOf(get()), refusalOf(get())];
+    const refusals = [failureOf(get()), failureOf(get())];
     const settled = vi.fn();
     void Promise.all(refusals).then(settled);
     await vi.advanceTimersByTimeAsync(100);
@@ -401,7 +397,7 @@ describe("a fetch", () => {
     const { fetched, fetches, get } = setUp();
     const short = get({ secretId: "my" });
     const settled = vi.fn();
-    refusalOf(get({ secretId: toPartialArn("my-abcdef") })).then(settled);
+    failureOf(get({ secretId: toPartialArn("my-abcdef") })).then(settled);
     pass(-3_600_000);
     fetched(1).answer("v1");
     await short;
@@ -413,7 +409,7 @@ describe("a fetch", () => {
 
   it("that is cut short by an earlier deadline is not made anew: a crowd must not ask one by one", async () => {
     const { fetches, fetched, get } = setUp();
-    const refusals = [refusalOf(get(APP, { timeoutMs: 500 })), refusalOf(get(APP, { timeoutMs: 2_000 }))];
+    const refusals = [failureOf(get(APP, { timeoutMs: 500 })), failureOf(get(APP, { timeoutMs: 2_000 }))];
     await vi.advanceTimersByTimeAsync(480);
     fetched(1).fail(new Failure("timeout", "too late"));
     for (const refused of refusals) expect(await refused).toMatchObject({ code: "timeout" });
@@ -555,10 +551,9 @@ describe("a value that ages", () => {
     const random = vi.fn(() => draws.shift() ?? 0.5);
     const fetch = vi.fn(async () => toValue("v1"));
     const cache = createSecretCache({
-      kind: secretKind,
+      rules: secretRules,
       source: SOURCE,
       config: { sources: [SOURCE], ttlMs: TTL_MS, maxStaleMs: 0, cacheSize: 1, timeoutMs: TIMEOUT_MS },
-      policyOf: toPolicy,
       counters: createCounters(),
       now: Date.now,
       random,
@@ -640,11 +635,11 @@ describe("a value that ages", () => {
     await get();
     fetched(2).fail(denied());
     await settle();
-    expect(await refusalOf(get())).toMatchObject({
+    expect(await failureOf(get())).toMatchObject({
       code: "get-secret-value-denied",
       details: { retryAfterMs: 10_000 },
     });
-    expect(await refusalOf(get({ ...APP, versionStage: "AWSCURRENT" }))).toBeInstanceOf(Failure);
+    expect(await failureOf(get({ ...APP, versionStage: "AWSCURRENT" }))).toBeInstanceOf(Failure);
     expect(fetches).toHaveLength(2);
   });
 
@@ -726,7 +721,7 @@ describe("a stale value", () => {
     await read("v1");
     pass(TTL_MS);
     expect(await failing(new Failure(code, "no"))).toMatchObject({ code });
-    expect(await refusalOf(get())).toMatchObject({ code });
+    expect(await failureOf(get())).toMatchObject({ code });
     pass(10_000);
     expect(await failing(throttled())).toMatchObject({ code: "throttled" });
     expect(fetches).toHaveLength(3);
@@ -745,7 +740,7 @@ describe("a stale value", () => {
     const { fetched, get, read } = setUp();
     await read("v1");
     pass(TTL_MS + MAX_STALE_MS - 1);
-    const refused = refusalOf(get());
+    const refused = failureOf(get());
     pass(1);
     fetched(2).fail(throttled());
     expect(await refused).toMatchObject({ code: "throttled" });
@@ -784,7 +779,7 @@ describe("a stale value", () => {
     const { fetched, get, read } = setUp();
     await read("v1");
     pass(TTL_MS);
-    const refused = refusalOf(get(APP, { refreshNow: true }));
+    const refused = failureOf(get(APP, { refreshNow: true }));
     await settle();
     fetched(2).fail(throttled());
     expect(await refused).toMatchObject({ code: "throttled" });
@@ -795,8 +790,8 @@ describe("a stale value", () => {
     const { fetched, get, read } = setUp();
     await read("v1");
     pass(TTL_MS);
-    const before = refusalOf(get());
-    const refused = refusalOf(get(APP, { refreshNow: true }));
+    const before = failureOf(get());
+    const refused = failureOf(get(APP, { refreshNow: true }));
     await settle();
     fetched(3).fail(denied());
     expect(await refused).toMatchObject({ code: "get-secret-value-denied" });
@@ -829,7 +824,7 @@ describe("a failure", () => {
     for (const [index, pauseMs] of pausesMs.entries()) {
       expect(await failing(new Failure(code, "no"))).toMatchObject({ code, details: { retryAfterMs: pauseMs } });
       pass(pauseMs - 1);
-      expect(await refusalOf(get())).toMatchObject({ code, details: { retryAfterMs: 1 } });
+      expect(await failureOf(get())).toMatchObject({ code, details: { retryAfterMs: 1 } });
       pass(1);
       expect(fetches).toHaveLength(index + 1);
     }
@@ -883,7 +878,7 @@ describe("a failure", () => {
   it("is not remembered where nothing is kept longer than it: a cache of nothing spares AWS all the same", async () => {
     const { failing, fetches, get } = setUp({ ttlMs: 0 });
     await failing(denied());
-    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
     expect(fetches).toHaveLength(1);
   });
 
@@ -907,9 +902,9 @@ describe("refreshNow while a failure is remembered", () => {
   it("has AWS asked at once, and then once a second", async () => {
     const { failing, fetched, fetches, get } = setUp();
     await failing(denied());
-    expect(await refusalOf(get(APP, refreshNow))).toMatchObject({ details: { retryAfterMs: 1_000 } });
+    expect(await failureOf(get(APP, refreshNow))).toMatchObject({ details: { retryAfterMs: 1_000 } });
     pass(999);
-    expect(await refusalOf(get(APP, refreshNow))).toMatchObject({ details: { retryAfterMs: 1 } });
+    expect(await failureOf(get(APP, refreshNow))).toMatchObject({ details: { retryAfterMs: 1 } });
     expect(fetches).toHaveLength(1);
     pass(1);
     const wait = get(APP, refreshNow);
@@ -923,10 +918,10 @@ describe("refreshNow while a failure is remembered", () => {
     const { failing, fetched, get } = setUp();
     await failing(denied());
     pass(1_000);
-    const refused = refusalOf(get(APP, refreshNow));
+    const refused = failureOf(get(APP, refreshNow));
     fetched(2).fail(denied());
     expect(await refused).toMatchObject({ details: { retryAfterMs: 20_000 } });
-    expect(await refusalOf(get())).toMatchObject({ details: { retryAfterMs: 20_000 } });
+    expect(await failureOf(get())).toMatchObject({ details: { retryAfterMs: 20_000 } });
   });
 });
 
@@ -966,7 +961,7 @@ describe("the spellings of one secret", () => {
 
   it("are each refused for themselves: what one is denied, another may have", async () => {
     const { fetched, fetches, get } = setUp();
-    const byName = refusalOf(get());
+    const byName = failureOf(get());
     const byArn = get({ secretId: toArn("app/database") });
     fetched(1).fail(denied());
     expect(await byName).toMatchObject({ code: "get-secret-value-denied" });
@@ -979,7 +974,7 @@ describe("the spellings of one secret", () => {
 
   it("fail together where AWS is not there", async () => {
     const { fetched, fetches, get } = setUp();
-    const refusals = SPELLINGS.map((query) => refusalOf(get(query)));
+    const refusals = SPELLINGS.map((query) => failureOf(get(query)));
     fetched(1).fail(throttled());
     for (const refused of refusals) expect(await refused).toMatchObject({ code: "throttled" });
     expect(fetches).toHaveLength(1);
@@ -990,7 +985,7 @@ describe("the spellings of one secret", () => {
     await read("v1");
     pass(TTL_MS);
     await failing(denied(), { secretId: toArn("app/database") });
-    const byName = refusalOf(get());
+    const byName = failureOf(get());
     fetched(3).fail(throttled());
     expect(await byName).toMatchObject({ code: "throttled" });
   });
@@ -1062,7 +1057,7 @@ describe("a name that ends like an ARN", () => {
 
   it("is not denied with the other", async () => {
     const { fetched, get } = setUp();
-    const short = refusalOf(get({ secretId: "my" }));
+    const short = failureOf(get({ secretId: "my" }));
     const long = get({ secretId: toPartialArn("my-abcdef") });
     fetched(1).fail(denied());
     expect(await short).toMatchObject({ code: "get-secret-value-denied" });
@@ -1087,7 +1082,7 @@ describe("a secret that was created anew", () => {
     expect((await get({ secretId: NEW_ARN })).value.versionId).toBe("v2");
     expect((await get({ secretId: toPartialArn("app/database") })).value.versionId).toBe("v2");
     expect(fetches).toHaveLength(2);
-    const gone = refusalOf(get({ secretId: OLD_ARN }));
+    const gone = failureOf(get({ secretId: OLD_ARN }));
     fetched(3).fail(new Failure("secret-not-found", "gone"));
     expect(await gone).toMatchObject({ code: "secret-not-found" });
     expect((await get()).value.versionId).toBe("v2");
@@ -1096,7 +1091,7 @@ describe("a secret that was created anew", () => {
   it("is not mistaken for the old one by who asks for that at the same time", async () => {
     const { fetched, get } = setUp();
     const byName = get();
-    const byOldArn = refusalOf(get({ secretId: OLD_ARN }));
+    const byOldArn = failureOf(get({ secretId: OLD_ARN }));
     fetched(1).answer("v2", "app/database", NEW_ARN);
     expect((await byName).value.arn).toBe(NEW_ARN);
     await settle();
@@ -1126,18 +1121,18 @@ describe("an older answer", () => {
   it("does not bring back what was denied after it was asked for", async () => {
     const { fetched, get } = setUp();
     const before = get();
-    const refused = refusalOf(get(APP, { refreshNow: true }));
+    const refused = failureOf(get(APP, { refreshNow: true }));
     await settle();
     fetched(2).fail(denied());
     expect(await refused).toMatchObject({ code: "get-secret-value-denied" });
     fetched(1).answer("v1");
-    expect(await refusalOf(before)).toMatchObject({ code: "get-secret-value-denied" });
-    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(await failureOf(before)).toMatchObject({ code: "get-secret-value-denied" });
+    expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
   });
 
   it("that is a denial does not take away what was answered after it was asked for", async () => {
     const { fetched, get } = setUp();
-    const before = refusalOf(get());
+    const before = failureOf(get());
     const refreshed = get(APP, { refreshNow: true });
     await settle();
     fetched(2).answer("v2");
@@ -1181,26 +1176,26 @@ describe("a version that was refused", () => {
   it("is what AWS had a moment ago: too soon, to the millisecond", async () => {
     const { fetches, fetched, invalidate, read } = setUp();
     await read("v1");
-    expect(await refusalOf(invalidate("v1"))).toMatchObject({
+    expect(await failureOf(invalidate("v1"))).toMatchObject({
       code: "asked-too-often",
       details: { retryAfterMs: 5_000 },
     });
     pass(4_999);
-    expect(await refusalOf(invalidate("v1"))).toMatchObject({ code: "asked-too-often", details: { retryAfterMs: 1 } });
+    expect(await failureOf(invalidate("v1"))).toMatchObject({ code: "asked-too-often", details: { retryAfterMs: 1 } });
     expect(fetches).toHaveLength(1);
     pass(1);
     const settled = invalidate("v1");
     expect(fetches).toHaveLength(2);
     fetched(2).answer("v1");
     await settled;
-    expect(await refusalOf(invalidate("v1"))).toMatchObject({ code: "asked-too-often" });
+    expect(await failureOf(invalidate("v1"))).toMatchObject({ code: "asked-too-often" });
   });
 
   it("is served on until another is there, and when there is none", async () => {
     const { fetched, get, invalidate, read } = setUp();
     await read("v1");
     pass(5_000);
-    const refused = refusalOf(invalidate("v1"));
+    const refused = failureOf(invalidate("v1"));
     expect((await get()).value.versionId).toBe("v1");
     fetched(2).fail(throttled());
     expect(await refused).toMatchObject({ code: "throttled" });
@@ -1212,10 +1207,10 @@ describe("a version that was refused", () => {
     await read("v1");
     pass(5_000);
     for (const [nth, pauseMs] of [500, 1_000, 1_000].entries()) {
-      const refused = refusalOf(invalidate("v1"));
+      const refused = failureOf(invalidate("v1"));
       fetched(2 + nth).fail(throttled());
       expect(await refused).toMatchObject({ code: "throttled" });
-      const again = refusalOf(invalidate("v1"));
+      const again = failureOf(invalidate("v1"));
       expect(fetches).toHaveLength(2 + nth);
       expect(await again).toMatchObject({ code: "throttled", details: { retryAfterMs: pauseMs } });
       pass(pauseMs);
@@ -1226,10 +1221,10 @@ describe("a version that was refused", () => {
     const { fetched, get, invalidate, read } = setUp();
     await read("v1");
     pass(5_000);
-    const refused = refusalOf(invalidate("v1"));
+    const refused = failureOf(invalidate("v1"));
     fetched(2).fail(denied());
     expect(await refused).toMatchObject({ code: "get-secret-value-denied" });
-    expect(await refusalOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+    expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
   });
 
   it("is not at hand any more after the clock has stepped back", async () => {
@@ -1246,7 +1241,7 @@ describe("a version that was refused", () => {
     const { invalidate, read } = setUp();
     await read("v1");
     pass(5_000);
-    const refused = refusalOf(invalidate("v1"));
+    const refused = failureOf(invalidate("v1"));
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "timeout" });
   });
@@ -1275,7 +1270,7 @@ describe("the counters", () => {
     expect(counters).toEqual({ ...createCounters(), hits: 3, misses: 3, stale: 2 });
     pass(1_000);
     await failing(denied());
-    await refusalOf(get());
+    await failureOf(get());
     expect(counters).toEqual({ ...createCounters(), hits: 3, misses: 4, stale: 2 });
   });
 });
@@ -1289,7 +1284,7 @@ describe("a cache of another kind", () => {
   function setUpParameters({ fails = false } = {}) {
     const asked: ParameterQuery[] = [];
     const cache = createSecretCache({
-      kind: parameterKind,
+      rules: parameterRules,
       source: SOURCE,
       config: {
         sources: [undefined],
@@ -1298,7 +1293,6 @@ describe("a cache of another kind", () => {
         cacheSize: 1_000,
         timeoutMs: TIMEOUT_MS,
       },
-      policyOf: toPolicy,
       counters: createCounters(),
       now: Date.now,
       random: () => 0,
@@ -1371,7 +1365,7 @@ describe("a cache of another kind", () => {
   it("remembers that there is none, as of a secret", async () => {
     const { asked, get } = setUpParameters({ fails: true });
     for (let nth = 0; nth < 2; nth += 1) {
-      expect(await refusalOf(get(FLAG))).toMatchObject({ code: "parameter-not-found" });
+      expect(await failureOf(get(FLAG))).toMatchObject({ code: "parameter-not-found" });
     }
     expect(asked).toHaveLength(1);
   });
@@ -1383,12 +1377,12 @@ describe("a cache of another kind", () => {
     fc.assert(
       fc.property(name, name, version, version, fc.boolean(), (secretId, parameterId, versionId, selector, isPlain) => {
         const ofSecret = [{ secretId }, { secretId, versionId }].map((query) =>
-          toKey(`${secretKind.toPlace(secretId, home).place}:${secretId}`, secretKind.toVariant(query)),
+          toKey(`${secretRules.toLocation(secretId, home).place}:${secretId}`, secretRules.toVariant(query)),
         );
         const ofParameter = [{ parameterId }, { parameterId, selector }].map((query) =>
           toKey(
-            `${parameterKind.toPlace(parameterId, home).place}:${parameterId}`,
-            parameterKind.toVariant({ ...query, withDecryption: isPlain }),
+            `${parameterRules.toLocation(parameterId, home).place}:${parameterId}`,
+            parameterRules.toVariant({ ...query, withDecryption: isPlain }),
           ),
         );
         expect(new Set([...ofSecret, ...ofParameter]).size).toBe(4);

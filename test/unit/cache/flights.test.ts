@@ -1,11 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { SecretQuery, SecretValue } from "../../../extension/aws/secrets.ts";
 import { createSecretFlights } from "../../../extension/cache/flights.ts";
 import { createSecretStore } from "../../../extension/cache/store.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
-import { toPolicy } from "../../../extension/http/replies.ts";
-import { secretKind } from "../../../extension/values/secret.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { type SecretQuery, type SecretValue, secretRules } from "../../../extension/values/secret.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;
@@ -47,13 +45,12 @@ const settle = () => vi.advanceTimersByTimeAsync(0);
 /** Each fetch is under way until the test ends it. */
 function setUp({ random = 0, maxEntries = 1_000 } = {}) {
   const fetches: Fetch[] = [];
-  const store = createSecretStore({ kind: secretKind, home: HOME, maxEntries, maxBytes: 1_000_000 });
+  const store = createSecretStore({ rules: secretRules, home: HOME, maxEntries, maxBytes: 1_000_000 });
   const flights = createSecretFlights({
-    kind: secretKind,
+    rules: secretRules,
     store,
     home: HOME,
     ttlMs: 60_000,
-    policyOf: toPolicy,
     now: Date.now,
     random: () => random,
     fetch: (query, deadlineEpochMs) =>
@@ -73,7 +70,7 @@ function setUp({ random = 0, maxEntries = 1_000 } = {}) {
   };
   /** A fetch that fails at once. */
   async function fail(failure: Failure, query = APP): Promise<unknown> {
-    const refused = refusalOf(fetch(query));
+    const refused = failureOf(fetch(query));
     await settle();
     fetches.at(-1)?.fail(failure);
     return refused;
@@ -172,7 +169,7 @@ describe("a failure that says that AWS is not there", () => {
 
   it("is told to all who fly together, in whatever spelling, and costs one call", async () => {
     const { fetch, fetched, fetches } = setUp();
-    const refusals = SPELLINGS.map((query) => refusalOf(fetch(query)));
+    const refusals = SPELLINGS.map((query) => failureOf(fetch(query)));
     fetched(1).fail(unreachable());
     for (const refused of refusals) expect(await refused).toMatchObject({ code: "unreachable" });
     expect(fetches).toHaveLength(1);
@@ -225,7 +222,7 @@ describe("a denial", () => {
 
   it("to whom another flew with has the other's spelling asked for", async () => {
     const { fetch, fetched, fetches } = setUp();
-    const byName = refusalOf(fetch(APP));
+    const byName = failureOf(fetch(APP));
     const byArn = fetch(BY_ARN);
     fetched(1).fail(denied());
     expect(await byName).toMatchObject({ code: "get-secret-value-denied" });
@@ -239,7 +236,7 @@ describe("a denial", () => {
 
 describe("a crowd that insists", () => {
   const crowd = (fetch: ReturnType<typeof setUp>["fetch"], size: number, query = APP) =>
-    Array.from({ length: size }, () => refusalOf(fetch(query, { alone: true })));
+    Array.from({ length: size }, () => failureOf(fetch(query, { alone: true })));
 
   it.each([denied, unreachable])("has one call made where that fails, and not two: %o", async (failure) => {
     const { fetch, fetched, fetches } = setUp();
@@ -282,7 +279,7 @@ describe("a crowd that insists", () => {
 describe("an older fetch", () => {
   it("that fails late does not bring back what a newer one has done away with", async () => {
     const { fetch, fetched, recall } = setUp();
-    const older = refusalOf(fetch());
+    const older = failureOf(fetch());
     const newer = fetch(APP, { alone: true });
     await settle();
     fetched(2).answer("v2");
@@ -294,8 +291,8 @@ describe("an older fetch", () => {
 
   it("that succeeds late does not clear what a newer one was refused with", async () => {
     const { fetch, fetched, recall, store } = setUp();
-    const older = refusalOf(fetch());
-    const newer = refusalOf(fetch(APP, { alone: true }));
+    const older = failureOf(fetch());
+    const newer = failureOf(fetch(APP, { alone: true }));
     await settle();
     fetched(2).fail(denied());
     await newer;
@@ -311,7 +308,7 @@ describe("an older fetch", () => {
       [1_100, false],
     ] as const) {
       const { fetch, fetches, fetched, recall } = setUp();
-      const older = refusalOf(fetch());
+      const older = failureOf(fetch());
       const newer = fetch(APP, { alone: true });
       await settle();
       fetched(2).answer("v2");
@@ -393,7 +390,7 @@ describe("a freeze", () => {
 
   it("is no excuse twice: what fails after it has failed, and is remembered", async () => {
     const { fetch, fetched, fetches, recall } = setUp();
-    const refused = refusalOf(fetch());
+    const refused = failureOf(fetch());
     freeze(HOUR_MS);
     fetched(1).fail(unreachable());
     await settle();
@@ -405,7 +402,7 @@ describe("a freeze", () => {
 
   it("is not an AWS that is slow: who waits is told at the deadline, and nothing is fetched again", async () => {
     const { fetch, fetches } = setUp();
-    const refused = refusalOf(fetch());
+    const refused = failureOf(fetch());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     const remedy = expect.stringContaining("interface endpoints");
     expect(await refused).toMatchObject({ code: "timeout", details: { remedy } });
@@ -422,7 +419,7 @@ describe("a freeze", () => {
     [0.3, 1],
   ])("of %d of the wait is remembered as AWS's failure %d times", async (part, remembered) => {
     const { fetch, fetched, recall } = setUp();
-    const refused = refusalOf(fetch());
+    const refused = failureOf(fetch());
     freeze(part * TIMEOUT_MS);
     fetched(1).fail(new Failure("unreachable", "reset"));
     await settle();

@@ -1,11 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
-import type { SecretQuery, SecretValue } from "../../../extension/aws/secrets.ts";
 import type { SecretCache } from "../../../extension/cache/cache.ts";
 import { createFinder } from "../../../extension/cache/resolve.ts";
-import type { Source } from "../../../extension/config/sources.ts";
 import type { Failure } from "../../../extension/failure/failure.ts";
-import { secretKind } from "../../../extension/values/secret.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { type SecretQuery, type SecretValue, secretRules } from "../../../extension/values/secret.ts";
+import type { Source } from "../../../extension/values/source.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const ACCOUNT = "111111111111";
 const DEADLINE_EPOCH_MS = Date.UTC(2026, 0, 1);
@@ -47,7 +46,7 @@ function setUp(secretId: string, first: Get, { secretIds = [secretId], refreshNo
   const source = toSource(secretIds);
   let all = [{ source, get: first }];
   const find = createFinder({
-    kind: secretKind,
+    rules: secretRules,
     request: { query: { secretId }, roleArn: undefined, refreshNow },
     allow: "configured",
     sources: () => all,
@@ -72,7 +71,7 @@ describe("a finder", () => {
 
   it("asks none where the secret is not allowed, however often it is asked", async () => {
     const { find } = setUp("other", createGet(), { secretIds: ["app/db"] });
-    for (const _ of [1, 2]) expect(((await refusalOf(find())) as Failure).code).toBe("not-allowed");
+    for (const _ of [1, 2]) expect(((await failureOf(find())) as Failure).code).toBe("not-allowed");
   });
 
   it("gives no secret that turns out not to be an allowed one, however often it turns out", async () => {
@@ -81,7 +80,7 @@ describe("a finder", () => {
     const partialArn = `arn:aws:secretsmanager:eu-west-1:${ACCOUNT}:secret:app/db-AbCdEf`;
     const { find } = setUp(partialArn, createGet(allowed, other, other, allowed), { secretIds: ["app/db"] });
     expect((await find()).value).toBe(allowed);
-    for (const _ of [1, 2]) expect(((await refusalOf(find())) as Failure).code).toBe("not-allowed");
+    for (const _ of [1, 2]) expect(((await failureOf(find())) as Failure).code).toBe("not-allowed");
     expect((await find()).value).toBe(allowed);
   });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createSingleFlight } from "../../../extension/cache/single-flight.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;
@@ -77,7 +77,7 @@ describe("a flight", () => {
 
   it("that fails, fails for all, and is not kept", async () => {
     const { works, work, want } = setUp();
-    const refusals = [refusalOf(want()), refusalOf(want())];
+    const refusals = [failureOf(want()), failureOf(want())];
     const failure = new Failure("throttled", "not now");
     work(1).fail(failure);
     expect(await Promise.all(refusals)).toEqual([failure, failure]);
@@ -91,7 +91,7 @@ describe("a flight", () => {
     const { works, work, want } = setUp();
     for (const error of [new Failure("aws-error", "broken"), new Error("a bug"), { code: "timeout" }, undefined]) {
       const nth = works.length + 1;
-      const refusals = [refusalOf(want()), refusalOf(want())];
+      const refusals = [failureOf(want()), failureOf(want())];
       work(nth).fail(error);
       for (const refusal of await Promise.all(refusals)) expect(refusal).toBe(error);
       expect(works).toHaveLength(nth);
@@ -103,7 +103,7 @@ describe("a flight", () => {
     const start = () => {
       throw new Failure("internal", "no work");
     };
-    const refusal = refusalOf(fly({ key: "a", deadlineEpochMs: Date.now() + TIMEOUT_MS, start, late }));
+    const refusal = failureOf(fly({ key: "a", deadlineEpochMs: Date.now() + TIMEOUT_MS, start, late }));
     expect(await refusal).toMatchObject({ code: "internal" });
     const next = want();
     work(1).end("result");
@@ -113,7 +113,7 @@ describe("a flight", () => {
   it("leaves no timer behind", async () => {
     const { work, want } = setUp();
     const wait = want();
-    const refusals = [refusalOf(want({ key: "b" })), refusalOf(want({ key: "c", timeoutMs: 100 }))];
+    const refusals = [failureOf(want({ key: "b" })), failureOf(want({ key: "c", timeoutMs: 100 }))];
     work(1).end("result");
     work(2).fail(new Failure("throttled", "not now"));
     await vi.advanceTimersByTimeAsync(100);
@@ -127,7 +127,7 @@ describe("a caller", () => {
     const { works, work, want } = setUp();
     const patient = want({ timeoutMs: 2_000 });
     const settled = vi.fn();
-    const hasty = refusalOf(want({ timeoutMs: 500 }));
+    const hasty = failureOf(want({ timeoutMs: 500 }));
     void hasty.then(settled);
     await vi.advanceTimersByTimeAsync(499);
     expect(settled).not.toHaveBeenCalled();
@@ -141,7 +141,7 @@ describe("a caller", () => {
 
   it("that waits for work of its own does not start it again at its deadline", async () => {
     const { works, work, want } = setUp();
-    const refusal = refusalOf(want());
+    const refusal = failureOf(want());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS - 20);
     work(1).fail(tooLate());
     expect(await refusal).toMatchObject({ code: "timeout", message: "AWS got no answer in time" });
@@ -150,7 +150,7 @@ describe("a caller", () => {
 
   it.each([0, -1, -3_600_000])("whose deadline is %i ms away is too late", async (timeoutMs) => {
     const { works, work, want } = setUp();
-    const refusal = refusalOf(want({ timeoutMs }));
+    const refusal = failureOf(want({ timeoutMs }));
     expect(await refusal).toMatchObject({ code: "timeout" });
     const next = want();
     work(works.length).end("result");
@@ -161,7 +161,7 @@ describe("a caller", () => {
     const unheard = vi.fn();
     process.on("unhandledRejection", unheard);
     const { work, want } = setUp();
-    const refusals = [refusalOf(want({ timeoutMs: 100 })), refusalOf(want({ timeoutMs: 100 }))];
+    const refusals = [failureOf(want({ timeoutMs: 100 })), failureOf(want({ timeoutMs: 100 }))];
     await vi.advanceTimersByTimeAsync(100);
     await Promise.all(refusals);
     work(1).fail(new Error("much later"));
@@ -175,9 +175,9 @@ describe("a caller", () => {
 describe("work that is cut short by another's deadline", () => {
   it("fails for all who joined it, however much time they have left: a crowd must not come one by one", async () => {
     const { works, work, want } = setUp();
-    const hasty = refusalOf(want({ name: "hasty", timeoutMs: 100 }));
+    const hasty = failureOf(want({ name: "hasty", timeoutMs: 100 }));
     await vi.advanceTimersByTimeAsync(50);
-    const patient = refusalOf(want({ name: "patient" }));
+    const patient = failureOf(want({ name: "patient" }));
     await vi.advanceTimersByTimeAsync(50);
     work(1).fail(late());
     expect(await hasty).toMatchObject({ code: "timeout" });
@@ -189,7 +189,7 @@ describe("work that is cut short by another's deadline", () => {
 describe("a flight past its deadline", () => {
   it.each([0, 1, 3_600_000])("was frozen: it is abandoned, never joined, %i ms later", async (lateMs) => {
     const { works, work, want } = setUp();
-    const frozen = refusalOf(want());
+    const frozen = failureOf(want());
     pass(TIMEOUT_MS + lateMs);
     const thawed = want();
     expect(works).toHaveLength(2);
@@ -250,7 +250,7 @@ describe("a caller who is not to join", () => {
 
   it("starts no work that nobody waits for any more, nor in the way of work that others wait for", async () => {
     const { works, work, want } = setUp();
-    const frozen = [refusalOf(want({ alone: true })), refusalOf(want({ alone: true }))];
+    const frozen = [failureOf(want({ alone: true })), failureOf(want({ alone: true }))];
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     for (const refused of frozen) expect(await refused).toMatchObject({ code: "timeout" });
     const after = want();
@@ -274,7 +274,7 @@ describe("a caller who is not to join", () => {
   it("fails as its own work fails, and does not start it again", async () => {
     const { works, work, want } = setUp();
     const before = want();
-    const alone = refusalOf(want({ alone: true }));
+    const alone = failureOf(want({ alone: true }));
     work(2).fail(tooLate());
     expect(await alone).toMatchObject({ code: "timeout", message: "AWS got no answer in time" });
     expect(works).toHaveLength(2);

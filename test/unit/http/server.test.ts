@@ -8,7 +8,7 @@ import { type Reply, toReply } from "../../../extension/http/replies.ts";
 import { createHttpServer } from "../../../extension/http/server.ts";
 import { createConfig } from "../../support/config.ts";
 import { findFreePort } from "../../support/free-port.ts";
-import { refusalOf } from "../../support/refusal-of.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 /** More than a test wants to wait. */
 const GRACE_MS = 1_500;
@@ -127,7 +127,7 @@ describe("the socket", () => {
     const server = createHttpServer({ handler: echo, config: createConfig({ httpPort: port }), inherited: NOTHING });
     onTestFinished(() => server.close(0));
     const beganAtMs = performance.now();
-    const failure = await refusalOf(server.listen());
+    const failure = await failureOf(server.listen());
     expect(performance.now() - beganAtMs).toBeGreaterThan(900);
     expect(failure).toMatchObject({ message: expect.stringContaining(`port ${port} on 127.0.0.1`) });
     expect(failure).toMatchObject({ message: expect.stringContaining("AWS's own Parameters and Secrets extension") });
@@ -142,7 +142,7 @@ describe("the socket", () => {
     const config = createConfig({ httpPort: 2_773 });
     const server = createHttpServer({ handler: echo, config, inherited: { ...NOTHING, descriptor: 999_999 } });
     const beganAtMs = performance.now();
-    expect(await refusalOf(server.listen())).toMatchObject({
+    expect(await failureOf(server.listen())).toMatchObject({
       message: expect.stringMatching(/^cannot listen on 127\.0\.0\.1:2773 \(E[A-Z]+\)$/),
     });
     expect(performance.now() - beganAtMs).toBeLessThan(500);
@@ -256,7 +256,7 @@ describe("a request", () => {
     ["gives a reply that cannot be sent", async () => toReply(200, "line\nbreak", "")],
   ])("is not left hanging by a handler that %s", async (_, fail) => {
     const { port } = await startServer((local) => (local.target === "/fail" ? fail() : echo(local)));
-    expect(await refusalOf(ask(port, "/fail"))).toMatchObject({ code: "ECONNRESET" });
+    expect(await failureOf(ask(port, "/fail"))).toMatchObject({ code: "ECONNRESET" });
     expect((await ask(port, "/next")).body.toString()).toBe("/next");
   });
 });
@@ -421,7 +421,7 @@ describe("close", () => {
   it("accepts nothing more", async () => {
     const { server, port } = await startServer();
     await server.close(GRACE_MS);
-    expect(await refusalOf(ask(port))).toMatchObject({ code: "ECONNREFUSED" });
+    expect(await failureOf(ask(port))).toMatchObject({ code: "ECONNREFUSED" });
   });
 
   it.each(["never asked for anything", "has been answered"])("does not wait for a connection that %s", async (what) => {
@@ -461,7 +461,7 @@ describe("close", () => {
   it("waits for the request under way no longer than its grace", async () => {
     const { handler, asked } = createSlowHandler();
     const { server, port } = await startServer(handler);
-    const refused = refusalOf(ask(port, "/too-slow"));
+    const refused = failureOf(ask(port, "/too-slow"));
     await asked();
     await server.close(50);
     expect(await refused).toMatchObject({ code: "ECONNRESET" });

@@ -5,7 +5,7 @@ import { createCounters } from "../../../../extension/metrics.ts";
 import { createFakeAws } from "../../../../scripts/cli/serve/fake.ts";
 import { type ConfigOverrides, createConfig } from "../../../support/config.ts";
 import { createLog } from "../../../support/log.ts";
-import { refusalOf } from "../../../support/refusal-of.ts";
+import { failureOf } from "../../../support/failure-of.ts";
 
 const PREFIX = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:";
 const deadlineEpochMs = Date.now() + 5_000;
@@ -75,21 +75,21 @@ describe("a secret of the file", () => {
     expect((await secret("s", { versionId, versionStage: "AWSCURRENT" })).secretString).toBe("old");
     write(JSON.stringify({ s: "new" }));
     expect((await secret("s")).versionId).not.toBe(versionId);
-    expect(await refusalOf(secret("s", { versionId }))).toMatchObject({ code: "secret-not-found" });
-    expect(await refusalOf(secret("s", { versionStage: "AWSPREVIOUS" }))).toMatchObject({ code: "secret-not-found" });
+    expect(await failureOf(secret("s", { versionId }))).toMatchObject({ code: "secret-not-found" });
+    expect(await failureOf(secret("s", { versionStage: "AWSPREVIOUS" }))).toMatchObject({ code: "secret-not-found" });
   });
 
   it.each(["none", `${PREFIX}none-AbCdEf`, "constructor", "__proto__"])(
     "is not there, if it is called %s",
     async (id) => {
-      expect(await refusalOf(setUp({ s: "v" }).secret(id))).toMatchObject({ code: "secret-not-found" });
+      expect(await failureOf(setUp({ s: "v" }).secret(id))).toMatchObject({ code: "secret-not-found" });
     },
   );
 
   it("is an error, and none of the file's text, where the file has been broken since", async () => {
     const { secret, write } = setUp({ s: "v" });
     write("{ CANARY");
-    const failure = await refusalOf(secret("s"));
+    const failure = await failureOf(secret("s"));
     expect(failure).toMatchObject({
       code: "aws-error",
       message: expect.stringContaining("--fake s.json is not a JSON object"),
@@ -112,7 +112,7 @@ describe("a parameter of the file", () => {
   it("has one version", async () => {
     const { parameter } = setUp({ "/p": "v" });
     expect(await parameter("/p", { selector: "1" })).toMatchObject({ value: "v", selector: ":1" });
-    expect(await refusalOf(parameter("/p", { selector: "2" }))).toMatchObject({ code: "parameter-not-found" });
-    expect(await refusalOf(parameter("/q"))).toMatchObject({ code: "parameter-not-found" });
+    expect(await failureOf(parameter("/p", { selector: "2" }))).toMatchObject({ code: "parameter-not-found" });
+    expect(await failureOf(parameter("/q"))).toMatchObject({ code: "parameter-not-found" });
   });
 });
