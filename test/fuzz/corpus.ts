@@ -1,7 +1,8 @@
-/** What the byte-level generator starts from: valid requests, and shapes that have broken other servers. */
-import { SECRET_NAME, type World } from "./world.ts";
+/** What the mutations start from: valid requests, and requests that have broken other servers. */
+import { SECRET_NAME } from "../support/two-accounts.ts";
+import type { LayerUnderTest } from "./layer.ts";
 
-/** Longer than anything that may be read. */
+/** Longer than the server accepts anything. */
 const LONG = "A".repeat(20_000);
 
 /** How long is the body? https://portswigger.net/web-security/request-smuggling */
@@ -77,7 +78,7 @@ const REQUEST_LINES = [
   `${LONG} / HTTP/1.1`,
 ];
 
-export function createCorpus({ port, token, secretArn, versionId }: World): readonly string[] {
+export function createCorpus({ port, token, secretArn, versionId }: LayerUnderTest): readonly string[] {
   const HOST = `Host: 127.0.0.1:${port}\r\n`;
   const TOKEN = `X-Aws-Parameters-Secrets-Token: ${token}\r\n`;
   const GET = `GET /secrets/${SECRET_NAME} HTTP/1.1\r\n${HOST}`;
@@ -101,7 +102,7 @@ export function createCorpus({ port, token, secretArn, versionId }: World): read
     `${POST}Transfer-Encoding: chunked\r\n\r\n0\r\nX-Aws-Parameters-Secrets-Token: ${token}\r\n\r\n${WRONG}`,
     `${GET}Transfer-Encoding: chunked\r\n\r\n0\r\n${TOKEN}\r\n`,
     `${GET}Trailer: X-Aws-Parameters-Secrets-Token\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n${TOKEN}\r\n`,
-    // A request in the body of another: it must stay there.
+    // A request in the body of another, which must not be read as a request.
     `${GET}Content-Length: ${RIGHT.length}\r\n\r\n${RIGHT}`,
     `GET /x HTTP/1.1\r\n${HOST}Content-Length: 40\r\n\r\nGET /secrets/${SECRET_NAME} HTTP/1.1\r\n${TOKEN}\r\n`,
     // Line ends, folding, names, null bytes.
@@ -121,7 +122,7 @@ export function createCorpus({ port, token, secretArn, versionId }: World): read
     ` ${RIGHT}`,
     `\0${RIGHT}`,
     "\r\n".repeat(3_000),
-    // Other protocols and turns of this one.
+    // Other protocols, and other uses of HTTP.
     "GET /ping\r\n",
     "GET /ping HTTP/1.0\r\n\r\n",
     `GET /secrets/${SECRET_NAME} HTTP/1.0\r\n${HOST}${TOKEN}Connection: keep-alive\r\n\r\n`,
@@ -136,7 +137,7 @@ export function createCorpus({ port, token, secretArn, versionId }: World): read
     "PROXY TCP4 10.0.0.1 127.0.0.1 5 6\r\n",
     "\r\n\r\n\0\r\nQUIT\n!\x11\n",
     `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok${RIGHT}`,
-    // Headers that may hide another, or themselves.
+    // Headers that may hide others or themselves.
     `${GET}${TOKEN}${TOKEN}\r\n`,
     `${GET}${TOKEN}X-Vault-Token: wrong\r\n\r\n`,
     `${GET}${TOKEN}Host: evil.example\r\n\r\n`,

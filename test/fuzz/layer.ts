@@ -1,50 +1,71 @@
-/** The built layer as a process, on a fake Lambda and a fake AWS, set up so that each kind of answer can be had. */
+/** The built layer as a process, on a fake Lambda and a fake AWS that are set up so that the layer can give each kind of answer. */
 import { readdirSync, readFileSync } from "node:fs";
 import { startFakeLambda } from "../fakes/lambda.ts";
 import { findLeaks, readFolder } from "../support/canary.ts";
 import { findFreePort } from "../support/free-port.ts";
-import { createCanary, FUNCTION_ROLE_ARN, startTwoAccounts } from "../support/two-accounts.ts";
 import {
-  DELETED,
-  DENIED,
-  type Mode,
-  NAMES,
-  OTHER_NAMES,
-  OTHER_REGION,
-  OTHER_ROLE_ARN,
-  PAIR,
-  PAIR_ARN,
-  PARAMETER_NAME,
+  createCanary,
+  FUNCTION_ROLE_ARN,
   REGION,
   SECRET_NAME,
+  startTwoAccounts,
   TARGET_ROLE_ARN,
-  TOKEN,
-  type World,
-} from "./world.ts";
+} from "../support/two-accounts.ts";
 
-export interface Figures {
+/** `configured`: two roles, and only the configured ids may be read. `any`: one role, and any id may be read. `disabled`: the kill switch is on. */
+export type AccessMode = "configured" | "any" | "disabled";
+
+/** What the generators of requests know about the running layer. */
+export interface LayerUnderTest {
+  readonly mode: AccessMode;
+  readonly port: number;
+  readonly token: string;
+  /** The ARN of SECRET_NAME, and its current version. */
+  readonly secretArn: string;
+  readonly versionId: string;
+  /** The ARN of PARAMETER_NAME. */
+  readonly parameterArn: string;
+}
+
+export const OTHER_ROLE_ARN = "arn:aws:iam::333333333333:role/readers/OtherReader";
+export const OTHER_REGION = "eu-central-1";
+/** What each of the two roles may read. `shared` is in both accounts. */
+const NAMES = [SECRET_NAME, "text-secret", "binary/secret", "shared", "pair-abcdef"];
+const OTHER_NAMES = ["app/database", "shared"];
+/** The ARN of `pair-abcdef` without its random characters may mean this secret as well. */
+export const PAIR = "pair";
+const PAIR_ARN = `arn:aws:secretsmanager:${REGION}:111111111111:secret:pair-abcdef`;
+export const PARAMETER_NAME = "/app/database/host";
+export const DENIED = "denied-secret";
+export const DELETED = "deleted-secret";
+
+/** Fixed, and not a secret of AWS, so that each run sends the same bytes. */
+export const TOKEN = "T0k/9Qx+7Lw=4.z~KpV2mR8sJd";
+
+/** What the process of the layer takes of the machine. */
+export interface ProcessUsage {
   readonly rssKb: number;
   readonly descriptors: number;
 }
 
-export interface FuzzLayer {
-  readonly world: World;
+export interface RunningLayer {
+  readonly layer: LayerUnderTest;
   /** The secrets' values and AWS's keys, which no refusal may hold. */
   readonly canaries: readonly string[];
   /** Undefined when the process is gone. */
   pid(): number | undefined;
-  /** Undefined where there is no /proc. */
-  measure(): Figures | undefined;
-  /** Ends it as Lambda does, and says what was wrong with its end or its output. */
+  /** Undefined if there is no /proc. */
+  measure(): ProcessUsage | undefined;
+  /** Ends the process as Lambda does. Returns what was wrong with its end or its output. */
   shutdown(): Promise<readonly string[]>;
   /** Leaves nothing behind. */
   close(): Promise<void>;
 }
 
-/** Longer than any answer of the fake AWS takes, even beside a fuzzer: a time-out of AWS is not what is looked for. */
+/** Longer than any answer of the fake AWS takes, even beside a fuzzer: the fuzzer does not look for time-outs of AWS. */
 const TIMEOUT_MS = 30_000;
 
-export async function startFuzzLayer(opt: string, mode: Mode): Promise<FuzzLayer> {
+export async function startLayer(opt: string, mode: AccessMode): Promise<RunningLayer> {
   const accounts = await startTwoAccounts();
   const { aws, environment } = accounts;
   const canaries = [...accounts.canaries, createCanary()];
@@ -85,7 +106,7 @@ export async function startFuzzLayer(opt: string, mode: Mode): Promise<FuzzLayer
       ...variables[mode],
       CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
       CROSS_ACCOUNT_SECRETS_TOKEN: TOKEN,
-      // AWS would stop for us what our own allow-list has to stop.
+      // With a session policy, AWS would refuse what the extension's own allow-list must refuse.
       CROSS_ACCOUNT_SECRETS_SESSION_POLICY: "none",
       CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: String(TIMEOUT_MS),
       CROSS_ACCOUNT_SECRETS_LOG_LEVEL: "info",
@@ -105,7 +126,7 @@ export async function startFuzzLayer(opt: string, mode: Mode): Promise<FuzzLayer
   const keys = () => aws.listCredentials().flatMap((session) => [session.secretAccessKey, session.sessionToken]);
 
   return {
-    world: { mode, port, token: TOKEN, secretArn: accounts.secretArn, parameterArn, versionId },
+    layer: { mode, port, token: TOKEN, secretArn: accounts.secretArn, parameterArn, versionId },
     get canaries() {
       return [...canaries, ...keys()];
     },
@@ -124,7 +145,7 @@ export async function startFuzzLayer(opt: string, mode: Mode): Promise<FuzzLayer
   };
 }
 
-function measure(pid: number): Figures | undefined {
+function measure(pid: number): ProcessUsage | undefined {
   try {
     const rssKb = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
     return { rssKb, descriptors: readdirSync(`/proc/${pid}/fd`).length };

@@ -1,21 +1,20 @@
-/**
- * What may be asked for. A new route or id is a new line here, a new parameter one in words.ts, and nothing else.
- */
-import type { Word } from "./words.ts";
-import { DELETED, DENIED, OTHER_REGION, PAIR, PARAMETER_NAME, REGION, SECRET_NAME, type World } from "./world.ts";
+/** The routes and their ids. A new route or id needs a new line here, and a new parameter one in request-parts.ts. */
+import { REGION, SECRET_NAME } from "../support/two-accounts.ts";
+import { DELETED, DENIED, type LayerUnderTest, OTHER_REGION, PAIR, PARAMETER_NAME } from "./layer.ts";
+import type { RequestPart } from "./request-parts.ts";
 
 export interface Route {
   readonly method: "GET" | "POST";
-  /** What stands before and after the id; without an id, all of the path. */
+  /** The path before and after the id; the whole path, if there is no id in it. */
   readonly path: readonly [string, string?];
-  /** The parameter that the id is in, where it is not in the path. */
+  /** The query parameter that holds the id, if the path does not. */
   readonly idParameter?: string;
-  readonly ids: (world: World) => readonly Word[];
-  /** The parameters that it knows, and the one that it cannot do without. */
+  readonly ids: (layer: LayerUnderTest) => readonly RequestPart[];
+  /** The query parameters that the route knows, and the one that it requires. */
   readonly parameters: readonly string[];
   readonly required?: string;
   readonly needsToken: boolean;
-  readonly answer: Word & { readonly status: 200 | 204 };
+  readonly answer: RequestPart & { readonly status: 200 | 204 };
 }
 
 const NONE = () => [];
@@ -38,7 +37,7 @@ export const routes: readonly Route[] = [
       method: "GET",
       path: [path],
       idParameter: "secretId",
-      ids: (world) => secretIds(world),
+      ids: (layer) => secretIds(layer),
       parameters: COMMON,
     }),
   ),
@@ -52,12 +51,12 @@ export const routes: readonly Route[] = [
       parameters: ["version", "label", "withDecryption", "refreshNow", "roleArn"],
     }),
   ),
-  { ...given, method: "GET", path: ["/v1/"], ids: (world) => secretIds(world), parameters: COMMON },
-  { ...given, method: "GET", path: ["/secrets/"], ids: (world) => secretIds(world), parameters: [...COMMON, "key"] },
+  { ...given, method: "GET", path: ["/v1/"], ids: (layer) => secretIds(layer), parameters: COMMON },
+  { ...given, method: "GET", path: ["/secrets/"], ids: (layer) => secretIds(layer), parameters: [...COMMON, "key"] },
   {
     method: "POST",
     path: ["/secrets/", "/invalid"],
-    ids: (world) => secretIds(world, false),
+    ids: (layer) => secretIds(layer, false),
     parameters: ["versionId", "roleArn"],
     required: "versionId",
     needsToken: true,
@@ -67,7 +66,7 @@ export const routes: readonly Route[] = [
   { ...given, method: "GET", path: ["/ping"], ids: NONE, parameters: [], needsToken: false },
 ];
 
-/** Paths that are none, or that call a secret which nobody has. */
+/** Paths of no route, or of a secret that does not exist. */
 export const strangePaths = refused(
   ...[
     "/",
@@ -104,8 +103,9 @@ export const strangePaths = refused(
   ],
 );
 
-function parameterIds({ mode, parameterArn }: World): readonly Word[] {
-  const all = (effect: Omit<Word, "text">, ...texts: readonly string[]) => texts.map((text) => ({ text, ...effect }));
+function parameterIds({ mode, parameterArn }: LayerUnderTest): readonly RequestPart[] {
+  const all = (effect: Omit<RequestPart, "text">, ...texts: readonly string[]) =>
+    texts.map((text) => ({ text, ...effect }));
   return [
     ...[1, 2, 3].flatMap(() => all({}, PARAMETER_NAME, parameterArn)),
     ...all({}, `${PARAMETER_NAME}:1`),
@@ -116,19 +116,20 @@ function parameterIds({ mode, parameterArn }: World): readonly Word[] {
   ];
 }
 
-/** `isAsked`: whether the route asks AWS, which then refuses what it has not. */
-function secretIds({ mode, secretArn }: World, isAsked = true): readonly Word[] {
+/** `isAsked`: whether the route asks AWS, which then refuses a secret that does not exist. */
+function secretIds({ mode, secretArn }: LayerUnderTest, isAsked = true): readonly RequestPart[] {
   const isAny = mode === "any";
   const refusedByAws = isAsked ? { refused: [400, 403, 404] } : { maybe: [400, 403, 404] };
   const arnOf = (region: string, account: string, name: string) =>
     `arn:aws:secretsmanager:${region}:${account}:secret:${name}`;
-  const all = (effect: Omit<Word, "text">, ...texts: readonly string[]) => texts.map((text) => ({ text, ...effect }));
+  const all = (effect: Omit<RequestPart, "text">, ...texts: readonly string[]) =>
+    texts.map((text) => ({ text, ...effect }));
   const foreign = isAny ? refusedByAws : { refused: [400, 403] };
   const pair = arnOf(REGION, "111111111111", "pair-abcdef");
   return [
-    // More often than the rest, which is refused.
+    // These come more often than the others, which are refused.
     ...[1, 2, 3].flatMap(() => all({}, SECRET_NAME, "text-secret", "binary/secret", secretArn)),
-    // AWS takes a name's last six characters for random ones: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+    // AWS may take the last six characters of a name for the random ones: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
     ...all({ maybe: [403, 404] }, secretArn.slice(0, -7)),
     ...all({ maybe: [400, 403, 404] }, "pair-abcdef", pair, arnOf(OTHER_REGION, "333333333333", "shared")),
     ...all({ maybe: [400] }, "shared"),

@@ -1,46 +1,47 @@
-/** A run: conversations side by side, an eye on the process, and honest requests in between. */
+/** A run: conversations side by side, ordinary requests in between, and a look at the process of the layer. */
+import fc from "fast-check";
 import { findLeaks } from "../support/canary.ts";
-import type { Answer } from "./answers.ts";
-import { createRaw, toConversation } from "./bytes.ts";
-import { type Conversation, converse } from "./conversation.ts";
+import { SECRET_NAME } from "../support/two-accounts.ts";
+import { type Answer, converse } from "./connection.ts";
+import { conversationOf, type FuzzConversation, type GeneratorName, toConversation } from "./conversations.ts";
 import { judge } from "./judge.ts";
-import type { Kept } from "./kept.ts";
-import { type Figures, type FuzzLayer, startFuzzLayer } from "./layer.ts";
-import { createRandom } from "./random.ts";
-import { createStructured, type FuzzRequest } from "./structured.ts";
-import { fromKept, type Mode, SECRET_NAME, toKept } from "./world.ts";
+import { type KeptCase, withoutPlaceholders, withPlaceholders } from "./kept-cases.ts";
+import { type AccessMode, type ProcessUsage, type RunningLayer, startLayer } from "./layer.ts";
 
 export interface FuzzOptions {
   /** The layer's image of /opt. */
   readonly opt: string;
-  readonly mode: Mode;
+  readonly mode: AccessMode;
   readonly seed: number;
   readonly requests: number;
-  /** This conversation alone. */
+  /** The number of the only conversation to be held. */
   readonly only?: number | undefined;
   /** Default: both. */
-  readonly generators?: readonly ("structured" | "raw")[];
+  readonly generators?: readonly GeneratorName[];
   /** Sent first. */
-  readonly kept?: readonly Kept[];
+  readonly kept?: readonly KeptCase[];
   readonly say?: (line: string) => void;
 }
 
 export interface Violation {
+  /** The rule that is broken. */
   readonly why: string;
-  /** Undefined where it is none's in particular. */
+  /** The conversation's number. Undefined if no generated conversation is to blame. */
   readonly conversation?: number;
   readonly pieces?: readonly string[];
+  /** A smaller conversation that breaks a rule, too; undefined if none was found. */
+  readonly smallest?: readonly string[];
 }
 
 export interface FuzzReport {
-  readonly mode: Mode;
+  readonly mode: AccessMode;
   readonly requests: number;
   readonly conversations: number;
   readonly statuses: ReadonlyMap<number, number>;
   readonly ms: number;
-  /** Of the honest requests in between. */
-  readonly honest: { readonly count: number; readonly slowestMs: number };
-  /** The least memory that the process had, between the first fifth of the requests and the third, and after that. */
+  /** The ordinary requests in between. */
+  readonly ordinary: { readonly count: number; readonly slowestMs: number };
+  /** The least memory of the process from the first to the third fifth of the requests, and after that. */
   readonly warmKb: number;
   readonly endKb: number;
   readonly descriptors: number | undefined;
@@ -48,104 +49,132 @@ export interface FuzzReport {
 }
 
 const SIDE_BY_SIDE = 32;
-const MOST_IN_A_BATCH = 60;
-const HONEST_EVERY = 2_000;
-/** For a request that takes milliseconds, on a machine that is busy with this. */
-const HONEST_LIMIT_MS = 5_000;
-const MOST_VIOLATIONS = 10;
-/** Fewer do not warm Node's heap up: https://v8.dev/blog/trash-talk */
+const ORDINARY_EVERY = 2_000;
+/** An ordinary request takes milliseconds, but the machine is busy with the fuzzer. */
+const ORDINARY_LIMIT_MS = 5_000;
+const MAX_VIOLATIONS = 10;
+/** The time in which fast-check looks for a smaller conversation. One that gets no answer takes 40 s. */
+const SHRINK_LIMIT_MS = 60_000;
+/** Fewer requests do not warm Node's heap up: https://v8.dev/blog/trash-talk */
 const MEMORY_FROM_REQUESTS = 200_000;
 const MAX_GROWTH = 1.1;
 const MAX_GROWTH_KB = 6_000;
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
-  const layer = await startFuzzLayer(options.opt, options.mode);
+  const running = await startLayer(options.opt, options.mode);
   try {
-    return await fuzzLayer(layer, options);
+    return await fuzzLayer(running, options);
   } finally {
-    await layer.close();
+    await running.close();
   }
 }
 
-async function fuzzLayer(layer: FuzzLayer, options: FuzzOptions): Promise<FuzzReport> {
-  const { seed, requests, only, generators = ["structured", "raw"], kept = [], say = () => {} } = options;
-  const { world } = layer;
-  const structured = createStructured(world);
-  const raw = createRaw(world, structured);
+/**
+ * Each conversation has a seed of its own, so that it can be sent again without those before it. fast-check's own loop
+ * (`fc.assert`) is not used for the run: it awaits one conversation before it makes the next, and a million requests need
+ * many side by side.
+ */
+export function generate<T>(arbitrary: fc.Arbitrary<T>, seed: number, number: number): T {
+  const [value] = fc.sample(arbitrary, { seed: toConversationSeed(seed, number), numRuns: 1 });
+  return value as T;
+}
+
+/** A smaller value that also breaks a rule; undefined if fast-check finds none, or the value breaks none this time. */
+export async function shrink<T>(
+  arbitrary: fc.Arbitrary<T>,
+  { seed, number }: { readonly seed: number; readonly number: number },
+  isRight: (value: T) => Promise<boolean>,
+): Promise<T | undefined> {
+  const { counterexample } = await fc.check(fc.asyncProperty(arbitrary, isRight), {
+    seed: toConversationSeed(seed, number),
+    numRuns: 1,
+    interruptAfterTimeLimit: SHRINK_LIMIT_MS,
+  });
+  return counterexample?.[0];
+}
+
+/** The factor (2 ** 32 divided by the golden ratio) puts the conversations of neighbouring seeds far apart. */
+const toConversationSeed = (seed: number, number: number): number => (Math.imul(seed, 0x9e3779b1) + number) | 0;
+
+async function fuzzLayer(running: RunningLayer, options: FuzzOptions): Promise<FuzzReport> {
+  const { seed, requests, only, generators = ["predicted", "mutated"], kept = [], say = () => {} } = options;
+  const { layer } = running;
+  const conversation = conversationOf(layer, generators);
   const statuses = new Map<number, number>();
   const violations: Violation[] = [];
   const refusals = new Set<string>();
-  const honest = { count: 0, slowestMs: 0 };
+  const ordinary = { count: 0, slowestMs: 0 };
   const memory: number[] = [];
-  let [sent, conversations, nextHonest] = [0, 0, 0];
-  const pid = layer.pid();
+  let [sent, conversations, nextOrdinary] = [0, 0, 0];
+  const pid = running.pid();
 
-  await askHonestly();
+  await sendOrdinaryRequest();
   await settle();
-  const atStart = layer.measure();
+  const atStart = running.measure();
   const startedMs = performance.now();
   for (const { pieces, why } of kept) {
-    const bytes = pieces.map((piece) => fromKept(piece, world));
-    await hold(toConversation(bytes, 1, createRandom(seed, 0)), undefined, undefined, why);
+    const bytes = pieces.map((piece) => withoutPlaceholders(piece, layer));
+    const again = await hold(toConversation(bytes, 1));
+    if (again !== undefined) violations.push({ why: `${again} (a kept case: ${why})`, pieces });
   }
   await Promise.all(Array.from({ length: only === undefined ? SIDE_BY_SIDE : 1 }, work));
   const ms = performance.now() - startedMs;
-  await askHonestly();
+  await sendOrdinaryRequest();
   const atEnd = await settle(atStart?.descriptors);
-  // V8 takes and gives back tens of megabytes as it likes: what leaks raises the floor.
-  const floorOf = (from: number, to: number) =>
+  // V8 allocates and frees tens of megabytes as it likes. A leak raises the minimum.
+  const minimumOf = (from: number, to: number) =>
     Math.min(...memory.slice(Math.floor(memory.length * from), Math.ceil(memory.length * to)));
-  const [warmKb, endKb] = [floorOf(0.2, 0.6), floorOf(0.6, 1)];
-  if (layer.pid() !== pid) complain("the extension is another process than at the start");
+  const [warmKb, endKb] = [minimumOf(0.2, 0.6), minimumOf(0.6, 1)];
+  if (running.pid() === pid) await shrinkViolations();
+  else complain("the extension is another process than at the start");
   if (atStart && atEnd && atEnd.descriptors > atStart.descriptors)
     complain(`${atStart.descriptors} descriptors at the start have become ${atEnd.descriptors}`);
   if (sent >= MEMORY_FROM_REQUESTS && endKb > warmKb * MAX_GROWTH + MAX_GROWTH_KB)
     complain(`memory grew from ${warmKb} kB to ${endKb} kB`);
-  for (const why of findLeaks(new Map([["a refusal", [...refusals].join("\n")]]), layer.canaries)) complain(why);
-  for (const why of await layer.shutdown()) complain(why);
+  for (const why of findLeaks(new Map([["a refusal", [...refusals].join("\n")]]), running.canaries)) complain(why);
+  for (const why of await running.shutdown()) complain(why);
   return {
-    ...{ mode: world.mode, requests: sent, conversations, statuses, ms, honest },
+    ...{ mode: layer.mode, requests: sent, conversations, statuses, ms, ordinary },
     ...{ warmKb, endKb, descriptors: atEnd?.descriptors, violations },
   };
 
   async function work(): Promise<void> {
-    while (sent < requests && violations.length < MOST_VIOLATIONS) {
+    while (sent < requests && violations.length < MAX_VIOLATIONS) {
       const number = only ?? conversations;
       conversations += 1;
-      const random = createRandom(seed, number);
-      if (random.pick(generators) === "structured") {
-        const foretold: FuzzRequest[] = [];
-        const most = random.int(1, MOST_IN_A_BATCH);
-        do foretold.push(structured(random));
-        while (foretold.length < most && foretold.at(-1)?.isLast === false);
-        sent += foretold.length;
-        await hold(toForetold(foretold), number, foretold);
-      } else {
-        const conversation = raw(random);
-        sent += conversation.requests;
-        await hold(conversation, number);
-      }
-      if (sent >= nextHonest) {
-        nextHonest = sent + HONEST_EVERY;
-        await askHonestly();
-        memory.push(layer.measure()?.rssKb ?? 0);
-        if (honest.count % 25 === 0) say(`${world.mode}: ${sent} requests, ${memory.at(-1)} kB`);
+      const generated = generate(conversation, seed, number);
+      sent += generated.requests;
+      const why = await hold(generated);
+      if (why !== undefined) violations.push({ why, conversation: number, pieces: toPlaceholders(generated) });
+      if (sent >= nextOrdinary) {
+        nextOrdinary = sent + ORDINARY_EVERY;
+        await sendOrdinaryRequest();
+        memory.push(running.measure()?.rssKb ?? 0);
+        if (ordinary.count % 25 === 0) say(`${layer.mode}: ${sent} requests, ${memory.at(-1)} kB`);
       }
       if (only !== undefined) return;
     }
   }
 
-  async function hold(conversation: Conversation, number?: number, foretold?: readonly FuzzRequest[], kept?: string) {
-    const transcript = await converse(world.port, conversation);
+  /** Returns the first rule that is broken. */
+  async function hold(held: FuzzConversation): Promise<string | undefined> {
+    const transcript = await converse(layer.port, held);
     transcript.answers.forEach(count);
-    const why = judge(conversation, transcript, world, foretold);
-    if (why === undefined) return;
-    const pieces = conversation.pieces.map((piece) => toKept(piece, world));
-    violations.push({
-      why: kept === undefined ? why : `${why} (once: ${kept})`,
-      pieces,
-      ...(number === undefined ? {} : { conversation: number }),
-    });
+    return judge(held, transcript, layer, held.predicted);
+  }
+
+  async function shrinkViolations(): Promise<void> {
+    for (const [index, violation] of violations.entries()) {
+      const { conversation: number } = violation;
+      if (number === undefined) continue;
+      const isRight = async (candidate: FuzzConversation) => (await hold(candidate)) === undefined;
+      const smallest = await shrink(conversation, { seed, number }, isRight);
+      if (smallest !== undefined) violations[index] = { ...violation, smallest: toPlaceholders(smallest) };
+    }
+  }
+
+  function toPlaceholders({ pieces }: FuzzConversation): string[] {
+    return pieces.map((piece) => withPlaceholders(piece, layer));
   }
 
   function count({ status, head, body }: Answer): void {
@@ -153,39 +182,32 @@ async function fuzzLayer(layer: FuzzLayer, options: FuzzOptions): Promise<FuzzRe
     if (status >= 400 && refusals.size < 50_000) refusals.add(`${head.replace(/^date:.*$/im, "")}\n${body}`);
   }
 
-  /** What the function itself asks, on a connection of its own, must be had at any time. */
-  async function askHonestly(): Promise<void> {
-    const { mode, port, token } = world;
+  /** The function's own request, on a connection of its own, must be answered at any time. */
+  async function sendOrdinaryRequest(): Promise<void> {
+    const { mode, port, token } = layer;
     const head = `GET /secrets/${SECRET_NAME} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Vault-Token: ${token}\r\n\r\n`;
     const isHead = () => false;
     const { answers, ms: tookMs } = await converse(port, { pieces: [head], end: { answers: 1 }, isHead });
     const [{ status, body } = { status: 0, body: "nothing" }] = answers;
-    honest.count += 1;
-    honest.slowestMs = Math.max(honest.slowestMs, tookMs);
+    ordinary.count += 1;
+    ordinary.slowestMs = Math.max(ordinary.slowestMs, tookMs);
     const isRight =
       mode === "disabled" ? status === 503 : status === 200 && body.startsWith(`{"name":"${SECRET_NAME}"`);
-    if (!isRight) complain(`an honest request is answered ${status}: ${body.slice(0, 100)}`);
-    if (tookMs > HONEST_LIMIT_MS) complain(`an honest request took ${Math.round(tookMs)} ms`);
+    if (!isRight) complain(`an ordinary request is answered ${status}: ${body.slice(0, 100)}`);
+    if (tookMs > ORDINARY_LIMIT_MS) complain(`an ordinary request took ${Math.round(tookMs)} ms`);
   }
 
   function complain(why: string): void {
     violations.push({ why });
   }
 
-  /** The figures once connections that are closing have closed, or some seconds later. */
-  async function settle(most = 0): Promise<Figures | undefined> {
-    let figures = layer.measure();
-    for (let left = 20; left > 0 && (figures?.descriptors ?? 0) > most; left -= 1) {
-      await new Promise((resolve) => setTimeout(resolve, most === 0 ? 25 : 250));
-      figures = layer.measure();
+  /** Measures the process when closing connections have closed, or after some seconds. */
+  async function settle(maxDescriptors = 0): Promise<ProcessUsage | undefined> {
+    let usage = running.measure();
+    for (let left = 20; left > 0 && (usage?.descriptors ?? 0) > maxDescriptors; left -= 1) {
+      await new Promise((resolve) => setTimeout(resolve, maxDescriptors === 0 ? 25 : 250));
+      usage = running.measure();
     }
-    return figures;
+    return usage;
   }
-}
-
-function toForetold(requests: readonly FuzzRequest[]): Conversation {
-  // Of a head that is too large, nobody knows the method.
-  const isHead = (number: number) =>
-    requests[number]?.statuses.includes(431) ? undefined : requests[number]?.bytes.startsWith("HEAD ") === true;
-  return { pieces: [requests.map(({ bytes }) => bytes).join("")], end: { answers: requests.length }, isHead };
 }

@@ -1,16 +1,16 @@
-/** A short run of `npm run fuzz`, with all that a longer one has found. */
+/** A short run of `npm run fuzz`, with all cases that longer runs have found. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { toOpt } from "../../scripts/build/build.ts";
-import { readKept } from "../fuzz/kept.ts";
+import { readKeptCases } from "../fuzz/kept-cases.ts";
 import { fuzz } from "../fuzz/run.ts";
 import { buildCoveredLayer } from "../support/coverage.ts";
 
 describe("ten thousand mutated requests", () => {
-  it.each(["configured", "any"] as const)("break no rule where ALLOW is %s", async (mode) => {
-    const report = await fuzz({ opt: toOpt("nodejs"), mode, seed: 1, requests: 10_000, kept: readKept() });
+  it.each(["configured", "any"] as const)("break no rule if %s ids may be read", async (mode) => {
+    const report = await fuzz({ opt: toOpt("nodejs"), mode, seed: 1, requests: 10_000, kept: readKeptCases() });
     expect(report.violations).toEqual([]);
     expect(report.requests).toBeGreaterThanOrEqual(10_000);
     expect([...report.statuses.keys()]).toEqual(
@@ -19,14 +19,14 @@ describe("ten thousand mutated requests", () => {
   });
 });
 
-describe("the structured requests", () => {
-  /** What no request can reach. */
+describe("the predicted requests", () => {
+  /** Branches that no request can reach. */
   const BEYOND = [
-    // A bug of ours: test/unit/http/handler.test.ts.
+    // A bug of the extension: test/unit/http/handler.test.ts.
     /failure\.code === "internal"/,
-    // For the type checker: parseInvalidation lets none pass without.
+    // For the type checker: parseInvalidation accepts no request without a version.
     /query\.versionId \?\? ""/,
-    // The layer's port, which only root may have: ibidem.
+    // A port that only root may use: test/unit/http/handler.test.ts.
     /config\.httpPort === 80/,
   ];
   const FILES = [
@@ -42,9 +42,9 @@ describe("the structured requests", () => {
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const layer = await buildCoveredLayer(folder);
     const run = (mode: "configured" | "any" | "disabled", requests: number) =>
-      fuzz({ opt: layer.opt, mode, seed: 1, requests, generators: ["structured"] });
+      fuzz({ opt: layer.opt, mode, seed: 1, requests, generators: ["predicted"] });
     expect((await run("disabled", 100)).violations).toEqual([]);
-    // What is not taken is noticed: this is most of it.
+    // The branches that are not taken are noticed: without requests, these are most of them.
     expect(layer.findUntaken(FILES).length).toBeGreaterThan(20);
     for (const mode of ["configured", "any"] as const) expect((await run(mode, 12_000)).violations).toEqual([]);
     const untaken = layer.findUntaken(FILES);

@@ -1,26 +1,27 @@
-/** The words that requests of every route are made of, each with what it does to an answer. */
-import { OTHER_ROLE_ARN, TARGET_ROLE_ARN, type World } from "./world.ts";
+/** The parts that requests of every route are made of, each with its effect on the status of the answer. */
+import { TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { type LayerUnderTest, OTHER_ROLE_ARN } from "./layer.ts";
 
-/** A word of a request. */
-export interface Word {
+/** An id, a parameter or a line of a request. */
+export interface RequestPart {
   readonly text: string;
-  /** With it, the request is refused: with one of these, or with what another word has it refused with. */
+  /** A request with this part is refused with one of these statuses, or with one of another part. */
   readonly refused?: readonly number[];
-  /** It may be: that depends on AWS, on other words, or on what was asked before. */
+  /** The request may get one of these statuses: that depends on AWS, on other parts, or on earlier requests. */
   readonly maybe?: readonly number[];
 }
 
-export interface Parameter extends Word {
+export interface QueryParameter extends RequestPart {
   readonly name: string;
 }
 
-/** By weight: what is good comes more than once. */
-export function parameters({ versionId }: World): readonly Parameter[] {
-  const named = (name: string, words: readonly Word[]): readonly Parameter[] =>
-    words.map((word) => ({ name, ...word }));
-  const good = (...texts: readonly string[]): readonly Word[] =>
+/** A good value that occurs twice is chosen twice as often. */
+export function queryParameters({ versionId }: LayerUnderTest): readonly QueryParameter[] {
+  const named = (name: string, parts: readonly RequestPart[]): readonly QueryParameter[] =>
+    parts.map((part) => ({ name, ...part }));
+  const good = (...texts: readonly string[]): readonly RequestPart[] =>
     texts.map((text) => ({ text, maybe: [400, 403, 404] }));
-  const bad = (...texts: readonly string[]): readonly Word[] => texts.map((text) => ({ text, refused: [400] }));
+  const bad = (...texts: readonly string[]): readonly RequestPart[] => texts.map((text) => ({ text, refused: [400] }));
   const long = "v".repeat(257);
   return [
     ...named("versionId", [
@@ -57,7 +58,7 @@ export function parameters({ versionId }: World): readonly Parameter[] {
       ),
       ...bad("", "", "", "/~", "/a~2"),
     ]),
-    // Of the two, the first is heeded, and the other not even looked at.
+    // Of version and label, the extension uses the first and does not check the other.
     ...named("version", good("1", "2", "0", "", "é", "a b", "v".repeat(101))),
     ...named("label", good("none", "1", "", "é", "a:b")),
     ...named("withDecryption", [...["true", "0", "FALSE"].map((text) => ({ text })), ...bad("", "yes", "tru\u0435")]),
@@ -65,7 +66,8 @@ export function parameters({ versionId }: World): readonly Parameter[] {
   ];
 }
 
-export function hosts({ port }: World): readonly Word[] {
+/** The first three are right. */
+export function hostHeaders({ port }: LayerUnderTest): readonly RequestPart[] {
   const lines = (...texts: readonly string[]) => texts.map((text) => ({ text, refused: [400] }));
   return [
     { text: `Host: 127.0.0.1:${port}` },
@@ -91,7 +93,8 @@ export function hosts({ port }: World): readonly Word[] {
   ];
 }
 
-export function tokens({ token }: World): readonly Word[] {
+/** The first six are right. */
+export function tokenHeaders({ token }: LayerUnderTest): readonly RequestPart[] {
   const own = "X-Aws-Parameters-Secrets-Token";
   const lines = (...texts: readonly string[]) => texts.map((text) => ({ text, refused: [403] }));
   return [
@@ -133,8 +136,8 @@ export function tokens({ token }: World): readonly Word[] {
   ];
 }
 
-/** Any of these may stand beside all others. */
-export const otherHeaders: readonly Word[] = [
+/** Each of these goes with all other parts. */
+export const otherHeaders: readonly RequestPart[] = [
   ...["Accept: */*", "User-Agent: fuzz/1 (\xe9)", "Cookie: a=b; c=d", "Via: 1.1 x", "X-Real-IP: 10.0.0.1"].map(
     (text) => ({ text }),
   ),

@@ -1,29 +1,29 @@
 /**
- * Requests as the strictest reading of RFC 9112 has them, written without a look at what the layer does. What is not
- * plainly one request is none.
+ * Reads requests as strictly as RFC 9112 allows. It is written without regard to what the layer does. What is not plainly
+ * a request is not read as one.
  */
-import type { World } from "./world.ts";
+import type { LayerUnderTest } from "./layer.ts";
 
 export interface StrictRequest {
   readonly method: string;
   readonly target: string;
   readonly version: "1.0" | "1.1";
-  /** By lower-case name, all values in their order. */
+  /** All values of each lower-case name, in their order. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
-  /** Of its head. */
-  readonly length: number;
+  /** The length of the head. */
+  readonly headLength: number;
 }
 
 export interface StrictReading {
   readonly requests: readonly StrictRequest[];
-  /** All bytes are part of one of them. */
+  /** Whether every byte belongs to one of them. */
   readonly isWhole: boolean;
 }
 
-/** Others may be none to a parser. */
+/** A parser may reject other methods. */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "M-SEARCH", "PURGE"];
-/** A head that may be longer than can be read. */
-const MOST = 16_000;
+/** Longer heads may be rejected. */
+const MAX_HEAD = 16_000;
 
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\/[\x21-\x7e]*|\*) HTTP\/(1\.[01])$/;
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*$/;
@@ -51,15 +51,15 @@ function readHead(head: string): StrictRequest | undefined {
   for (const line of lines) {
     const [, name, value = ""] = HEADER.exec(line) ?? [];
     if (name === undefined) return undefined;
-    // Which white space may stand beside a length is not beyond doubt.
+    // Parsers differ about the white space beside a length.
     if (/^(content-length|transfer-encoding)$/i.test(name) && line !== `${name}: ${value}`) return undefined;
     const key = name.toLowerCase();
     headers.set(key, [...(headers.get(key) ?? []), value]);
   }
-  return { method, target, version, headers, length: head.length };
+  return { method, target, version, headers, headLength: head.length };
 }
 
-/** Where the body ends; undefined where that is not beyond doubt. */
+/** Where the body ends; undefined if that is not certain. */
 function findBodyEnd(bytes: string, from: number, { headers, version }: StrictRequest): number | undefined {
   const lengths = headers.get("content-length");
   const codings = headers.get("transfer-encoding");
@@ -80,18 +80,18 @@ function findBodyEnd(bytes: string, from: number, { headers, version }: StrictRe
   }
 }
 
-/** After it, the connection may be closed, or, where Node ignores an Upgrade, what came with it be dropped. */
-export const mayClose = ({ method, version, headers, length }: StrictRequest): boolean =>
+/** Whether the connection may be closed after this request, or the bytes behind it dropped, as Node does if it ignores an Upgrade. */
+export const mayClose = ({ method, version, headers, headLength }: StrictRequest): boolean =>
   !METHODS.includes(method) ||
-  length > MOST ||
+  headLength > MAX_HEAD ||
   version === "1.0" ||
   headers.has("upgrade") ||
   /close/i.test(headers.get("connection")?.join() ?? "") ||
   headers.has("transfer-encoding") ||
   Number(headers.get("content-length")?.[0] ?? 0) > 1_024;
 
-/** Whether it shows what has to be shown for an answer that is not a refusal: one right token, one allowed Host, no proxy. */
-export function mayBeGranted({ method, target, headers }: StrictRequest, { port, token }: World): boolean {
+/** Whether the request may get an answer that is not a refusal: it has one right token and one allowed Host, and came through no proxy. */
+export function mayBeGranted({ method, target, headers }: StrictRequest, { port, token }: LayerUnderTest): boolean {
   const [host, ...otherHosts] = headers.get("host") ?? [];
   if (otherHosts.length > 0 || ![`127.0.0.1:${port}`, `localhost:${port}`].includes(host?.toLowerCase() ?? ""))
     return false;
