@@ -1,10 +1,10 @@
-/** What the documents say of the repository and of the interface is so. Tables of settings and causes have tests of their own. */
+/** Checks what the documents say about the repository and the interface. The tables of settings and causes have their own tests. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { errorTable } from "../../extension/http/replies.ts";
+import { failureTable } from "../../extension/failure/failure.ts";
 import { parsePublishedFigures } from "../support/published-figures.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -19,18 +19,18 @@ const blocksOf = (document: string, language: string) =>
     .map(([, , text = ""]) => text);
 
 describe.each(DOCUMENTS)("%s", (document) => {
-  it("links to files that are there", () => {
+  it("links only to files that exist", () => {
     const links = [...textOf(document).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path = ""]) => path);
     expect(links.filter((path) => !existsSync(join(root, dirname(document), path)))).toEqual([]);
   });
 
-  it("names scripts of npm that there are", () => {
+  it("names only npm scripts that exist", () => {
     const { scripts } = JSON.parse(textOf("package.json"));
     const named = [...textOf(document).matchAll(/npm run (?:--silent )?([\w:]+)/g)].map(([, name = ""]) => name);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
 
-  it("has commands that a shell can read, and JSON that is JSON", () => {
+  it("has shell commands and JSON that can be parsed", () => {
     for (const block of blocksOf(document, "sh")) execFileSync("sh", ["-n"], { input: block });
     for (const block of blocksOf(document, "json")) JSON.parse(block);
   });
@@ -39,7 +39,7 @@ describe.each(DOCUMENTS)("%s", (document) => {
 describe("README.md", () => {
   const readme = textOf("README.md");
 
-  it("is read in ten minutes", () => {
+  it("has fewer than 300 lines, so that it is read in ten minutes", () => {
     expect(readme.split("\n").length).toBeLessThan(300);
   });
 
@@ -48,16 +48,16 @@ describe("README.md", () => {
     const rows = [...section.matchAll(/^\| ([\d, ]+) \| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(
       ([, statuses = "", types = ""]) => {
         const [some, all] = [statuses.split(", "), types.replaceAll("`", "").split(", ")];
-        // As many statuses as types go in pairs; one status has them all.
+        // If there are as many statuses as types, they are pairs; a single status belongs to all types.
         return all.map((type, index) => `${some[some.length === 1 ? 0 : index]} ${type}`);
       },
     );
-    const pairs = Object.values(errorTable).map(({ status, type }) => `${status} ${type}`);
+    const pairs = Object.values(failureTable).map(({ status, type }) => `${status} ${type}`);
     expect([...new Set(rows)].sort()).toEqual([...new Set(pairs)].sort());
   });
 });
 
-/** What the README calls a figure, and where it stands in the table of the run. */
+/** The README's label of each figure, and its place in the table of the run. */
 const PUBLISHED: readonly (readonly [label: string, section: string, who: string, what: string])[] = [
   [
     "Python: cold start until the handler has the secret",
@@ -119,7 +119,7 @@ describe("README.md, what it costs", () => {
   const published = textOf("test/bench/published.txt");
   const figures = parsePublishedFigures(published);
 
-  it("has every figure from one run, with all that was measured beside it", () => {
+  it("has every figure from one run, with its ratio to all that was measured beside it", () => {
     const rows = PUBLISHED.map(([label, ...where]) => {
       const figure = figures.find(({ section, who, what }) => [section, who, what].join() === where.join());
       const beside = figure?.beside.map(({ who, ratio }) => `${ratio} × ${NAMES[who] ?? who}`).join(", ");

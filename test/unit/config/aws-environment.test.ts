@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type AwsEnvironment, parseAwsEnvironment } from "../../../extension/config/aws-environment.ts";
-import type { Environment, Problem } from "../../../extension/config/rules.ts";
+import type { Environment, Problem } from "../../../extension/config/setting-rules.ts";
 
 const TOKEN = "CANARY-token-8b1f";
 
-/** What Lambda sets, as far as it matters here. */
+/** The variables of Lambda that the SDK's options depend on. */
 const LAMBDA: Environment = {
   AWS_REGION: "eu-west-1",
   AWS_ACCESS_KEY_ID: "ASIAEXAMPLE",
@@ -17,7 +17,7 @@ function parse(own: Environment): { aws: AwsEnvironment; problems: readonly Prob
   return { aws: parseAwsEnvironment({ ...LAMBDA, ...own }, problems), problems };
 }
 
-/** What reaches the SDK, where there is no problem. */
+/** What reaches the SDK; fails the test if there is a problem. */
 function reach(own: Environment): AwsEnvironment {
   const { aws, problems } = parse(own);
   expect(problems).toEqual([]);
@@ -27,7 +27,7 @@ function reach(own: Environment): AwsEnvironment {
 const problemsOf = (own: Environment) => parse(own).problems;
 
 describe("what reaches the SDK", () => {
-  it("is what Lambda sets, and no endpoint or option that nobody asked for", () => {
+  it("is what Lambda sets, without any endpoint or option that is not set", () => {
     expect(reach({})).toEqual({
       region: "eu-west-1",
       credentials: { accessKeyId: "ASIAEXAMPLE", secretAccessKey: "CANARY-key-5c2d", sessionToken: TOKEN },
@@ -36,7 +36,7 @@ describe("what reaches the SDK", () => {
     });
   });
 
-  it("is nothing else of the function's own", () => {
+  it("excludes all other variables of the function", () => {
     const own = {
       AWS_PROFILE: "p",
       AWS_DEFAULTS_MODE: "oops",
@@ -48,30 +48,30 @@ describe("what reaches the SDK", () => {
     expect(reach(own)).toEqual(reach({}));
   });
 
-  it("has no space around it", () => {
+  it("has no surrounding white space", () => {
     const spacious = Object.fromEntries(Object.entries(LAMBDA).map(([name, text]) => [name, ` ${text}\r\n`]));
     expect(reach({ ...spacious, AWS_ENDPOINT_URL: " http://a " })).toEqual(reach({ AWS_ENDPOINT_URL: "http://a" }));
   });
 });
 
 describe("the credentials", () => {
-  it.each(["", " ", undefined])("may be long-term ones, whose session token is %j", (sessionToken) => {
+  it.each(["", " ", undefined])("may be long-term credentials, whose session token is %j", (sessionToken) => {
     expect(reach({ AWS_SESSION_TOKEN: sessionToken }).credentials).toEqual({
       accessKeyId: "ASIAEXAMPLE",
       secretAccessKey: "CANARY-key-5c2d",
     });
   });
 
-  it.each(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])("are none, where %s is missing", (name) => {
+  it.each(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])("are undefined if %s is missing", (name) => {
     for (const text of ["", " ", undefined]) expect(reach({ [name]: text }).credentials).toBeUndefined();
   });
 
-  it("are none where there is nothing, which each request is told: it is no broken configuration", () => {
+  it("are undefined without a problem if no variable is set, because each request reports it then", () => {
     const own = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
     expect(reach(own).credentials).toBeUndefined();
   });
 
-  it("have the session token alone, never a token of ours", () => {
+  it("have AWS_SESSION_TOKEN as session token, never a token of the extension", () => {
     const own = { CROSS_ACCOUNT_SECRETS_TOKEN: "mine", AWS_TOKEN: "another" };
     expect(reach(own).credentials?.sessionToken).toBe(TOKEN);
   });
@@ -96,7 +96,7 @@ describe("an endpoint", () => {
       { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_SSM: "http://p" },
       { sts: "http://a", secretsManager: "http://a", ssm: "http://p" },
     ],
-  ])("is what %j gives, a service's own before the common one", (own, endpoints) => {
+  ])("is taken from %j, the one of a service before the common one", (own, endpoints) => {
     expect(reach(own).endpoints).toEqual(endpoints);
   });
 
@@ -108,7 +108,7 @@ describe("an endpoint", () => {
     "file:///a",
     "see http://a",
     "http:a",
-  ])("that is %s is a problem of the variable that gives it", (text) => {
+  ])("that is %s is a problem of its variable", (text) => {
     for (const name of ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"]) {
       expect(problemsOf({ [name]: text, AWS_ENDPOINT_URL: "http://a" })).toEqual([
         { name, rule: "an http or https URL", got: text },
@@ -118,7 +118,7 @@ describe("an endpoint", () => {
     expect(new Set(names)).toEqual(new Set(["AWS_ENDPOINT_URL"]));
   });
 
-  it("is not judged where another is used", () => {
+  it("is not validated if a service's own endpoint is used instead", () => {
     const own = {
       AWS_ENDPOINT_URL_STS: "http://s",
       AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://m",
@@ -140,7 +140,7 @@ describe("an option of every client", () => {
     ["false", false],
     ["", false],
     [undefined, false],
-  ])("is FIPS, or dual-stack, where it is %j: %s", (text, expected) => {
+  ])("such as FIPS or dual-stack is read from %j as %s", (text, expected) => {
     expect(reach({ AWS_USE_FIPS_ENDPOINT: text }).clientOptions).toEqual({
       useFipsEndpoint: expected,
       useDualstackEndpoint: false,
@@ -157,25 +157,25 @@ describe("the region", () => {
     expect(reach({ AWS_REGION: region }).region).toBe(region);
   });
 
-  it.each([undefined, "", " "])("is a problem where it is %j", (region) => {
+  it.each([undefined, "", " "])("is a problem if it is %j", (region) => {
     expect(problemsOf({ AWS_REGION: region })).toEqual([
       { name: "AWS_REGION", rule: "a region, as Lambda sets it", got: undefined },
     ]);
   });
 
-  it.each(["Ireland!", "eu-west", "EU-WEST-1", "eu-west-1.evil.example"])("is a problem where it is %j", (region) => {
+  it.each(["Ireland!", "eu-west", "EU-WEST-1", "eu-west-1.evil.example"])("is a problem if it is %j", (region) => {
     expect(problemsOf({ AWS_REGION: region })).toEqual([
       { name: "AWS_REGION", rule: "a region, as Lambda sets it", got: region },
     ]);
   });
 
-  it("is not AWS_DEFAULT_REGION, which Lambda's users may set to anything", () => {
+  it("is not read from AWS_DEFAULT_REGION, which users of Lambda may set to anything", () => {
     expect(problemsOf({ AWS_REGION: undefined, AWS_DEFAULT_REGION: "eu-west-1" })).toHaveLength(1);
   });
 });
 
-describe("a problem", () => {
-  it("never quotes the credentials, and all are found at once", () => {
+describe("the problems", () => {
+  it("are all found at once and never quote the credentials", () => {
     const problems = problemsOf({ AWS_REGION: "", AWS_ENDPOINT_URL_STS: "s", AWS_ENDPOINT_URL_SECRETS_MANAGER: "m" });
     expect(problems.map(({ name }) => name)).toEqual([
       "AWS_REGION",
@@ -190,13 +190,13 @@ describe("container credentials", () => {
   const uri = "http://127.0.0.1:9001/2021-04-23/credentials";
   const URI = { AWS_CONTAINER_CREDENTIALS_FULL_URI: uri };
 
-  it("are none without a URI, whatever token there is", () => {
+  it("are undefined without a URI, even if there is a token", () => {
     const own = { AWS_CONTAINER_AUTHORIZATION_TOKEN: "t", AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/t" };
     expect(reach(own).containerCredentials).toBeUndefined();
     expect(reach({ ...own, AWS_CONTAINER_CREDENTIALS_FULL_URI: " " }).containerCredentials).toBeUndefined();
   });
 
-  it("are asked for with a token, as it stands or in a file, or with none", () => {
+  it("have a token as text, a token in a file, or no token", () => {
     expect(reach({ ...URI, AWS_CONTAINER_AUTHORIZATION_TOKEN: " t\n" }).containerCredentials).toEqual({
       uri,
       token: "t",
@@ -210,13 +210,16 @@ describe("container credentials", () => {
     expect(reach(URI).containerCredentials).toEqual({ uri, token: undefined, tokenFile: undefined });
   });
 
-  it("leave the static ones known, which are not used then", () => {
+  it("do not remove the static credentials, which are not used then", () => {
     expect(reach(URI).credentials).toEqual(reach({}).credentials);
   });
 
-  it.each(["127.0.0.1:9001/credentials", "ftp://127.0.0.1/", "/credentials"])("are not to be had at %s", (text) => {
-    expect(problemsOf({ AWS_CONTAINER_CREDENTIALS_FULL_URI: text })).toEqual([
-      { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", rule: "an http or https URL", got: text },
-    ]);
-  });
+  it.each(["127.0.0.1:9001/credentials", "ftp://127.0.0.1/", "/credentials"])(
+    "are a problem if the URI is %s",
+    (text) => {
+      expect(problemsOf({ AWS_CONTAINER_CREDENTIALS_FULL_URI: text })).toEqual([
+        { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", rule: "an http or https URL", got: text },
+      ]);
+    },
+  );
 });

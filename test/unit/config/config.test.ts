@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type Config, type ParsedConfig, parseConfig } from "../../../extension/config/config.ts";
-import { type Environment, PREFIX } from "../../../extension/config/rules.ts";
+import { type Environment, PREFIX } from "../../../extension/config/setting-rules.ts";
 import { settings } from "../../../extension/config/settings.ts";
-import type { Source } from "../../../extension/config/sources.ts";
+import type { Source } from "../../../extension/values/source.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
 const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
@@ -10,7 +10,7 @@ const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-A
 const PARAMETER_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
 const TOKEN = "CANARY-token-8b1f";
 
-/** What Lambda sets, as far as it matters here. */
+/** The variables of Lambda that the config depends on. */
 const LAMBDA: Environment = {
   AWS_REGION: "eu-west-1",
   AWS_LAMBDA_FUNCTION_NAME: "my-function",
@@ -23,13 +23,13 @@ const noFile = (path: string): string => {
   throw new Error(`${path} was not expected to be read`);
 };
 
-/** Parses what Lambda sets and `own`, in which a name that begins with an underscore has our prefix. */
+/** Parses Lambda's variables and `own`, in which a leading underscore stands for the extension's prefix. */
 function parse(own: Environment, readFile = noFile): ParsedConfig {
   const named = Object.entries(own).map(([name, text]) => [name.replace(/^_/, PREFIX), text]);
   return parseConfig(Object.fromEntries([...Object.entries(LAMBDA), ...named]), readFile);
 }
 
-/** The same, with the one setting that has to be there, and with no problem. */
+/** The config of `own` and a target role; fails the test if there is a problem. */
 function configure(own: Environment = {}, readFile = noFile): Config {
   const { config, problems } = parse({ _ROLE_ARN: ROLE, ...own }, readFile);
   expect(problems).toEqual([]);
@@ -42,7 +42,7 @@ const sourceOf = (own: Environment): Source => configure(own).sources[0];
 const problemsOf = (own: Environment, readFile = noFile) => parse({ _ROLE_ARN: ROLE, ...own }, readFile).problems;
 
 describe("a config", () => {
-  it("needs the target role alone", () => {
+  it("needs only the target role, and has a default for everything else", () => {
     expect(parse({ _ROLE_ARN: ROLE })).toEqual({
       config: {
         sources: [
@@ -98,7 +98,7 @@ describe("a config", () => {
     });
   });
 
-  it("takes every setting", () => {
+  it("has the value of every setting that is set", () => {
     const config = configure({
       _SECRET_IDS: `app/database ${ARN}`,
       _PARAMETER_NAMES: `/app/flag, ${PARAMETER_ARN}`,
@@ -160,7 +160,7 @@ describe("a config", () => {
     });
   });
 
-  it.each(["", " ", "\t\r\n"])("takes %j for unset, in every setting", (blank) => {
+  it.each(["", " ", "\t\r\n"])("treats %j as unset in every setting", (blank) => {
     const blanks = Object.values(settings).flatMap((setting) => [
       [`_${setting.name}`, blank],
       ...("alsoRead" in setting ? setting.alsoRead : []).map((name) => [name, blank]),
@@ -169,7 +169,7 @@ describe("a config", () => {
     expect(configure(own)).toMatchObject({ ...configure(), aws: { region: "eu-west-1" } });
   });
 
-  it("takes no notice of space around a value", () => {
+  it("ignores white space around a value", () => {
     const own = { _ROLE_ARN: ` ${ROLE}\n`, _TTL_SECONDS: " 60 ", _TOKEN: " mine\r\n", _ALLOW: "\tany" };
     expect(configure(own)).toMatchObject({
       ttlMs: 60_000,
@@ -179,37 +179,37 @@ describe("a config", () => {
     });
   });
 
-  it("has bare names at home in the target role's account, and in the region of the secrets", () => {
+  it("places bare names in the target role's account and in REGION, or in AWS_REGION", () => {
     const roleArn = "arn:aws-cn:iam::012345678901:role/r";
     const home = { region: "eu-west-1", accountId: "012345678901" };
     expect(sourceOf({ _ROLE_ARN: roleArn }).home).toEqual(home);
     expect(sourceOf({ _ROLE_ARN: roleArn, _REGION: "cn-north-1" }).home).toEqual({ ...home, region: "cn-north-1" });
   });
 
-  it("has nothing for a cache to keep where the cache is off", () => {
+  it("has the cache size 0 if the cache is off", () => {
     expect(configure({ _CACHE_ENABLED: "FALSE" }).cacheSize).toBe(0);
     expect(configure({ _CACHE_ENABLED: "false", _CACHE_SIZE: "10" }).cacheSize).toBe(0);
     expect(configure({ _CACHE_ENABLED: "TRUE", _CACHE_SIZE: "10" }).cacheSize).toBe(10);
   });
 
-  it("may leave init at once, where a failed fetch does not end it", () => {
+  it("accepts the prefetch time-out 0 unless INIT_ERROR is fail", () => {
     expect(configure({ _PREFETCH_TIMEOUT_MS: "0" }).prefetchTimeoutMs).toBe(0);
     expect(problemsOf({ _PREFETCH_TIMEOUT_MS: "0", _INIT_ERROR: "fail" })).toEqual([
       `${PREFIX}PREFETCH_TIMEOUT_MS must be above 0 where INIT_ERROR is fail; got "0"`,
     ]);
   });
 
-  it("has the region of the secrets beside the function's", () => {
+  it("keeps the region of the secrets apart from the function's region", () => {
     const config = configure({ _REGION: "us-east-1" });
     expect([config.sources[0].region, config.aws.region]).toEqual(["us-east-1", "eu-west-1"]);
   });
 
-  it.each([undefined, ""])("has our own name where the function's is %j", (name) => {
+  it.each([undefined, ""])("uses the extension's name if the function's name is %j", (name) => {
     expect(configure({ AWS_LAMBDA_FUNCTION_NAME: name }).functionName).toBe("cross-account-secrets");
   });
 });
 
-describe("a variable of AWS's own", () => {
+describe("a variable without the extension's prefix", () => {
   it.each<[string, string, keyof Config, unknown]>([
     ["SECRETS_MANAGER_TTL", "0", "ttlMs", 0],
     ["SECRETS_MANAGER_TTL", "120", "ttlMs", 120_000],
@@ -226,17 +226,17 @@ describe("a variable of AWS's own", () => {
     ["PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2774", "httpPort", 2_774],
     ["PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "INFO", "logLevel", "info"],
     ["PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "NONE", "logLevel", "none"],
-  ])("%s=%s is read where ours is unset", (name, text, key, value) => {
+  ])("%s=%s is read if the one with the prefix is unset", (name, text, key, value) => {
     expect(configure({ _ROLE_ARN: undefined, ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
     expect(configure({ _ROLE_ARN: "", ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
   });
 
-  it("ROLE_ARN is read where ours is unset", () => {
+  it("ROLE_ARN is read if the one with the prefix is unset", () => {
     expect(sourceOf({ _ROLE_ARN: undefined, ROLE_ARN: OTHER_ROLE }).roleArn).toBe(OTHER_ROLE);
     expect(sourceOf({ _ROLE_ARN: "", ROLE_ARN: OTHER_ROLE }).roleArn).toBe(OTHER_ROLE);
   });
 
-  it("is not read where ours is set, not even to be judged", () => {
+  it("is neither read nor validated if the one with the prefix is set", () => {
     const own = {
       ROLE_ARN: "the function's own",
       _TTL_SECONDS: "60",
@@ -275,7 +275,7 @@ describe("a variable of AWS's own", () => {
     ]);
   });
 
-  it("is one service's own: neither service has the other's TTL or time-out", () => {
+  it("for one service does not change the TTL or the time-out of the other service", () => {
     expect(configure({ SECRETS_MANAGER_TTL: "1", SECRETS_MANAGER_TIMEOUT_MILLIS: "100" })).toMatchObject({
       parameterTtlMs: 300_000,
       parameterTimeoutMs: 2_500,
@@ -286,13 +286,13 @@ describe("a variable of AWS's own", () => {
     });
   });
 
-  it("has a 0 that means no wish, and ours has none", () => {
+  it("may be 0 to mean the default time-out, but the one with the prefix may not", () => {
     expect(problemsOf({ _TIMEOUT_MS: "0" })).toEqual([
       `${PREFIX}TIMEOUT_MS must be a whole number of milliseconds, 100 to 60000; got "0"`,
     ]);
   });
 
-  it("that we do not read is nothing to us", () => {
+  it("is ignored if it is not a setting", () => {
     const own = {
       PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS: "-3",
       PARAMETERS_SECRETS_EXTENSION_MAX_RETRIES: "x",
@@ -305,12 +305,12 @@ describe("a variable of AWS's own", () => {
 
 describe("what a caller may ask for", () => {
   it.each<[string, Environment, Partial<Config & Source>]>([
-    ["anything, where nothing is configured", {}, { allow: "any", secretIds: [] }],
-    ["what is configured, where something is", { _SECRET_IDS: "a,b" }, { allow: "configured", secretIds: ["a", "b"] }],
-    ["anything, where that is asked for", { _SECRET_IDS: "a", _ALLOW: "ANY" }, { allow: "any", secretIds: ["a"] }],
-    ["anything, with a secret of the function's own", { SECRET_NAME: "a" }, { allow: "any", secretIds: [] }],
+    ["anything if nothing is configured", {}, { allow: "any", secretIds: [] }],
+    ["what is configured if something is", { _SECRET_IDS: "a,b" }, { allow: "configured", secretIds: ["a", "b"] }],
+    ["anything if ALLOW is any", { _SECRET_IDS: "a", _ALLOW: "ANY" }, { allow: "any", secretIds: ["a"] }],
+    ["anything if only SECRET_NAME is set", { SECRET_NAME: "a" }, { allow: "any", secretIds: [] }],
     [
-      "what is configured, whatever the function's own secret is called",
+      "what is configured, even if SECRET_NAME is another secret",
       { _SECRET_IDS: "a", SECRET_NAME: "b" },
       { allow: "configured", secretIds: ["a"] },
     ],
@@ -320,22 +320,22 @@ describe("what a caller may ask for", () => {
   });
 
   it.each<[string, Environment]>([
-    ["none is", {}],
-    ["only the function's own secret is", { SECRET_NAME: "a" }],
-  ])("cannot be the configured ones where %s", (_, own) => {
+    ["none is configured", {}],
+    ["only SECRET_NAME is set", { SECRET_NAME: "a" }],
+  ])("cannot be limited to configured secrets if %s", (_, own) => {
     expect(problemsOf({ _ALLOW: "configured", ...own })).toEqual([
       `${PREFIX}SECRET_IDS must be set where ALLOW is configured; got nothing`,
     ]);
   });
 
-  it("cannot be the configured ones where none is, which is told together with a missing role", () => {
+  it("cannot be limited to configured secrets if none is, which is reported together with a missing role", () => {
     expect(parse({ _ALLOW: "configured" }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got nothing`,
       `${PREFIX}SECRET_IDS must be set where ALLOW is configured; got nothing`,
     ]);
   });
 
-  it.each([",", " , ,, "])("is never anything, where a list was given and is empty: %j", (list) => {
+  it.each([",", " , ,, "])("is not opened by a list that is set but empty: %j", (list) => {
     for (const own of [{}, { _ALLOW: "configured" }]) {
       expect(problemsOf({ _SECRET_IDS: list, ...own })).toEqual([
         `${PREFIX}SECRET_IDS must be ${settings.secretIds.rule}; got "${list.trim()}"`,
@@ -348,18 +348,18 @@ describe("parameters that a caller may ask for", () => {
   it.each<[string, Environment, Config["allow"], readonly string[]]>([
     ["those that are configured, and no secret", { _PARAMETER_NAMES: "/a,/b" }, "configured", ["/a", "/b"]],
     ["those beside secrets", { _PARAMETER_NAMES: "/a", _SECRET_IDS: "a" }, "configured", ["/a"]],
-    ["none, where only secrets are configured", { _SECRET_IDS: "a" }, "configured", []],
-    ["anything, where that is asked for", { _PARAMETER_NAMES: "/a", _ALLOW: "any" }, "any", ["/a"]],
+    ["none if only secrets are configured", { _SECRET_IDS: "a" }, "configured", []],
+    ["anything if ALLOW is any", { _PARAMETER_NAMES: "/a", _ALLOW: "any" }, "any", ["/a"]],
   ])("are %s", (_, own, allow, parameterNames) => {
     expect(configure(own).allow).toBe(allow);
     expect(sourceOf(own).parameterNames).toEqual(parameterNames);
   });
 
-  it("are enough where ALLOW is configured", () => {
+  it("are enough for ALLOW=configured without secrets", () => {
     expect(configure({ _ALLOW: "configured", _PARAMETER_NAMES: "/a" })).toMatchObject({ allow: "configured" });
   });
 
-  it.each([",", "/app/*", "/a:3", ARN])("are never any, where a list was given and is none: %j", (list) => {
+  it.each([",", "/app/*", "/a:3", ARN])("are not opened by an invalid list: %j", (list) => {
     for (const own of [{}, { _ALLOW: "configured" }]) {
       expect(problemsOf({ _PARAMETER_NAMES: list, ...own })).toEqual([
         `${PREFIX}PARAMETER_NAMES must be ${settings.parameterNames.rule}; got "${list}"`,
@@ -370,15 +370,15 @@ describe("parameters that a caller may ask for", () => {
 
 describe("what is fetched in init", () => {
   it.each<[string, Environment, readonly string[]]>([
-    ["nothing, where nothing is configured", {}, []],
+    ["nothing if nothing is configured", {}, []],
     ["what is configured", { _SECRET_IDS: "a,b" }, ["a", "b"]],
-    ["what is configured, where a caller may ask for anything", { _SECRET_IDS: "a", _ALLOW: "any" }, ["a"]],
-    ["the function's own secret, where none is configured", { SECRET_NAME: "a" }, ["a"]],
-    ["the function's own secret, without the space around it", { SECRET_NAME: " app/database\n" }, ["app/database"]],
-    ["what is configured, and not the function's own secret", { _SECRET_IDS: "a", SECRET_NAME: "b" }, ["a"]],
-    ["no secret that nobody may ask for", { _PARAMETER_NAMES: "/a", SECRET_NAME: "b" }, []],
+    ["what is configured, even if a caller may ask for anything", { _SECRET_IDS: "a", _ALLOW: "any" }, ["a"]],
+    ["the secret in SECRET_NAME if none is configured", { SECRET_NAME: "a" }, ["a"]],
+    ["the secret in SECRET_NAME without surrounding white space", { SECRET_NAME: " app/database\n" }, ["app/database"]],
+    ["what is configured, and not the secret in SECRET_NAME", { _SECRET_IDS: "a", SECRET_NAME: "b" }, ["a"]],
+    ["no secret that a caller may not ask for", { _PARAMETER_NAMES: "/a", SECRET_NAME: "b" }, []],
     [
-      "the function's own secret beside parameters, where a caller may ask for anything",
+      "the secret in SECRET_NAME beside parameters if a caller may ask for anything",
       { _PARAMETER_NAMES: "/a", _ALLOW: "any", SECRET_NAME: "b" },
       ["b"],
     ],
@@ -398,7 +398,7 @@ describe("the token", () => {
   const TOKENS = ["_TOKEN", "AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"] as const;
 
   it.each(TOKENS.map((name, index) => [name, TOKENS.slice(index + 1), TOKENS.slice(0, index)] as const))(
-    "in %s is taken before those in %j, where %j are empty",
+    "in %s takes precedence over %j if %j are empty",
     (name, later, earlier) => {
       const own = Object.fromEntries([
         [name, `in-${name}`],
@@ -409,7 +409,7 @@ describe("the token", () => {
     },
   );
 
-  it("is never a constant: where there is none, the problem says what to set", () => {
+  it("is never a constant: if there is none, the problem says what to set", () => {
     const { config, problems } = parse({ _ROLE_ARN: ROLE, AWS_SESSION_TOKEN: undefined });
     expect(config).toBeUndefined();
     expect(problems).toEqual([
@@ -420,20 +420,20 @@ describe("the token", () => {
   it.each([
     ["file:///run/token", "/run/token"],
     ["file:///a%20b/100%25", "/a b/100%"],
-  ])("at %s is in the file %s, without the space around it", (text, expectedPath) => {
+  ])("at %s is read from the file %s without surrounding white space", (text, expectedPath) => {
     const readFile = (path: string) => (path === expectedPath ? `\n  ${TOKEN}-in-file\r\n` : noFile(path));
     const token = { text: `${TOKEN}-in-file`, path: expectedPath };
     expect(configure({ _TOKEN: text }, readFile).token).toEqual(token);
     expect(configure({ AWS_SESSION_TOKEN: text }, readFile).token).toEqual(token);
   });
 
-  it("in a file is a problem of the variable that names the file", () => {
+  it("in an unusable file is a problem of the variable that names the file", () => {
     expect(problemsOf({ AWS_TOKEN: "file:///a" }, () => "")).toEqual([
       'AWS_TOKEN must be file:///path of a readable file with one token in it; got "file:///a"',
     ]);
   });
 
-  it.each(TOKENS)("in %s is not shown where it breaks the rule", (name) => {
+  it.each(TOKENS)("in %s is not shown if it breaks the rule", (name) => {
     const earlier = Object.fromEntries(TOKENS.slice(0, TOKENS.indexOf(name)).map((other) => [other, ""]));
     const parsed = parse({ _ROLE_ARN: ROLE, ...earlier, [name]: `${TOKEN} with a space` });
     expect(parsed.problems).toEqual([
@@ -443,8 +443,8 @@ describe("the token", () => {
   });
 });
 
-describe("problems", () => {
-  it("are reported all at once, each with its name, its rule and what was got", () => {
+describe("the problems of a config", () => {
+  it("are reported all at once, each with its name, its rule and the given value", () => {
     const { config, problems } = parse({
       AWS_REGION: "",
       AWS_SESSION_TOKEN: "",
@@ -489,35 +489,35 @@ describe("problems", () => {
     expect(problems.join()).not.toContain("CANARY");
   });
 
-  it.each([undefined, "", " "])("say that the target role is needed, where it is %j", (role) => {
+  it.each([undefined, "", " "])("say that the target role is needed if it is %j", (role) => {
     expect(parse({ _ROLE_ARN: role, ROLE_ARN: role }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got nothing`,
     ]);
   });
 
-  it("say of the unprefixed role that it is the wrong one", () => {
+  it("name ROLE_ARN without the prefix if its value is invalid", () => {
     expect(parse({ ROLE_ARN: "mine" }).problems).toEqual([`ROLE_ARN must be ${settings.roleArn.rule}; got "mine"`]);
   });
 
-  it("quote what was got escaped, and cut to 200 characters", () => {
+  it("quote the given value, escaped and cut to 200 characters", () => {
     expect(problemsOf({ _ALLOW: `"\n${"x".repeat(5_000)}` })).toEqual([
       `${PREFIX}ALLOW must be configured or any; got "\\"\\n${"x".repeat(198)}"`,
     ]);
   });
 
-  it("are told once, however many settings they break", () => {
+  it("are reported once, even if they affect several settings", () => {
     expect(problemsOf({ AWS_ENDPOINT_URL: "not a url" })).toEqual([
       'AWS_ENDPOINT_URL must be an http or https URL; got "not a url"',
     ]);
   });
 
-  it("leave the log level known, so that they can be logged", () => {
+  it("keep a valid log level, so that they can be logged", () => {
     expect(parse({ _LOG_LEVEL: "ERROR" })).toMatchObject({ config: undefined, logLevel: "error" });
     expect(parse({ _LOG_LEVEL: "loud" })).toMatchObject({ config: undefined, logLevel: "info" });
   });
 });
 
-describe("a name with our prefix that is no setting", () => {
+describe("an unknown setting", () => {
   it.each([
     ["ROLEARN", "ROLE_ARN"],
     ["ROLE_ARM", "ROLE_ARN"],
@@ -530,21 +530,21 @@ describe("a name with our prefix that is no setting", () => {
     ["LOGLEVEL", "LOG_LEVEL"],
     ["ALLOWED", "ALLOW"],
     ["REGION_", "REGION"],
-  ])("is a mistake where it is within two edits: %s for %s", (typo, meant) => {
+  ])("is a problem if it is within two edits of a setting: %s for %s", (typo, meant) => {
     const { config, problems } = parse({ _ROLE_ARN: ROLE, [`_${typo}`]: "CANARY-value" });
     expect(config).toBeUndefined();
     expect(problems).toEqual([`${PREFIX + typo} must be spelled ${PREFIX + meant}; got "${PREFIX + typo}"`]);
   });
 
   it.each(["TTL_SECS", "ROLE", "TOKEN_123", "A_SETTING_OF_TOMORROW", ""])(
-    "is only remarked upon where it is further away, and does not stop us: %j",
+    "is only reported as unknown if it is farther from every setting: %j",
     (name) => {
       const config = configure({ [`_${name}`]: "CANARY-value" });
       expect(config).toEqual({ ...configure(), unknownSettings: [PREFIX + name] });
     },
   );
 
-  it("may be one of many", () => {
+  it("is reported together with other unknown settings", () => {
     expect(configure({ _TOMORROW: "1", _DAY_AFTER: "2" }).unknownSettings).toEqual([
       `${PREFIX}TOMORROW`,
       `${PREFIX}DAY_AFTER`,
@@ -552,11 +552,11 @@ describe("a name with our prefix that is no setting", () => {
     expect(problemsOf({ _TOKENN: "1", _ALLOWS: "2" })).toHaveLength(2);
   });
 
-  it("is nothing to us where it is empty, a mistake or not", () => {
+  it("is ignored if it is empty", () => {
     expect(configure({ _YESTERDAY: "", _TOKENS: " " })).toEqual(configure());
   });
 
-  it("is told of together with the other problems", () => {
+  it("is reported together with the other problems", () => {
     const { problems } = parse({ _TOMORROW: "CANARY-value", _ALLOW: "some", _TOKENN: "CANARY-value", ROLE_ARN: ROLE });
     expect(problems).toEqual([
       `${PREFIX}TOKENN must be spelled ${PREFIX}TOKEN; got "${PREFIX}TOKENN"`,
@@ -565,7 +565,7 @@ describe("a name with our prefix that is no setting", () => {
     ]);
   });
 
-  it("is nothing to us without the prefix", () => {
+  it("is ignored without the extension's prefix", () => {
     const own = { ROLE_ARM: "x", TTL_SECONDS: "x", TOKEN: "x", SECRET_IDS: "*", LOG_LEVEL: "x", REGION: "x" };
     expect(configure(own)).toEqual(configure());
   });
@@ -578,7 +578,7 @@ describe("CONFIG", () => {
   ];
   const CONFIG = JSON.stringify({ sources: SOURCES });
 
-  it("has the target roles in it, inline or in a file, and needs no other", () => {
+  it("holds the target roles, inline or in a file, and needs no other role", () => {
     const inline = parse({ _CONFIG: CONFIG });
     expect(inline.problems).toEqual([]);
     expect(inline.config?.sources).toMatchObject([
@@ -589,7 +589,7 @@ describe("CONFIG", () => {
     expect(parse({ _CONFIG: " /opt/sources.json\n" }, readFile)).toEqual(inline);
   });
 
-  it("leaves the function's own ROLE_ARN and SECRET_NAME to the function, right or wrong", () => {
+  it("makes the extension ignore the function's own ROLE_ARN and SECRET_NAME, valid or not", () => {
     const alone = parse({ _CONFIG: CONFIG });
     for (const [ROLE_ARN, SECRET_NAME] of [
       [OTHER_ROLE, "mine"],
@@ -599,7 +599,7 @@ describe("CONFIG", () => {
     }
   });
 
-  it("cannot be beside ROLE_ARN, SECRET_IDS or PARAMETER_NAMES with our prefix", () => {
+  it("excludes ROLE_ARN, SECRET_IDS and PARAMETER_NAMES with the extension's prefix", () => {
     const own = { _ROLE_ARN: ROLE, _SECRET_IDS: "a", _PARAMETER_NAMES: "/a" };
     expect(parse({ _CONFIG: CONFIG, ...own }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be unset where ${PREFIX}CONFIG is set; got "both"`,
@@ -608,20 +608,20 @@ describe("CONFIG", () => {
     ]);
   });
 
-  it("that is empty is unset: the function's own ROLE_ARN counts again", () => {
+  it("counts as unset if it is empty, and the function's own ROLE_ARN is used", () => {
     expect(sourceOf({ _ROLE_ARN: "", _CONFIG: " ", ROLE_ARN: OTHER_ROLE, SECRET_NAME: "mine" })).toMatchObject({
       roleArn: OTHER_ROLE,
       prefetchIds: ["mine"],
     });
   });
 
-  it("that is neither an object nor a path is not read as one, and no role is missed besides", () => {
+  it("is one problem if it is neither an object nor a path, without a second one about a missing role", () => {
     expect(parse({ _CONFIG: "sources.json", ROLE_ARN: ROLE }).problems).toEqual([
       `${PREFIX}CONFIG must be ${settings.config.rule}; got "sources.json"`,
     ]);
   });
 
-  it("is wrong together with everything else that is, in one go", () => {
+  it("has its problems reported together with all others", () => {
     const own = { _CONFIG: '{"sources":[{},{"roleArn":"x"}]}', _ALLOW: "some", AWS_REGION: "" };
     expect(parse(own).problems).toEqual([
       `${PREFIX}ALLOW must be configured or any; got "some"`,
@@ -632,16 +632,16 @@ describe("CONFIG", () => {
   });
 
   it.each([
-    ["any, where no source names a secret", [{ roleArn: ROLE }, { roleArn: OTHER_ROLE }], {}, "any"],
+    ["anything if no source names a secret", [{ roleArn: ROLE }, { roleArn: OTHER_ROLE }], {}, "any"],
     [
-      "any, where that is asked for",
+      "anything if ALLOW is any",
       [{ roleArn: ROLE, secretIds: ["a"] }, { roleArn: OTHER_ROLE }],
       { _ALLOW: "any" },
       "any",
     ],
-    ["those that are configured, where every source names some", SOURCES, {}, "configured"],
+    ["what is configured if every source names some secrets", SOURCES, {}, "configured"],
     [
-      "those that are configured, where one names secrets and the other parameters",
+      "what is configured if one source names secrets and the other names parameters",
       [
         { roleArn: ROLE, secretIds: ["a"] },
         { roleArn: OTHER_ROLE, parameterNames: ["/a"] },
@@ -654,7 +654,7 @@ describe("CONFIG", () => {
   });
 
   it.each([{}, { _ALLOW: "configured" }])(
-    "must name secrets of every role where it does of one: a role is not opened by an omission (%o)",
+    "must name secrets for every role if it does for one, so that an omission opens no role: %o",
     (own) => {
       const sources = [{ roleArn: ROLE, secretIds: ["a"] }, { roleArn: OTHER_ROLE }];
       expect(parse({ _CONFIG: JSON.stringify({ sources }), ...own }).problems).toEqual([
@@ -667,7 +667,7 @@ describe("CONFIG", () => {
 describe("ENABLED=false", () => {
   const OFF: ParsedConfig = { config: undefined, isEnabled: false, httpPort: 2_773, problems: [], logLevel: "info" };
 
-  it.each(["false", "FALSE", " False\n"])("is heeded as %j", (text) => {
+  it.each(["false", "FALSE", " False\n"])("is recognized as %j", (text) => {
     expect(parse({ _ROLE_ARN: ROLE, _ENABLED: text })).toEqual(OFF);
   });
 
@@ -675,15 +675,15 @@ describe("ENABLED=false", () => {
     ["nothing is set at all", Object.fromEntries(Object.keys(LAMBDA).map((name) => [name, undefined]))],
     ["there is no role", {}],
     ["there is no token", { AWS_SESSION_TOKEN: "" }],
-    ["the token is in a file that is not there", { _TOKEN: "file:///nowhere" }],
+    ["the token is in a file that does not exist", { _TOKEN: "file:///nowhere" }],
     ["the token breaks its rule", { _TOKEN: "a b" }],
-    ["the region is none", { AWS_REGION: "Ireland" }],
-    ["an endpoint is no URL", { AWS_ENDPOINT_URL: "x", AWS_CONTAINER_CREDENTIALS_FULL_URI: "x" }],
+    ["the region is invalid", { AWS_REGION: "Ireland" }],
+    ["an endpoint is not a URL", { AWS_ENDPOINT_URL: "x", AWS_CONTAINER_CREDENTIALS_FULL_URI: "x" }],
     ["names are misspelled", { _ROLE_ARM: "x", _TOKENS: "x", _TOMORROW: "x" }],
-    ["CONFIG is no JSON", { _CONFIG: "{" }],
-    ["CONFIG is a file that is not there", { _CONFIG: "/nowhere" }],
+    ["CONFIG is not JSON", { _CONFIG: "{" }],
+    ["CONFIG is a file that does not exist", { _CONFIG: "/nowhere" }],
     ["CONFIG is full of mistakes", { _CONFIG: '{"sources":[1,{"constructor":2}],"x":1}' }],
-    ["CONFIG stands beside ROLE_ARN", { _CONFIG: "{}", _ROLE_ARN: ROLE, _SECRET_IDS: "*" }],
+    ["CONFIG is set beside ROLE_ARN", { _CONFIG: "{}", _ROLE_ARN: ROLE, _SECRET_IDS: "*" }],
     ["settings contradict each other", { _ALLOW: "configured", _INIT_ERROR: "fail", _PREFETCH_TIMEOUT_MS: "0" }],
     [
       "every setting breaks its rule",
@@ -693,11 +693,11 @@ describe("ENABLED=false", () => {
           .map(({ name }) => [`_${name}`, "\u0000 ?"]),
       ),
     ],
-  ])("minds no mistake, and reads no file: %s", (_, broken) => {
+  ])("ignores every mistake and reads no file: %s", (_, broken) => {
     expect(parse({ ...broken, _ENABLED: "false" })).toEqual(OFF);
   });
 
-  it("keeps port and log level, where they are usable", () => {
+  it("keeps the port and the log level if they are valid", () => {
     expect(parse({ _ENABLED: "false", _HTTP_PORT: "8080", _LOG_LEVEL: "WARN" })).toEqual({
       ...OFF,
       httpPort: 8_080,
@@ -707,7 +707,7 @@ describe("ENABLED=false", () => {
     expect(parse({ _ENABLED: "false", _HTTP_PORT: "65536", _LOG_LEVEL: "loud" })).toEqual(OFF);
   });
 
-  it("is not what a mistake in it means: who wrote something else is told, and nothing is switched off", () => {
+  it("is not assumed from a mistake: another value or name is a problem, and the extension stays enabled", () => {
     expect(parse({ _ROLE_ARN: ROLE, _ENABLED: "no" })).toMatchObject({
       isEnabled: true,
       config: undefined,
@@ -719,13 +719,13 @@ describe("ENABLED=false", () => {
     });
   });
 
-  it.each(["", "true", "TRUE"])("is not meant by %j", (text) => {
+  it.each(["", "true", "TRUE"])("is not assumed from %j", (text) => {
     expect(parse({ _ROLE_ARN: ROLE, _ENABLED: text })).toEqual(parse({ _ROLE_ARN: ROLE }));
   });
 });
 
-describe("a port", () => {
-  it("is known though the rest is broken, where it is itself usable", () => {
+describe("the port", () => {
+  it("is known even if other settings are invalid, and is the default if it is invalid itself", () => {
     expect(parse({ _HTTP_PORT: "8080" })).toMatchObject({ config: undefined, httpPort: 8_080 });
     expect(parse({ _HTTP_PORT: "-1" })).toMatchObject({ config: undefined, httpPort: 2_773 });
   });
@@ -738,11 +738,11 @@ describe("SnapStart", () => {
     ["provisioned-concurrency", false],
     ["lambda-managed-instances", false],
     [undefined, false],
-  ])("is what %j says: %s", (AWS_LAMBDA_INITIALIZATION_TYPE, isSnapStart) => {
+  ])("is detected from the initialization type %j: %s", (AWS_LAMBDA_INITIALIZATION_TYPE, isSnapStart) => {
     expect(configure({ AWS_LAMBDA_INITIALIZATION_TYPE }).isSnapStart).toBe(isSnapStart);
   });
 
-  it("has its token in AWS_CONTAINER_AUTHORIZATION_TOKEN, and its credentials to be asked for", () => {
+  it("has its token in AWS_CONTAINER_AUTHORIZATION_TOKEN and its credentials at the container endpoint", () => {
     const { token, aws } = configure({
       AWS_ACCESS_KEY_ID: undefined,
       AWS_SECRET_ACCESS_KEY: undefined,

@@ -12,7 +12,7 @@ describe("the edit distance", () => {
     ["doktor", "doctor", 1],
     ["dcotor", "doctor", 2],
     ["kitten", "sitting", 3],
-  ])("from %j to %j is %i, either way", (a, b, distance) => {
+  ])("from %j to %j is %i, in both directions", (a, b, distance) => {
     expect(editDistance(a, b)).toBe(distance);
     expect(editDistance(b, a)).toBe(distance);
   });

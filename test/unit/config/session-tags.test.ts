@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseSessionTags, sessionTagsRule } from "../../../extension/config/rules.ts";
+import { parseSessionTags, sessionTagsRule } from "../../../extension/config/setting-rules.ts";
 
 describe("session tags", () => {
   it.each([
@@ -30,9 +30,9 @@ describe("session tags", () => {
     ["a key twice", "team=payments,team=billing"],
     ["a key twice, in another case", "team=payments,stage=prod,TEAM=payments"],
     ["a key twice, with space around it", "team=payments, team =billing"],
-    ["a key of AWS's", "aws:team=payments"],
-    ["a key of AWS's, in another case", "AWS:team=payments"],
-    ["a key of AWS's, behind a space", " aws:team=payments"],
+    ["a reserved key", "aws:team=payments"],
+    ["a reserved key, in another case", "AWS:team=payments"],
+    ["a reserved key, after a space", " aws:team=payments"],
     ["a wrong pair among right ones", "team=payments,stage,owner=me"],
     ["a line feed", "team=pay\nments"],
     ["a quote", 'team="payments"'],
@@ -42,7 +42,7 @@ describe("session tags", () => {
     expect(parseSessionTags(text)).toBeUndefined();
   });
 
-  it("have keys of up to 128 letters, values of up to 256, and are up to 50", () => {
+  it("are at most 50, with keys of at most 128 characters and values of at most 256", () => {
     const toTags = (count: number) => Array.from({ length: count }, (_, nth) => `k${nth}=v`).join();
     expect(parseSessionTags(`${"k".repeat(128)}=${"v".repeat(256)}`)).toHaveLength(1);
     expect(parseSessionTags(`${"k".repeat(129)}=v`)).toBeUndefined();
@@ -51,7 +51,7 @@ describe("session tags", () => {
     expect(parseSessionTags(toTags(51))).toBeUndefined();
   });
 
-  it("that are read from any text at all are such as STS takes", () => {
+  it("that are read from any text are valid for STS", () => {
     const letter = fc.constantFrom("a", "A", "w", "s", ":", "=", ",", " ", "\n", "*", "ß", "/", "@");
     const text = fc.oneof(fc.string({ unit: letter, maxLength: 40 }), fc.string({ maxLength: 300 }));
     fc.assert(
@@ -70,7 +70,7 @@ describe("session tags", () => {
     );
   });
 
-  it("that are written as the rule says are read as they were meant", () => {
+  it("that are written by the rule are read back unchanged", () => {
     const word = fc.stringMatching(/^[A-Za-z0-9_.:/+@-]{1,20}$/);
     const tag = fc.record({ Key: word.filter((key) => !/^aws:/i.test(key)), Value: word });
     const distinct = fc.uniqueArray(tag, {
@@ -85,7 +85,7 @@ describe("session tags", () => {
     );
   });
 
-  it("have a rule that names each of its limits", () => {
+  it("have a rule text that names each limit", () => {
     for (const limit of ["50", "128", "256", "aws:"]) expect(sessionTagsRule).toContain(limit);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { list, matching, oneOf, wholeNumber } from "../../../extension/config/rules.ts";
+import { list, matching, oneOf, wholeNumber } from "../../../extension/config/setting-rules.ts";
 
-describe("a text that has to match", () => {
-  it("is taken as it is, or not at all", () => {
+describe("a text with a pattern", () => {
+  it("is returned unchanged if it matches, and is undefined otherwise", () => {
     const parse = matching(/^[a-z]+$/);
     expect(["abc", "ABC", "", "abc "].map(parse)).toEqual(["abc", undefined, undefined, undefined]);
   });
@@ -11,16 +11,16 @@ describe("a text that has to match", () => {
 describe("a whole number", () => {
   const parse = wholeNumber(5, 500);
 
-  it("is taken from the least to the most, both included", () => {
+  it("is accepted from the minimum to the maximum, both included", () => {
     expect(["4", "5", "500", "501"].map(parse)).toEqual([undefined, 5, 500, undefined]);
     expect(wholeNumber(0, 0)("0")).toBe(0);
   });
 
-  it("is given back in the unit that is asked for, its bounds being as written", () => {
+  it("is returned in another unit, after its bounds were checked in the unit of the text", () => {
     expect(["1", "60", "61"].map(wholeNumber(1, 60, 1_000))).toEqual([1_000, 60_000, undefined]);
   });
 
-  it("may have zeros before it, and is decimal all the same", () => {
+  it("may have leading zeros and is still decimal", () => {
     expect(parse("010")).toBe(10);
   });
 
@@ -31,7 +31,7 @@ describe("a whole number", () => {
     },
   );
 
-  it("is not one that JavaScript would round", () => {
+  it("is undefined if JavaScript would round it", () => {
     expect(wholeNumber(0, Number.POSITIVE_INFINITY)("9007199254740993")).toBeUndefined();
   });
 });
@@ -39,7 +39,7 @@ describe("a whole number", () => {
 describe("one of several words", () => {
   const parse = oneOf("true", "none");
 
-  it("is taken in any case, and given back in ours", () => {
+  it("is accepted in any case and returned as the rule spells it", () => {
     expect(["true", "TRUE", "None"].map(parse)).toEqual(["true", "true", "none"]);
   });
 
@@ -51,19 +51,19 @@ describe("one of several words", () => {
 describe("a list", () => {
   const parse = list((text) => /^[a-z]$/.test(text));
 
-  it("is separated by commas, by spaces of any kind, or by both, as often as one likes", () => {
+  it("is separated by any number of commas and white space", () => {
     expect(parse("a,b c\td\ne , f,,  g")).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
   });
 
-  it("has each member once, where it stood first", () => {
+  it("has each member once, at its first position", () => {
     expect(parse("b,a,b,a")).toEqual(["b", "a"]);
   });
 
-  it.each(["", ",", " , "])("is none without a member: %j", (text) => {
+  it.each(["", ",", " , "])("is undefined without a member: %j", (text) => {
     expect(parse(text)).toBeUndefined();
   });
 
-  it("is none where any member is wrong, rather than a shorter one", () => {
+  it("is undefined if any member is invalid", () => {
     expect(parse("a,B,c")).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { PREFIX, type Setting } from "../../../extension/config/rules.ts";
+import { PREFIX, type Setting } from "../../../extension/config/setting-rules.ts";
 import { settings } from "../../../extension/config/settings.ts";
 
 const all: readonly Setting<unknown>[] = Object.values(settings);
@@ -70,7 +70,7 @@ describe("a setting", () => {
     ["logLevel", "NONE", "none"],
     ["initError", "serve", "serve"],
     ["initError", "FAIL", "fail"],
-  ])("%s takes %j", (key, text, value) => {
+  ])("%s accepts %j", (key, text, value) => {
     expect(parse(key, text)).toEqual(value);
   });
 
@@ -136,7 +136,7 @@ describe("a setting", () => {
     "prefetchTimeoutMs",
     "cacheSize",
     "httpPort",
-  ] as const)("%s is a whole decimal number, and nothing that JavaScript would take for one", (key) => {
+  ] as const)("%s accepts whole decimal numbers only, and not all that JavaScript reads as a number", (key) => {
     const texts = [
       "1000.0",
       "1e3",
@@ -155,16 +155,16 @@ describe("a setting", () => {
     expect(parse(key, "9".repeat(400))).toBeUndefined();
   });
 
-  it.each(all)("$name has a default that keeps its own rule, where it has one", (setting) => {
+  it.each(all)("$name has a default that meets its own rule, if it has one", (setting) => {
     if (setting.default !== undefined) expect(setting.parse(setting.default)).toBeDefined();
   });
 
-  it("has a name of its own, and no other setting reads the same variable", () => {
+  it("reads variables that no other setting reads", () => {
     const variables = all.flatMap(({ name, alsoRead = [] }) => [PREFIX + name, ...alsoRead]);
     expect(new Set(variables).size).toBe(variables.length);
   });
 
-  it.each(all)('$name has a rule that finishes the sentence "… must be"', ({ rule }) => {
+  it.each(all)('$name has a rule that completes the sentence "… must be"', ({ rule }) => {
     expect(rule).toMatch(/^[a-z0-9].*[^.]$/);
   });
 });
@@ -187,8 +187,8 @@ function readTable(markdown: string) {
 const toLiterals = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => text);
 
 describe("the README's table of settings", () => {
-  it("has exactly one row for every setting, as it is", () => {
-    // A row without a name of its own, such as SECRET_NAME's, is about a variable that belongs to no setting.
+  it("has exactly one row for every setting, with its variables and its default", () => {
+    // A row without a setting's name, such as SECRET_NAME's, is about a variable that belongs to no setting.
     const rows = readTable(readFileSync(README, "utf8")).filter(({ name }) => name !== "");
     const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
     const expected = all.map((setting) => ({

@@ -1,19 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Problem } from "../../../extension/config/rules.ts";
+import type { Problem } from "../../../extension/config/setting-rules.ts";
 import { type SettingValues, settings } from "../../../extension/config/settings.ts";
-import { parseSources, type Source } from "../../../extension/config/sources.ts";
+import { parseSources } from "../../../extension/config/sources.ts";
 import { parameterIdRule } from "../../../extension/values/parameter.ts";
 import { secretIdRule } from "../../../extension/values/secret.ts";
+import type { Source } from "../../../extension/values/source.ts";
 
 const NAME = "CROSS_ACCOUNT_SECRETS_CONFIG";
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const OTHER_ROLE = "arn:aws:iam::333333333333:role/readers/Other";
 const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
 const PARAMETER_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
-const CANARY = "CANARY-whoever's-file-that-is";
+const CANARY = "CANARY-content-of-a-wrong-file";
 
-/** As they are where nothing is set. */
+/** The values of all settings if nothing is set. */
 const DEFAULTS = Object.fromEntries(
   Object.entries(settings).map(([key, setting]) => [
     key,
@@ -42,7 +43,7 @@ function parse(values: Partial<SettingValues>, { secretName = "", readFile = noF
   return { sources, problems };
 }
 
-/** What CONFIG says of them, inline. */
+/** Parses `config` as inline CONFIG. */
 const parseConfigured = (config: unknown, values: Partial<SettingValues> = {}) =>
   parse({ ...values, config: JSON.stringify(config) });
 
@@ -52,8 +53,8 @@ const problemsOf = (config: unknown): readonly string[] =>
 const placesOf = (config: unknown): readonly string[] =>
   parseConfigured(config).problems.map(({ name }) => name.replace(`${NAME} `, ""));
 
-describe("the one source of variables", () => {
-  it("is the target role, at home in its account and in AWS_REGION", () => {
+describe("the source that the variables describe", () => {
+  it("is the target role, with its account and AWS_REGION as home", () => {
     expect(parse({ roleArn: ROLE })).toEqual({
       sources: [
         {
@@ -70,7 +71,7 @@ describe("the one source of variables", () => {
     });
   });
 
-  it("is what they say", () => {
+  it("has the values of the variables", () => {
     const named = { secretIds: ["a", ARN], parameterNames: ["flag", PARAMETER_ARN] };
     const values = { roleArn: ROLE, externalId: "external", region: "us-east-1", ...named };
     expect(parse(values, { secretName: "b" }).sources).toEqual([
@@ -82,12 +83,12 @@ describe("the one source of variables", () => {
     ]);
   });
 
-  it("fetches the function's own secret in init where no other is configured, and allows nothing by it", () => {
+  it("fetches the secret in SECRET_NAME in init if no other is configured, without adding it to the configured ones", () => {
     const [source] = parse({ roleArn: ROLE }, { secretName: "own" }).sources;
     expect(source).toMatchObject({ secretIds: [], prefetchIds: ["own"] });
   });
 
-  it("needs a role, and says so once", () => {
+  it("needs a role, and a missing role is reported once", () => {
     expect(parse({})).toEqual({
       sources: [],
       problems: [{ name: "CROSS_ACCOUNT_SECRETS_ROLE_ARN", rule: settings.roleArn.rule, got: undefined }],
@@ -95,9 +96,9 @@ describe("the one source of variables", () => {
   });
 
   it.each([
-    ["the role that there is", { name: "ROLE_ARN", rule: settings.roleArn.rule, got: "x" }],
-    ["a CONFIG that there is", { name: NAME, rule: settings.config.rule, got: "x" }],
-  ])("is not said to need a role where %s was refused before", (_, problem) => {
+    ["an invalid role", { name: "ROLE_ARN", rule: settings.roleArn.rule, got: "x" }],
+    ["an invalid CONFIG", { name: NAME, rule: settings.config.rule, got: "x" }],
+  ])("is not reported as lacking a role if %s is reported already", (_, problem) => {
     const problems = [problem];
     const given = { awsRegion: "eu-west-1", secretName: undefined, readFile: noFile };
     expect(parseSources({ ...given, values: DEFAULTS, problems })).toEqual([]);
@@ -106,7 +107,7 @@ describe("the one source of variables", () => {
 });
 
 describe("CONFIG", () => {
-  it("lists roles, each with what is its own, in their order", () => {
+  it("lists roles in their order, each with its own values", () => {
     const { sources, problems } = parseConfigured({
       sources: [
         {
@@ -142,7 +143,7 @@ describe("CONFIG", () => {
     ]);
   });
 
-  it("has EXTERNAL_ID and REGION for defaults", () => {
+  it("uses EXTERNAL_ID and REGION as defaults", () => {
     const sources = [{ roleArn: ROLE }, { roleArn: OTHER_ROLE, externalId: "theirs", region: "us-west-2" }];
     expect(parseConfigured({ sources }, { externalId: "ours", region: "ap-south-1" }).sources).toMatchObject([
       { externalId: "ours", region: "ap-south-1", home: { region: "ap-south-1" } },
@@ -150,7 +151,7 @@ describe("CONFIG", () => {
     ]);
   });
 
-  it("may be the path of a file, which is read once, space around its text or not", () => {
+  it("may be the path of a file, which is read once and may have white space around its text", () => {
     const text = `\n ${JSON.stringify({ sources: [{ roleArn: ROLE }] }, undefined, 2)}\r\n`;
     const paths: string[] = [];
     const readFile = (path: string) => {
@@ -163,25 +164,25 @@ describe("CONFIG", () => {
     expect(paths).toEqual(["/opt/sources.json"]);
   });
 
-  it("is not followed from one file to another", () => {
+  it("in a file may not be the path of another file", () => {
     const readFile = (path: string) => (path === "/a" ? "/b" : noFile(path));
     expect(parse({ config: "/a" }, { readFile }).problems).toEqual([
       { name: NAME, rule: "the path of a file that holds a JSON object", got: "/a" },
     ]);
   });
 
-  it("takes no notice of the function's own SECRET_NAME", () => {
+  it("ignores the function's own SECRET_NAME", () => {
     const config = JSON.stringify({ sources: [{ roleArn: ROLE }] });
     expect(parse({ config }, { secretName: "own" }).sources).toMatchObject([{ secretIds: [], prefetchIds: [] }]);
   });
 
-  it("cannot be together with PARAMETER_NAMES either", () => {
+  it("excludes PARAMETER_NAMES", () => {
     expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { parameterNames: ["/app/flag"] }).problems).toEqual([
       { name: "CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES", rule: `unset where ${NAME} is set`, got: "both" },
     ]);
   });
 
-  it("cannot be together with ROLE_ARN or SECRET_IDS, and is parsed all the same, so that nothing is told later", () => {
+  it("excludes ROLE_ARN and SECRET_IDS, and is parsed anyway, so that all problems are reported at once", () => {
     const both = { roleArn: ROLE, secretIds: ["a"] };
     expect(parseConfigured({ sources: [{ roleArn: "x" }] }, both).problems).toMatchObject([
       { name: "CROSS_ACCOUNT_SECRETS_ROLE_ARN", rule: `unset where ${NAME} is set` },
@@ -191,7 +192,7 @@ describe("CONFIG", () => {
     expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { secretIds: ["a"] }).problems).toHaveLength(1);
   });
 
-  it("takes twenty sources, and not one more", () => {
+  it("accepts at most twenty sources", () => {
     const toSources = (count: number) =>
       Array.from({ length: count }, (_, nth) => ({ roleArn: `arn:aws:iam::111111111111:role/r${nth}` }));
     expect(problemsOf({ sources: toSources(20) })).toEqual([]);
@@ -201,7 +202,7 @@ describe("CONFIG", () => {
 });
 
 describe("a mistake in CONFIG", () => {
-  it("is told with its place, its rule and what was got; all are told at once, and no source is left", () => {
+  it("is reported with its place, rule and value, together with all others, and there is no source then", () => {
     const config = {
       comment: "ours",
       sources: [
@@ -230,10 +231,10 @@ describe("a mistake in CONFIG", () => {
 
   it.each<[string, unknown, readonly string[]]>([
     ["no sources", {}, ["sources"]],
-    ["none of them", { sources: [] }, ["sources"]],
-    ["one that is not in a list", { sources: { roleArn: ROLE } }, ["sources"]],
-    ["null for a list", { sources: null }, ["sources"]],
-    ["a text for a list", { sources: ROLE }, ["sources"]],
+    ["an empty list of sources", { sources: [] }, ["sources"]],
+    ["a source outside a list", { sources: { roleArn: ROLE } }, ["sources"]],
+    ["null for the list of sources", { sources: null }, ["sources"]],
+    ["a text for the list of sources", { sources: ROLE }, ["sources"]],
     ["null for a source", { sources: [null] }, ["sources[0]"]],
     ["a list for a source", { sources: [[{ roleArn: ROLE }]] }, ["sources[0]"]],
     ["a number for a role", { sources: [{ roleArn: 1 }] }, ["sources[0].roleArn"]],
@@ -242,26 +243,50 @@ describe("a mistake in CONFIG", () => {
     ["null for an external ID", { sources: [{ roleArn: ROLE, externalId: null }] }, ["sources[0].externalId"]],
     ["a number for an external ID", { sources: [{ roleArn: ROLE, externalId: 1234 }] }, ["sources[0].externalId"]],
     ["an empty role", { sources: [{ roleArn: "" }] }, ["sources[0].roleArn"]],
-    ["no secret in a list", { sources: [{ roleArn: ROLE, secretIds: [] }] }, ["sources[0].secretIds"]],
+    ["an empty list of secrets", { sources: [{ roleArn: ROLE, secretIds: [] }] }, ["sources[0].secretIds"]],
     ["a number for a secret", { sources: [{ roleArn: ROLE, secretIds: [7] }] }, ["sources[0].secretIds"]],
     ["an empty secret", { sources: [{ roleArn: ROLE, secretIds: [""] }] }, ["sources[0].secretIds"]],
     ["a wildcard", { sources: [{ roleArn: ROLE, secretIds: ["a*"] }] }, ["sources[0].secretIds"]],
-    ["no parameter in a list", { sources: [{ roleArn: ROLE, parameterNames: [] }] }, ["sources[0].parameterNames"]],
+    [
+      "an empty list of parameters",
+      { sources: [{ roleArn: ROLE, parameterNames: [] }] },
+      ["sources[0].parameterNames"],
+    ],
     ["a text for parameters", { sources: [{ roleArn: ROLE, parameterNames: "/a" }] }, ["sources[0].parameterNames"]],
-    ["a secret's ARN", { sources: [{ roleArn: ROLE, parameterNames: [ARN] }] }, ["sources[0].parameterNames"]],
-    ["a parameter's ARN", { sources: [{ roleArn: ROLE, secretIds: [PARAMETER_ARN] }] }, ["sources[0].secretIds"]],
-    ["a version of one", { sources: [{ roleArn: ROLE, parameterNames: ["/a:3"] }] }, ["sources[0].parameterNames"]],
+    [
+      "a secret's ARN for a parameter",
+      { sources: [{ roleArn: ROLE, parameterNames: [ARN] }] },
+      ["sources[0].parameterNames"],
+    ],
+    [
+      "a parameter's ARN for a secret",
+      { sources: [{ roleArn: ROLE, secretIds: [PARAMETER_ARN] }] },
+      ["sources[0].secretIds"],
+    ],
+    [
+      "a parameter with a version",
+      { sources: [{ roleArn: ROLE, parameterNames: ["/a:3"] }] },
+      ["sources[0].parameterNames"],
+    ],
     ["one role twice", { sources: [{ roleArn: ROLE }, { roleArn: ROLE }] }, ["sources[1].roleArn"]],
     ["a mistake in the second source", { sources: [{ roleArn: ROLE }, { roleArn: "x" }] }, ["sources[1].roleArn"]],
     ["two unknown fields", { sources: [{ roleArn: ROLE }], a: 1, b: 2 }, ["a", "b"]],
-    ["what every object inherits", { sources: [{ roleArn: ROLE, constructor: "x" }] }, ["sources[0].constructor"]],
-    ["a method of all objects", { sources: [{ roleArn: ROLE, toString: "x" }] }, ["sources[0].toString"]],
+    [
+      "a field that every object inherits",
+      { sources: [{ roleArn: ROLE, constructor: "x" }] },
+      ["sources[0].constructor"],
+    ],
+    [
+      "a field that is a method of every object",
+      { sources: [{ roleArn: ROLE, toString: "x" }] },
+      ["sources[0].toString"],
+    ],
   ])("may be %s", (_, config, places) => {
     expect(placesOf(config)).toEqual(places);
     expect(parseConfigured(config).sources).toEqual([]);
   });
 
-  it("may be a field that names the prototype of all objects", () => {
+  it("may be the field __proto__", () => {
     const config = `{"sources":[{"roleArn":"${ROLE}","__proto__":{"externalId":"theirs"}}]}`;
     const { sources, problems } = parse({ config });
     expect(sources).toEqual([]);
@@ -269,8 +294,8 @@ describe("a mistake in CONFIG", () => {
   });
 
   it.each([
-    ["no JSON", "{sources: []}"],
-    ["half of it", '{"sources":['],
+    ["text that is not JSON", "{sources: []}"],
+    ["half of a JSON object", '{"sources":['],
     ["JSON with something after it", '{"sources":[]} x'],
   ])("may be %s", (_, config) => {
     expect(parse({ config })).toEqual({
@@ -280,27 +305,27 @@ describe("a mistake in CONFIG", () => {
   });
 
   it.each([
-    ["no JSON", `export PASSWORD=${CANARY}`],
+    ["text that is not JSON", `export PASSWORD=${CANARY}`],
     ["JSON that ends in the middle", `{"password":"${CANARY}`],
     ["a list", `[{"password":"${CANARY}"}]`],
     ["a text", `"${CANARY}"`],
     ["null", "null"],
-    ["nothing", ""],
-  ])("may be a file that holds %s, of which nothing is told but its path", (_, text) => {
+    ["no text", ""],
+  ])("may be a file that holds %s, of which only the path is reported", (_, text) => {
     expect(parse({ config: "/var/task/x" }, { readFile: () => text })).toEqual({
       sources: [],
       problems: [{ name: NAME, rule: "the path of a file that holds a JSON object", got: "/var/task/x" }],
     });
   });
 
-  it("may be the path of another file than was meant, whose values are not told", () => {
+  it("may be the path of a wrong file, whose values are not reported", () => {
     const text = JSON.stringify({ password: CANARY, sources: [{ roleArn: ROLE, password: CANARY }] });
     const { problems } = parse({ config: "/var/task/x" }, { readFile: () => text });
     expect(problems.map(({ name }) => name)).toEqual([`${NAME} password`, `${NAME} sources[0].password`]);
     expect(JSON.stringify(problems)).not.toContain("CANARY");
   });
 
-  it("may be a file that cannot be read, and the reason is not told, which may quote anything", () => {
+  it("may be a file that cannot be read, and the reason is not reported, because it may quote anything", () => {
     const readFile = () => {
       throw new Error(`EACCES: ${CANARY}`);
     };
@@ -310,7 +335,7 @@ describe("a mistake in CONFIG", () => {
   });
 });
 
-describe("whatever CONFIG holds", () => {
+describe("any text in CONFIG", () => {
   const field = fc.oneof(
     fc.constantFrom(
       "roleArn",
@@ -343,7 +368,7 @@ describe("whatever CONFIG holds", () => {
     object(fc.array(object(value))).map((root) => JSON.stringify(root)),
   );
 
-  it("is parsed without an exception: into problems or into sources, each in full, and never into both or neither", () => {
+  it("is parsed without an exception, either into problems or into complete sources, never into both or neither", () => {
     fc.assert(
       fc.property(config, fc.boolean(), (text, isInFile) => {
         const given = isInFile ? "/a" : text;

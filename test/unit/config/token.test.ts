@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Environment, Problem } from "../../../extension/config/rules.ts";
+import type { Environment, Problem } from "../../../extension/config/setting-rules.ts";
 import { createTokenCheck, parseToken } from "../../../extension/config/token.ts";
 
 const TOKEN = "CANARY-token-8b1f";
@@ -16,19 +16,19 @@ function parse(text: string | undefined, readFile = noFile, environment: Environ
 }
 
 describe("a token", () => {
-  it("is the text that is given, and no file is read for it", () => {
+  it("is the given text, and no file is read", () => {
     expect(parse(TOKEN)).toEqual({ token: { text: TOKEN, path: undefined }, problems: [] });
   });
 
   it.each([
     ["file:///run/token", "/run/token"],
     ["file:///a%20b/100%25", "/a b/100%"],
-  ])("at %s is what the file %s holds, without the space around it", (url, expectedPath) => {
+  ])("at %s is the content of the file %s without surrounding white space", (url, expectedPath) => {
     const readFile = (path: string) => (path === expectedPath ? `\n ${TOKEN}\r\n` : noFile(path));
     expect(parse(url, readFile)).toEqual({ token: { text: TOKEN, path: expectedPath }, problems: [] });
   });
 
-  it("in a file is not followed to another file", () => {
+  it("in a file is taken literally, even if it is the URL of another file", () => {
     const readFile = (path: string) => (path === "/a" ? "file:///b" : noFile(path));
     expect(parse("file:///a", readFile).token).toEqual({ text: "file:///b", path: "/a" });
   });
@@ -36,18 +36,18 @@ describe("a token", () => {
   it.each<[string, string, (path: string) => string]>([
     ["is empty", "file:///a", () => ""],
     ["is blank", "file:///a", () => " \n"],
-    ["holds two", "file:///a", () => `${TOKEN}\n${TOKEN}`],
+    ["holds two tokens", "file:///a", () => `${TOKEN}\n${TOKEN}`],
     ["holds a letter beyond ASCII", "file:///a", () => `${TOKEN}é`],
     ["cannot be read", "file:///a", noFile],
     ["has a path that is not percent-encoded", "file:///100%", () => TOKEN],
-  ])("in a file that %s is none, and the problem names the path and nothing else", (_, url, readFile) => {
+  ])("in a file that %s is undefined, and the problem shows only the path", (_, url, readFile) => {
     const { token, problems } = parse(url, readFile);
     expect(token).toBeUndefined();
     expect(problems).toEqual([{ name: "CROSS_ACCOUNT_SECRETS_TOKEN", rule: RULE, got: url }]);
   });
 
   it.each(["file://relative/token", "file://host/token", "file:/token", "file:token"])(
-    "is in no file that is relative to something: %s is neither read nor shown",
+    "may not be a relative or remote file URL: %s is neither read nor shown",
     (text) => {
       const { token, problems } = parse(text, () => TOKEN);
       expect(token).toBeUndefined();
@@ -56,14 +56,14 @@ describe("a token", () => {
   );
 
   it.each(["CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"])(
-    "that is unusable is a problem of the variable that it stands in: %s",
+    "that is unusable is a problem of the variable that holds it: %s",
     (name) => {
       const environment = { AWS_TOKEN: "another", [name]: " file:///a " };
       expect(parse("file:///a", noFile, environment).problems).toMatchObject([{ name }]);
     },
   );
 
-  it("that is missing says what to set, and why there is none", () => {
+  it("that is missing is a problem that says what to set and why there is none", () => {
     expect(parse(undefined)).toEqual({
       token: undefined,
       problems: [
@@ -76,7 +76,7 @@ describe("a token", () => {
     });
   });
 
-  it("that broke its rule is not missed besides", () => {
+  it("that broke its rule is not also reported as missing", () => {
     const rule = "a token in printable ASCII, without spaces, or file:///path of one";
     const broken = { name: "AWS_TOKEN", rule, got: "a value that is not shown" };
     expect(parse(undefined, noFile, {}, [broken])).toEqual({ token: undefined, problems: [broken] });
@@ -91,7 +91,7 @@ describe("the check of a token", () => {
     vi.useRealTimers();
   });
 
-  /** A file whose text a test may change, and how often it is read after the start. */
+  /** A token file whose text a test may change, and the number of reads after the start. */
   function setUp({ isInFile }: { isInFile: boolean } = { isInFile: true }) {
     const path = isInFile ? "/run/token" : undefined;
     const file: { text: string | undefined; reads: number } = { text: TOKEN, reads: 0 };
@@ -106,7 +106,7 @@ describe("the check of a token", () => {
 
   const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
 
-  it("takes the token, and nothing of another length or text", () => {
+  it("accepts the token and rejects any other text", () => {
     const { isToken } = setUp({ isInFile: false });
     expect(isToken(TOKEN)).toBe(true);
     for (const guess of [
@@ -124,21 +124,21 @@ describe("the check of a token", () => {
     }
   });
 
-  it("takes no header that is missing, or that was sent more than once", () => {
+  it("rejects a header that is missing or was sent more than once", () => {
     const { isToken } = setUp({ isInFile: false });
     expect(isToken(undefined)).toBe(false);
     expect(isToken([TOKEN])).toBe(false);
     expect(isToken([])).toBe(false);
   });
 
-  it("reads no file where the token was a text, however long it runs", () => {
+  it("never reads a file if the token was given as text", () => {
     const { file, isToken } = setUp({ isInFile: false });
     pass(3_600_000);
     expect(isToken(TOKEN)).toBe(true);
     expect(file.reads).toBe(0);
   });
 
-  it("follows a file that is replaced, and no longer takes what stood there before", () => {
+  it("accepts the token of a replaced file and rejects the previous one", () => {
     const { file, isToken } = setUp();
     file.text = "  the-next-one\n";
     pass(1_000);
@@ -146,7 +146,7 @@ describe("the check of a token", () => {
     expect(isToken(TOKEN)).toBe(false);
   });
 
-  it("follows it also where the first that asks shows the wrong one", () => {
+  it("reads a replaced file even if the first request shows a wrong token", () => {
     const { file, isToken } = setUp();
     file.text = "the-next-one";
     pass(1_000);
@@ -154,7 +154,7 @@ describe("the check of a token", () => {
     expect(isToken("the-next-one")).toBe(true);
   });
 
-  it("reads the file once a second at the most, and only when somebody asks", () => {
+  it("reads the file at most once a second, and only at a request", () => {
     const { file, isToken } = setUp();
     for (let ms = 0; ms < 999; ms += 111) {
       isToken(TOKEN);
@@ -174,7 +174,7 @@ describe("the check of a token", () => {
     expect(file.reads).toBe(2);
   });
 
-  it("reads it a millisecond before the second is over no more than at once", () => {
+  it("does not read the file again one millisecond before the second is over", () => {
     const { file, isToken } = setUp();
     file.text = "the-next-one";
     pass(999);
@@ -187,7 +187,7 @@ describe("the check of a token", () => {
     ["blank", " \n"],
     ["broken: two tokens", `${TOKEN}\nthe-next-one`],
     ["broken: beyond ASCII", "thé-next-one"],
-  ])("goes on with the last token while the file is %s, and takes no empty one", (_, text) => {
+  ])("keeps the last token while the file is %s, and rejects an empty token", (_, text) => {
     const { file, isToken } = setUp();
     file.text = text;
     pass(1_000);
@@ -195,14 +195,14 @@ describe("the check of a token", () => {
     expect(isToken("")).toBe(false);
     expect(isToken(" ")).toBe(false);
     expect(isToken(text)).toBe(false);
-    // No more often than a good one, either.
+    // A broken file is not read more often than a good one.
     expect(file.reads).toBe(1);
     file.text = "the-next-one";
     pass(1_000);
     expect([isToken("the-next-one"), isToken(TOKEN)]).toEqual([true, false]);
   });
 
-  it("reads the file again when the clock has stepped back, and not for hours on end", () => {
+  it("reads the file again, once, if the clock has stepped back", () => {
     const { file, isToken } = setUp();
     file.text = "the-next-one";
     pass(-3_600_000);

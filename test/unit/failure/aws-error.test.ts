@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { parseRefusal } from "../../../extension/failure/aws-error.ts";
+import { parseAwsError } from "../../../extension/failure/aws-error.ts";
 
-describe("what is thrown", () => {
-  it.each([undefined, null, "text", 7, {}])("tells nothing where it is %j", (thrown) => {
-    const { denial, ...parts } = parseRefusal(thrown);
+describe("a thrown value", () => {
+  it.each([undefined, null, "text", 7, {}])("gives no facts if it is %j", (thrown) => {
+    const { denial, ...parts } = parseAwsError(thrown);
     expect(parts).toEqual({
       awsCode: undefined,
       status: undefined,
@@ -16,13 +16,13 @@ describe("what is thrown", () => {
     expect(denial.action).toBeUndefined();
   });
 
-  it("by AWS tells its code, its status and its request id", () => {
+  it("gives AWS's code, status and request ID if it is an error of AWS", () => {
     const thrown = { name: "AccessDenied", $fault: "client", $metadata: { httpStatusCode: 403, requestId: "r-1" } };
-    expect(parseRefusal(thrown)).toMatchObject({ awsCode: "AccessDenied", status: 403, requestId: "r-1" });
+    expect(parseAwsError(thrown)).toMatchObject({ awsCode: "AccessDenied", status: 403, requestId: "r-1" });
   });
 
-  it("by TLS is told from what a socket throws", () => {
-    expect(parseRefusal({ code: "ECONNRESET" }).isAboutCertificate).toBe(false);
-    expect(parseRefusal({ cause: { code: "CERT_HAS_EXPIRED" } }).isAboutCertificate).toBe(true);
+  it("is about a certificate if TLS threw it, and not if a socket did", () => {
+    expect(parseAwsError({ code: "ECONNRESET" }).isAboutCertificate).toBe(false);
+    expect(parseAwsError({ cause: { code: "CERT_HAS_EXPIRED" } }).isAboutCertificate).toBe(true);
   });
 });

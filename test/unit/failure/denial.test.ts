@@ -6,10 +6,10 @@ const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const toText = (reason = "", caller = SESSION, action = "sts:AssumeRole") =>
   `User: ${caller} is not authorized to perform: ${action} on resource: ${ROLE}${reason}`;
 
-describe("AWS's text", () => {
-  it("tells the role of a session, whose path it leaves out", () => {
+describe("the text of a denial", () => {
+  it("names the role of a session, without the role's path", () => {
     const name = "my-lambda-role";
-    const caller = { partition: "aws", accountId: "222222222222", kind: "role", name, path: undefined };
+    const caller = { partition: "aws", accountId: "222222222222", type: "role", name, path: undefined };
     expect(parseDenial(toText()).caller).toEqual(caller);
     expect(parseDenial(toText("", SESSION.replace("arn:aws:", "arn:aws-us-gov:"))).caller).toEqual({
       ...caller,
@@ -20,13 +20,13 @@ describe("AWS's text", () => {
   it.each([
     ["alice", "/", "alice"],
     ["ops/eu/alice", "/ops/eu/", "alice"],
-  ])("tells a user with its path: %s", (user, path, name) => {
+  ])("names a user with its path: %s", (user, path, name) => {
     const { caller } = parseDenial(toText("", `arn:aws:iam::222222222222:user/${user}`));
-    expect(caller).toEqual({ partition: "aws", accountId: "222222222222", kind: "user", name, path });
+    expect(caller).toEqual({ partition: "aws", accountId: "222222222222", type: "user", name, path });
   });
 
   it.each(["arn:aws:sts::222222222222:federated-user/bob", "arn:aws:iam::222222222222:root", "anonymous"])(
-    "tells of no other caller: %s",
+    "gives no caller of another type: %s",
     (caller) => {
       expect(parseDenial(toText("", caller)).caller).toBeUndefined();
     },
@@ -38,11 +38,11 @@ describe("AWS's text", () => {
     "sts:SetSourceIdentity",
     "secretsmanager:GetSecretValue",
     "kms:Decrypt",
-  ])("tells the action: %s", (action) => {
+  ])("names the action %s", (action) => {
     expect(parseDenial(toText("", SESSION, action)).action).toBe(action);
   });
 
-  it.each(policyTypes)("tells that no %s allows it, or that one denies it", (policyType) => {
+  it.each(policyTypes)("says that no %s allows it, or that one denies it", (policyType) => {
     const action = "sts:AssumeRole";
     expect(parseDenial(toText(` because no ${policyType} allows the ${action} action`))).toMatchObject({
       policyType,
@@ -55,12 +55,12 @@ describe("AWS's text", () => {
     });
   });
 
-  it("does not say which policy it is across accounts, or not always which one denies", () => {
+  it("may leave out which policy does not allow it, across accounts, and which policy denies it", () => {
     expect(parseDenial(toText())).toMatchObject({ policyType: undefined, isExplicit: false });
     expect(parseDenial(toText(" with an explicit deny"))).toMatchObject({ policyType: undefined, isExplicit: true });
   });
 
-  it("of nothing tells nothing", () => {
+  it("gives no facts if it is empty", () => {
     const { caller, action, policyType, ...flags } = parseDenial("");
     expect([caller, action, policyType]).toEqual([undefined, undefined, undefined]);
     expect(Object.values(flags)).toEqual(Object.values(flags).map(() => false));

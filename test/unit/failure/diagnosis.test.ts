@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type AwsCall, diagnose, toTimeout } from "../../../extension/failure/diagnosis.ts";
+import type { AwsCall } from "../../../extension/failure/aws-error.ts";
+import { diagnose, toTimeout } from "../../../extension/failure/diagnosis.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const REQUEST_ID = "8a1f0e6c-0000-4000-8000-5d3a1b2c3d4e";
-/** Stands in every text that is the SDK's, AWS's or Node's, and so may stand in none of ours. */
+/** Every text of the SDK, AWS and Node contains it, so that no text of a failure may contain it. */
 const CANARY = "CANARY-3e7f";
 
 const assumeRole: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" };
@@ -16,7 +17,7 @@ const ASSUME_ROLE = `AssumeRole of ${ROLE} in eu-west-1`;
 const GET_SECRET_VALUE = `GetSecretValue of app/db in eu-west-1 as ${ROLE}`;
 const GET_PARAMETER = `GetParameter of /app/flag in eu-west-1 as ${ROLE}`;
 
-/** AWS's refusal, with what SDK 3.1173 was seen to throw for it. */
+/** A refusal of AWS, as SDK 3.1173 throws it. */
 function refusal(awsCode: string, status: number, text = "no"): Error {
   return Object.assign(new Error(`${text} ${CANARY}`), {
     name: awsCode,
@@ -29,7 +30,7 @@ function refusal(awsCode: string, status: number, text = "no"): Error {
   });
 }
 
-/** What a socket, the resolver or TLS says; the SDK adds its count of attempts, and renames some to TimeoutError. */
+/** What a socket, the resolver or TLS throws; the SDK adds its count of attempts, and renames some to TimeoutError. */
 function networkError(code: string, more: object = {}): Error {
   const metadata = { $metadata: { attempts: 3, totalRetryDelay: 66 } };
   return Object.assign(new Error(`${code} ${CANARY}`), {
@@ -41,7 +42,7 @@ function networkError(code: string, more: object = {}): Error {
   });
 }
 
-/** An answer that could not be read: V8's and the SDK's own words, with the status that it came with. */
+/** The error for an answer that could not be parsed: in the words of V8 or the SDK, with the answer's status. */
 function parseError(status: number, error: Error = new SyntaxError(`Unexpected token '<', "<${CANARY}"`)): Error {
   return Object.assign(error, {
     $metadata: { httpStatusCode: status, requestId: REQUEST_ID, attempts: 1, totalRetryDelay: 0 },
@@ -49,7 +50,7 @@ function parseError(status: number, error: Error = new SyntaxError(`Unexpected t
   });
 }
 
-/** What Node says of a certificate that it does not trust. */
+/** Node's codes for a certificate that it does not trust. */
 const CERTIFICATE_CODES = [
   "CERT_HAS_EXPIRED",
   "CERT_NOT_YET_VALID",
@@ -90,7 +91,7 @@ describe("AWS's refusal of AssumeRole", () => {
     ["MalformedPolicyDocumentException", 400, "assume-role-rejected"],
     ["RegionDisabledException", 403, "region-disabled"],
     ["OptInRequired", 403, "assume-role-rejected"],
-    // Codes that mean something of a secret, and nothing here.
+    // These codes have a meaning for a secret only.
     ["DecryptionFailure", 400, "assume-role-rejected"],
     ["ResourceNotFoundException", 400, "assume-role-rejected"],
     ["InvalidRequestException", 400, "assume-role-rejected"],
@@ -102,7 +103,7 @@ describe("AWS's refusal of AssumeRole", () => {
     expectNoCanary(failure);
   });
 
-  it("names both sides that must agree, and the role", () => {
+  it("has a remedy that names the role and both sides that must agree", () => {
     const { message, details } = diagnose(refusal("AccessDenied", 403), assumeRole);
     expect(message).toBe(`${ASSUME_ROLE} was refused (AccessDenied)`);
     for (const part of ["trust policy", "external ID", "execution role", "sts:AssumeRole", ROLE]) {
@@ -110,7 +111,7 @@ describe("AWS's refusal of AssumeRole", () => {
     }
   });
 
-  it.each(["User: KMS is not authorized", "Access to KMS is not allowed"])("is no matter of KMS: %s", (text) => {
+  it.each(["User: KMS is not authorized", "Access to KMS is not allowed"])("is never attributed to KMS: %s", (text) => {
     expect(diagnose(refusal("AccessDenied", 403, text), assumeRole).code).toBe("assume-role-denied");
   });
 });
@@ -122,9 +123,9 @@ describe("AWS's refusal of GetCallerIdentity", () => {
     ["InvalidClientTokenId", 403, "credentials-invalid"],
     ["ExpiredToken", 403, "credentials-expired"],
     ["SignatureDoesNotMatch", 403, "signature-invalid"],
-    // It takes no permission: only a VPC endpoint's policy may be against it.
+    // It needs no permission: only the policy of a VPC endpoint can deny it.
     ["AccessDenied", 403, "credentials-invalid"],
-  ])("with %s and status %i is %s, and is told without the role", (awsCode, status, code) => {
+  ])("with %s and status %i is %s, and its message does not name the role", (awsCode, status, code) => {
     const failure = diagnose(refusal(awsCode, status), call);
     expect(failure).toMatchObject({ code, message: `GetCallerIdentity in eu-west-1 was refused (${awsCode})` });
     expectNoCanary(failure);
@@ -144,7 +145,7 @@ describe("AWS's refusal of GetSecretValue", () => {
       "was refused: the secret is marked for deletion, or has no such value",
     ],
     ["InvalidParameterException", 400, "secret-id-rejected", "was refused (InvalidParameterException)"],
-    // A code that means something of STS, and nothing here.
+    // This code has a meaning for STS only.
     ["RegionDisabledException", 403, "secret-id-rejected", "was refused (RegionDisabledException)"],
     ["ValidationException", 400, "secret-id-rejected", "was refused (ValidationException)"],
     ["SomethingOfTomorrow", 400, "secret-id-rejected", "was refused (SomethingOfTomorrow)"],
@@ -170,7 +171,7 @@ describe("AWS's refusal of GetSecretValue", () => {
   it.each([
     "Access to KMS is not allowed",
     `User: ${ROLE} is not authorized to perform: kms:Decrypt on this resource because the resource does not exist`,
-  ])("is the key's, where AWS says so: %s", (text) => {
+  ])("is attributed to the KMS key if AWS's text says so: %s", (text) => {
     const failure = diagnose(refusal("AccessDeniedException", 400, text), getSecretValue);
     expect(failure).toMatchObject({
       code: "kms-denied",
@@ -183,12 +184,12 @@ describe("AWS's refusal of GetSecretValue", () => {
   it.each([
     "User: arn:aws:sts::111111111111:assumed-role/KMS-reader/x is not authorized to perform: secretsmanager:GetSecretValue on resource: prod/KMS/key because no identity-based policy allows it",
     "User: arn:aws:sts::111111111111:assumed-role/r/kms is not authorized to perform: secretsmanager:GetSecretValue on resource: kms:Decrypt",
-  ])("is no matter of KMS because a name has it in it: %s", (text) => {
+  ])("is not attributed to KMS because a name contains it: %s", (text) => {
     expect(diagnose(refusal("AccessDeniedException", 400, text), getSecretValue).code).toBe("get-secret-value-denied");
   });
 });
 
-describe("what AWS says in its text alone", () => {
+describe("a cause that only AWS's text names", () => {
   const USER = "User: arn:aws:sts::222222222222:assumed-role/my-lambda-role/fn is not authorized to perform:";
   it.each<[AwsCall, string, string, FailureCode, string]>([
     [
@@ -282,7 +283,7 @@ describe("what AWS says in its text alone", () => {
       "kms-key-unusable",
       "was refused because its KMS key is disabled, or is to be deleted",
     ],
-  ])("of %j with %s, %s: %s", (call, awsCode, text, code, told) => {
+  ])("of a failed %j, %s with the text %j, is %s", (call, awsCode, text, code, told) => {
     const failure = diagnose(refusal(awsCode, 400, text), call);
     expect(failure.code).toBe(code);
     expect(failure.message.endsWith(told)).toBe(true);
@@ -301,7 +302,7 @@ describe("AWS's refusal of GetParameter", () => {
     ["ParameterVersionNotFound", 400, "parameter-not-found", "found no such parameter, version or label"],
     ["ValidationException", 400, "parameter-rejected", "was refused (ValidationException)"],
     ["SomethingOfTomorrow", 400, "parameter-rejected", "was refused (SomethingOfTomorrow)"],
-    // Codes that mean something of a secret or of STS, and nothing here.
+    // These codes have a meaning for a secret or for STS only.
     ["ResourceNotFoundException", 400, "parameter-rejected", "was refused (ResourceNotFoundException)"],
     ["InvalidRequestException", 400, "parameter-rejected", "was refused (InvalidRequestException)"],
     ["RegionDisabledException", 403, "parameter-rejected", "was refused (RegionDisabledException)"],
@@ -317,7 +318,7 @@ describe("AWS's refusal of GetParameter", () => {
   });
 
   it.each(["ParameterNotFound", "ParameterVersionNotFound", "InvalidKeyId"])(
-    "has codes that mean nothing of a secret: %s",
+    "has codes without a special meaning for the other operations: %s",
     (awsCode) => {
       expect(diagnose(refusal(awsCode, 400), getSecretValue).code).toBe("secret-id-rejected");
       expect(diagnose(refusal(awsCode, 400), assumeRole).code).toBe("assume-role-rejected");
@@ -326,10 +327,10 @@ describe("AWS's refusal of GetParameter", () => {
 
   it.each([
     `User: ${ROLE} is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:111111111111:key/k`,
-    // As Parameter Store hands on what KMS says: https://github.com/tryolabs/aws-workshop/issues/6
+    // Parameter Store passes on the text of KMS: https://github.com/tryolabs/aws-workshop/issues/6
     "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access. (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException; Request ID: 5f642215-959a-11e8-bfd1-81a81941d54a)",
     "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access. (Service: Kms, Status Code: 400, Request ID: 5f642215-959a-11e8-bfd1-81a81941d54a)",
-  ])("is the key's, where AWS says so: %s", (text) => {
+  ])("is attributed to the KMS key if AWS's text says so: %s", (text) => {
     const failure = diagnose(refusal("AccessDeniedException", 400, text), getParameter);
     expect(failure).toMatchObject({ code: "kms-denied" });
     expect(failure.message).toBe(`${GET_PARAMETER} was refused because its KMS key may not be used`);
@@ -340,7 +341,7 @@ describe("AWS's refusal of GetParameter", () => {
   it.each([
     "User: arn:aws:sts::111111111111:assumed-role/KMS-reader/x is not authorized to perform: ssm:GetParameter on resource: arn:aws:ssm:eu-west-1:111111111111:parameter/KMS/AWSKMS because no identity-based policy allows it",
     "User: arn:aws:sts::111111111111:assumed-role/r/kms is not authorized to perform: ssm:GetParameter on resource: kms:Decrypt",
-  ])("is no matter of KMS because a name has it in it: %s", (text) => {
+  ])("is not attributed to KMS because a name contains it: %s", (text) => {
     expect(diagnose(refusal("AccessDeniedException", 400, text), getParameter).code).toBe("get-parameter-denied");
   });
 });
@@ -352,7 +353,7 @@ const calls = [
 ] as const;
 
 describe("a refusal", () => {
-  it.each(calls)("with status 429 is a throttle, whether it has a code or not: %s", (call, what) => {
+  it.each(calls)("with status 429 is a throttle, with a code or without one: %s", (call, what) => {
     for (const awsCode of ["Unknown", "SomethingOfTomorrow"]) {
       const failure = diagnose(refusal(awsCode, 429), call);
       expect(failure).toMatchObject({ code: "throttled", message: `${what} was throttled` });
@@ -361,7 +362,7 @@ describe("a refusal", () => {
   });
 
   it.each([`${CANARY} secret text <html>`, "a b", "", "r".repeat(65), 7, { id: CANARY }])(
-    "has no request id that is none of AWS's: %j",
+    "drops a request ID that cannot be AWS's: %j",
     (requestId) => {
       const thrown = Object.assign(refusal("AccessDenied", 403), { $metadata: { httpStatusCode: 403, requestId } });
       const failure = diagnose(thrown, getSecretValue);
@@ -371,7 +372,7 @@ describe("a refusal", () => {
   );
 });
 
-describe("AWS's own trouble", () => {
+describe("a fault of AWS", () => {
   it.each([
     ["InternalFailure", 500, "InternalFailure"],
     ["InternalServiceError", 500, "InternalServiceError"],
@@ -379,7 +380,7 @@ describe("AWS's own trouble", () => {
     ["AccessDeniedException", 503, "AccessDeniedException"],
     ["ResourceNotFoundException", 599, "ResourceNotFoundException"],
     ["Unknown", 502, "status 502"], // what the SDK calls a refusal without a code
-  ])("is what any 5xx is, whatever the code: %s with status %i", (awsCode, status, told) => {
+  ])("is any refusal with a 5xx status: %s with status %i", (awsCode, status, told) => {
     for (const [call, what] of calls) {
       const failure = diagnose(refusal(awsCode, status), call);
       expect(failure).toMatchObject({
@@ -391,14 +392,14 @@ describe("AWS's own trouble", () => {
     }
   });
 
-  it("is what AWS calls its own fault, whatever the status", () => {
+  it("is any error that AWS marks as its own fault, even with a 4xx status", () => {
     const thrown = Object.assign(refusal("InternalServiceError", 400), { $fault: "server" });
     expect(diagnose(thrown, getSecretValue).code).toBe("aws-error");
   });
 });
 
-describe("a network that fails", () => {
-  it.each(calls)("is told of by Node's code alone, with the way out of a VPC: %s", (call, what, service) => {
+describe("a network failure", () => {
+  it.each(calls)("is described by Node's code only, with a remedy about VPC endpoints: %s", (call, what, service) => {
     const failure = diagnose(networkError("ECONNREFUSED"), call);
     expect(failure).toMatchObject({ code: "unreachable", message: `${what} could not reach AWS (ECONNREFUSED)` });
     expect(failure.details.remedy).toMatch(new RegExp(`two interface endpoints .*${service}.* in eu-west-1`));
@@ -436,14 +437,14 @@ describe("a network that fails", () => {
     expectNoCanary(failure);
   });
 
-  it.each(CERTIFICATE_CODES)("with %s has a certificate's remedy, and not a VPC's", (code) => {
+  it.each(CERTIFICATE_CODES)("with %s has a remedy about certificates, not about a VPC", (code) => {
     const { remedy } = diagnose(networkError(code), getSecretValue).details;
     for (const part of ["certificate", "NODE_EXTRA_CA_CERTS", "clock"]) expect(remedy).toContain(part);
     expect(remedy).not.toMatch(/NAT|VPC/);
   });
 
   it.each([`ECONNRESET ${CANARY}`, `${CANARY} ECONNRESET`, `CERT_HAS_EXPIRED\n${CANARY}`, `ERR_SSL_${CANARY}`])(
-    "has a code that is quoted whole or not at all: %j",
+    "with the malformed code %j is not quoted",
     (code) => {
       const failure = diagnose(networkError(code), getSecretValue);
       expect(failure.code).toBe("aws-response-invalid");
@@ -452,13 +453,13 @@ describe("a network that fails", () => {
   );
 
   it.each<[string, unknown]>([
-    ["which the SDK calls a TimeoutError", networkError("ECONNRESET", { name: "TimeoutError" })],
+    ["that the SDK calls a TimeoutError", networkError("ECONNRESET", { name: "TimeoutError" })],
     [
-      "behind another error",
+      "wrapped in another error",
       Object.assign(new Error(CANARY, { cause: networkError("ECONNRESET") }), { name: "Error" }),
     ],
     [
-      "of every address at once",
+      "of all addresses at once",
       Object.assign(new AggregateError([networkError("EX")], CANARY), { code: "ECONNRESET" }),
     ],
     ["in the middle of an answer", networkError("ECONNRESET", { $metadata: { httpStatusCode: 200, attempts: 3 } })],
@@ -483,17 +484,17 @@ describe("an answer that is not AWS's", () => {
     ["a redirection", parseError(302), " (status 302)"],
     ["a redirection without a body", refusal("Unknown", 302), " (status 302)"],
     ["XML cut short", parseError(200, new Error(`XML parse error: ${CANARY}`)), " (status 200)"],
-    ["a date that is none", parseError(200, new TypeError(`Expected real number, got ${CANARY}`)), " (status 200)"],
-    ["no HTTP at all", networkError("HPE_INVALID_CONSTANT", { rawPacket: Buffer.from(CANARY) }), ""],
-    ["a code that is a text", refusal(`${CANARY} is a secret`, 400), " (status 400)"],
-    ["nothing in it", undefined, ""],
+    ["an invalid date", parseError(200, new TypeError(`Expected real number, got ${CANARY}`)), " (status 200)"],
+    ["bytes that are not HTTP", networkError("HPE_INVALID_CONSTANT", { rawPacket: Buffer.from(CANARY) }), ""],
+    ["a sentence for a code", refusal(`${CANARY} is a secret`, 400), " (status 400)"],
+    ["undefined", undefined, ""],
     ["null", null, ""],
     ["a text", CANARY, ""],
     ["a number", 7, ""],
     ["an error without a name", Object.assign(new Error(CANARY), { name: undefined }), ""],
     ["an error whose metadata is null", Object.assign(new Error(CANARY), { $metadata: null }), ""],
-    ["an error of another make", { name: 7, code: {}, cause: null, message: [CANARY], $metadata: {} }, ""],
-  ])("is told from a refusal: %s", (_, thrown, status) => {
+    ["an error with fields of other types", { name: 7, code: {}, cause: null, message: [CANARY], $metadata: {} }, ""],
+  ])("is distinguished from a refusal: %s", (_, thrown, status) => {
     for (const [call, what] of calls) {
       const failure = diagnose(thrown, call);
       expect(failure).toMatchObject({
@@ -504,13 +505,13 @@ describe("an answer that is not AWS's", () => {
     }
   });
 
-  it("with a status of 5xx is AWS's own trouble, or its load balancer's", () => {
+  it("with a 5xx status is a fault of AWS or of its load balancer", () => {
     const failure = diagnose(parseError(503), getSecretValue);
     expect(failure).toMatchObject({ code: "aws-error", message: expect.stringContaining("status 503") });
     expectNoCanary(failure);
   });
 
-  it("keeps its request id, to be found in CloudTrail", () => {
+  it("keeps its request ID, so that it can be found in CloudTrail", () => {
     expect(diagnose(parseError(200), getSecretValue).details).toMatchObject({
       requestId: REQUEST_ID,
       awsCode: undefined,
@@ -518,27 +519,24 @@ describe("an answer that is not AWS's", () => {
   });
 });
 
-describe("a failure of ours", () => {
-  it("is not diagnosed again", () => {
+describe("a failure of the extension", () => {
+  it("is returned unchanged", () => {
     const failure = new Failure("credentials-missing", "none");
     expect(diagnose(failure, getSecretValue)).toBe(failure);
   });
 
-  it.each(calls)("at the deadline says what was waited for, and the way out of a VPC: %s", (call, what, service) => {
+  it.each(calls)("at the deadline names the call, with a remedy about VPC endpoints: %s", (call, what, service) => {
     const failure = toTimeout(call);
     expect(failure).toMatchObject({ code: "timeout", message: `${what} got no answer in time` });
     expect(failure.details.remedy).toMatch(new RegExp(`two interface endpoints .*${service}.* in eu-west-1`));
   });
 
-  it.each(["AbortError", "TimeoutError"])(
-    "is what the SDK's %s is, which it ends a call with that is too late",
-    (name) => {
-      const thrown = Object.assign(new Error(`Request aborted ${CANARY}`), { name });
-      for (const [call] of calls) {
-        const failure = diagnose(thrown, call);
-        expect(failure).toEqual(toTimeout(call));
-        expectNoCanary(failure);
-      }
-    },
-  );
+  it.each(["AbortError", "TimeoutError"])("at the deadline is also what an %s of the SDK becomes", (name) => {
+    const thrown = Object.assign(new Error(`Request aborted ${CANARY}`), { name });
+    for (const [call] of calls) {
+      const failure = diagnose(thrown, call);
+      expect(failure).toEqual(toTimeout(call));
+      expectNoCanary(failure);
+    }
+  });
 });

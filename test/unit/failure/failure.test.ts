@@ -14,7 +14,7 @@ function catchFrom(work: () => unknown): unknown {
 }
 
 describe("a failure", () => {
-  it("is an error with a code, our words, and details", () => {
+  it("is an error with a code, a message and details", () => {
     const details = { remedy: "do it", requestId: "r-1", awsCode: "AccessDenied" };
     const failure = new Failure("kms-denied", "may not", details);
     expect(failure).toBeInstanceOf(Error);
@@ -25,7 +25,7 @@ describe("a failure", () => {
     expect(new Failure("timeout", "too late").details).toEqual({});
   });
 
-  it("says when to ask again, and stays otherwise as it was", () => {
+  it("can be copied with the time of the next try, and is itself unchanged", () => {
     const details = { remedy: "do it", requestId: "r-1", awsCode: "AccessDenied" };
     const failure = new Failure("kms-denied", "may not", details);
     expect(failure.withRetryAfter(1_500)).toMatchObject({
@@ -38,7 +38,7 @@ describe("a failure", () => {
     expect(failure.details).toEqual(details);
   });
 
-  it("stays itself when it is thrown", () => {
+  it("is returned unchanged if it is thrown", () => {
     const failure = new Failure("timeout", "too late");
     expect(toFailure(failure)).toBe(failure);
   });
@@ -47,12 +47,15 @@ describe("a failure", () => {
     ["an error", new Error(CANARY)],
     ["an error with a cause", new Error("outer", { cause: new Error(CANARY) })],
     ["a parse error, in which V8 quotes the text", catchFrom(() => JSON.parse(CANARY))],
-    ["a look-alike", { name: "Failure", code: "timeout", message: CANARY, details: { remedy: CANARY } }],
+    [
+      "an object that looks like a failure",
+      { name: "Failure", code: "timeout", message: CANARY, details: { remedy: CANARY } },
+    ],
     ["a text", CANARY],
     ["an object", { secret: CANARY }],
     ["null", null],
-    ["nothing", undefined],
-  ])("made of %s is a bug of ours, and keeps nothing of it", (_, thrown) => {
+    ["undefined", undefined],
+  ])("made from %s is internal, and keeps nothing of the original", (_, thrown) => {
     const failure = toFailure(thrown);
     expect(failure).toMatchObject({ code: "internal", message: "the extension failed at this request", details: {} });
     expect(failure.cause).toBeUndefined();
@@ -60,9 +63,9 @@ describe("a failure", () => {
   });
 });
 
-describe("what may be said of anything thrown", () => {
+describe("the public text of a thrown value", () => {
   it.each<[string, Error]>([
-    ["an error that we worded", new PublicError("port 2773 is taken")],
+    ["an error with a public message", new PublicError("port 2773 is taken")],
     ["a failure", new Failure("timeout", "port 2773 is taken")],
   ])("is the message of %s", (_, thrown) => {
     expect(toPublicText(thrown)).toBe("port 2773 is taken");
@@ -78,7 +81,7 @@ describe("what may be said of anything thrown", () => {
     ["object", null],
     ["string", CANARY],
     ["undefined", undefined],
-  ])("is the class or the type alone, %s, of what is not ours", (kind, thrown) => {
+  ])("is only the class or the type, %s, of any other value", (kind, thrown) => {
     expect(toPublicText(thrown)).toBe(`unexpected ${kind}`);
   });
 });

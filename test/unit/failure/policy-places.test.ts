@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { parseDenial, policyTypes } from "../../../extension/failure/aws-error.ts";
-import type { AwsCall } from "../../../extension/failure/diagnosis.ts";
-import { toOwner, toParties, toPlace, toWords } from "../../../extension/failure/policy-remedies.ts";
+import { type AwsCall, parseDenial, policyTypes } from "../../../extension/failure/aws-error.ts";
+import {
+  toCallerPhrase,
+  toParties,
+  toPolicyPhrase,
+  toRoleLocation,
+} from "../../../extension/failure/policy-remedies.ts";
 
 const ROLE = "arn:aws-cn:iam::111111111111:role/readers/SecretReader";
 const assume: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "cn-north-1" };
@@ -20,29 +24,31 @@ describe("the place of a policy", () => {
     ["resource control policy", "account 111111111111", "account 111111111111"],
     ["session policy", "the session of the role my-lambda-role", `the session of ${ROLE}`],
     ["VPC endpoint policy", "VPC endpoint", "VPC endpoint"],
-  ] as const)("%s is the caller's, or that of what is asked for", (policyType, ofAssume, ofRead) => {
-    expect(toPlace(policyType, toParties(assume, denial))).toContain(ofAssume);
-    expect(toPlace(policyType, toParties(read, denial))).toContain(ofRead);
+  ] as const)("of the type %s is named for AssumeRole and for a read", (policyType, ofAssume, ofRead) => {
+    expect(toPolicyPhrase(policyType, toParties(assume, denial))).toContain(ofAssume);
+    expect(toPolicyPhrase(policyType, toParties(read, denial))).toContain(ofRead);
   });
 
-  it("is known for every kind", () => {
-    const places = policyTypes.map((policyType) => toPlace(policyType, toParties(assume, denial)));
+  it("is known for every policy type", () => {
+    const places = policyTypes.map((policyType) => toPolicyPhrase(policyType, toParties(assume, denial)));
     expect(places).not.toContain(undefined);
   });
 
-  it("is the account of the secret, where another has it than the role", () => {
+  it("is the account of the secret if that is not the role's account", () => {
     const id = "arn:aws-cn:secretsmanager:cn-north-1:333333333333:secret:app/db-AbCdEf";
-    expect(toPlace("resource control policy", toParties({ ...read, id }, denial))).toContain("account 333333333333");
+    expect(toPolicyPhrase("resource control policy", toParties({ ...read, id }, denial))).toContain(
+      "account 333333333333",
+    );
   });
 });
 
-it("the owner of what is called by a name is the role's account, in the region that is asked", () => {
-  expect(toOwner(read)).toEqual({ partition: "aws-cn", accountId: "111111111111", region: "cn-north-1" });
+it("the owner of a bare name is the role's account in the called region", () => {
+  expect(toRoleLocation(read)).toEqual({ partition: "aws-cn", accountId: "111111111111", region: "cn-north-1" });
 });
 
-it("a caller is told by its ARN, where that is whole", () => {
-  expect(toWords(parseDenial("User: arn:aws:iam::222222222222:user/ops/alice is"))).toBe(
+it("a caller is named by its ARN if the ARN is complete", () => {
+  expect(toCallerPhrase(parseDenial("User: arn:aws:iam::222222222222:user/ops/alice is"))).toBe(
     "arn:aws:iam::222222222222:user/ops/alice",
   );
-  expect(toWords(parseDenial(""))).toBe("the function's execution role");
+  expect(toCallerPhrase(parseDenial(""))).toBe("the function's execution role");
 });

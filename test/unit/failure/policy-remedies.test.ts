@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseDenial } from "../../../extension/failure/aws-error.ts";
-import type { AwsCall } from "../../../extension/failure/diagnosis.ts";
+import { type AwsCall, parseDenial } from "../../../extension/failure/aws-error.ts";
 import {
   toAssumeRemedy,
   toExplicitRemedy,
@@ -22,7 +21,7 @@ const policiesOf = ({ statements = [] }: { statements?: readonly { policy: strin
   statements.map(({ policy, of }) => `${policy} of ${of}`);
 
 describe("the remedy of a refused AssumeRole", () => {
-  it("leaves open what AWS leaves open, and has a statement for both sides", () => {
+  it("says that AWS does not name the side, and has a statement for each side", () => {
     const remedy = toAssumeRemedy("assume-role-denied", { ...assume, externalId: "partner-7" }, denialOf());
     expect(policiesOf(remedy)).toEqual([`trust-policy of ${ROLE}`, `identity-policy of ${CALLER}`]);
     const parts = [
@@ -40,12 +39,12 @@ describe("the remedy of a refused AssumeRole", () => {
     expect(JSON.stringify(remedy.statements?.[0])).toContain('"sts:ExternalId":"partner-7"');
   });
 
-  it("says how an external ID is set where none is sent", () => {
+  it("says how to set an external ID if none is sent", () => {
     const { remedy } = toAssumeRemedy("assume-role-denied", assume, denialOf());
     expect(remedy).toContain("CROSS_ACCOUNT_SECRETS_EXTERNAL_ID");
   });
 
-  it("is the caller's side alone, or the trust policy's, where AWS says so", () => {
+  it("is only for the caller's policy, or only for the trust policy, if AWS names it", () => {
     const own = toAssumeRemedy(
       "assume-role-denied",
       assume,
@@ -63,7 +62,7 @@ describe("the remedy of a refused AssumeRole", () => {
     ["permissions boundary", "permissions-boundary"],
     ["service control policy", "service-control-policy"],
     ["VPC endpoint policy", "vpc-endpoint-policy"],
-  ])("is the limit's, where a %s does not reach far enough", (policyType, policy) => {
+  ])("is a statement for the limit if that is a %s", (policyType, policy) => {
     const remedy = toAssumeRemedy("assume-role-denied", assume, denialOf(` because no ${policyType} allows the x`));
     expect(remedy.statements?.map((statement) => statement.policy)).toEqual([policy]);
     expect(remedy.remedy).toContain("limit");
@@ -72,14 +71,14 @@ describe("the remedy of a refused AssumeRole", () => {
   it.each([
     ["resource control policy", "account 111111111111"],
     ["session policy", `the session of ${CALLER}`],
-  ])("is in words alone, where a %s is the limit", (policyType, place) => {
+  ])("has no statement if the limit is a %s", (policyType, place) => {
     const remedy = toAssumeRemedy("assume-role-denied", assume, denialOf(` because no ${policyType} allows the x`));
     expect(remedy.statements).toBeUndefined();
     expect(remedy.remedy).toContain(place);
     expect(remedy.remedy).not.toContain("does not say");
   });
 
-  it("names everybody in the policy of a VPC endpoint, as AWS wants it", () => {
+  it("has the principal * in the policy of a VPC endpoint, as AWS requires", () => {
     const denial = denialOf(" because no VPC endpoint policy allows the x");
     const { statements } = toAssumeRemedy("assume-role-denied", assume, denial);
     expect(statements?.map(({ statement }) => statement.Principal)).toEqual(["*"]);
@@ -88,7 +87,7 @@ describe("the remedy of a refused AssumeRole", () => {
   it.each([
     ["tag-session-denied", { hasTags: true }, "sts:TagSession", "SESSION_TAGS"],
     ["source-identity-denied", { hasSourceIdentity: true }, "sts:SetSourceIdentity", "SOURCE_IDENTITY"],
-  ] as const)("names the setting that takes more: %s", (code, wishes, action, setting) => {
+  ] as const)("names the setting that needs another permission: %s", (code, wishes, action, setting) => {
     const { remedy, statements } = toAssumeRemedy(code, { ...assume, ...wishes }, denialOf());
     expect(remedy).toContain(`CROSS_ACCOUNT_SECRETS_${setting} needs ${action} on both sides`);
     expect(statements?.map(({ statement }) => statement.Action)).toEqual([
@@ -104,7 +103,7 @@ describe("the remedy of a refused AssumeRole", () => {
 });
 
 describe("the remedy of a refused read", () => {
-  it("is the permission, with the six characters", () => {
+  it("is the permission, with six question marks after the name", () => {
     const remedy = toReadRemedy(read, denialOf());
     expect(policiesOf(remedy)).toEqual([`identity-policy of ${ROLE}`]);
     expect(JSON.stringify(remedy.statements)).toContain(
@@ -113,14 +112,14 @@ describe("the remedy of a refused read", () => {
     for (const part of ["-??????", "account 111111111111", "region eu-west-1"]) expect(remedy.remedy).toContain(part);
   });
 
-  it("tells of an ARN that is in another account than the role", () => {
+  it("says so if the ARN is in another account than the role", () => {
     const id = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:app/db-AbCdEf";
     const { remedy } = toReadRemedy({ ...read, id }, denialOf());
     expect(remedy).toContain("in account 333333333333, and the role in 111111111111");
     expect(toReadRemedy(read, denialOf()).remedy).not.toContain("resource policy");
   });
 
-  it("is a setting of ours, where our session policy refuses", () => {
+  it("is a setting of the extension if its session policy refuses", () => {
     const denial = denialOf(" because no session policy allows the x action");
     expect(toReadRemedy(read, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_SECRET_IDS");
     expect(toReadRemedy(read, denial).remedy).toContain("nothing of that name is in account 111111111111");
@@ -128,19 +127,19 @@ describe("the remedy of a refused read", () => {
     expect(toKeyRemedy(read, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_SESSION_POLICY");
   });
 
-  it("of a key has a statement for the key's policy and one for the role's", () => {
+  it("with a KMS key has a statement for the key policy and one for the role's policy", () => {
     expect(policiesOf(toKeyRemedy(read, denialOf()))).toEqual([
       "key-policy of the KMS key of app/db",
       `identity-policy of ${ROLE}`,
     ]);
     expect(JSON.stringify(toKeyRemedy(parameter, denialOf()).statements)).toContain("ssm.*");
-    // Secrets Manager says nothing of why KMS refuses.
+    // Secrets Manager does not say why KMS refuses.
     for (const part of ["Deny", "boundary", "service control policy"]) {
       expect(toKeyRemedy(read, denialOf()).remedy).toContain(part);
     }
   });
 
-  it("is the resource policy of a secret of another account, where AWS says so", () => {
+  it("is the resource policy of a secret in another account if AWS names it", () => {
     const id = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:app/db-AbCdEf";
     const remedy = toReadRemedy({ ...read, id }, denialOf(" because no resource-based policy allows the x action"));
     expect(policiesOf(remedy)).toEqual([`resource-policy of ${id}`]);
@@ -150,11 +149,11 @@ describe("the remedy of a refused read", () => {
   it.each([
     ["identity-based policy", `identity-policy of ${ROLE}`],
     ["resource-based policy", "key-policy of the KMS key of app/db"],
-  ])("of a key is that of the %s alone, where AWS says so", (policyType, policy) => {
+  ])("with a KMS key is only for the %s if AWS names it", (policyType, policy) => {
     expect(policiesOf(toKeyRemedy(read, denialOf(` because no ${policyType} allows the x`)))).toEqual([policy]);
   });
 
-  it("is the role's boundary, where that is the limit", () => {
+  it("is the role's permissions boundary if that is the limit", () => {
     const denial = denialOf(" because no permissions boundary allows the x action");
     for (const remedy of [toReadRemedy(read, denial), toKeyRemedy(read, denial)]) {
       expect(policiesOf(remedy)).toEqual([`permissions-boundary of the permissions boundary of ${ROLE}`]);
@@ -172,13 +171,13 @@ describe("the remedy of an explicit deny", () => {
     [read, "a resource-based policy", "the resource policy of app/db"],
     [read, "a session policy", `the policy of the session of ${ROLE}`],
     [read, "a VPC endpoint policy", "the policy of the VPC endpoint"],
-  ])("%j in %s says where it stands", (call, policy, place) => {
+  ])("for %j in %s says where the deny is", (call, policy, place) => {
     const { remedy, statements } = toExplicitRemedy(call, denialOf(` with an explicit deny in ${policy}`));
     expect(remedy).toContain(place);
     expect(statements).toBeUndefined();
   });
 
-  it("names both places where AWS names none", () => {
+  it("names both possible places if AWS names none", () => {
     const { remedy } = toExplicitRemedy(assume, denialOf(" with an explicit deny"));
     for (const part of [CALLER, `trust policy of ${ROLE}`]) expect(remedy).toContain(part);
   });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseDenial } from "../../../extension/failure/aws-error.ts";
-import type { AwsCall } from "../../../extension/failure/diagnosis.ts";
+import { type AwsCall, parseDenial } from "../../../extension/failure/aws-error.ts";
 import type { FailureCode } from "../../../extension/failure/failure.ts";
 import { toRemedy } from "../../../extension/failure/remedies.ts";
 
@@ -47,12 +46,12 @@ describe("a remedy", () => {
     ["GetParameter", "parameter-rejected", ["name", "version", "label"]],
     ["GetParameter", "credentials-expired", ["session", ROLE, "renewed"]],
     ["GetParameter", "throttled", ["quota"]],
-  ])("of %s that ended as %s names what to change: %j", (operation, code, parts) => {
+  ])("of %s that failed with %s names what to change: %j", (operation, code, parts) => {
     const remedy = remedyOf(code, operation);
     for (const part of parts) expect(remedy).toContain(part);
   });
 
-  it("of a parameter speaks of no secret, and of a secret of no parameter", () => {
+  it("of a parameter does not mention secrets, and that of a secret does not mention parameters", () => {
     for (const code of ["get-parameter-denied", "parameter-not-found", "parameter-rejected"] as const) {
       expect(remedyOf(code, "GetParameter")).not.toMatch(/the secret\b|secretsmanager/);
     }
@@ -67,7 +66,7 @@ describe("a remedy", () => {
   });
 
   it.each(["AssumeRole", "GetSecretValue", "GetParameter"] as const)(
-    "of %s without a way to AWS names both endpoints",
+    "of %s that cannot reach AWS names both VPC endpoints",
     (operation) => {
       const service = operation === "GetParameter" ? "ssm" : "secretsmanager";
       for (const code of ["unreachable", "timeout"] as const) {
@@ -76,7 +75,7 @@ describe("a remedy", () => {
     },
   );
 
-  it("of a certificate that is not trusted is another than a way out of a VPC", () => {
+  it("of an untrusted certificate is about certificates and does not mention a VPC", () => {
     for (const code of ["unreachable", "timeout"] as const) {
       const remedy = remedyOf(code, "GetParameter", true);
       for (const part of ["certificate", "NODE_EXTRA_CA_CERTS", "clock"]) expect(remedy).toContain(part);
@@ -84,10 +83,7 @@ describe("a remedy", () => {
     }
   });
 
-  it.each<FailureCode>(["aws-error", "internal", "bad-token", "not-allowed"])(
-    "is none where we know of none: %s",
-    (code) => {
-      expect(remedyOf(code, "GetParameter")).toBeUndefined();
-    },
-  );
+  it.each<FailureCode>(["aws-error", "internal", "bad-token", "not-allowed"])("does not exist for %s", (code) => {
+    expect(remedyOf(code, "GetParameter")).toBeUndefined();
+  });
 });

@@ -16,12 +16,12 @@ import {
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const OWNER = { partition: "aws", region: "eu-west-1", accountId: "111111111111" };
 const caller: Caller = {
-  ...{ partition: "aws", accountId: "222222222222", kind: "role" },
+  ...{ partition: "aws", accountId: "222222222222", type: "role" },
   ...{ name: "my-lambda-role", path: "/" },
 };
 
 describe("a trust statement", () => {
-  it("names the role, with its path", () => {
+  it("names the role with its path", () => {
     expect(toTrustStatement(caller)).toEqual({
       Effect: "Allow",
       Principal: { AWS: "arn:aws:iam::222222222222:role/my-lambda-role" },
@@ -32,7 +32,7 @@ describe("a trust statement", () => {
     });
   });
 
-  it("takes the role with any path, where that is not known", () => {
+  it("accepts the role with any path if the path is unknown", () => {
     expect(toTrustStatement({ ...caller, path: undefined })).toEqual({
       Effect: "Allow",
       Principal: { AWS: "arn:aws:iam::222222222222:root" },
@@ -48,7 +48,7 @@ describe("a trust statement", () => {
     });
   });
 
-  it("takes no other role than the one whose path is known, where the account is to be the principal", () => {
+  it("accepts only the role with the known path if the principal is the account", () => {
     const { Principal, Condition } = toTrustStatement({ ...caller, path: "/service-role/" }, { trustsAccount: true });
     expect(Principal).toEqual({ AWS: "arn:aws:iam::222222222222:root" });
     expect(Condition).toEqual({
@@ -56,14 +56,14 @@ describe("a trust statement", () => {
     });
   });
 
-  it("has a condition for the organization and the external ID, where there are", () => {
+  it("has a condition for the organization and the external ID if they are given", () => {
     const { Condition } = toTrustStatement(caller, { externalId: "partner-7", organizationId: "o-exampleorgid" });
     expect(Condition).toEqual({
       StringEquals: { "aws:PrincipalOrgID": "o-exampleorgid", "sts:ExternalId": "partner-7" },
     });
   });
 
-  it("leaves tags and a source identity to a second one, which has no external ID", () => {
+  it("is followed by a second one for tags, without the external ID, if there is an external ID", () => {
     const wishes = { hasTags: true, organizationId: "o-exampleorgid" };
     expect(toTrustStatements(caller, wishes)).toEqual([toTrustStatement(caller, wishes)]);
     const [assume, others, ...more] = toTrustStatements(caller, { ...wishes, externalId: "partner-7" });
@@ -84,20 +84,20 @@ describe("a trust statement", () => {
     [{ hasTags: true }, ["sts:AssumeRole", "sts:TagSession"]],
     [{ hasSourceIdentity: true }, ["sts:AssumeRole", "sts:SetSourceIdentity"]],
     [{ hasTags: true, hasSourceIdentity: true }, ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]],
-  ])("has the actions that %j take, and so has the caller's", (wishes, actions) => {
+  ])("has the actions that %j needs, and so has the caller's statement", (wishes, actions) => {
     expect(toTrustStatement(caller, wishes).Action).toEqual(actions);
     expect(toAssumeStatement(ROLE, wishes)).toEqual({ Effect: "Allow", Action: actions, Resource: ROLE });
   });
 });
 
 describe("a statement that lets the role read", () => {
-  it("has six question marks after a name, and one resource as a text", () => {
+  it("has six question marks after a name, and a single resource as a text", () => {
     const resource = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/db-??????";
     expect(toSecretResources("app/db", OWNER)).toEqual([resource]);
     expect(toReadStatement([resource]).Resource).toBe(resource);
   });
 
-  it("takes an ARN with and without the six characters", () => {
+  it("lists an ARN with and without the six characters", () => {
     const arn = "arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:app/db-AbCdEf";
     expect(toSecretResources(arn, OWNER)).toEqual([arn, `${arn}-??????`]);
     expect(toReadStatement(["a", "b"]).Resource).toEqual(["a", "b"]);
@@ -127,7 +127,7 @@ it.each([
 });
 
 describe("a statement about a key", () => {
-  it("in its policy names the role", () => {
+  it("in the key policy names the role", () => {
     expect(toKeyStatement(ROLE)).toEqual({
       Effect: "Allow",
       Principal: { AWS: ROLE },
@@ -136,7 +136,7 @@ describe("a statement about a key", () => {
     });
   });
 
-  it("in the role's permissions names the key or, where it is not known, the service that uses it", () => {
+  it("in the role's policy names the key, or the service that uses it if the key is unknown", () => {
     expect(toDecryptStatement({ arn: "arn:aws:kms:eu-west-1:111111111111:key/k" })).toMatchObject({
       Resource: "arn:aws:kms:eu-west-1:111111111111:key/k",
     });

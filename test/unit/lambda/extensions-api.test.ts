@@ -27,7 +27,7 @@ interface Call {
   readonly body: string;
 }
 
-/** A Lambda that answers as it is told, one call after the other, and complains about one that it was not told of. */
+/** A Lambda that answers each call with the next of `turns`, and with an error if there is none left. */
 async function startLambda(...turns: Turn[]) {
   const calls: Call[] = [];
   const waiting: (() => void)[] = [];
@@ -43,7 +43,7 @@ async function startLambda(...turns: Turn[]) {
       for (const tell of waiting.splice(0)) tell();
     });
   });
-  /** Resolves when that many calls have come. */
+  /** Resolves when that many calls have arrived. */
   async function called(count: number): Promise<void> {
     while (calls.length < count) await new Promise<void>((resolve) => waiting.push(resolve));
   }
@@ -56,7 +56,7 @@ function createApi(runtimeApi: string | undefined, inherited: { identifier?: str
   return { api, lines };
 }
 
-/** Pauses between tries take no time: only `setTimeout` is a fake, and sockets are real. */
+/** Pauses between tries take no time: only `setTimeout` is fake, and sockets are real. */
 function skipPauses(): number[] {
   const pausesMs: number[] = [];
   const { setImmediate } = globalThis;
@@ -72,7 +72,7 @@ afterEach(() => {
 });
 
 describe("register", () => {
-  it("is for SHUTDOWN alone, under the extension's file name", async () => {
+  it("asks for SHUTDOWN only, under the extension's file name", async () => {
     const lambda = await startLambda(registers);
     const { api } = createApi(lambda.runtimeApi);
     await api.register();
@@ -85,7 +85,7 @@ describe("register", () => {
     ]);
   });
 
-  it("is done once", async () => {
+  it("is sent once", async () => {
     const lambda = await startLambda(registers);
     const { api } = createApi(lambda.runtimeApi);
     await api.register();
@@ -93,7 +93,7 @@ describe("register", () => {
     expect(lambda.calls).toHaveLength(1);
   });
 
-  it("is not done where it is inherited, and the inherited identifier is the one that is used", async () => {
+  it("is not sent if the launcher has registered, and the launcher's identifier is used", async () => {
     const lambda = await startLambda(says(200, SHUTDOWN));
     const { api } = createApi(lambda.runtimeApi, { identifier: "inherited-identifier" });
     await api.register();
@@ -106,7 +106,7 @@ describe("register", () => {
     ]);
   });
 
-  it("is tried again on 5xx and on lost connections, with ever longer pauses", async () => {
+  it("is tried again after 5xx and after lost connections, with growing pauses", async () => {
     const lambda = await startLambda(says(500), hangsUp, says(503), hangsUp, registers);
     const { api } = createApi(lambda.runtimeApi);
     const pausesMs = skipPauses();
@@ -117,7 +117,7 @@ describe("register", () => {
     expect(pausesMs).toHaveLength(4);
   });
 
-  it("is given up after some tries", async () => {
+  it("fails after five tries", async () => {
     const lambda = await startLambda(says(500), says(500), says(500), says(500), says(500));
     const { api } = createApi(lambda.runtimeApi);
     skipPauses();
@@ -125,33 +125,33 @@ describe("register", () => {
     expect(lambda.calls).toHaveLength(5);
   });
 
-  it("is given up where nobody listens", async () => {
+  it("fails if the API is unreachable", async () => {
     const { api } = createApi(`127.0.0.1:${await findFreePort()}`);
     skipPauses();
     await expect(api.register()).rejects.toThrow();
   });
 
-  it.each([400, 403])("is refused for good by %d", async (status) => {
+  it.each([400, 403])("is not tried again after status %d", async (status) => {
     const lambda = await startLambda(says(status, '{"errorType":"Extension.InvalidExtensionName"}'));
     const { api } = createApi(lambda.runtimeApi);
     await expect(api.register()).rejects.toThrow(`register was answered with status ${status}`);
     expect(lambda.calls).toHaveLength(1);
   });
 
-  it("is refused where Lambda gives no identifier", async () => {
+  it("fails if Lambda sends no identifier", async () => {
     const lambda = await startLambda(says(200, "{}"));
     const { api } = createApi(lambda.runtimeApi);
     await expect(api.register()).rejects.toThrow(/register/);
   });
 
-  it.each([undefined, ""])("is refused where there is no Lambda (%j)", async (runtimeApi) => {
+  it.each([undefined, ""])("fails if AWS_LAMBDA_RUNTIME_API is %j", async (runtimeApi) => {
     const { api } = createApi(runtimeApi);
     await expect(api.register()).rejects.toThrow("AWS_LAMBDA_RUNTIME_API is not set");
   });
 });
 
 describe("event/next", () => {
-  it("blocks until SHUTDOWN, whose content type is text/plain", async () => {
+  it("blocks until SHUTDOWN, which has the content type text/plain", async () => {
     let shutDown = () => {};
     const lambda = await startLambda(registers, (response) => {
       shutDown = () => says(200, SHUTDOWN, { "Content-Type": "text/plain; charset=utf-8" })(response, response.req);
@@ -173,7 +173,7 @@ describe("event/next", () => {
     });
   });
 
-  it("has no time-out, on its socket or elsewhere, since a freeze may be long", async () => {
+  it("has no time-out, on its socket or elsewhere, because a freeze may be long", async () => {
     const lambda = await startLambda(blocks);
     const { api } = createApi(lambda.runtimeApi, { identifier: IDENTIFIER });
     const limits = vi.spyOn(Socket.prototype, "setTimeout");
@@ -185,12 +185,12 @@ describe("event/next", () => {
   });
 
   it.each([
-    ["an event that was not asked for", '{"eventType":"INVOKE","invokedFunctionArn":"…:function:SHUTDOWN"}'],
-    ["an event of no type", "{}"],
-    ["what is not JSON", "SHUTDOWN"],
+    ["an unexpected event", '{"eventType":"INVOKE","invokedFunctionArn":"…:function:SHUTDOWN"}'],
+    ["an event without a type", "{}"],
+    ["text that is not JSON", "SHUTDOWN"],
     ["null", "null"],
-    ["nothing", ""],
-  ])("is polled again, after a pause, on %s", async (_, body) => {
+    ["empty", ""],
+  ])("is polled again after a pause if the answer is %s", async (_, body) => {
     const lambda = await startLambda(says(200, body), says(200, SHUTDOWN));
     const { api } = createApi(lambda.runtimeApi, { identifier: IDENTIFIER });
     const pausesMs = skipPauses();
@@ -199,19 +199,19 @@ describe("event/next", () => {
     expect(pausesMs).toEqual([100]);
   });
 
-  it("makes do with a SHUTDOWN without a reason", async () => {
+  it("accepts a SHUTDOWN without a reason", async () => {
     const lambda = await startLambda(says(200, '{"eventType":"SHUTDOWN"}'));
     const { api } = createApi(lambda.runtimeApi, { identifier: IDENTIFIER });
     expect(await api.untilShutdown()).toEqual({ reason: "unknown", deadlineEpochMs: 0 });
   });
 
-  it("fails where Lambda refuses the first poll", async () => {
+  it("fails if Lambda refuses the first poll", async () => {
     const lambda = await startLambda(says(403));
     const { api } = createApi(lambda.runtimeApi, { identifier: IDENTIFIER });
     await expect(api.untilShutdown()).rejects.toThrow("event/next was answered with status 403");
   });
 
-  it("fails where nobody listens at the first poll", async () => {
+  it("fails if the API is unreachable at the first poll", async () => {
     const { api } = createApi(`127.0.0.1:${await findFreePort()}`, { identifier: IDENTIFIER });
     await expect(api.untilShutdown()).rejects.toThrow("event/next cannot be reached");
   });
@@ -228,8 +228,8 @@ describe("event/next", () => {
       ],
       { code: "ECONNRESET" },
     ],
-    ["is refused after one that worked", [says(200, "{}"), says(500)], { status: 500 }],
-  ])("is not left by a poll that %s: leaving would crash the function", async (_, turns: Turn[], why) => {
+    ["is refused after an earlier one succeeded", [says(200, "{}"), says(500)], { status: 500 }],
+  ])("stays pending after a poll that %s, because an exit would crash the function", async (_, turns: Turn[], why) => {
     const lambda = await startLambda(...turns);
     const { api, lines } = createApi(lambda.runtimeApi, { identifier: IDENTIFIER });
     skipPauses();
@@ -247,7 +247,7 @@ describe.each([
   ["initError", "init/error"],
   ["exitError", "exit/error"],
 ] as const)("%s", (method, path) => {
-  it("says why, in the words and headers of the API", async () => {
+  it("sends the reason in the format of the API", async () => {
     const lambda = await startLambda(registers, says(202, '{"status":"OK"}'));
     const { api } = createApi(lambda.runtimeApi);
     await api.register();
@@ -267,7 +267,7 @@ describe.each([
     });
   });
 
-  it("is content with whatever Lambda says to it", async () => {
+  it("ignores Lambda's answer", async () => {
     const lambda = await startLambda(says(403, "{}"));
     const { api } = createApi(lambda.runtimeApi, { identifier: IDENTIFIER });
     await api[method]("Extension.ConfigInvalid", "why");

@@ -13,20 +13,20 @@ function makeFolder(): string {
 }
 
 describe("the init marker", () => {
-  it("makes the first init of an execution environment the first, and any other not", () => {
+  it("distinguishes the first init of an execution environment from all later ones", () => {
     const folder = makeFolder();
     expect(createInitMarker(folder)()).toBe(true);
     expect(createInitMarker(folder)()).toBe(false);
     expect(createInitMarker(folder)()).toBe(false);
   });
 
-  it("is made when it is asked for, not before", () => {
+  it("is created when it is checked, not before", () => {
     const folder = makeFolder();
     createInitMarker(folder);
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("is one empty file, its owner's alone", () => {
+  it("is one empty file that only its owner may read and write", () => {
     const folder = makeFolder();
     createInitMarker(folder)();
     expect(readdirSync(folder)).toEqual([MARKER]);
@@ -41,12 +41,12 @@ describe("the init marker", () => {
     expect(readdirSync(folder)).toEqual([MARKER]);
   });
 
-  it("leaves every init the first where the folder does not exist", () => {
+  it("reports every init as the first if the folder does not exist", () => {
     const isFirstInit = createInitMarker(join(makeFolder(), "nowhere"));
     expect([isFirstInit(), isFirstInit()]).toEqual([true, true]);
   });
 
-  it("leaves every init the first where the folder is none", () => {
+  it("reports every init as the first if the folder is a file", () => {
     const file = join(makeFolder(), "file");
     writeFileSync(file, "");
     const isFirstInit = createInitMarker(file);

@@ -13,11 +13,11 @@ const refuse = (name: string) => {
 
 afterEach(() => {
   vi.restoreAllMocks();
-  // Which leaves what stands in for a module's function as it is.
+  // The call above does not restore the mocked functions of a module.
   vi.resetAllMocks();
 });
 
-/** Of many draws. */
+/** Checks that many draws are in range, distinct and evenly spread. */
 function expectLots(draws: readonly number[]): void {
   expect(draws.every((draw) => draw >= 0 && draw < 1)).toBe(true);
   // Two of a thousand draws of 32 bits are the same once in 8,600 times, three once in a hundred million.
@@ -31,12 +31,12 @@ function expectLots(draws: readonly number[]): void {
 
 const draw = (count: number) => Array.from({ length: count }, random);
 
-describe("a number drawn by lot", () => {
-  it("is from 0 to 1, without 1, and another one each time", () => {
+describe("a random number", () => {
+  it("is at least 0, below 1 and different each time", () => {
     expectLots(draw(1_000));
   });
 
-  it.runIf(hasDevice)("is the kernel's, and of nothing that a snapshot holds", () => {
+  it.runIf(hasDevice)("comes from the kernel, and from nothing that a snapshot holds", () => {
     vi.spyOn(Math, "random").mockImplementation(() => refuse("Math.random"));
     vi.mocked(crypto.randomBytes).mockImplementation(() => refuse("randomBytes"));
     expectLots(draw(1_000));
@@ -44,7 +44,7 @@ describe("a number drawn by lot", () => {
     expect(vi.mocked(fs.openSync)).toHaveBeenCalledTimes(1_000);
   });
 
-  it.runIf(hasDevice)("leaves no file open, not even where it cannot be read", () => {
+  it.runIf(hasDevice)("leaves no file open, even if the device cannot be read", () => {
     draw(10);
     vi.mocked(fs.readSync).mockImplementation(() => refuse("a byte"));
     expect(draw(1)).toHaveLength(1);
@@ -54,7 +54,7 @@ describe("a number drawn by lot", () => {
     expect(closed).toEqual(opened);
   });
 
-  it("is drawn where there is no such device, too", () => {
+  it("is available without the device too", () => {
     vi.mocked(fs.openSync).mockImplementation(() => refuse("/dev/urandom"));
     expectLots(draw(1_000));
   });
@@ -62,7 +62,7 @@ describe("a number drawn by lot", () => {
   it.each([
     [0, 0],
     [0xff, (2 ** 32 - 1) / 2 ** 32],
-  ])("is at either end of the range for bytes of %d", (byte, expected) => {
+  ])("is at an end of the range for bytes of %d", (byte, expected) => {
     vi.mocked(fs.openSync).mockImplementation(() => refuse("/dev/urandom"));
     vi.mocked(crypto.randomBytes).mockImplementation(() => Buffer.alloc(4, byte));
     expect(random()).toBe(expected);

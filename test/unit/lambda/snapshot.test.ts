@@ -4,7 +4,7 @@ import { createRestorable } from "../../../extension/lambda/snapshot.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** What is made is numbered; the two clocks go as the test says. */
+/** Numbers the values that are made, and has two clocks that a test advances. */
 function setUp({ isSnapStart = true } = {}) {
   const clocks = { wallMs: Date.UTC(2026, 0, 1), monotonicMs: 1_234.5 };
   let made = 0;
@@ -17,7 +17,7 @@ function setUp({ isSnapStart = true } = {}) {
     now: () => clocks.wallMs,
     monotonicNow: () => clocks.monotonicMs,
   });
-  /** Time passes for whom it passes. */
+  /** Advances the wall clock and the monotonic clock, each by its own time. */
   const pass = (wallMs: number, monotonicMs = wallMs) => {
     clocks.wallMs += wallMs;
     clocks.monotonicMs += monotonicMs;
@@ -26,8 +26,8 @@ function setUp({ isSnapStart = true } = {}) {
   return { get, nth, pass };
 }
 
-describe("what must not outlive a restore", () => {
-  it("is made once, before it is asked for, and is then the same", () => {
+describe("a value that must not outlive a restore", () => {
+  it("is made once, before its first use, and stays the same", () => {
     const { get, pass } = setUp();
     const first = get();
     expect(first).toEqual({ nth: 1 });
@@ -38,7 +38,7 @@ describe("what must not outlive a restore", () => {
   it.each([
     ["a minute", MINUTE_MS],
     ["a fortnight", 14 * 24 * HOUR_MS],
-  ])("is the same after a freeze of %s, over which both clocks go on", (_, ms) => {
+  ])("stays the same after a freeze of %s, in which both clocks advance", (_, ms) => {
     for (const isSnapStart of [true, false]) {
       const { nth, pass } = setUp({ isSnapStart });
       expect(nth()).toBe(1);
@@ -53,26 +53,26 @@ describe("what must not outlive a restore", () => {
     ["a fortnight later", 14 * 24 * HOUR_MS],
     ["on a machine whose clock is behind", -3_000],
     ["on a machine whose clock is far behind", -24 * HOUR_MS],
-  ])("is made anew after a restore %s, which only the wall clock sees", (_, wallMs) => {
+  ])("is made again after a restore %s, which only the wall clock shows", (_, wallMs) => {
     const { nth, pass } = setUp();
     expect(nth()).toBe(1);
     pass(wallMs, 10);
     expect(nth()).toBe(2);
   });
 
-  it("is made anew where the monotonic clock begins anew with the machine", () => {
+  it("is made again if the monotonic clock restarts with the machine", () => {
     const { nth, pass } = setUp();
     pass(HOUR_MS, -1_000);
     expect(nth()).toBe(2);
   });
 
-  it("is made anew where it was not asked for before the snapshot", () => {
+  it("is made again if it was not used before the snapshot", () => {
     const { nth, pass } = setUp();
     pass(HOUR_MS, 0);
     expect(nth()).toBe(2);
   });
 
-  it("is made anew once for each restore", () => {
+  it("is made again once for each restore", () => {
     const { nth, pass } = setUp();
     pass(HOUR_MS, 0);
     expect([nth(), nth()]).toEqual([2, 2]);
@@ -82,7 +82,7 @@ describe("what must not outlive a restore", () => {
     expect([nth(), nth()]).toEqual([3, 3]);
   });
 
-  it("is the same over a clock that is slewed, however far it comes with time, in either direction", () => {
+  it("stays the same while the wall clock is slewed in either direction, however far it drifts", () => {
     for (const slewMs of [30, -30]) {
       const { nth, pass } = setUp();
       for (let minute = 0; minute < 24 * 60; minute += 1) {
@@ -92,7 +92,7 @@ describe("what must not outlive a restore", () => {
     }
   });
 
-  it("is the same over a clock that is set, anywhere but under SnapStart", () => {
+  it("stays the same if the wall clock is set, except under SnapStart", () => {
     const { nth, pass } = setUp({ isSnapStart: false });
     for (const wallMs of [HOUR_MS, -HOUR_MS, 14 * 24 * HOUR_MS]) {
       pass(wallMs, 0);
