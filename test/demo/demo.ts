@@ -8,7 +8,7 @@ import { build, readVersion, toOpt } from "../../scripts/build/build.ts";
 import { startFakeLambda } from "../fakes/lambda.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { type ExampleFunction, exampleFunctions } from "../support/functions.ts";
-import { parseLogLine } from "../support/log-lines.ts";
+import { parseLogLine } from "../support/log.ts";
 import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 import { drawTimeline, type Span } from "./timeline.ts";
 

@@ -129,7 +129,7 @@ for (const [operation, service] of [
     });
     await bench.lambda.init();
     await untilForgotten();
-    const over = await askOverFreeze(bench, jammed.untilSomebodyWaits, () => {
+    const over = await askOverFreeze(bench, jammed.untilClientWaits, () => {
       passAtAws(AHEAD_MS);
       jammed.clear(bench.aws.url);
     });

@@ -10,7 +10,7 @@ import type { ClientOptions } from "../../extension/aws/client.ts";
 import * as wholeSdk from "../../extension/aws/sdk.ts";
 import * as wholeSsm from "../../extension/aws/sdk-ssm.ts";
 import { bundleExtension } from "../../scripts/build/bundle.ts";
-import { toClientOptions } from "../support/client-options.ts";
+import { toClientOptions } from "../support/config.ts";
 import { failureOf } from "../support/failure-of.ts";
 import { startLocalServer } from "../support/local-server.ts";
 

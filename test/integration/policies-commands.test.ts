@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { env, execPath } from "node:process";
 import { afterAll, describe, expect, it } from "vitest";
-import { runPolicies } from "../support/policies.ts";
+import { runPolicies } from "../support/cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "policies-commands-"));
 afterAll(() => rmSync(folder, { recursive: true }));

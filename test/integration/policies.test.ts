@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { DocumentKind } from "../../scripts/cli/policies/documents.ts";
 import { findPolicyEngine } from "../../scripts/setup/policy-engine.ts";
-import { runPolicies } from "../support/policies.ts";
+import { runPolicies } from "../support/cli.ts";
 import { faults, SETUP_ARGUMENTS } from "../support/policy-faults.ts";
 
 /** As much of the engine's interface as is used here: where it is not installed, its own types are not either. */

@@ -4,8 +4,9 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { CLI } from "../support/cli.ts";
 import { findFreePort } from "../support/free-port.ts";
-import { ask, CLI, createHome, startServe } from "../support/serve.ts";
+import { ask, createHome, startServe } from "../support/serve.ts";
 
 const examples = fileURLToPath(new URL("../../examples/systemd", import.meta.url));
 const [SOCKET, SERVICE] = ["cross-account-secrets.socket", "cross-account-secrets.service"];

@@ -5,7 +5,7 @@ import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { type FakeLambda, type FakeLambdaOptions, startFakeLambda } from "../fakes/lambda.ts";
 import { findLeaks, readFolder } from "./canary.ts";
 import { findFreePort } from "./free-port.ts";
-import { parseLogLine } from "./log-lines.ts";
+import { parseLogLine } from "./log.ts";
 import { SECRET_NAME, startTwoAccounts, type TwoAccounts, type TwoAccountsOptions } from "./two-accounts.ts";
 
 /** The answer of the extension to a local request. */

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 
-/** In PEM. */
+/** A key and its certificate, in PEM. */
 export interface Certificate {
   readonly key: string;
   readonly cert: string;
@@ -8,7 +8,7 @@ export interface Certificate {
 
 const DAY_MS = 86_400_000;
 
-/** For 127.0.0.1, signed by itself, good from yesterday until tomorrow. By hand, since Node can read certificates but not make them. */
+/** Makes a self-signed certificate for 127.0.0.1, valid from yesterday until tomorrow. Node has no function that makes certificates. */
 export function createCertificate(name: string): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const algorithm = sequence(toOid("2a8648ce3d040302")); // ecdsa-with-SHA256

@@ -1,11 +1,11 @@
 import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
-/** Below what Linux (32768, ip_local_port_range) and macOS (49152) give to outgoing connections, which would take it meanwhile. */
+/** Lower than the ports that Linux (from 32768, ip_local_port_range) and macOS (from 49152) give to outgoing connections. */
 const LOWEST = 10_000;
 const EPHEMERAL = 32_768;
 
-/** A TCP port on 127.0.0.1 that nobody listens on, for a moment at least. */
+/** Finds a TCP port on 127.0.0.1 on which no program listens at the moment. */
 export async function findFreePort(): Promise<number> {
   for (;;) {
     const port = randomInt(LOWEST, EPHEMERAL);

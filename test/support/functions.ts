@@ -5,10 +5,10 @@ import type { RuntimeCommand } from "../fakes/lambda.ts";
 
 const toPath = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
-/** A function of `examples/`, and how the fake Lambda runs it. */
+/** A function of `examples/`, and the command with which the fake Lambda runs it. */
 export interface ExampleFunction {
   readonly language: string;
-  /** Of the language, on this machine; undefined where it is not there. */
+  /** The language's version on this machine, or undefined if it is not installed. */
   readonly version: string | undefined;
   readonly runtime: RuntimeCommand;
 }

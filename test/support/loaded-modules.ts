@@ -1,4 +1,4 @@
-/** What a program has loaded when it registers as an extension: it is asked while Lambda's answer is still due. */
+/** Finds the modules that a program has loaded when it registers as an extension, while it waits for Lambda's answer. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -13,7 +13,7 @@ import { TARGET_ROLE_ARN } from "./two-accounts.ts";
 const PROBE = fileURLToPath(new URL("../fixtures/loaded-modules.cjs", import.meta.url));
 
 export interface LoadedModules {
-  /** Node's, by the names that a program gives them; what Node loads for itself is left out. */
+  /** Node's public modules. Node's internal modules are left out. */
   readonly builtIn: readonly string[];
   readonly files: readonly string[];
 }

@@ -9,7 +9,7 @@ export interface LocalServer {
   readonly url: string;
 }
 
-/** A plain HTTP server on 127.0.0.1, which dies with the test, and its connections with it. */
+/** Starts an HTTP server on 127.0.0.1. It and its connections end with the test. */
 export async function startLocalServer(listener: RequestListener): Promise<LocalServer> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

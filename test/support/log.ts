@@ -1,6 +1,6 @@
 import { createLogger, type Logger } from "../../extension/logger.ts";
 
-/** A logger at its most talkative, and what it has written: event and fields of each line, without what all lines share. */
+/** Makes a logger of level `debug`, and returns its lines: event and fields, without the fields that all lines have. */
 export function createLog(): { readonly logger: Logger; readonly lines: readonly Readonly<Record<string, unknown>>[] } {
   const lines: Record<string, unknown>[] = [];
   const write = (text: string) => {
@@ -8,4 +8,11 @@ export function createLog(): { readonly logger: Logger; readonly lines: readonly
     lines.push(line);
   };
   return { logger: createLogger({ level: "debug", now: Date.now, write }), lines };
+}
+
+/** Parses one line of the extension's log. Returns undefined for any other line. */
+export function parseLogLine(line: string): Readonly<Record<string, unknown>> | undefined {
+  if (!line.startsWith("{")) return undefined;
+  const parsed: Record<string, unknown> = JSON.parse(line);
+  return parsed.extension === "cross-account-secrets" ? parsed : undefined;
 }

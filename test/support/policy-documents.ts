@@ -1,4 +1,4 @@
-/** Policy documents in few words. */
+/** Makes policy documents and their statements. */
 import type { PolicyDocument, PolicyStatement } from "../fakes/aws.ts";
 
 export const toPolicy = (...Statement: PolicyStatement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
@@ -11,7 +11,7 @@ export const allow = (Action: string | readonly string[], Resource: string | rea
 
 export const deny = (Action: string, Resource = "*"): PolicyStatement => ({ Effect: "Deny", Action, Resource });
 
-/** Of a policy that belongs to what it is about. */
+/** A statement of a resource's own policy, such as a trust policy. */
 export const trust = (
   principal: string | readonly string[],
   Action: string | readonly string[],
@@ -23,9 +23,9 @@ export const trust = (
   ...(Condition && { Condition }),
 });
 
-/** What AWS attaches to the accounts of an organization. */
+/** AWS attaches this policy to the accounts of an organization. */
 export const ALLOW_ALL = toPolicy(allow("*", "*"));
 
-/** As KMS makes it for a new key: it leaves the decision to the policies of the account's roles. */
-export const toKeyPolicy = (account: string): PolicyDocument =>
-  toPolicy({ ...trust(`arn:aws:iam::${account}:root`, "kms:*"), Resource: "*" });
+/** The policy that KMS gives a new key. It leaves the decision to the policies of the account's roles. */
+export const toKeyPolicy = (account: string, partition = "aws"): PolicyDocument =>
+  toPolicy({ ...trust(`arn:${partition}:iam::${account}:root`, "kms:*"), Resource: "*" });

@@ -1,9 +1,9 @@
 import { findPolicyEngine } from "../../scripts/setup/policy-engine.ts";
 import type { PolicyEngine } from "../fakes/aws.ts";
 
-const at = findPolicyEngine();
+const path = findPolicyEngine();
 
-/** Undefined where it is not installed; tests that need it are then left out, with these words. */
-export const policyEngine: PolicyEngine | undefined = at === undefined ? undefined : await import(at);
+/** Undefined if it is not installed. Tests that need it are then skipped, and their titles say so. */
+export const policyEngine: PolicyEngine | undefined = path === undefined ? undefined : await import(path);
 
 export const WITHOUT_POLICY_ENGINE = "needs iam-simulate: npx tsx scripts/setup/policy-engine.ts";

@@ -1,14 +1,14 @@
-/** What a run of `npm run bench` has found, as its table on the terminal says it. */
+/** A figure in the table that `npm run bench` prints. */
 export interface PublishedFigure {
   readonly section: string;
   readonly what: string;
   readonly who: string;
-  /** With its unit, and without its quartiles. */
+  /** The median with its unit, without quartiles. */
   readonly median: string;
   readonly beside: readonly { readonly who: string; readonly ratio: string }[];
 }
 
-/** Columns are as wide as the widest cell of their section, two spaces apart; further rows of a figure leave the first three empty. */
+/** A column is as wide as its widest cell in the section, plus two spaces. In further rows of a figure the first three cells are empty. */
 export function parsePublishedFigures(table: string): readonly PublishedFigure[] {
   return table.split(/\n\n/).flatMap((text) => {
     const [section = "", headings = "", ...lines] = text.split("\n");

@@ -6,53 +6,50 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execPath } from "node:process";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { findLeaks } from "./canary.ts";
+import { CLI } from "./cli.ts";
 import { findFreePort } from "./free-port.ts";
-import { parseLogLine } from "./log-lines.ts";
+import { parseLogLine } from "./log.ts";
 
-/** The command as the npm package has it; `npm ci` and `npm test` build it. */
-export const CLI = fileURLToPath(new URL("../../dist/cli/cli.cjs", import.meta.url));
-
-type LogLine = Readonly<Record<string, unknown>>;
+type ServeLogLine = Readonly<Record<string, unknown>>;
 
 export interface ServeRun {
   readonly port: number;
-  /** Its lines so far. */
-  readonly log: readonly LogLine[];
+  /** The lines that it has logged so far. */
+  readonly log: readonly ServeLogLine[];
   readonly stderr: () => string;
-  /** The first line of this event, at once or when it comes. Fails if the process ends without one. */
-  waitFor(event: string): Promise<LogLine>;
+  /** Settles with the first line of this event. Rejects if the process ends without one. */
+  waitFor(event: string): Promise<ServeLogLine>;
   kill(signal: NodeJS.Signals): void;
   /** The exit code, or 128 and the number of the signal that ended it. */
   readonly ended: Promise<number | null>;
 }
 
 /**
- * `cross-account-secrets serve` as a process, on a machine with these variables and no others. It ends with the test, which fails
- * if any output holds one of `secrets`.
+ * Starts `cross-account-secrets serve` as a process with only these variables. It ends with the test, which fails if any output
+ * contains one of `secrets`.
  */
-export async function startServe(parts: {
+export async function startServe(options: {
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly secrets?: () => readonly string[];
   readonly command?: readonly string[];
   readonly port?: number;
 }): Promise<ServeRun> {
-  const port = parts.port ?? (await findFreePort());
-  const [program = execPath, ...before] = parts.command ?? [execPath];
+  const port = options.port ?? (await findFreePort());
+  const [program = execPath, ...before] = options.command ?? [execPath];
   const env = {
     PATH: process.env.PATH,
     HOME: "/nonexistent",
-    // Away from EC2, its credentials are looked for in vain, and slowly where packets to its address are dropped.
+    // Outside EC2 the search for its credentials fails, and slowly if packets to its address are dropped.
     AWS_EC2_METADATA_DISABLED: "true",
     CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
-    ...parts.environment,
+    ...options.environment,
   };
-  const child = spawn(program, [...before, CLI, "serve", ...(parts.args ?? [])], { env });
+  const child = spawn(program, [...before, CLI, "serve", ...(options.args ?? [])], { env });
   const output = { stdout: "", stderr: "" };
-  const log: LogLine[] = [];
+  const log: ServeLogLine[] = [];
   let unfinished = "";
   let look = () => {};
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
@@ -69,7 +66,7 @@ export async function startServe(parts: {
   onTestFinished(async () => {
     child.kill("SIGKILL");
     await ended;
-    expect(findLeaks(new Map(Object.entries(output)), parts.secrets?.() ?? [])).toEqual([]);
+    expect(findLeaks(new Map(Object.entries(output)), options.secrets?.() ?? [])).toEqual([]);
   });
   return {
     port,
@@ -77,7 +74,7 @@ export async function startServe(parts: {
     stderr: () => output.stderr,
     async waitFor(event) {
       const find = () => log.find((line) => line.event === event);
-      const found = new Promise<LogLine>((resolve) => {
+      const found = new Promise<ServeLogLine>((resolve) => {
         look = () => {
           const line = find();
           if (line !== undefined) resolve(line);
@@ -85,7 +82,7 @@ export async function startServe(parts: {
         look();
       });
       const missed = ended.then((code): never => {
-        throw new Error(`ended with ${code} and no line ${event}: ${output.stdout}${output.stderr}`);
+        throw new Error(`ended with ${code} without a line ${event}: ${output.stdout}${output.stderr}`);
       });
       return Promise.race([found, missed]);
     },
@@ -94,7 +91,7 @@ export async function startServe(parts: {
   };
 }
 
-/** As a function asks; a connection of its own, which no pool keeps. */
+/** Sends a request as a function would, on a connection that is not reused. */
 export function ask(port: number, path: string, token?: string): Promise<{ status: number; body: string }> {
   const headers = token === undefined ? {} : { "X-Aws-Parameters-Secrets-Token": token };
   return new Promise((resolve, reject) => {
@@ -105,7 +102,7 @@ export function ask(port: number, path: string, token?: string): Promise<{ statu
   });
 }
 
-/** Is gone with the test. */
+/** Makes a folder that is removed with the test. */
 export async function createHome(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "serve-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

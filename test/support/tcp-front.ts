@@ -10,26 +10,26 @@ import { onTestFinished } from "vitest";
 import type { Certificate } from "./certificate.ts";
 import { until } from "./faults.ts";
 
-/** A way to AWS on which things happen to connections. */
+/** A TCP proxy in front of AWS. A test can break its connections. */
 export interface TcpFront {
   readonly url: string;
-  /** How many connections there are now. */
+  /** The number of open connections. */
   count(): number;
-  /** How many connections there have been. */
+  /** The number of all connections so far. */
   total(): number;
-  /** Ends all connections, as a peer does that was idle for too long. */
+  /** Ends all connections, as a peer does after an idle time. */
   endConnections(): void;
-  /** Connections that there are now are never answered any more, without a word; later ones are. */
+  /** Silently stops answering on the open connections. Later connections work. */
   swallow(): void;
-  /** From now on says that it is somebody else. */
+  /** Uses another certificate from now on. */
   present(certificate: Certificate): void;
 }
 
-/** Dies with the test. With a certificate it is one of `https`. */
+/** Starts a proxy that ends with the test. With a certificate it serves `https`. */
 export async function startFront(toUrl: () => string, certificate?: Certificate, ownPort = 0): Promise<TcpFront> {
   const pairs = new Set<readonly [outside: Socket, inside: Socket]>();
   let total = 0;
-  const join = (outside: Socket) => {
+  const accept = (outside: Socket) => {
     total += 1;
     const inside = connect(Number(new URL(toUrl()).port), "127.0.0.1");
     outside.pipe(inside).pipe(outside);
@@ -43,8 +43,8 @@ export async function startFront(toUrl: () => string, certificate?: Certificate,
       });
     }
   };
-  const tls = certificate === undefined ? undefined : createTlsServer(certificate, join);
-  const server = tls ?? createServer(join);
+  const tls = certificate === undefined ? undefined : createTlsServer(certificate, accept);
+  const server = tls ?? createServer(accept);
   tls?.on("tlsClientError", () => {});
   server.listen(ownPort, "127.0.0.1");
   await once(server, "listening");
@@ -71,16 +71,16 @@ export async function startFront(toUrl: () => string, certificate?: Certificate,
   };
 }
 
-/** A way to AWS that is jammed: connections to it are neither accepted nor refused. */
+/** A TCP proxy with a full queue: new connections are neither accepted nor refused. */
 export interface JammedFront {
   readonly url: string;
-  /** Somebody is trying to connect, and waits. */
-  untilSomebodyWaits(): Promise<void>;
-  /** Whoever waits gets through to the server at this URL. */
+  /** Settles when a client waits for a connection. */
+  untilClientWaits(): Promise<void>;
+  /** Connects the waiting clients to the server at this URL. */
   clear(toUrl: string): void;
 }
 
-/** A process, which stops before it accepts anything; the kernel's queue for it is filled, and a further connection hangs. */
+/** A process that is stopped before it accepts a connection. When the kernel's queue for it is full, further connections hang. */
 const JAMMED = `
   const { connect, createServer } = require("node:net");
   const server = createServer((outside) => {
@@ -105,14 +105,14 @@ export async function startJammedFront(): Promise<JammedFront> {
     fillers.push(filler);
     isFull = await Promise.race([once(filler, "connect").then(() => false), delay(200, true)]);
   }
-  // The last of them is itself somebody who waits.
+  // The last of them is itself a waiting client.
   fillers.pop()?.destroy();
   onTestFinished(() => {
     for (const filler of fillers) filler.destroy();
   });
   return {
     url: `http://127.0.0.1:${port}`,
-    untilSomebodyWaits: () => (platform === "linux" ? until(() => isSomebodyWaiting(port)) : delay(500)),
+    untilClientWaits: () => (platform === "linux" ? until(() => isClientWaiting(port)) : delay(500)),
     clear(toUrl) {
       for (const filler of fillers) filler.destroy();
       child.stdin.write(new URL(toUrl).port);
@@ -121,8 +121,8 @@ export async function startJammedFront(): Promise<JammedFront> {
   };
 }
 
-/** https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html; 02 is SYN_SENT. */
-function isSomebodyWaiting(port: number): boolean {
+/** https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html says that 02 is SYN_SENT. */
+function isClientWaiting(port: number): boolean {
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")} 02`;
   return readFileSync("/proc/net/tcp", "latin1").includes(remote);
 }

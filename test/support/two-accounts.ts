@@ -1,27 +1,31 @@
 import { randomBytes } from "node:crypto";
 import { type FakeAws, type FakeAwsOptions, type SessionCredentials, startFakeAws } from "../fakes/aws.ts";
 import { allow, toPolicy, trust } from "./policy-documents.ts";
-import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN } from "./values.ts";
+import { FUNCTION_ROLE_ARN, HOME, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN } from "./values.ts";
 
 export { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN };
+export const TARGET_ACCOUNT = HOME.accountId;
+export const FUNCTION_ACCOUNT = "222222222222";
+/** The target of a request to the extension for the secret. */
+export const SECRET_PATH = `/secretsmanager/get?secretId=${SECRET_NAME}`;
 
 export interface TwoAccounts {
   readonly aws: FakeAws;
   readonly functionRoleArn: string;
   readonly secretArn: string;
-  /** What no output may hold: the secret's values. */
+  /** The secret's values. No output may contain them. */
   readonly canaries: readonly string[];
-  /** The function's variables, as Lambda and its owner would set them. */
+  /** The function's variables, from Lambda and from its owner. */
   readonly environment: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
 export interface TwoAccountsOptions extends FakeAwsOptions {
-  /** Default: the guide's, which has no path. */
+  /** Default: the guide's role, which has no path. */
   readonly functionRoleArn?: string | undefined;
 }
 
-/** A fake AWS as the guide sets it up: a role in Account A that trusts Account B's and may read one secret. */
+/** Starts a fake AWS with the guide's set-up: a role in Account A that trusts Account B's role and may read one secret. */
 export async function startTwoAccounts(options: TwoAccountsOptions = {}): Promise<TwoAccounts> {
   const { functionRoleArn = FUNCTION_ROLE_ARN } = options;
   const aws = await startFakeAws(options);
@@ -40,7 +44,7 @@ export async function startTwoAccounts(options: TwoAccountsOptions = {}): Promis
     policies: [toPolicy(allow("secretsmanager:GetSecretValue", `${SECRETS_ARN}:${SECRET_NAME}-??????`))],
   });
   const { arn } = aws.createSecret({
-    account: "111111111111",
+    account: TARGET_ACCOUNT,
     region: REGION,
     name: SECRET_NAME,
     secretString: JSON.stringify({ username, password }),
@@ -56,7 +60,7 @@ export async function startTwoAccounts(options: TwoAccountsOptions = {}): Promis
   };
 }
 
-/** What a function of Account B has in its environment, when AWS is at `url`. */
+/** The variables of a function of Account B, with AWS at `url`. */
 export function toFunctionEnvironment(session: SessionCredentials, url: string): Record<string, string> {
   return {
     AWS_REGION: REGION,
@@ -74,7 +78,17 @@ export function toFunctionEnvironment(session: SessionCredentials, url: string):
   };
 }
 
-/** A value that can be told from anything else, wherever it turns up. */
+/** Everything that no output may contain: the secret's values, and the keys and tokens of all sessions. */
+export const listSecrets = ({ aws, canaries }: Pick<TwoAccounts, "aws" | "canaries">): string[] => [
+  ...canaries,
+  ...toKeys(aws.listCredentials()),
+];
+
+/** The secret parts of sessions. */
+export const toKeys = (sessions: readonly Omit<SessionCredentials, "accessKeyId">[]): string[] =>
+  sessions.flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]);
+
+/** Returns a unique value, so that a test can find it in any output. */
 export function createCanary(): string {
   return `CANARY-${randomBytes(15).toString("base64url")}`;
 }

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { unzipSync } from "fflate";
 
-/** Unpacks a zip as Lambda does: with the modes that it holds. */
+/** Unpacks a zip as Lambda does, with the modes that are in it. */
 export function unzip(file: string, folder: string): void {
   const zip = readFileSync(file);
   const modes = readModes(zip);
@@ -12,7 +12,7 @@ export function unzip(file: string, folder: string): void {
   }
 }
 
-/** The Unix modes in a zip's central directory: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.12 */
+/** Reads the Unix modes in a zip's central directory: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.12 */
 export function readModes(zip: Buffer): Map<string, number> {
   const modes = new Map<string, number>();
   const end = zip.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));

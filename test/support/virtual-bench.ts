@@ -3,7 +3,8 @@ import type { Reply } from "../../extension/http/replies.ts";
 import { findLeaks } from "./canary.ts";
 import {
   FUNCTION_ROLE_ARN,
-  SECRET_NAME,
+  listSecrets,
+  SECRET_PATH,
   startTwoAccounts,
   type TwoAccounts,
   toFunctionEnvironment,
@@ -16,30 +17,30 @@ export interface VirtualAnswer {
   readonly body: string;
 }
 
-/** The extension's parts beside a fake AWS, with a clock for both. Ends with the test, which fails if a secret got out. */
+/** The extension's parts and a fake AWS, with a virtual clock for both. It ends with the test, which fails if a secret leaked. */
 export interface VirtualBench extends TwoAccounts, Pick<VirtualEnvironment, "counters" | "settled"> {
-  /** Lets time pass, for AWS and for the extension. */
+  /** Moves both clocks, AWS's and the extension's, forward. */
   pass(ms: number): void;
-  /** Sets the extension's clock alone, by so much. */
+  /** Moves only the extension's clock by this much. */
   setClock(byMs: number): void;
-  /** How long the bench has been there, by AWS's clock. */
+  /** The time since the start of the bench, by AWS's clock. */
   elapsedMs(): number;
-  /** Asks as the function would, and waits for what goes on behind the reply, too. */
+  /** Sends a request as the function would. Waits for the reply and for work that continues after it. */
   ask(target: string, method?: string): Promise<VirtualAnswer>;
-  /** Asks for the one secret. */
+  /** Requests the secret. */
   askForSecret(): Promise<VirtualAnswer>;
 }
 
-const DAYS_SECONDS = 3 * 86_400;
+const THREE_DAYS_SECONDS = 3 * 86_400;
 
 export async function startVirtualBench(
   variables: Readonly<Record<string, string>> = {},
-  /** How far the extension's clock is ahead of AWS's. */
+  /** How far the extension's clock is ahead of AWS's clock. */
   aheadMs = 0,
-  /** Further variables, that depend on where AWS is. */
+  /** Further variables that depend on AWS's URL. */
   toVariables: (url: string) => Readonly<Record<string, string>> = () => ({}),
 ): Promise<VirtualBench> {
-  // Its copy of the SDK's file knows nothing yet of AWS's clock.
+  // The extension loads the SDK again, so that the SDK does not know AWS's clock yet.
   vi.resetModules();
   const clock = installVirtualClock();
   onTestFinished(clock.restore);
@@ -48,11 +49,11 @@ export async function startVirtualBench(
   const accounts = await startTwoAccounts({ now: () => clock.now() - localAheadMs });
   onTestFinished(() => accounts.close());
   const { aws } = accounts;
-  // Longer than Lambda's own: how an execution environment ends is not what these tests are about.
+  // Longer than in Lambda, because these tests are not about the end of an execution environment.
   const base = aws.issueSession({
     roleArn: FUNCTION_ROLE_ARN,
     sessionName: "my-function",
-    durationSeconds: DAYS_SECONDS,
+    durationSeconds: THREE_DAYS_SECONDS,
   });
   const environment = {
     ...accounts.environment,
@@ -65,8 +66,7 @@ export async function startVirtualBench(
   const refusals: string[] = [];
   onTestFinished(() => {
     const outputs = new Map(Object.entries({ log: virtual.lines.join(""), refusals: refusals.join("\n") }));
-    const keys = aws.listCredentials().flatMap((session) => [session.secretAccessKey, session.sessionToken]);
-    expect(findLeaks(outputs, [...accounts.canaries, ...keys])).toEqual([]);
+    expect(findLeaks(outputs, listSecrets(accounts))).toEqual([]);
   });
 
   const began = clock.now() - localAheadMs;
@@ -89,6 +89,6 @@ export async function startVirtualBench(
     },
     elapsedMs: () => clock.now() - localAheadMs - began,
     ask,
-    askForSecret: () => ask(`/secretsmanager/get?secretId=${SECRET_NAME}`),
+    askForSecret: () => ask(SECRET_PATH),
   };
 }

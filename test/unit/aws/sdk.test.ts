@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ClientOptions } from "../../../extension/aws/client.ts";
 import type { ContainerCredentials } from "../../../extension/config/aws-environment.ts";
-import { toClientOptions } from "../../support/client-options.ts";
+import { toClientOptions } from "../../support/config.ts";
 import { startLocalServer } from "../../support/local-server.ts";
 import { failureOf } from "../../support/failure-of.ts";
 

@@ -1,4 +1,4 @@
-/** What `policies --check` finds; test/integration/policies.test.ts has an engine judge whether it is right. */
+/** What `policies --check` finds; in test/integration/policies.test.ts a policy engine judges whether that is right. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseArguments } from "../../../../scripts/cli/policies/arguments.ts";
 import { check } from "../../../../scripts/cli/policies/check/check.ts";
-import { runPolicies } from "../../../support/policies.ts";
+import { runPolicies } from "../../../support/cli.ts";
 import { faults, SETUP_ARGUMENTS } from "../../../support/policy-faults.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "policies-"));
@@ -21,7 +21,7 @@ const write = (name: string, content: unknown): string => {
 const checkAll = (contents: Readonly<Record<string, unknown>>, args: readonly string[] = []) =>
   runPolicies([...args, "--check", ...Object.entries(contents).map(([name, content]) => write(name, content))]);
 
-/** As the common guide has them. */
+/** The documents of the common guide. */
 const GUIDE = {
   "trust.json": toDocument({
     Effect: "Allow",
@@ -57,7 +57,7 @@ const GUIDE_ARGUMENTS = [
 ];
 
 describe("the check", () => {
-  it("passes the guide's own documents, with a note on -*", async () => {
+  it("accepts the guide's own documents, with a note on -*", async () => {
     const { exitCode, stdout } = await checkAll(GUIDE, GUIDE_ARGUMENTS);
     expect(stdout.trim().split("\n")).toEqual([
       `${join(folder, "permissions.json")} (permissions policy): note: statement 1 has arn:aws:secretsmanager:eu-west-1:111111111111:secret:my-shared-secret-*, which also opens longer names, such as my-shared-secret-prod: -?????? does not`,
@@ -65,7 +65,7 @@ describe("the check", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("passes them without arguments, too, and says what it could not check", async () => {
+  it("accepts them without arguments too, and says what it could not check", async () => {
     const { exitCode, stdout } = await checkAll(GUIDE, []);
     const lines = stdout.trim().split("\n");
     expect(lines.filter((line) => line.includes(": note: "))).toEqual(lines);
@@ -83,7 +83,7 @@ describe("the check", () => {
     ["role", GUIDE_ARGUMENTS],
     ["account", [...GUIDE_ARGUMENTS, "--principal", "account"]],
     [
-      "account, of a role whose path is not known",
+      "account, for a role whose path is unknown",
       [
         "--caller-role-arn",
         "arn:aws:sts::222222222222:assumed-role/my-lambda-role/i-1",
@@ -91,8 +91,8 @@ describe("the check", () => {
         ...GUIDE_ARGUMENTS.slice(6),
       ],
     ],
-    ["role, with all that is asked for", SETUP_ARGUMENTS],
-  ])("finds nothing in what is printed, with the principal %s", async (_, args) => {
+    ["role, with every option", SETUP_ARGUMENTS],
+  ])("finds nothing in the documents that `policies` prints for the principal %s", async (_, args) => {
     const { stdout } = await runPolicies(args);
     expect(await checkAll({ "all.json": stdout }, args)).toEqual({ exitCode: 0, stdout: "", stderr: "" });
   });
@@ -109,7 +109,7 @@ describe("the check", () => {
     expect(exitCode).toBe(1);
   });
 
-  it("has one line for each finding, with the statement to put in", async () => {
+  it("prints one line for each finding, with the corrected statement", async () => {
     const document = toDocument({ Effect: "Allow", Action: "sts:AssumeRole", Resource: "*" });
     const { stdout } = await checkAll({ "wide.json": document }, GUIDE_ARGUMENTS);
     expect(stdout).toBe(
@@ -118,18 +118,18 @@ describe("the check", () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ["what is no JSON", '{"Version": }', /missing: this is no JSON/],
+    ["text that is not JSON", '{"Version": }', /missing: this is no JSON/],
     ["JSON without a policy", { Version: "2012-10-17" }, /missing: there is no policy in it/],
-    ["a version that there is not", { Version: "2012-10-18", Statement: [] }, /"Version" must be "2012-10-17"/],
+    ["an unknown version", { Version: "2012-10-18", Statement: [] }, /"Version" must be "2012-10-17"/],
     [
-      "an element that there is not",
+      "an unknown element",
       toDocument({ Effect: "Allow", Actions: "sts:AssumeRole" }),
       /"Actions", which is no element; did you mean Action\?/,
     ],
     ["no effect", toDocument({ Action: "sts:AssumeRole", Resource: "*" }), /must have an "Effect"/],
     ["no action", toDocument({ Effect: "Allow", Resource: "*" }), /must have an "Action"/],
     [
-      "an operator that there is not",
+      "an unknown operator",
       toDocument({ Effect: "Allow", Action: "sts:AssumeRole", Principal: "*", Condition: { StringEqual: { a: "b" } } }),
       /operator "StringEqual", which there is not/,
     ],
@@ -145,12 +145,12 @@ describe("the check", () => {
       /has a "Resource", which a trust policy must not have/,
     ],
     [
-      "everybody trusted",
+      "trust in every account",
       toDocument({ Effect: "Allow", Action: "sts:AssumeRole", Principal: "*" }),
       /too wide: statement 1 trusts everybody, in whatever account\n/,
     ],
     [
-      "a principal that is gone",
+      "a deleted principal",
       toDocument({ Effect: "Allow", Action: "sts:AssumeRole", Principal: { AWS: "AROAEXAMPLEEXAMPLE123" } }),
       /missing: statement 1 trusts AROAEXAMPLEEXAMPLE123/,
     ],
@@ -163,7 +163,7 @@ describe("the check", () => {
       }),
       /six characters.*; add .*secret:database-\?{6}"/,
     ],
-  ])("says without arguments that there is %s", async (_, content, says) => {
+  ])("finds %s without arguments", async (_, content, says) => {
     const { exitCode, stdout } = await checkAll({ "x.json": content });
     expect(stdout).toMatch(says);
     expect(stdout.split("\n")).toHaveLength(2);
@@ -182,16 +182,16 @@ describe("the check", () => {
       /note: .* as a whole ARN: if my-shared-secret is the secret's name/,
     ],
     [
-      "a service is trusted, too",
+      "a service is trusted too",
       toDocument({ Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: "ec2.amazonaws.com" } }),
       /note: statement 1 trusts ec2.amazonaws.com, too/,
     ],
     [
-      "a document is another",
+      "a document is none of the four policies",
       toDocument({ Effect: "Allow", Action: "s3:GetObject", Resource: "*" }),
       /note: this is none of the four policies/,
     ],
-  ])("notes that %s, which is no fault", async (_, content, says) => {
+  ])("notes that %s, which is not a fault", async (_, content, says) => {
     const { exitCode, stdout } = await checkAll({ "x.json": content });
     expect(stdout).toMatch(says);
     expect(exitCode).toBe(0);
@@ -208,13 +208,13 @@ describe("the check", () => {
       [guideTrust ?? {}, { ...guideTrust, Effect: "Deny", Condition: FROM_SOMEWHERE }],
       /note: statement 2 denies sts:AssumeRole, if its condition on aws:SourceIp is met/,
     ],
-  ])("notes what it cannot tell of %s", async (_, statements, says) => {
+  ])("notes what it cannot judge in %s", async (_, statements, says) => {
     const { exitCode, stdout } = await checkAll({ "x.json": toDocument(...statements) }, GUIDE_ARGUMENTS);
     expect(stdout).toMatch(says);
     expect(exitCode).toBe(0);
   });
 
-  it("accepts an organization that a Deny insists on", async () => {
+  it("accepts an organization that a Deny requires", async () => {
     const document = toDocument(
       { ...guideTrust, Condition: undefined },
       {
@@ -225,7 +225,7 @@ describe("the check", () => {
     expect(await checkAll({ "trust.json": document }, GUIDE_ARGUMENTS)).toMatchObject({ exitCode: 0, stdout: "" });
   });
 
-  it("accepts a key policy that leaves it to the role, whose permissions allow it", async () => {
+  it("accepts a key policy that delegates to the role's permissions, if these allow it", async () => {
     const permissions = toDocument(
       { ...guideRead, Resource: "arn:aws:secretsmanager:eu-west-1:111111111111:secret:my-shared-secret-??????" },
       { Effect: "Allow", Action: "kms:Decrypt", Resource: "arn:aws:kms:eu-west-1:111111111111:key/k" },
@@ -245,7 +245,7 @@ describe("the check", () => {
     ["aws kms get-key-policy", { Policy: JSON.stringify(GUIDE["key.json"]) }],
     ["a person with one statement", guideKey],
     ["an editor with a byte order mark", `\uFEFF${JSON.stringify(GUIDE["trust.json"])}`],
-  ])("reads a document as it comes from %s", async (_, content) => {
+  ])("reads a document in the form that comes from %s", async (_, content) => {
     const wrong = [
       "--role-arn",
       "arn:aws:iam::444444444444:role/Other",
@@ -259,14 +259,14 @@ describe("the check", () => {
     );
   });
 
-  it("takes an object where a text belongs, whatever its members are called", () => {
+  it("reports an object in place of a text, whatever the names of its members", () => {
     const setup = parseArguments(["--check", "x.json", ...SETUP_ARGUMENTS], {});
     if (setup.is !== "check") throw new Error("not a check");
     const text = '{"Statement":[{"Effect":"Allow","Action":{"toString":1,"valueOf":1},"Resource":"*"}]}';
     expect(check([{ name: "x.json", text }], setup.setup)).not.toEqual([]);
   });
 
-  it("keeps a condition on an external ID of which it was not told, and says so", async () => {
+  it("keeps a condition on an external ID that no argument gives, and says so", async () => {
     const [statement] = GUIDE["trust.json"].Statement;
     const Condition = { StringEquals: { "sts:ExternalId": "partner-7" } };
     const trust = { Version: "2012-10-17", Statement: [{ ...statement, Condition }] };
@@ -276,7 +276,7 @@ describe("the check", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("takes the policy of a role that also reads things of its own for what it is", async () => {
+  it("recognizes the caller's policy if it also allows reads in the caller's own account", async () => {
     const [statement] = GUIDE["caller.json"].Statement;
     const own = {
       Effect: "Allow",
@@ -302,7 +302,7 @@ describe("the check", () => {
         Action: ["kms:Decrypt", "kms:GenerateDataKey*"],
       },
     ],
-  ])("puts nothing in place of a statement by which somebody else lives: %s", async (name, statement) => {
+  ])("suggests no replacement for a statement that another principal or action needs: %s", async (name, statement) => {
     const { exitCode, stdout } = await checkAll({ [name]: toDocument(statement) }, GUIDE_ARGUMENTS);
     expect(stdout).toContain("too wide");
     expect(stdout).not.toMatch(/in place of|remove statement/);
@@ -312,8 +312,8 @@ describe("the check", () => {
   it.each([
     ["of the caller", "arn:aws:iam::222222222222:role/my-lambda-role", true],
     ["of everybody", "*", true],
-    ["of somebody else", "arn:aws:iam::999999999999:root", false],
-  ])("takes a Deny %s for asking for an external ID: %s, %s", async (_, AWS, isEnough) => {
+    ["of another account", "arn:aws:iam::999999999999:root", false],
+  ])("treats a Deny %s (%s) as a requirement of the external ID: %s", async (_, AWS, isEnough) => {
     const [key, condition] = ["sts:ExternalId", "StringNotEquals"];
     const allow = { Effect: "Allow", Principal: guideTrust?.Principal, Action: "sts:AssumeRole" };
     const deny = {
@@ -327,7 +327,7 @@ describe("the check", () => {
     expect(!stdout.includes("does not insist on sts:ExternalId")).toBe(isEnough);
   });
 
-  it("takes a session of the caller's role as trusted, and says that it is one alone", async () => {
+  it("accepts trust in a session of the caller's role, and notes that it is only that session", async () => {
     const AWS = "arn:aws:sts::222222222222:assumed-role/my-lambda-role/my-function";
     const trust = toDocument({ ...guideTrust, Principal: { AWS } });
     const { exitCode, stdout } = await checkAll({ "trust.json": trust }, GUIDE_ARGUMENTS);
@@ -335,7 +335,7 @@ describe("the check", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("does not judge what is another text for each request", async () => {
+  it("does not judge a resource whose text depends on the request", async () => {
     const variable = ["$", "{aws:PrincipalAccount}"].join("");
     const Resource = `arn:aws:secretsmanager:eu-west-1:${variable}:secret:my-shared-secret-??????`;
     const { exitCode, stdout } = await checkAll(
@@ -347,7 +347,7 @@ describe("the check", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("takes statements without a document around them, one or several", async () => {
+  it("accepts statements without a document around them", async () => {
     const own = { Effect: "Allow", Action: "logs:*", Resource: "*" };
     const { stdout, exitCode } = await checkAll(
       { "caller.json": [GUIDE["caller.json"].Statement[0], own] },
@@ -356,7 +356,7 @@ describe("the check", () => {
     expect([stdout, exitCode]).toEqual(["", 0]);
   });
 
-  it("takes whatever JSON somebody calls a policy", () => {
+  it("accepts any JSON as a policy without an exception", () => {
     const setup = parseArguments(["--check", "x.json", ...SETUP_ARGUMENTS], {});
     if (setup.is !== "check") throw new Error("not a check");
     const odd = fc.oneof(
@@ -388,12 +388,12 @@ describe("the check", () => {
     );
   });
 
-  it("paints severities for a terminal", async () => {
+  it("colours severities on a terminal", async () => {
     const { stdout } = await runPolicies(["--check", write("x.json", "{")], { isTerminal: true });
     expect(stdout).toContain(": <red>missing</>: ");
   });
 
-  it("of a file that cannot be read says so", async () => {
+  it("reports a file that cannot be read", async () => {
     const { exitCode, stderr } = await runPolicies(["--check", join(folder, "not-there.json")]);
     expect(stderr).toMatch(/not-there\.json cannot be read \(ENOENT\)/);
     expect(exitCode).toBe(2);

@@ -3,7 +3,7 @@ import { toQuoted } from "../../../../scripts/cli/policies/formats/commands.ts";
 import { toAssignments, toHcl, toHclString } from "../../../../scripts/cli/policies/formats/hcl.ts";
 import { toJson } from "../../../../scripts/cli/policies/formats/json.ts";
 import { toYaml } from "../../../../scripts/cli/policies/formats/yaml.ts";
-import { runPolicies } from "../../../support/policies.ts";
+import { runPolicies } from "../../../support/cli.ts";
 
 const print = async (...args: readonly string[]) =>
   (
@@ -14,7 +14,7 @@ const print = async (...args: readonly string[]) =>
   ).stdout;
 
 describe("JSON", () => {
-  it("has a value on one line where that is not too long", () => {
+  it("has a value on one line if that is not too long", () => {
     const long = "x".repeat(90);
     expect(toJson({ a: { b: [1, "two"] }, c: { d: long, e: "f" } }, 1)).toBe(`{
   "a": { "b": [1, "two"] },
@@ -38,21 +38,21 @@ describe("YAML", () => {
     ["a: b", '"a: b"'],
     ["a #b", '"a #b"'],
     ['"', '"\\""'],
-  ])("takes %j for the text that it is", (text, yaml) => {
+  ])("has the text %j as %s", (text, yaml) => {
     expect(toYaml(text)).toBe(yaml);
   });
 
-  it("has lists of objects and of texts", () => {
+  it("has lists of objects and lists of texts", () => {
     expect(toYaml({ a: [{ b: "c", d: ["e"] }], f: "g" })).toBe("\na:\n  - b: c\n    d:\n      - e\nf: g");
   });
 });
 
 describe("Terraform's language", () => {
-  it("begins no template in a text", () => {
+  it("escapes what would begin a template in a text", () => {
     expect(toHclString(`\${a} %{b} $c "`)).toBe(`"$\${a} %%{b} $c \\""`);
   });
 
-  it("has signs of equality below each other, but for values of several lines", () => {
+  it("aligns the equals signs, except for values of several lines", () => {
     expect(
       toAssignments(
         [
@@ -67,7 +67,7 @@ describe("Terraform's language", () => {
     ).toBe("a   = 1\nbcd = 2\nef = [\n]\ng  = 3\nhi = 4");
   });
 
-  it("quotes what is no name", () => {
+  it("quotes a key that is not a name", () => {
     expect(toHcl({ "aws:PrincipalArn": ["a", "b"], c: "d" }, 0, "")).toBe(
       '{ "aws:PrincipalArn" = ["a", "b"], c = "d" }',
     );
@@ -81,14 +81,14 @@ describe("a shell's word", () => {
     ["a b", "'a b'"],
     ["it's $(x)", "'it'\\''s $(x)'"],
     ["", "''"],
-  ])("of %j is %s", (text, word) => {
+  ])("for %j is %s", (text, word) => {
     expect(toQuoted(text)).toBe(word);
   });
 });
 
 describe("a format", () => {
   it.each(["cloudformation", "terraform", "cli"])(
-    "%s has each account's part alone, where that is asked for",
+    "%s has only the part of the account that --account names",
     async (format) => {
       const [both, a, b] = [
         await print("--format", format),
@@ -102,7 +102,7 @@ describe("a format", () => {
     },
   );
 
-  it("of CloudFormation and Terraform has the role's path, and the key's statement as a comment", async () => {
+  it("for CloudFormation or Terraform has the role's path, and the key's statement as a comment", async () => {
     const template = await print("--format", "cloudformation");
     expect(template).toMatch(/^ {6}Path: "\/readers\/"$/m);
     expect(template).toMatch(

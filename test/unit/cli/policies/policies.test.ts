@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OPTIONS } from "../../../../scripts/cli/policies/options.ts";
-import { runPolicies } from "../../../support/policies.ts";
+import { runPolicies } from "../../../support/cli.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const CALLER = "arn:aws:iam::222222222222:role/my-lambda-role";
-/** What the README's four documents are for. */
+/** The arguments for the README's four documents. */
 const README_ARGUMENTS = [
   ...["--role-arn", ROLE, "--caller-role-arn", CALLER, "--secret", "my-shared-secret"],
   ...["--region", "eu-west-1", "--organization-id", "o-exampleorgid"],
@@ -32,7 +32,7 @@ describe("policies", () => {
     expect(JSON.parse(shown)).toEqual(JSON.parse(stdout));
   });
 
-  it("gives a terminal a heading for each document", async () => {
+  it("prints a heading for each document on a terminal", async () => {
     const { stdout } = await runPolicies(README_ARGUMENTS, { isTerminal: true });
     expect(stdout.match(/^<bold>.*<\/>$/gm)).toEqual([
       "<bold>Account A 111111111111: the trust policy of the role SecretReader</>",
@@ -42,7 +42,7 @@ describe("policies", () => {
     ]);
   });
 
-  it("gives a pipe, and whoever asks for it, one JSON object", async () => {
+  it("prints one JSON object to a pipe, and to a terminal with --format json", async () => {
     const { stdout } = await runPolicies(README_ARGUMENTS);
     expect(Object.keys(JSON.parse(stdout))).toEqual(["trustPolicy", "permissionsPolicy", "keyPolicy", "callerPolicy"]);
     expect(await runPolicies([...README_ARGUMENTS, "--format", "json"], { isTerminal: true })).toMatchObject({
@@ -50,7 +50,7 @@ describe("policies", () => {
     });
   });
 
-  it("gives an account its own documents alone", async () => {
+  it("prints only the documents of the account that --account names", async () => {
     expect(Object.keys(await print(...README_ARGUMENTS, "--account", "a"))).toEqual([
       "trustPolicy",
       "permissionsPolicy",
@@ -59,7 +59,7 @@ describe("policies", () => {
     expect(Object.keys(await print(...README_ARGUMENTS, "--account", "b"))).toEqual(["callerPolicy"]);
   });
 
-  it("takes accounts and names in place of ARNs, and the partition of the region", async () => {
+  it("accepts accounts and names in place of ARNs, and takes the partition from the region", async () => {
     const documents = await print(
       ...["--account-a", "111111111111", "--role-name", "readers/SecretReader"],
       ...["--account-b", "222222222222", "--caller-role-name", "service-role/my-lambda-role"],
@@ -82,14 +82,14 @@ describe("policies", () => {
     ["an ARN", {}, ["--secret", "arn:aws-us-gov:secretsmanager:us-gov-west-1:111111111111:secret:s-AbCdEf"]],
     ["AWS_REGION", { AWS_REGION: "us-gov-west-1" }, ["--secret", "s"]],
     ["AWS_DEFAULT_REGION", { AWS_REGION: "", AWS_DEFAULT_REGION: "us-gov-west-1" }, ["--secret", "s"]],
-  ])("takes the region of %s where none is given", async (_, environment, secret) => {
+  ])("takes the region from %s if --region is not given", async (_, environment, secret) => {
     const accounts = ["--account-a", "111111111111", "--role-name", "r", "--account-b", "222222222222"];
     const { stdout } = await runPolicies([...accounts, "--caller-role-name", "c", ...secret], { environment });
     expect(stdout).toMatch(/"arn:aws-us-gov:secretsmanager:us-gov-west-1:111111111111:secret:s-.*\?{6}"/);
     expect(stdout).toContain('"arn:aws-us-gov:iam::111111111111:role/r"');
   });
 
-  it("minds the shell's region no more than it has to", async () => {
+  it("ignores the shell's region if an ARN names one", async () => {
     const secret = "arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:s";
     const accounts = ["--account-a", "111111111111", "--role-name", "r", "--account-b", "222222222222"];
     const { exitCode } = await runPolicies([...accounts, "--caller-role-name", "c", "--secret", secret], {
@@ -105,12 +105,20 @@ describe("policies", () => {
   const anyPath = accountForm([CALLER, "arn:aws:iam::222222222222:role/*/my-lambda-role"]);
   const named = ["--account-b", "222222222222", "--caller-role-name", "my-lambda-role"];
   it.each<[string, readonly string[], object]>([
-    ["the role, by an ARN", ["--caller-role-arn", CALLER], { Principal: { AWS: CALLER } }],
-    ["the account, if that is asked for", ["--caller-role-arn", CALLER, "--principal", "account"], accountForm(CALLER)],
-    ["the account, where a name does not tell the path", named, anyPath],
-    ["the role, where the path is to be none", [...named, "--principal", "role"], { Principal: { AWS: CALLER } }],
+    ["the role of an ARN", ["--caller-role-arn", CALLER], { Principal: { AWS: CALLER } }],
     [
-      "the account, where a session does not tell the path",
+      "the account with --principal account",
+      ["--caller-role-arn", CALLER, "--principal", "account"],
+      accountForm(CALLER),
+    ],
+    ["the account if a name does not contain the path", named, anyPath],
+    [
+      "the role without a path with --principal role",
+      [...named, "--principal", "role"],
+      { Principal: { AWS: CALLER } },
+    ],
+    [
+      "the account if a session ARN does not contain the path",
       ["--caller-role-arn", "arn:aws:sts::222222222222:assumed-role/my-lambda-role/my-function"],
       anyPath,
     ],
@@ -119,7 +127,7 @@ describe("policies", () => {
     expect(documents.trustPolicy?.Statement[0]).toEqual({ Effect: "Allow", Action: "sts:AssumeRole", ...expected });
   });
 
-  it("has what the caller sends in both accounts, and asks for the external ID where there is one", async () => {
+  it("allows what the caller sends in both accounts, and requires an external ID if there is one", async () => {
     const wishes = ["--external-id", "partner-7", "--session-tags", "--source-identity"];
     const { trustPolicy, callerPolicy } = await print(...README_ARGUMENTS, ...wishes);
     const org = { "aws:PrincipalOrgID": "o-exampleorgid" };
@@ -143,7 +151,7 @@ describe("policies", () => {
     ]);
   });
 
-  it("has the key in the role's permissions where it is another account's, and only there", async () => {
+  it("has the key in the role's permissions only if it belongs to another account", async () => {
     const key = "arn:aws:kms:eu-west-1:111111111111:key/k";
     const own = await print(...README_ARGUMENTS, "--key-arn", key);
     expect(JSON.stringify(own.permissionsPolicy)).not.toContain("kms:");
@@ -157,7 +165,7 @@ describe("policies", () => {
 });
 
 describe("wrong arguments of policies", () => {
-  it("are all named at once, with what was expected", async () => {
+  it("are all reported at once, with what was expected", async () => {
     const { exitCode, stdout, stderr } = await runPolicies([
       ...["--role-arn", "SecretReader", "--caller-role-arn", "arn:aws:iam::222222222222:user/u", "--secret", "a*"],
       ...["--region", "Ireland", "--key-arn", "alias/k", "--organization-id", "my-org", "--external-id", "!"],
@@ -173,7 +181,7 @@ describe("wrong arguments of policies", () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
   });
 
-  it("are what is missing, too", async () => {
+  it("include missing arguments", async () => {
     const { exitCode, stderr } = await runPolicies(["--external-id", ""]);
     expect(stderr).toBe(`cross-account-secrets policies: 3 mistakes:
   --role-arn, or --account-a and --role-name, must say which role of Account A reads the secret
@@ -211,9 +219,9 @@ describe("wrong arguments of policies", () => {
       /--caller-role-name must be what --caller-role-arn says/,
     ],
     ["two paths for one role", ["--caller-role-name", "p/my-lambda-role"], /got \/p\/ and \//],
-    ["a check of nothing", ["--check"], /--check must be followed by the files to check/],
+    ["--check without files", ["--check"], /--check must be followed by the files to check/],
     [
-      "a check as a template",
+      "--check with the format of a template",
       ["--check", "x.json", "--format", "cli"],
       /--format must be json beside --check; got "cli"/,
     ],
@@ -225,7 +233,7 @@ describe("wrong arguments of policies", () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
   });
 
-  it("are a name to check that nobody knows the account of", async () => {
+  it("include a name to check in an unknown account", async () => {
     const { stderr } = await runPolicies(["--check", "x.json", "--secret", "s", "--region", "eu-west-1"]);
     expect(stderr).toMatch(/--role-arn or --account-a must say whose s is/);
   });
