@@ -1,7 +1,7 @@
 #!/bin/sh
-# The extension of the nodejs layer: it hands over to the launcher for this processor, told by the C library's loader
-# (glibc's or musl's), so that no command is needed. Elsewhere (a laptop with macOS, say) it starts Node itself, later and
-# with what follows alone.
+# The extension of the nodejs layer: starts the launcher for this processor. The C library's loader (glibc's or musl's) shows
+# which processor it is, so that no other command is needed. On another system, such as macOS, this script starts Node itself:
+# later than the launcher would, and only with the steps below.
 here=${0%/*}/../cross-account-secrets
 [ -e /lib64/ld-linux-x86-64.so.2 ] && exec "$here/launcher-x86_64"
 [ -e /lib/ld-musl-x86_64.so.1 ] && exec "$here/launcher-x86_64"
@@ -11,8 +11,8 @@ here=${0%/*}/../cross-account-secrets
 # A core dump would hold the secrets.
 ulimit -c 0
 
-# None of the function's own settings for Node, the loader or the AWS SDK: they are meant for the function, and would
-# change or break us. launcher.c has the same list.
+# Removes the function's settings for Node, the loader and the AWS SDK: they are meant for the function, and could change or
+# break the extension. launcher.c has the same list.
 set -f
 IFS='
 '
@@ -21,15 +21,15 @@ for line in $(export -p); do
   name=${name#declare -x }
   name=${name%%=*}
   case $name in
-    *[!A-Za-z0-9_]*) ;; # not a name, but a line of some value
+    *[!A-Za-z0-9_]*) ;; # not a name, but a line of a value
     NODE_EXTRA_CA_CERTS) ;;
     NODE_* | LD_* | SSL_CERT_* | GCONV_PATH | OPENSSL_CONF) unset "$name" ;;
     AWS_PROFILE | AWS_CONFIG_FILE | AWS_SHARED_CREDENTIALS_FILE) unset "$name" ;;
-    LISTEN_* | LAMBDA_EXTENSION_IDENTIFIER) unset "$name" ;; # only a launcher that has registered may say these
+    LISTEN_* | LAMBDA_EXTENSION_IDENTIFIER) unset "$name" ;; # only a launcher that has registered may set these
   esac
 done
 
-# The SDK wants a home, and reads ~/.aws in it; the function can write to /tmp, but not to what is not there.
+# The SDK needs a home folder and reads ~/.aws in it. The function can write to /tmp, but not to a folder that does not exist.
 export HOME=/nonexistent
 
 for node in "$here/bin/node" /var/lang/bin/node "$(command -v node)"; do

@@ -1,7 +1,7 @@
 /*
- * The main.cjs of a layer that carries its own Node: starts program.cjs, which requires the other files, each with the code
- * that V8 made of it when the layer was built (scripts/build/compile.mjs). To compile them anew would take a quarter of
- * the time until the extension is ready. V8 takes no code but that of its own version and flags, and else compiles the text.
+ * The main.cjs of a self-contained layer. Starts program.cjs, which requires the other files. Each file is loaded with the code
+ * cache that V8 wrote when the layer was built (scripts/build/code-cache.mjs). To compile the files again would take a quarter
+ * of the time until the extension is ready. V8 accepts only a cache of its own version and flags, and else compiles the text.
  */
 "use strict";
 const { readFileSync } = require("node:fs");
@@ -11,7 +11,7 @@ const modules = new Map();
 
 function load(name) {
   const filename = `${__dirname}/${name}.cjs`;
-  // The build writes nothing but ASCII.
+  // The build writes only ASCII.
   const text = `(function (exports, require, module) {${readFileSync(filename, "latin1")}\n})`;
   const module = { exports: {} };
   modules.set(name, module);

@@ -1,10 +1,10 @@
 /**
- * Fetches what the end-to-end tests run against, from the ordinary registries into `.e2e/`: `npx tsx scripts/setup/end-to-end.ts`.
+ * Fetches what the end-to-end tests run against, from package registries into `.e2e/`: `npx tsx scripts/setup/end-to-end.ts`.
  *
- *   .e2e/aws-lambda-rie   Lambda's Runtime Interface Emulator, the very binary that `sam local` runs
- *   .e2e/clock/           libfaketime, with which a test sets the clock of a whole execution environment
+ *   .e2e/aws-lambda-rie   Lambda's Runtime Interface Emulator, the same binary that `sam local` runs
+ *   .e2e/clock/           libfaketime: a test uses it to set the clock of a whole execution environment
  *   .e2e/python/          a virtual environment with moto, awslambdaric (Lambda's Python client), and the commands aws, sam, cfn-lint
- *   .e2e/stamp.json       what was fetched; written last, so that a set-up that was cut off is done again
+ *   .e2e/stamp.json       what was fetched; written last, so that an interrupted set-up is done again
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -21,7 +21,7 @@ const folder = join(root, ".e2e");
 const stampFile = join(folder, "stamp.json");
 const requirements = join(root, "test/e2e/support/requirements.txt");
 
-/** The emulator's releases are binaries on a web site; the SAM CLI carries them through a package registry. */
+/** The emulator is released as binaries on a web site. The SAM CLI, in a package registry, contains them. */
 const EMULATORS: Partial<Record<NodeJS.Architecture, { readonly member: string; readonly sha256: string }>> = {
   x64: {
     member: "local/rapid/aws-lambda-rie-x86_64",
@@ -34,8 +34,8 @@ const EMULATORS: Partial<Record<NodeJS.Architecture, { readonly member: string; 
 };
 
 /**
- * Gives every program that loads it the clock that a file says. https://github.com/wolfcw/libfaketime. Debian 12's asks for
- * glibc 2.34, so that the C library that the layers carry can load it, too.
+ * Sets the clock of every program that loads it, from a file. https://github.com/wolfcw/libfaketime. Debian 12's build needs
+ * glibc 2.34, so it also works with the C library in the layers.
  */
 const LIBFAKETIME = "libfaketime=0.9.10-2.1";
 const LIBFAKETIME_FILES: Partial<Record<NodeJS.Architecture, { readonly member: string; readonly sha256: string }>> = {
@@ -49,18 +49,18 @@ const LIBFAKETIME_FILES: Partial<Record<NodeJS.Architecture, { readonly member: 
   },
 };
 
-/** Where the counterparts are on this machine. */
+/** The paths of the counterparts: the programs on the other side of the layer in the end-to-end tests. */
 export interface Counterparts {
   readonly emulator: string;
-  /** libfaketime. */
+  /** The path of libfaketime. */
   readonly clock: string;
   /** The virtual environment with moto, awslambdaric and the commands. */
   readonly venv: string;
-  /** Where the interpreter that the virtual environment borrows is installed: `/usr`, or wherever a version manager put it. */
+  /** The installation of the virtual environment's interpreter: `/usr`, or a folder of a version manager. */
   readonly pythonPrefix: string;
 }
 
-/** The counterparts, if they are all there and are the ones that this version of the tests asks for. */
+/** Returns the counterparts if all are installed, in the pinned versions; else undefined. */
 export function findCounterparts(): Counterparts | undefined {
   if (!existsSync(stampFile)) return undefined;
   const { pins, ...counterparts }: Counterparts & { pins: string } = JSON.parse(readFileSync(stampFile, "utf8"));
@@ -68,7 +68,7 @@ export function findCounterparts(): Counterparts | undefined {
   return pins === readPins() && files.every((file) => existsSync(file)) ? counterparts : undefined;
 }
 
-/** Fetches the counterparts unless they are in place. Fails with one line that says what is missing. */
+/** Fetches the counterparts unless they are installed. Fails with one line that says what is missing. */
 export async function setUpCounterparts(say: (line: string) => void): Promise<Counterparts> {
   const found = findCounterparts();
   if (found !== undefined) return found;
@@ -94,7 +94,7 @@ export async function setUpCounterparts(say: (line: string) => void): Promise<Co
 /** The interpreter of a virtual environment. */
 export const toPython = (venv: string): string => join(venv, "bin/python3");
 
-/** Whatever, once changed, makes a set-up of yesterday wrong. */
+/** The hash of all that makes an older set-up invalid if it changes. */
 function readPins(): string {
   const pinned = [readFileSync(requirements, "utf8"), EMULATORS[arch], LIBFAKETIME_FILES[arch], root];
   return createHash("sha256").update(JSON.stringify(pinned)).digest("hex");
@@ -105,7 +105,7 @@ async function makeVenv(venv: string): Promise<void> {
     await run("python3", ["-m", "venv", venv]);
   } catch (error) {
     if (toCode(error) === "ENOENT") throw new Error("python3 is missing: install Python 3.10 or later");
-    // Debian packages it apart from the interpreter. https://docs.python.org/3/library/venv.html
+    // Debian has venv in a package of its own. https://docs.python.org/3/library/venv.html
     throw new Error("python3 cannot make a virtual environment: install its venv and ensurepip (Debian: python3-venv)");
   }
 }
@@ -115,15 +115,15 @@ async function runPip(venv: string, args: readonly string[]): Promise<void> {
     await run(toPython(venv), ["-m", "pip", "--disable-pip-version-check", "--quiet", ...args]);
   } catch (error) {
     const lines = String(toStderr(error)).split("\n");
-    const reason = lines.findLast((line) => line.startsWith("ERROR:")) ?? "it said no more";
-    throw new Error(`pip ${args[0]} failed, is there a network, or a mirror in pip's settings? ${reason}`);
+    const reason = lines.findLast((line) => line.startsWith("ERROR:")) ?? "pip gave no reason";
+    throw new Error(`pip ${args[0]} failed; check the network, or the mirror in pip's settings: ${reason}`);
   }
 }
 
 async function copyEmulator(venv: string): Promise<string> {
   const wanted = EMULATORS[arch];
   if (wanted === undefined)
-    throw new Error(`the Runtime Interface Emulator is not made for ${arch}, only x64 and arm64`);
+    throw new Error(`there is no Runtime Interface Emulator for ${arch}, only for x64 and arm64`);
   const samCli = (await run(toPython(venv), ["-c", "import samcli; print(*samcli.__path__)"])).trim();
   const binary = await readFile(join(samCli, wanted.member));
   expectSha256(binary, wanted);

@@ -1,8 +1,8 @@
 /**
- * Fetches a policy engine of others, which the tests ask what a session policy allows: `npx tsx scripts/setup/policy-engine.ts`.
+ * Fetches a third party's policy engine: `npx tsx scripts/setup/policy-engine.ts`. The tests use it to evaluate policies.
  *
- * It is licensed under the AGPL. So it is a package of its own, `test/policy-engine/`, which no lock file of the product
- * names, and it is fetched by those who run the tests, and only then.
+ * Its licence is the AGPL. So it is a dependency of a separate package, `test/policy-engine/`, and no lock file of the product
+ * names it. Only the tests fetch it.
  */
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 const folder = fileURLToPath(new URL("../../test/policy-engine", import.meta.url));
 const name = "@cloud-copilot/iam-simulate";
 
-/** Where the engine can be imported from, if it is there in the version that is asked for. */
+/** Returns the path to import the engine from, or undefined unless the pinned version is installed. */
 export function findPolicyEngine(): string | undefined {
   const installed = join(folder, "node_modules", name);
   if (!existsSync(join(installed, "package.json"))) return undefined;
@@ -24,7 +24,7 @@ export function findPolicyEngine(): string | undefined {
     : undefined;
 }
 
-/** Fetches the engine unless it is in place. Fails with one line that says why it cannot. */
+/** Fetches the engine unless it is installed. Fails with one line that gives the reason. */
 export async function setUpPolicyEngine(say: (line: string) => void): Promise<void> {
   if (findPolicyEngine() !== undefined) return;
   say(`fetching ${name} into test/policy-engine/`);
@@ -32,8 +32,8 @@ export async function setUpPolicyEngine(say: (line: string) => void): Promise<vo
     await promisify(execFile)("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
   } catch (error) {
     const stderr = String(error instanceof Error && "stderr" in error ? error.stderr : "");
-    const reason = /npm error (?!code)(.*)/.exec(stderr)?.[1] ?? "npm said no more";
-    throw new Error(`npm ci failed in test/policy-engine, is there a network? ${reason}`);
+    const reason = /npm error (?!code)(.*)/.exec(stderr)?.[1] ?? "npm gave no reason";
+    throw new Error(`npm ci failed in test/policy-engine; check the network: ${reason}`);
   }
 }
 
