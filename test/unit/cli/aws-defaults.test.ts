@@ -9,7 +9,7 @@ vi.mock("../../../scripts/cli/aws-chain.ts", { spy: true });
 
 const CANARY = "CANARY-5d1c";
 
-/** A machine with this in its ~/.aws/config, and no other way to credentials. The SDK reads variables by itself. */
+/** A machine with `config` as its ~/.aws/config, and no other credentials. The SDK itself reads the variables. */
 function onMachine(config: string, variables: Readonly<Record<string, string>> = {}): void {
   const home = mkdtempSync(join(tmpdir(), "home-"));
   writeFileSync(join(home, "config"), config);
@@ -62,12 +62,12 @@ describe("the region of this machine", () => {
     expect(await findDefaultRegion()).toBe("eu-west-1");
   });
 
-  it("is the profile's, where there is no AWS_REGION", async () => {
+  it("is the profile's if AWS_REGION is not set", async () => {
     onMachine(PROFILE, { AWS_PROFILE: "work" });
     expect(await findDefaultRegion()).toBe("eu-central-1");
   });
 
-  it("is undefined where there is none", async () => {
+  it("is undefined if there is none", async () => {
     onMachine("");
     expect(await findDefaultRegion()).toBeUndefined();
   });
@@ -76,17 +76,17 @@ describe("the region of this machine", () => {
 describe("the credentials of this machine", () => {
   const get = () => createDefaultCredentials("eu-west-1", Date.now).get();
 
-  it("are those of the variables, with their session's token", async () => {
+  it("come from the variables, with the session token", async () => {
     onMachine("", { AWS_ACCESS_KEY_ID: "ASIAEXAMPLE", AWS_SECRET_ACCESS_KEY: "s", AWS_SESSION_TOKEN: "t" });
     expect(await get()).toEqual({ accessKeyId: "ASIAEXAMPLE", secretAccessKey: "s", sessionToken: "t" });
   });
 
-  it("are those of the profile that AWS_PROFILE names", async () => {
+  it("come from the profile that AWS_PROFILE names", async () => {
     onMachine(PROFILE, { AWS_PROFILE: "work" });
     expect(await get()).toEqual({ accessKeyId: "AKIAEXAMPLE", secretAccessKey: CANARY });
   });
 
-  it("are waited for half a minute, since a person may have to be asked", async () => {
+  it("are awaited for half a minute, because a person may have to confirm", async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     vi.mocked(findCredentials).mockReturnValueOnce(new Promise(() => {}));
@@ -100,7 +100,7 @@ describe("the credentials of this machine", () => {
     await refused;
   });
 
-  it("are those that stand in the file by now", async () => {
+  it("are read from the file again each time", async () => {
     onMachine(PROFILE, { AWS_PROFILE: "work" });
     const credentials = createDefaultCredentials("eu-west-1", Date.now);
     await credentials.get();
@@ -109,18 +109,18 @@ describe("the credentials of this machine", () => {
   });
 
   it.each([
-    ["missing, where there are none", "", {}, "credentials-missing", "AWS_PROFILE"],
-    ["missing, where there is no such profile", PROFILE, { AWS_PROFILE: "wrok" }, "credentials-missing", "AWS_PROFILE"],
-    ["unavailable, where nobody signed in", SSO, { AWS_PROFILE: "work" }, "credentials-unavailable", "aws sso login"],
+    ["missing if there are none", "", {}, "credentials-missing", "AWS_PROFILE"],
+    ["missing if there is no such profile", PROFILE, { AWS_PROFILE: "wrok" }, "credentials-missing", "AWS_PROFILE"],
+    ["unavailable without a sign-in", SSO, { AWS_PROFILE: "work" }, "credentials-unavailable", "aws sso login"],
     [
-      "missing, where a program is to give them and does not",
+      "missing if the program that provides them fails",
       PROGRAM,
       { AWS_PROFILE: "work" },
       "credentials-missing",
       "aws sts get-caller-identity",
     ],
     [
-      "unavailable, where it takes a code that nobody can be asked for",
+      "unavailable if they need a code of a person",
       MFA,
       { AWS_PROFILE: "admin" },
       "credentials-unavailable",
@@ -138,6 +138,6 @@ it.each([
   [{ AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "us-east-1" }, "eu-west-1"],
   [{ AWS_REGION: " ", AWS_DEFAULT_REGION: "us-east-1" }, "us-east-1"],
   [{ AWS_REGION: "" }, undefined],
-])("the variables %j say region %s", (environment, region) => {
+])("the variables %j give the region %s", (environment, region) => {
   expect(toVariableRegion(environment)).toBe(region);
 });

@@ -30,7 +30,7 @@ async function call(args: readonly string[], run = vi.fn(async () => 0)) {
 }
 
 describe("the command line", () => {
-  it.each([[["--help"]], [["-h"]], [["help"]]])("%j lists all commands, and loads none", async (args) => {
+  it.each([[["--help"]], [["-h"]], [["help"]]])("%j lists all commands and loads none", async (args) => {
     const { exitCode, stdout, stderr, load } = await call(args);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(stdout).toMatch(/^ {2}doctor {2}says why a secret cannot be read$/m);
@@ -38,17 +38,17 @@ describe("the command line", () => {
     expect(load).not.toHaveBeenCalled();
   });
 
-  it.each([[["--version"]], [["-v"]]])("%j says the version, and nothing else", async (args) => {
+  it.each([[["--version"]], [["-v"]]])("%j prints the version and nothing else", async (args) => {
     expect(await call(args)).toMatchObject({ exitCode: 0, stdout: "1.2.3\n", stderr: "" });
   });
 
-  it("without a command is a mistake, and gets the help", async () => {
+  it("without a command is a mistake and prints the help", async () => {
     const { exitCode, stdout, stderr } = await call([]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
     expect(stderr).toMatch("serves secrets");
   });
 
-  it("hands the rest to the command, whose exit code it gives", async () => {
+  it("passes the other arguments to the command and returns its exit code", async () => {
     const { exitCode, run, world } = await call(
       ["serve", "--region", "eu-west-1"],
       vi.fn(async () => 7),
@@ -57,7 +57,7 @@ describe("the command line", () => {
     expect(run).toHaveBeenCalledWith(["--region", "eu-west-1"], world);
   });
 
-  it("takes `help serve` for `serve --help`", async () => {
+  it("treats `help serve` as `serve --help`", async () => {
     const { run, world } = await call(["help", "serve"]);
     expect(run).toHaveBeenCalledWith(["--help"], world);
   });
@@ -76,13 +76,13 @@ describe("the command line", () => {
     expect(load).not.toHaveBeenCalled();
   });
 
-  it("says in a command's name what a command refuses", async () => {
+  it("prints the error of a command after the command's name", async () => {
     const run = vi.fn(async () => Promise.reject(new Refusal(3, "the port is taken")));
     const { exitCode, stderr } = await call(["serve"], run);
     expect({ exitCode, stderr }).toEqual({ exitCode: 3, stderr: "cross-account-secrets serve: the port is taken\n" });
   });
 
-  it("calls anything else a bug, and does not repeat its message", async () => {
+  it("reports any other error as a bug, without its message", async () => {
     const { exitCode, stderr } = await call(
       ["serve"],
       vi.fn(async () => Promise.reject(new TypeError(CANARY))),
@@ -122,25 +122,25 @@ describe("a suggestion", () => {
     expect(toSuggestion(word, ["doctor", "policies", "serve"])).toBe(`; did you mean ${meant}?`);
   });
 
-  it.each(["", "x", "server-side", "policy-doctor"])("is not made for %j, which is nothing like it", (word) => {
+  it.each(["", "x", "server-side", "policy-doctor"])("is not made for %j, which is too different", (word) => {
     expect(toSuggestion(word, ["doctor", "policies", "serve"])).toBe("");
   });
 
-  it("is the nearest word, not the first that would do", () => {
+  it("is the nearest word, not the first one that is near enough", () => {
     expect(toSuggestion("--regio", ["--reason", "--region"])).toBe("; did you mean --region?");
   });
 });
 
 describe("colours", () => {
-  it("are for a terminal", () => {
+  it("are used on a terminal", () => {
     expect(toPaint(true, {})("red", "text")).toBe("\u001b[31mtext\u001b[39m");
   });
 
   it.each<[string, boolean, Record<string, string>]>([
     ["a file", false, {}],
-    ["who does not want them", true, { NO_COLOR: "1" }],
-    ["a terminal that has none", true, { TERM: "dumb" }],
-  ])("are not for %s", (_, isTerminal, environment) => {
+    ["a terminal with NO_COLOR", true, { NO_COLOR: "1" }],
+    ["a terminal without colours", true, { TERM: "dumb" }],
+  ])("are not used for %s", (_, isTerminal, environment) => {
     expect(toPaint(isTerminal, environment)("red", "text")).toBe("text");
   });
 });

@@ -4,7 +4,7 @@ import { startLocalServer } from "../../../support/local-server.ts";
 
 const ARN = "arn:aws:iam::222222222222:role/service-role/my-lambda-role";
 
-/** An IAM that answers so, and the scopes that it was asked with: region and service of each signature. */
+/** An IAM with a given answer, and the scope of each signature that it received: region and service. */
 async function startIam(status = 200, body = `<GetRoleResult><Role><Arn>${ARN}</Arn></Role></GetRoleResult>`) {
   const scopes: string[] = [];
   const { url } = await startLocalServer(({ headers }, response) => {
@@ -29,19 +29,19 @@ describe("a role's ARN", () => {
     ["aws", "us-east-1/iam"],
     ["aws-cn", "cn-north-1/iam"],
     ["aws-us-gov", "us-gov-west-1/iam"],
-  ])("is asked for where the IAM of %s is", async (partition, scope) => {
+  ])("is requested in the region where the partition %s has its IAM", async (partition, scope) => {
     const { ask, scopes } = await startIam();
     expect(await ask(partition)).toBe(ARN);
     expect(scopes).toEqual([scope]);
   });
 
-  it("is not asked for where IAM is not known, nor where only FIPS endpoints may be used", async () => {
+  it("is not requested if the partition's IAM is unknown, or if only FIPS endpoints may be used", async () => {
     const { ask, scopes } = await startIam();
     expect([await ask("aws-iso"), await ask("aws", { useFipsEndpoint: true })]).toEqual([undefined, undefined]);
     expect(scopes).toEqual([]);
   });
 
-  it("is not told to everyone", async () => {
+  it("is undefined if the caller may not read it", async () => {
     const { ask } = await startIam(403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>");
     expect(await ask("aws")).toBeUndefined();
   });

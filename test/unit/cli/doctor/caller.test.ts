@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type AwsCall, diagnose } from "../../../../extension/failure/diagnosis.ts";
+import type { AwsCall } from "../../../../extension/failure/aws-error.ts";
+import { diagnose } from "../../../../extension/failure/diagnosis.ts";
 import { Failure, type FailureCode } from "../../../../extension/failure/failure.ts";
 import {
   isAgainstCaller,
@@ -23,8 +24,8 @@ const toDenial = (text: string, code = "AccessDenied") =>
   diagnose(Object.assign(new Error(text), { name: code, $fault: "client", $metadata: { httpStatusCode: 403 } }), call);
 const denied = toDenial(`User: ${SESSION_ARN} is not authorized to perform: sts:AssumeRole on resource: ${ROLE_ARN}`);
 
-describe("a denied AssumeRole, by one whom doctor knows", () => {
-  it("names the role with its path, on both sides", () => {
+describe("a denied AssumeRole of a caller that doctor knows", () => {
+  it("names the role with its path on both sides", () => {
     const statements = statementsOf(withCaller(denied, role, { externalId: "our-id" }, "/service-role/"));
     const ownArn = "arn:aws:iam::222222222222:role/service-role/my-lambda-role";
     expect(statements).toEqual([
@@ -46,11 +47,11 @@ describe("a denied AssumeRole, by one whom doctor knows", () => {
     ]);
   });
 
-  it("stays as it is, where the path is not known", () => {
+  it("stays unchanged if the path is unknown", () => {
     expect(withCaller(denied, role, {}, undefined)).toBe(denied);
   });
 
-  it("keeps the statement of a policy that is neither's", () => {
+  it("keeps the statement of a policy that belongs to neither side", () => {
     const limited = toDenial(
       `User: ${SESSION_ARN} is not authorized to perform: sts:AssumeRole on resource: ${ROLE_ARN} because no permissions boundary allows the sts:AssumeRole action`,
     );
@@ -62,14 +63,14 @@ describe("a denied AssumeRole, by one whom doctor knows", () => {
   it.each([
     ["the root user", root, "root user"],
     ["a federated user", federated, "GetFederationToken"],
-  ])("cannot be mended by a policy, where it is %s", (_, identity, word) => {
+  ])("cannot be corrected by a policy if the caller is %s", (_, identity, word) => {
     const failure = withCaller(denied, identity, {}, undefined);
     expect(failure).toMatchObject({ code: "assume-role-denied", message: denied.message });
     expect(failure.details.remedy).toContain(word);
     expect(statementsOf(failure)).toEqual([]);
   });
 
-  it.each([role, user])("has nothing against $arn as such", (identity) => {
+  it.each([role, user])("has no impediment in the caller $arn itself", (identity) => {
     expect(toImpediment(identity)).toBeUndefined();
   });
 });
@@ -82,15 +83,15 @@ it.each<[FailureCode, boolean]>([
   ["assume-role-rejected", false],
   ["region-disabled", false],
   ["unreachable", false],
-])("whether %s is about who asks: %j", (code, isAbout) => {
+])("%s is about the caller: %j", (code, isAbout) => {
   expect(isAgainstCaller(new Failure(code, "m"))).toBe(isAbout);
 });
 
-describe("a role or user that was created anew", () => {
+describe("a role or user that was created again", () => {
   it.each([
     [role, "role my-lambda-role has the id AROAEXAMPLE: another AROA… in the trust policy is a role that was deleted"],
     [user, "user alice has the id AIDAEXAMPLE: another AIDA… in the trust policy is a user that was deleted"],
-  ])("is told from the one before by its id", (identity, text) => {
+  ])("is distinguished from the deleted one by its ID", (identity, text) => {
     expect(toIdNote(identity)).toContain(text);
   });
 
@@ -99,14 +100,20 @@ describe("a role or user that was created anew", () => {
   });
 });
 
-describe("what is wrong with one's own credentials", () => {
-  it.each(["credentials-expired", "credentials-invalid"] as const)("%s: sign in anew", (code) => {
-    const failure = withOwnRemedy(new Failure(code, "m", { remedy: "a new environment", requestId: "r" }), "eu-west-1");
-    expect(failure).toMatchObject({ code, message: "m", details: { requestId: "r" } });
-    for (const part of ["aws sso login", "AWS_PROFILE", "eu-west-1"]) expect(failure.details.remedy).toContain(part);
-  });
+describe("a failure of the caller's own credentials", () => {
+  it.each(["credentials-expired", "credentials-invalid"] as const)(
+    "with %s has the remedy to sign in again",
+    (code) => {
+      const failure = withOwnRemedy(
+        new Failure(code, "m", { remedy: "a new environment", requestId: "r" }),
+        "eu-west-1",
+      );
+      expect(failure).toMatchObject({ code, message: "m", details: { requestId: "r" } });
+      for (const part of ["aws sso login", "AWS_PROFILE", "eu-west-1"]) expect(failure.details.remedy).toContain(part);
+    },
+  );
 
-  it("is not what is wrong with the way to AWS", () => {
+  it("is not assumed if AWS is unreachable", () => {
     const failure = new Failure("unreachable", "m", { remedy: "a route" });
     expect(withOwnRemedy(failure, "eu-west-1")).toBe(failure);
   });

@@ -1,26 +1,25 @@
 import { describe, expect, it } from "vitest";
-import type { FailureCode } from "../../../../extension/failure/failure.ts";
-import { errorTable } from "../../../../extension/http/replies.ts";
+import { type FailureCode, failureTable } from "../../../../extension/failure/failure.ts";
 import { exitCodes, toExitCode } from "../../../../scripts/cli/doctor/exit-codes.ts";
 import { toHelp } from "../../../../scripts/cli/doctor/help.ts";
 import { BUG, USAGE } from "../../../../scripts/cli/world.ts";
 
-const failures = Object.keys(errorTable) as readonly FailureCode[];
-const isOfAws = (code: FailureCode) => !["caller", "ours"].includes(errorTable[code].kind);
+const failures = Object.keys(failureTable) as readonly FailureCode[];
+const isOfAws = (code: FailureCode) => !["caller", "internal"].includes(failureTable[code].category);
 
 describe("an exit code of doctor", () => {
-  it("stands for each cause that AWS, or the way to it, may give, and for no other", () => {
+  it("exists for each cause that AWS or the network can produce, and for no other", () => {
     expect(Object.keys(exitCodes).sort()).toEqual(failures.filter(isOfAws).sort());
   });
 
-  it("stands for one cause alone, and means nothing else to a shell", () => {
+  it("belongs to one cause and means nothing else to a shell", () => {
     const codes: readonly number[] = Object.values(exitCodes);
     expect(new Set(codes).size).toBe(codes.length);
     // 126 and up are the shell's own: https://tldp.org/LDP/abs/html/exitcodes.html
     for (const code of codes) expect(code > USAGE && code < 126 && code !== BUG, String(code)).toBe(true);
   });
 
-  it("is a bug's for all that doctor cannot meet", () => {
+  it("is that of a bug for all causes that doctor cannot meet", () => {
     for (const code of failures.filter((code) => !isOfAws(code))) expect(toExitCode(code), code).toBe(BUG);
   });
 

@@ -5,15 +5,15 @@ import { createOwnCredentials } from "../../../../scripts/cli/doctor/own-credent
 const KEYS = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "s" };
 const holding = (get: () => Promise<typeof KEYS>) => createOwnCredentials({ mayChange: true, get });
 
-describe("one's own credentials", () => {
-  it("are looked for once", async () => {
+describe("the caller's own credentials", () => {
+  it("are looked up once", async () => {
     const get = vi.fn(async () => KEYS);
     const own = holding(get);
     expect([await own.get(), await own.get()]).toEqual([KEYS, KEYS]);
     expect(get).toHaveBeenCalledTimes(1);
   });
 
-  it("are looked for again after a failure", async () => {
+  it("are looked up again after a failure", async () => {
     const get = vi.fn(async () => KEYS).mockRejectedValueOnce(new Failure("credentials-missing", "none"));
     const own = holding(get);
     await expect(own.get()).rejects.toMatchObject({ code: "credentials-missing" });

@@ -25,18 +25,18 @@ const toFailed = (outcome: Outcome, code: FailureCode, details: Failure["details
 };
 const toPlain = (outcome: Outcome) => toText(outcome, (_, text) => text);
 
-describe("a line of doctor's", () => {
+describe("a line of doctor's report", () => {
   it.each([
     [whoAmI, `✓  who am I            23 ms  ${ARN}`],
     [{ ...whoAmI, as: ROLE_ARN }, `✓  who am I now        23 ms  ${ARN}`],
     [assumed, `✓  AssumeRole           9 ms  ${ROLE_ARN}`],
     [read, "✓  GetSecretValue    1204 ms  app/db: password, username"],
     [untried, "–  GetSecretValue  not tried  app/db"],
-  ])("tells of %j", (outcome, line) => {
+  ])("shows %j", (outcome, line) => {
     expect(toPlain(outcome)).toBe(line);
   });
 
-  it("is green, red or dim", () => {
+  it("is green for a success, red for a failure and dim for a step that was not tried", () => {
     const styles: unknown[] = [];
     for (const outcome of [read, toFailed(read, "throttled"), untried]) {
       toText(outcome, (style, text) => {
@@ -47,7 +47,7 @@ describe("a line of doctor's", () => {
     expect(styles).toEqual(["green", "red", "dim"]);
   });
 
-  it("has below it the message, the remedy, the statements to paste, the notes and the cause", () => {
+  it("is followed by the message, the remedy, the statements to paste, the notes and the cause of a failure", () => {
     const statement = { Effect: "Allow", Action: "sts:AssumeRole", Resource: ROLE_ARN };
     const statements = [{ policy: "identity-policy", of: "the role my-lambda-role", statement }];
     const failed = toFailed(assumed, "assume-role-denied", { remedy: "mend it", statements, requestId: "r-1" });
@@ -74,42 +74,42 @@ describe("a line of doctor's", () => {
     ["trust-policy", ROLE_ARN, `the trust policy of ${ROLE_ARN}`],
     ["key-policy", "the KMS key of app/db", "the policy of the KMS key of app/db"],
     ["permissions-boundary", "the permissions boundary of x", "the permissions boundary of x"],
-  ])("says where a statement goes: %s", (policy, of, place) => {
+  ])("says where a statement belongs: %s", (policy, of, place) => {
     const statements = [{ policy, of, statement: {} }];
     expect(toPlain(toFailed(read, "kms-denied", { statements }))).toContain(`    A statement for ${place}:\n`);
   });
 });
 
-describe("doctor's last words", () => {
+describe("doctor's summary", () => {
   const trust = { statements: [{ policy: "trust-policy", of: ROLE_ARN, statement: {} }] };
   it.each([
     ["a function's role must be trusted as well", [whoAmI, assumed, read], ["All is well", ARN, "trust policy"]],
-    ["no secret was asked for", [whoAmI, assumed], ["All is well", "--secret"]],
+    ["no secret was requested", [whoAmI, assumed], ["All is well", "--secret"]],
     [
-      "the statements name who asked",
+      "the statements name the caller",
       [whoAmI, toFailed(assumed, "assume-role-denied", trust), untried],
       [ARN, "name it in your place"],
     ],
     ["the network is that of this machine", [toFailed(whoAmI, "unreachable"), untried], ["network of the machine"]],
-  ])("are that %s", (_, outcomes: readonly Outcome[], parts) => {
+  ])("says that %s", (_, outcomes: readonly Outcome[], parts) => {
     const text = toSummary(outcomes, false).replaceAll("\n", " ");
     for (const part of parts) expect(text).toContain(part);
   });
 
-  it("are few in a function, which asks as itself, and none where it has all been said", () => {
+  it("is short in a function, which is its own caller, and empty if the report says everything", () => {
     expect(toSummary([whoAmI, assumed, read], true)).toBe("All is well.");
     expect(toSummary([whoAmI, assumed, toFailed(read, "kms-denied")], false)).toBe("");
     expect(toSummary([toFailed(whoAmI, "timeout"), untried], true)).toBe("");
   });
 });
 
-it("the exit code is the first failure's", () => {
+it("doctor's exit code is that of the first failure", () => {
   const denied = toFailed(read, "get-secret-value-denied");
   expect(toOverallExitCode([whoAmI, denied, toFailed(read, "kms-denied")])).toBe(30);
   expect(toOverallExitCode([whoAmI, assumed, read])).toBe(0);
 });
 
-it("as JSON it is one object, with null for what was not tried", () => {
+it("doctor's report as JSON is one object, with null for a step that was not tried", () => {
   const failed = toFailed(assumed, "assume-role-denied", { remedy: "mend it", requestId: "r-1" });
   const parsed = JSON.parse(toJson([whoAmI, failed, untried], { version: "1.2.3", region: "eu-west-1" }));
   expect(parsed).toEqual({
@@ -136,14 +136,14 @@ it("as JSON it is one object, with null for what was not tried", () => {
 });
 
 describe("a long text", () => {
-  it("is broken at spaces, below 100 columns", () => {
+  it("is broken at spaces into lines of at most 100 columns", () => {
     const lines = wrap("word ".repeat(60).trim(), { first: "- ", indent: 2 }).split("\n");
     expect(lines).toHaveLength(4);
     expect(lines.map((line) => line.slice(0, 6))).toEqual(["- word", "  word", "  word", "  word"]);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(100);
   });
 
-  it("keeps whole what is to be copied, and phrases that belong together", () => {
+  it("is not broken within a word to copy or within a given phrase", () => {
     const arn = `arn:aws:iam::111111111111:role/${"x".repeat(90)}`;
     expect(wrap(`see ${arn} there`, { first: "", indent: 0 })).toBe(`see\n${arn}\nthere`);
     expect(wrap(["1 a".padEnd(60, "a"), "2 b".padEnd(60, "b")], { first: "", indent: 0 }).split("\n")).toHaveLength(2);

@@ -20,12 +20,12 @@ const take = async (steps: readonly Step[], now = () => 0) => {
 const brief = (outcomes: readonly Outcome[]) => outcomes.map(({ of, ok }) => `${of} ${ok}`);
 
 describe("a walk", () => {
-  it("takes a step, and then those that need it, in order", async () => {
+  it("takes a step, and then the steps that need it, in order", async () => {
     const outcomes = await take([toStep("a", [toStep("b", [toStep("c")]), toStep("d")]), toStep("e")]);
     expect(brief(outcomes)).toEqual(["a true", "b true", "c true", "d true", "e true"]);
   });
 
-  it("does not try what needs a step that failed, and goes on with the others", async () => {
+  it("does not try the steps that need a failed step, and continues with the others", async () => {
     const never = async () => {
       throw new Error("was tried");
     };
@@ -35,13 +35,13 @@ describe("a walk", () => {
     expect(outcomes[1]?.failure).toMatchObject({ code: "throttled" });
   });
 
-  it("says how long a step took, and never less than nothing, should the clock step back", async () => {
+  it("measures how long a step took, and reports 0 ms if the clock has stepped back", async () => {
     const times = [1_000, 1_040, 2_000, 1_500];
     const outcomes = await take([toStep("a"), toStep("b", [], refuse)], () => times.shift() ?? 0);
     expect(outcomes.map(({ ms }) => ms)).toEqual([40, 0]);
   });
 
-  it("takes its time for more about a failure, which is not the step's", async () => {
+  it("does not count the time for the explanation of a failure", async () => {
     let nowMs = 0;
     const failing: Step = {
       ...toStep("a", [], refuse),
@@ -67,7 +67,7 @@ describe("a walk", () => {
     expect((await take([noting, failing])).map(({ notes }) => notes)).toEqual([["one"], ["two"]]);
   });
 
-  it("is ended by what is no Failure, which is a bug", async () => {
+  it("ends at an error that is not a Failure, because that is a bug", async () => {
     const broken = toStep("a", [], async () => {
       throw new TypeError("x");
     });

@@ -4,8 +4,8 @@ import { createSourceParts } from "../../../../extension/extension.ts";
 import { createCounters } from "../../../../extension/metrics.ts";
 import { createFakeAws } from "../../../../scripts/cli/serve/fake.ts";
 import { type ConfigOverrides, createConfig } from "../../../support/config.ts";
-import { createLog } from "../../../support/log.ts";
 import { failureOf } from "../../../support/failure-of.ts";
+import { createLog } from "../../../support/log.ts";
 
 const PREFIX = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:";
 const deadlineEpochMs = Date.now() + 5_000;
@@ -41,8 +41,8 @@ function setUp(content: object, overrides: ConfigOverrides = {}) {
   };
 }
 
-describe("a secret of the file", () => {
-  it("is text as it stands, and JSON where it is any other value", async () => {
+describe("a secret in the fake's file", () => {
+  it("is a text unchanged, and any other value as JSON", async () => {
     const { secret } = setUp({ text: "t", object: { a: 1 }, list: [1], number: 7 });
     const texts = await Promise.all(
       ["text", "object", "list", "number"].map(async (id) => (await secret(id)).secretString),
@@ -50,7 +50,7 @@ describe("a secret of the file", () => {
     expect(texts).toEqual(["t", '{"a":1}', "[1]", "7"]);
   });
 
-  it("has an ARN in the role's partition and account, and in the region", async () => {
+  it("has an ARN in the role's partition and account and in the source's region", async () => {
     const arnOf = async (overrides: ConfigOverrides) => (await setUp({ s: "v" }, overrides).secret("s")).arn;
     expect(await arnOf({})).toBe(`${PREFIX}s-FaKe00`);
     expect(await arnOf({ source: { roleArn: "arn:aws-cn:iam::333333333333:role/r", region: "cn-north-1" } })).toBe(
@@ -68,7 +68,7 @@ describe("a secret of the file", () => {
     expect(await secret(id)).toMatchObject({ secretString: "v", arn });
   });
 
-  it("has another version when its value is another, and no other than that", async () => {
+  it("has a new version with a new value, and only that version", async () => {
     const { secret, write } = setUp({ s: "old" });
     const { versionId } = await secret("s");
     expect(versionId).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -80,13 +80,13 @@ describe("a secret of the file", () => {
   });
 
   it.each(["none", `${PREFIX}none-AbCdEf`, "constructor", "__proto__"])(
-    "is not there, if it is called %s",
+    "does not exist under the name %s",
     async (id) => {
       expect(await failureOf(setUp({ s: "v" }).secret(id))).toMatchObject({ code: "secret-not-found" });
     },
   );
 
-  it("is an error, and none of the file's text, where the file has been broken since", async () => {
+  it("is an error without the file's text if the file has become invalid", async () => {
     const { secret, write } = setUp({ s: "v" });
     write("{ CANARY");
     const failure = await failureOf(secret("s"));
@@ -98,13 +98,13 @@ describe("a secret of the file", () => {
   });
 });
 
-describe("a parameter of the file", () => {
+describe("a parameter in the fake's file", () => {
   it.each([
     ["/app/host", "/app/host", "arn:aws:ssm:eu-west-1:111111111111:parameter/app/host"],
     ["arn:aws:ssm:eu-west-1:111111111111:parameter/app/host", "/app/host", undefined],
     ["flag", "flag", "arn:aws:ssm:eu-west-1:111111111111:parameter/flag"],
     ["arn:aws:ssm:eu-west-1:111111111111:parameter/flag", "flag", undefined],
-  ])("is found as %s", async (id, name, arn = id) => {
+  ])("is found by %s", async (id, name, arn = id) => {
     const { parameter } = setUp({ "/app/host": "v", flag: "v" });
     expect(await parameter(id)).toMatchObject({ name, arn, value: "v", versionId: "1" });
   });

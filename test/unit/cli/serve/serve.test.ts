@@ -18,7 +18,7 @@ function createFolder(): string {
 }
 
 describe("the options of serve", () => {
-  it("name a region, a file for the token and a file that stands in for AWS", () => {
+  it("name a region, a file for the token and a file in place of AWS", () => {
     expect(parseArguments(["--region", "eu-west-1", "--token-file", "/t", "--fake=s.json"], {})).toEqual({
       region: "eu-west-1",
       tokenFile: "/t",
@@ -27,11 +27,21 @@ describe("the options of serve", () => {
   });
 
   it.each([
-    ["the option", ["--region", "eu-west-1"], { AWS_REGION: "us-east-1" }, "eu-west-1"],
-    ["AWS_REGION", [], { AWS_REGION: "us-east-1", AWS_DEFAULT_REGION: "us-west-2" }, "us-east-1"],
-    ["AWS_DEFAULT_REGION", [], { AWS_REGION: " ", AWS_DEFAULT_REGION: "us-west-2" }, "us-west-2"],
-    ["left to the profile", [], {}, undefined],
-  ])("take the region of %s first", (_, args, environment, region) => {
+    ["the option before the variables", ["--region", "eu-west-1"], { AWS_REGION: "us-east-1" }, "eu-west-1"],
+    [
+      "AWS_REGION before AWS_DEFAULT_REGION",
+      [],
+      { AWS_REGION: "us-east-1", AWS_DEFAULT_REGION: "us-west-2" },
+      "us-east-1",
+    ],
+    [
+      "AWS_DEFAULT_REGION if AWS_REGION is blank",
+      [],
+      { AWS_REGION: " ", AWS_DEFAULT_REGION: "us-west-2" },
+      "us-west-2",
+    ],
+    ["the profile otherwise", [], {}, undefined],
+  ])("take the region from %s", (_, args, environment, region) => {
     expect(parseArguments(args, environment)).toMatchObject({ region });
   });
 
@@ -43,16 +53,16 @@ describe("the options of serve", () => {
     expect(() => parseArguments(args, {})).toThrow(expect.objectContaining({ exitCode: 2, message }));
   });
 
-  it("do not ask for a file where a token is given", () => {
+  it("exclude --token-file if a variable gives the token", () => {
     expect(() => parseArguments(["--token-file", "/t"], { AWS_TOKEN: "t" })).toThrow(/^AWS_TOKEN gives the token/);
   });
 
-  it.each([[["--help"]], [["-h"]]])("%j is a cry for help, which names every option", (args) => {
+  it.each([[["--help"]], [["-h"]]])("%j ask for the help, which names every option", (args) => {
     expect(parseArguments(args, {})).toBe("help");
     for (const option of ["region", "token-file", "fake", "help"]) expect(HELP).toMatch(`--${option} `);
   });
 
-  it("have a help that fits a terminal", () => {
+  it("have a help of at most 120 columns", () => {
     expect(Math.max(...HELP.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
   });
 });
@@ -61,15 +71,15 @@ describe("the settings of serve", () => {
   const read = (environment: Record<string, string>, token = "made-up") =>
     parseConfig(toSettings(environment, { region: "eu-west-1", token }), () => "");
 
-  it("are those of a function, with the region that was found and the token that was made up", () => {
+  it("are those of a function, with the region that was found and the token that was generated", () => {
     const { config } = read({ ROLE_ARN: ROLE, SECRET_NAME: "s", CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" });
     expect(config).toMatchObject({ token: { text: "made-up" }, ttlMs: 1_000, aws: { region: "eu-west-1" } });
     expect(config?.sources[0]).toMatchObject({ roleArn: ROLE, prefetchIds: ["s"] });
   });
 
-  // Whoever is to ask for a secret would have to be given keys to AWS, and new ones after each sign-in.
+  // Otherwise a client would need keys to AWS to ask for a secret, and new ones after each sign-in.
   it.each(settings.token.alsoRead.filter((name) => name !== "AWS_TOKEN"))(
-    "take no token of %s, which is a credential here",
+    "do not use %s as the token, because it is a credential here",
     (name) => {
       const environment = { ROLE_ARN: ROLE, [name]: "a-credential" };
       expect(lacksToken(environment)).toBe(true);
@@ -78,14 +88,14 @@ describe("the settings of serve", () => {
     },
   );
 
-  it.each(["CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_TOKEN"])("take the token of %s", (name) => {
+  it.each(["CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_TOKEN"])("use %s as the token", (name) => {
     const environment = { ROLE_ARN: ROLE, AWS_REGION: "eu-west-1", [name]: "given" };
     expect(lacksToken(environment)).toBe(false);
     const given = toSettings(environment, { region: "eu-west-1", token: undefined });
     expect(parseConfig(given, () => "").config?.token.text).toBe("given");
   });
 
-  it("take no heed of the keys and of the container's address, which are the SDK's to read", () => {
+  it("ignore the keys and the container endpoint, which the SDK itself reads", () => {
     const { config, problems } = read({
       ROLE_ARN: ROLE,
       AWS_ACCESS_KEY_ID: "AKIA",
@@ -96,7 +106,7 @@ describe("the settings of serve", () => {
     expect(config?.aws).toMatchObject({ credentials: undefined, containerCredentials: undefined });
   });
 
-  it("need no role where AWS is a fake, and keep one that is given", () => {
+  it("need no role if AWS is a fake, and keep a given one", () => {
     const roleOf = (environment: Record<string, string>) =>
       parseConfig(toFakeSettings(toSettings(environment, { region: "eu-west-1", token: "t" })), () => "").config
         ?.sources[0].roleArn;
@@ -106,22 +116,22 @@ describe("the settings of serve", () => {
   });
 });
 
-describe("the token's file", () => {
+describe("the token file", () => {
   it.each([
     ["systemd's folder", { RUNTIME_DIRECTORY: "/run/app:/run/other", XDG_RUNTIME_DIR: "/run/user/1" }, "/run/app"],
-    ["the session's", { XDG_RUNTIME_DIR: "/run/user/1" }, "/run/user/1"],
-  ])("is in %s, one for each port", (_, environment, folder) => {
+    ["the session's folder", { XDG_RUNTIME_DIR: "/run/user/1" }, "/run/user/1"],
+  ])("is in %s, with one file for each port", (_, environment, folder) => {
     expect(choosePath(environment, 2773)).toBe(`${folder}/cross-account-secrets-2773.token`);
   });
 
-  it("is in the temporary folder else, under a name that nobody can foresee", () => {
+  it("is otherwise in the temporary folder, under an unpredictable name", () => {
     const [one, other] = [choosePath({}, 2773), choosePath({}, 2773)];
     expect([dirname(one), dirname(other)]).toEqual([tmpdir(), tmpdir()]);
     expect(one).toMatch(/cross-account-secrets-2773-[0-9a-f]{12}\.token$/);
     expect(one).not.toBe(other);
   });
 
-  it("can be read by its owner alone, whatever the umask", () => {
+  it("can be read only by its owner, whatever the umask is", () => {
     const path = join(createFolder(), "token");
     const umask = process.umask(0);
     onTestFinished(() => void process.umask(umask));
@@ -130,7 +140,7 @@ describe("the token's file", () => {
     expect(readFileSync(path, "utf8")).toBe("t\n");
   });
 
-  it("takes the place of one that was left behind", () => {
+  it("replaces one that was left behind", () => {
     const path = join(createFolder(), "token");
     writeTokenFile(path, createToken());
     const token = createToken();
@@ -140,12 +150,12 @@ describe("the token's file", () => {
 
   it.each([
     [
-      "a file that is none",
+      "a file without a token",
       (path: string) => writeFileSync(path, "precious"),
       "there is a file, which is not a token of ours",
     ],
     ["a link", (path: string) => symlinkSync("/nowhere", path), "there is a file, which is not a token of ours"],
-  ])("does not take the place of %s", (_, make, why) => {
+  ])("does not replace %s", (_, make, why) => {
     const path = join(createFolder(), "token");
     make(path);
     const message = `cannot write the token to ${path}: ${why}; name another file with --token-file`;
@@ -160,11 +170,11 @@ describe("the token's file", () => {
     expect(() => writeTokenFile(path, createToken())).toThrow(/^cannot write the token/);
   });
 
-  it("cannot be in a folder that is not there", () => {
+  it("cannot be created in a folder that does not exist", () => {
     expect(() => writeTokenFile("/nonexistent/token", "t")).toThrow(/^cannot write the token to .*: ENOENT;/);
   });
 
-  it("is removed, unless it is another's by now, or gone", () => {
+  it("is removed, unless it belongs to another server now or no longer exists", () => {
     const path = join(createFolder(), "token");
     const [mine, others] = [createToken(), createToken()];
     const removeMine = writeTokenFile(path, mine);
@@ -175,19 +185,19 @@ describe("the token's file", () => {
     expect(readFileSync(path, "utf8")).toBe(`${others}\n`);
   });
 
-  it("holds 256 bits that no other has", () => {
+  it("holds 256 bits that are different each time", () => {
     const tokens = Array.from({ length: 100 }, createToken);
     expect(new Set(tokens).size).toBe(100);
     expect(tokens.filter((token) => Buffer.from(token, "base64url").length !== 32)).toEqual([]);
   });
 });
 
-describe("a line on a terminal", () => {
+describe("a line of the log on a terminal", () => {
   const head = { time: "2026-01-02T03:04:05.678Z", level: "info", extension: "cross-account-secrets" };
   const paint = (style: unknown, text: string) => `<${style}>${text}</>`;
   const draw = (fields: object) => toPlainLine(`${JSON.stringify({ ...head, ...fields })}\n`, paint);
 
-  it("says when, what, and the rest, which is quoted where it has spaces", () => {
+  it("shows the time, the event and the fields, and quotes values with spaces", () => {
     expect(draw({ event: "listening", url: "http://127.0.0.1:2773", ms: 5, message: "a b", roleArn: ["r", "s"] })).toBe(
       '<dim>03:04:05</> <bold>listening</> url=http://127.0.0.1:2773 ms=5 message="a b" roleArn=r,s\n',
     );
@@ -200,7 +210,7 @@ describe("a line on a terminal", () => {
     expect(draw({ level, event: "e" })).toBe(`<dim>03:04:05</> <${style}>e</>\n`);
   });
 
-  it("that is no line of the log stays as it is", () => {
+  it("is left unchanged if it is not an entry of the log", () => {
     expect(toPlainLine('{"_aws":{}}\n', paint)).toBe('{"_aws":{}}\n');
   });
 });
