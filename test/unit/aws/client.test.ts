@@ -1,5 +1,7 @@
+import { PassThrough, Readable } from "node:stream";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type * as AwsClient from "../../../extension/aws/client.ts";
+import { readBody } from "../../../extension/aws/client.ts";
 
 const OPTIONS: AwsClient.ClientOptions = {
   region: "eu-west-1",
@@ -75,5 +77,31 @@ describe("a client that is no longer needed", () => {
     awsClient.leave(toClient(60_000), startedWithMs);
     awsClient.leave(toClient(startedWithMs), startedWithMs);
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(60_000);
+  });
+});
+
+describe("a response body", () => {
+  it.each([
+    ["in one piece", ["whole"], "whole"],
+    ["in pieces that split a character", [Buffer.from([0xe2]), Buffer.from([0x82, 0xac])], "€"],
+    ["that is empty", [], ""],
+  ])("%s is read to its end", async (_, chunks, text) => {
+    expect((await readBody(Readable.from(chunks, { objectMode: false }))).toString()).toBe(text);
+  });
+
+  it("that breaks off is an error", async () => {
+    const stream = new PassThrough();
+    const body = readBody(stream);
+    stream.write("the first half");
+    stream.destroy(new Error("reset"));
+    await expect(body).rejects.toThrow("reset");
+  });
+
+  it("whose stream is destroyed early is an error and does not hang", async () => {
+    const stream = new PassThrough();
+    const body = readBody(stream);
+    stream.write("the first half");
+    stream.destroy();
+    await expect(body).rejects.toThrow("too early");
   });
 });

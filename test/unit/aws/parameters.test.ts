@@ -11,8 +11,8 @@ import { createCounters } from "../../../extension/metrics.ts";
 import type { ParameterQuery } from "../../../extension/values/parameter.ts";
 import { findLeaks } from "../../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
-import { createLog } from "../../support/log.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { createLog } from "../../support/log.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;

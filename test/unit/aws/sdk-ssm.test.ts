@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ClientOptions } from "../../../extension/aws/client.ts";
 import { toClientOptions } from "../../support/config.ts";
-import { startLocalServer } from "../../support/local-server.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 const PARAMETER = JSON.stringify({
   Parameter: { ARN: "arn", Name: "name", Type: "String", Value: "on", Version: 3, LastModifiedDate: 1.5 },

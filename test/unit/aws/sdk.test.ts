@@ -9,8 +9,8 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import type { ClientOptions } from "../../../extension/aws/client.ts";
 import type { ContainerCredentials } from "../../../extension/config/aws-environment.ts";
 import { toClientOptions } from "../../support/config.ts";
-import { startLocalServer } from "../../support/local-server.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 const SECRET = JSON.stringify({ ARN: "arn", Name: "name", VersionId: "1", CreatedDate: 1, SecretString: "s3cret" });
 const SESSION = `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>

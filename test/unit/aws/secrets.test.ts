@@ -17,8 +17,8 @@ import type { SecretQuery } from "../../../extension/values/secret.ts";
 import { createDeferred } from "../../fakes/lambda/deferred.ts";
 import { findLeaks } from "../../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
-import { createLog } from "../../support/log.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { createLog } from "../../support/log.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;

@@ -1,5 +1,13 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { list, matching, oneOf, wholeNumber } from "../../../extension/config/setting-rules.ts";
+import {
+  list,
+  matching,
+  oneOf,
+  parseSessionTags,
+  sessionTagsRule,
+  wholeNumber,
+} from "../../../extension/config/setting-rules.ts";
 
 describe("a text with a pattern", () => {
   it("is returned unchanged if it matches, and is undefined otherwise", () => {
@@ -65,5 +73,93 @@ describe("a list", () => {
 
   it("is undefined if any member is invalid", () => {
     expect(parse("a,B,c")).toBeUndefined();
+  });
+});
+
+describe("session tags", () => {
+  it.each([
+    ["team=payments", [{ Key: "team", Value: "payments" }]],
+    ["team=payments,stage=prod", [{ Key: "team", Value: "payments" }, { Key: "stage", Value: "prod" }]], // biome-ignore format: one row
+    [" team = payments , stage= prod ", [{ Key: "team", Value: "payments" }, { Key: "stage", Value: "prod" }]], // biome-ignore format: one row
+    ["empty=", [{ Key: "empty", Value: "" }]],
+    ["blank= ", [{ Key: "blank", Value: "" }]],
+    ["query=a=b=", [{ Key: "query", Value: "a=b=" }]],
+    ["two words=more than one", [{ Key: "two words", Value: "more than one" }]],
+    ["aZ0_.:/+@-=_.:/=+@-", [{ Key: "aZ0_.:/+@-", Value: "_.:/=+@-" }]],
+    ["größe=大", [{ Key: "größe", Value: "大" }]],
+    ["awsome=1", [{ Key: "awsome", Value: "1" }]],
+    ["team=aws:x", [{ Key: "team", Value: "aws:x" }]],
+    ["constructor=1", [{ Key: "constructor", Value: "1" }]],
+  ])("are read from %j", (text, tags) => {
+    expect(parseSessionTags(text)).toEqual(tags);
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["a key alone", "team"],
+    ["a value alone", "=payments"],
+    ["a blank key", " =payments"],
+    ["a comma too many", "team=payments,"],
+    ["a comma too few", "team=payments;stage=prod"],
+    ["a key twice", "team=payments,team=billing"],
+    ["a key twice, in another case", "team=payments,stage=prod,TEAM=payments"],
+    ["a key twice, with space around it", "team=payments, team =billing"],
+    ["a reserved key", "aws:team=payments"],
+    ["a reserved key, in another case", "AWS:team=payments"],
+    ["a reserved key, after a space", " aws:team=payments"],
+    ["a wrong pair among right ones", "team=payments,stage,owner=me"],
+    ["a line feed", "team=pay\nments"],
+    ["a quote", 'team="payments"'],
+    ["a star", "team=*"],
+    ["an emoji", "team=🦊"],
+  ])("are refused for %s", (_, text) => {
+    expect(parseSessionTags(text)).toBeUndefined();
+  });
+
+  it("are at most 50, with keys of at most 128 characters and values of at most 256", () => {
+    const toTags = (count: number) => Array.from({ length: count }, (_, nth) => `k${nth}=v`).join();
+    expect(parseSessionTags(`${"k".repeat(128)}=${"v".repeat(256)}`)).toHaveLength(1);
+    expect(parseSessionTags(`${"k".repeat(129)}=v`)).toBeUndefined();
+    expect(parseSessionTags(`k=${"v".repeat(257)}`)).toBeUndefined();
+    expect(parseSessionTags(toTags(50))).toHaveLength(50);
+    expect(parseSessionTags(toTags(51))).toBeUndefined();
+  });
+
+  it("that are read from any text are valid for STS", () => {
+    const letter = fc.constantFrom("a", "A", "w", "s", ":", "=", ",", " ", "\n", "*", "ß", "/", "@");
+    const text = fc.oneof(fc.string({ unit: letter, maxLength: 40 }), fc.string({ maxLength: 300 }));
+    fc.assert(
+      fc.property(text, (given) => {
+        const tags = parseSessionTags(given) ?? [];
+        const keys = tags.map(({ Key }) => Key.toLowerCase());
+        expect(new Set(keys).size).toBe(keys.length);
+        for (const { Key, Value } of tags) {
+          // https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
+          expect(Key).toMatch(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u);
+          expect(Value).toMatch(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u);
+          expect(Key).not.toMatch(/^\s*aws:|=/i);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("that are written by the rule are read back unchanged", () => {
+    const word = fc.stringMatching(/^[A-Za-z0-9_.:/+@-]{1,20}$/);
+    const tag = fc.record({ Key: word.filter((key) => !/^aws:/i.test(key)), Value: word });
+    const distinct = fc.uniqueArray(tag, {
+      minLength: 1,
+      maxLength: 50,
+      selector: ({ Key }) => Key.toLowerCase(),
+    });
+    fc.assert(
+      fc.property(distinct, fc.constantFrom(",", ", ", " ,"), (tags, comma) => {
+        expect(parseSessionTags(tags.map(({ Key, Value }) => `${Key}=${Value}`).join(comma))).toEqual(tags);
+      }),
+    );
+  });
+
+  it("have a rule text that names each limit", () => {
+    for (const limit of ["50", "128", "256", "aws:"]) expect(sessionTagsRule).toContain(limit);
   });
 });

@@ -1,16 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { type AwsCall, parseDenial } from "../../../extension/failure/aws-error.ts";
+import { type AwsCall, parseDenial, policyTypes } from "../../../extension/failure/aws-error.ts";
 import {
   toAssumeRemedy,
+  toCallerPhrase,
   toExplicitRemedy,
   toKeyRemedy,
+  toParties,
+  toPolicyPhrase,
   toReadRemedy,
+  toRoleLocation,
 } from "../../../extension/failure/policy-remedies.ts";
+import { TARGET_ROLE_WITH_PATH_ARN as ROLE } from "../../support/values.ts";
 
-const ROLE = "arn:aws:iam::111111111111:role/readers/SecretReader";
 const CALLER = "the role my-lambda-role of account 222222222222";
 const assume: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" };
 const read: AwsCall = { operation: "GetSecretValue", roleArn: ROLE, region: "eu-west-1", id: "app/db" };
+/** A read of a secret in another account than the role. */
+const foreignRead: AwsCall = { ...read, id: "arn:aws:secretsmanager:eu-west-1:333333333333:secret:app/db-AbCdEf" };
 const parameter: AwsCall = { operation: "GetParameter", roleArn: ROLE, region: "eu-west-1", id: "/app/host" };
 
 const denialOf = (reason = "") =>
@@ -87,8 +93,8 @@ describe("the remedy of a refused AssumeRole", () => {
   it.each([
     ["tag-session-denied", { hasTags: true }, "sts:TagSession", "SESSION_TAGS"],
     ["source-identity-denied", { hasSourceIdentity: true }, "sts:SetSourceIdentity", "SOURCE_IDENTITY"],
-  ] as const)("names the setting that needs another permission: %s", (code, wishes, action, setting) => {
-    const { remedy, statements } = toAssumeRemedy(code, { ...assume, ...wishes }, denialOf());
+  ] as const)("names the setting that needs another permission: %s", (code, options, action, setting) => {
+    const { remedy, statements } = toAssumeRemedy(code, { ...assume, ...options }, denialOf());
     expect(remedy).toContain(`CROSS_ACCOUNT_SECRETS_${setting} needs ${action} on both sides`);
     expect(statements?.map(({ statement }) => statement.Action)).toEqual([
       ["sts:AssumeRole", action],
@@ -113,8 +119,7 @@ describe("the remedy of a refused read", () => {
   });
 
   it("says so if the ARN is in another account than the role", () => {
-    const id = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:app/db-AbCdEf";
-    const { remedy } = toReadRemedy({ ...read, id }, denialOf());
+    const { remedy } = toReadRemedy(foreignRead, denialOf());
     expect(remedy).toContain("in account 333333333333, and the role in 111111111111");
     expect(toReadRemedy(read, denialOf()).remedy).not.toContain("resource policy");
   });
@@ -140,9 +145,8 @@ describe("the remedy of a refused read", () => {
   });
 
   it("is the resource policy of a secret in another account if AWS names it", () => {
-    const id = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:app/db-AbCdEf";
-    const remedy = toReadRemedy({ ...read, id }, denialOf(" because no resource-based policy allows the x action"));
-    expect(policiesOf(remedy)).toEqual([`resource-policy of ${id}`]);
+    const remedy = toReadRemedy(foreignRead, denialOf(" because no resource-based policy allows the x action"));
+    expect(policiesOf(remedy)).toEqual([`resource-policy of ${foreignRead.id}`]);
     expect(remedy.statements?.[0]?.statement).toMatchObject({ Principal: { AWS: ROLE }, Resource: "*" });
   });
 
@@ -181,4 +185,46 @@ describe("the remedy of an explicit deny", () => {
     const { remedy } = toExplicitRemedy(assume, denialOf(" with an explicit deny"));
     for (const part of [CALLER, `trust policy of ${ROLE}`]) expect(remedy).toContain(part);
   });
+});
+
+describe("the place of a policy", () => {
+  it.each([
+    ["identity-based policy", "the role my-lambda-role of account 222222222222", ROLE],
+    ["resource-based policy", "the trust policy", "the resource policy of app/db"],
+    ["role trust policy", "the trust policy", "the resource policy of app/db"],
+    ["permissions boundary", "my-lambda-role", ROLE],
+    ["service control policy", "the account of the role my-lambda-role", `the account of ${ROLE}`],
+    ["resource control policy", "account 111111111111", "account 111111111111"],
+    ["session policy", "the session of the role my-lambda-role", `the session of ${ROLE}`],
+    ["VPC endpoint policy", "VPC endpoint", "VPC endpoint"],
+  ] as const)("of the type %s is named for AssumeRole and for a read", (policyType, ofAssume, ofRead) => {
+    expect(toPolicyPhrase(policyType, toParties(assume, denialOf()))).toContain(ofAssume);
+    expect(toPolicyPhrase(policyType, toParties(read, denialOf()))).toContain(ofRead);
+  });
+
+  it("is known for every policy type", () => {
+    const places = policyTypes.map((policyType) => toPolicyPhrase(policyType, toParties(assume, denialOf())));
+    expect(places).not.toContain(undefined);
+  });
+
+  it("is the account of the secret if that is not the role's account", () => {
+    expect(toPolicyPhrase("resource control policy", toParties(foreignRead, denialOf()))).toContain(
+      "account 333333333333",
+    );
+  });
+});
+
+it("the owner of a bare name is the role's account in the called region", () => {
+  expect(toRoleLocation({ ...read, roleArn: "arn:aws-cn:iam::111111111111:role/r", region: "cn-north-1" })).toEqual({
+    partition: "aws-cn",
+    accountId: "111111111111",
+    region: "cn-north-1",
+  });
+});
+
+it("a caller is named by its ARN if the ARN is complete", () => {
+  expect(toCallerPhrase(parseDenial("User: arn:aws:iam::222222222222:user/ops/alice is"))).toBe(
+    "arn:aws:iam::222222222222:user/ops/alice",
+  );
+  expect(toCallerPhrase(parseDenial(""))).toBe("the function's execution role");
 });

@@ -64,9 +64,9 @@ describe("a trust statement", () => {
   });
 
   it("is followed by a second one for tags, without the external ID, if there is an external ID", () => {
-    const wishes = { hasTags: true, organizationId: "o-exampleorgid" };
-    expect(toTrustStatements(caller, wishes)).toEqual([toTrustStatement(caller, wishes)]);
-    const [assume, others, ...more] = toTrustStatements(caller, { ...wishes, externalId: "partner-7" });
+    const options = { hasTags: true, organizationId: "o-exampleorgid" };
+    expect(toTrustStatements(caller, options)).toEqual([toTrustStatement(caller, options)]);
+    const [assume, others, ...more] = toTrustStatements(caller, { ...options, externalId: "partner-7" });
     expect(assume).toMatchObject({
       Action: "sts:AssumeRole",
       Condition: { StringEquals: { "aws:PrincipalOrgID": "o-exampleorgid", "sts:ExternalId": "partner-7" } },
@@ -84,9 +84,9 @@ describe("a trust statement", () => {
     [{ hasTags: true }, ["sts:AssumeRole", "sts:TagSession"]],
     [{ hasSourceIdentity: true }, ["sts:AssumeRole", "sts:SetSourceIdentity"]],
     [{ hasTags: true, hasSourceIdentity: true }, ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]],
-  ])("has the actions that %j needs, and so has the caller's statement", (wishes, actions) => {
-    expect(toTrustStatement(caller, wishes).Action).toEqual(actions);
-    expect(toAssumeStatement(ROLE, wishes)).toEqual({ Effect: "Allow", Action: actions, Resource: ROLE });
+  ])("has the actions that %j needs, and so has the caller's statement", (options, actions) => {
+    expect(toTrustStatement(caller, options).Action).toEqual(actions);
+    expect(toAssumeStatement(ROLE, options)).toEqual({ Effect: "Allow", Action: actions, Resource: ROLE });
   });
 });
 

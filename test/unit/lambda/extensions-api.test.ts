@@ -7,7 +7,7 @@ import { startLocalServer } from "../../support/local-server.ts";
 import { createLog } from "../../support/log.ts";
 
 const IDENTIFIER = "2f6ab2d9-6b21-4a3a-8f1c-1d7a2f1f9a10";
-const FRESH = { descriptor: undefined, identifier: undefined };
+const NO_HANDOVER = { descriptor: undefined, identifier: undefined };
 const SHUTDOWN = JSON.stringify({ eventType: "SHUTDOWN", shutdownReason: "spindown", deadlineMs: 1_767_225_602_000 });
 
 type Turn = (response: ServerResponse, request: IncomingMessage) => void;
@@ -50,9 +50,9 @@ async function startLambda(...turns: Turn[]) {
   return { runtimeApi: `127.0.0.1:${port}`, server, calls, called };
 }
 
-function createApi(runtimeApi: string | undefined, inherited: { identifier?: string } = {}) {
+function createApi(runtimeApi: string | undefined, handover: { identifier?: string } = {}) {
   const { logger, lines } = createLog();
-  const api = createExtensionsApi({ runtimeApi, inherited: { ...FRESH, ...inherited }, logger });
+  const api = createExtensionsApi({ runtimeApi, handover: { ...NO_HANDOVER, ...handover }, logger });
   return { api, lines };
 }
 
@@ -95,13 +95,13 @@ describe("register", () => {
 
   it("is not sent if the launcher has registered, and the launcher's identifier is used", async () => {
     const lambda = await startLambda(says(200, SHUTDOWN));
-    const { api } = createApi(lambda.runtimeApi, { identifier: "inherited-identifier" });
+    const { api } = createApi(lambda.runtimeApi, { identifier: "identifier-of-the-launcher" });
     await api.register();
     await api.untilShutdown();
     expect(lambda.calls).toMatchObject([
       {
         line: "GET /2020-01-01/extension/event/next",
-        headers: { "lambda-extension-identifier": "inherited-identifier" },
+        headers: { "lambda-extension-identifier": "identifier-of-the-launcher" },
       },
     ]);
   });
