@@ -1,21 +1,21 @@
 /*
- * What Lambda starts in place of the runtime where AWS_LAMBDA_EXEC_WRAPPER=/opt/cross-account-secrets/exec-wrapper. It
+ * Lambda starts this program in place of the runtime if AWS_LAMBDA_EXEC_WRAPPER=/opt/cross-account-secrets/exec-wrapper. It
  * replaces each environment variable that refers to a secret with the secret, and then becomes the runtime by execve:
  *
  *   DB=cross-account-secret:my-shared-secret                        the whole secret, as stored
  *   DB_PASSWORD=cross-account-secret:my-shared-secret#password      one field of it
  *   DB_PASSWORD=cross-account-secret:my-shared-secret#/db/password  one field, by a JSON Pointer (RFC 6901)
  *
- * Before the # stands the secret's name or ARN, neither of which can hold one. The extension is asked for the secret, as by
- * any other caller, on the port and with the token of its settings. Without a reference no socket and no file is opened.
+ * The secret's name or ARN comes before the #; neither can contain a #. The program asks the extension for the secret as any
+ * other caller does, with the port and the token of its settings. Without a reference it opens no socket and no file.
  *
- *   - All references are asked for at once, and 9 s are the limit for all of them together.
- *   - Each that cannot be resolved is one line on standard error, which names the variable and the cause, and never holds a
- *     secret or the token. Then nothing is started, and the exit code is 1; or, where
- *     CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR=unset, the runtime is started without that variable.
- *   - Under SnapStart it refuses: the environment, and with it the secret, would be part of the snapshot.
- *   - A command without a slash is looked for on PATH. One that cannot be started ends in exit code 127 when it is not
- *     there, else in 126, as with env(1).
+ *   - It sends all requests at once. The limit for all of them together is 9 s.
+ *   - For each reference that cannot be resolved it writes one line to standard error, with the variable and the cause, and
+ *     never with a secret or the token. Then it starts nothing, and the exit code is 1. But if
+ *     CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR=unset, it starts the runtime without that variable.
+ *   - Under SnapStart a reference is always an error: the environment, with the secret, would be part of the snapshot.
+ *   - It looks for a command without a slash on PATH. If the command cannot be started, the exit code is 127 if it does not
+ *     exist, else 126, as with env(1).
  *
  *   argv = <opt>/cross-account-secrets/exec-wrapper <command> <argument>…
  */
@@ -36,25 +36,25 @@
 #define REFERENCE "cross-account-secret:"
 #define DEFAULT_PORT 2773
 #define TIMEOUT_MS 9000      /* Lambda gives init 10 s; the extension answers after its TIMEOUT_MS, 2.5 s by default */
-#define KNOCK_FOR_MS 2000    /* where the launcher could not bind the port, Node does so after the runtime was started */
+#define KNOCK_FOR_MS 2000    /* if the launcher could not bind the port, Node binds it after the start of the runtime */
 #define KNOCK_EVERY_MS 20
-#define REQUEST_SIZE 16384   /* what Node's parser takes: https://nodejs.org/api/http.html#httpmaxheadersize */
-#define HEAD_SIZE 8192       /* of an answer; a real one has some 300 bytes */
-#define ENTRY_SIZE 131072    /* what the kernel takes of one variable: MAX_ARG_STRLEN */
-#define ENTRIES_SIZE 1048576 /* of all resolved variables; the kernel takes 2 MB of arguments and environment */
+#define REQUEST_SIZE 16384   /* the limit of Node's parser: https://nodejs.org/api/http.html#httpmaxheadersize */
+#define HEAD_SIZE 8192       /* of an answer; a real head has some 300 bytes */
+#define ENTRY_SIZE 131072    /* the kernel's limit of one variable: MAX_ARG_STRLEN */
+#define ENTRIES_SIZE 1048576 /* of all resolved variables; the kernel's limit is 2 MB of arguments and environment */
 #define LINE_SIZE 4096
 
 #define TOO_LONG "it is longer than the 128 KiB that one variable can hold"
 
 extern char **environ;
 
-/* Text of known length: nothing that comes from a socket or a file ends with a NUL. */
+/* Text of known length: bytes from a socket or a file do not end with a NUL. */
 struct span {
   const char *start;
   size_t length;
 };
 
-/* Text under construction. What does not fit is left out, and remembered. */
+/* Text under construction. If a text does not fit, its rest is left out, and `overflows` is set. */
 struct buffer {
   char *start;
   size_t size, used;
@@ -86,7 +86,7 @@ static void add_number(struct buffer *to, unsigned number) {
   add(to, (struct span){ digit, (size_t)(digits + sizeof digits - digit) });
 }
 
-/* One line, by one write, so that no other process's line gets into it. Nothing in it can begin another. */
+/* Writes one line with one write, so that no line of another process gets into it. Its text cannot start another line. */
 static void say(struct span subject, const char *predicate, struct span cause) {
   char bytes[LINE_SIZE];
   struct buffer line = { .start = bytes, .size = sizeof bytes - 1 };
@@ -97,12 +97,12 @@ static void say(struct span subject, const char *predicate, struct span cause) {
   for (size_t i = 0; i < line.used; i++)
     if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f) bytes[i] = ' ';
   bytes[line.used] = '\n';
-  if (write(STDERR_FILENO, bytes, line.used + 1) < 0) return; /* there is nobody else to tell */
+  if (write(STDERR_FILENO, bytes, line.used + 1) < 0) return; /* there is no other place to report this */
 }
 
-/* ---- Settings: as extension/config/settings.ts and extension/config/config.ts have them ---- */
+/* ---- Settings: as in extension/config/settings.ts and extension/config/config.ts ---- */
 
-/* Without the white space around it, and the mark that some editors put before UTF-8. */
+/* Removes the white space around the text, and the byte order mark that some editors write. */
 static struct span trim(struct span span) {
   static const char space[] = " \t\n\v\f\r", mark[] = "\xef\xbb\xbf";
   if (span.length >= 3 && !memcmp(span.start, mark, 3)) { span.start += 3; span.length -= 3; }
@@ -111,7 +111,7 @@ static struct span trim(struct span span) {
   return span;
 }
 
-/* The first of the variables that is set, to more than white space, and its name; an empty one when none is. */
+/* Returns the first of the variables that has more than white space, and its name; or an empty text. */
 static struct span setting(const char *const names[], const char **name) {
   for (*name = *names; *names; names++) {
     size_t length = strlen(*names);
@@ -132,7 +132,7 @@ struct settings {
   bool is_snap_start, leaves_unset, are_right;
 };
 
-/* 1 to 65535, or 0 after having said what is wrong. */
+/* Returns 1 to 65535, or 0 after reporting the error. */
 static unsigned read_port(void) {
   static const char *const names[] = {
     "CROSS_ACCOUNT_SECRETS_HTTP_PORT", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", NULL
@@ -157,7 +157,7 @@ static int hex_digit(char digit) {
   return -1;
 }
 
-/* Reads the file of a file:///path into `to`: its text, or an empty one. */
+/* Reads the file of a file:///path into `to`. Returns its text, or an empty one. */
 static struct span read_token_file(struct span url, struct buffer *to) {
   static const char scheme[] = "file://";
   char path[4097];
@@ -188,7 +188,7 @@ static struct span read_token_file(struct span url, struct buffer *to) {
   return trim((struct span){ to->start, to->used });
 }
 
-/* What the extension wants to be shown, or an empty text after having said what is wrong. Nothing of it is said. */
+/* Returns the extension's token, or an empty text after reporting the error. The report never quotes the token. */
 static struct span read_token(void) {
   static const char *const names[] = {
     "CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", NULL
@@ -223,9 +223,9 @@ static struct settings read_settings(void) {
   return settings;
 }
 
-/* ---- The question ---- */
+/* ---- The request ---- */
 
-/* What an entry of the environment refers to, or NULL when it is none of ours. */
+/* Returns the text after REFERENCE, or NULL if the entry of the environment is no reference. */
 static const char *find_reference(const char *entry) {
   const char *value = strchr(entry, '=');
   return value && !strncmp(value + 1, REFERENCE, sizeof REFERENCE - 1) ? value + sizeof REFERENCE : NULL;
@@ -247,13 +247,13 @@ static long long now_ms(void) {
   return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* A connection to the extension, or -1. Refused, it knocks again for a while. */
+/* Connects to the extension. Tries again for a while if the connection is refused. Returns -1 if it fails. */
 static int knock(unsigned port, long long start_ms) {
   struct sockaddr_in address = {
     .sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
   };
   for (;;) {
-    /* The limit of connect, should the listener's queue be full, and of send. */
+    /* The timeout of connect, if the listener's queue is full, and of send. */
     long long left_ms = start_ms + TIMEOUT_MS - now_ms();
     if (left_ms < 1) left_ms = 1;
     struct timeval limit = { .tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000 };
@@ -269,7 +269,7 @@ static int knock(unsigned port, long long start_ms) {
   }
 }
 
-/* Asks for what a reference names: NULL, and the connection that the answer will come on, or else why not. */
+/* Sends the request for a reference. Returns NULL and the connection for the answer, or the reason of the failure. */
 static const char *ask(const char *reference, const struct settings *settings, long long start_ms, int *extension) {
   static char bytes[REQUEST_SIZE];
   struct buffer request = { .start = bytes, .size = sizeof bytes };
@@ -306,7 +306,7 @@ struct answer {
   struct span body;
 };
 
-/* Reads the status, and the length of the body, SIZE_MAX when it is not said. False: this is no head of an answer. */
+/* Reads the status and the length of the body, SIZE_MAX if there is none. Returns false if this is not HTTP we can read. */
 static bool parse_head(struct span head, struct span *status, size_t *body_length) {
   static const char length_name[] = "Content-Length:", encoding_name[] = "Transfer-Encoding:";
   *body_length = SIZE_MAX;
@@ -336,7 +336,7 @@ static bool parse_head(struct span head, struct span *status, size_t *body_lengt
   return true;
 }
 
-/* Reads a whole answer: NULL, or what is wrong with it. */
+/* Reads a whole answer. Returns NULL, or the reason of the failure. */
 static const char *receive(int extension, long long deadline_ms, struct answer *answer) {
   static const char foreign[] = "the answer is not one of the extension's; what listens on its HTTP_PORT?";
   static char bytes[HEAD_SIZE + ENTRY_SIZE];
@@ -370,14 +370,14 @@ static const char *receive(int extension, long long deadline_ms, struct answer *
   }
 }
 
-/* The length of the string that the text begins with, quotation marks included. Adds it, unescaped, unless `to` is NULL. */
+/* Returns the length of the string at the start of the text, with its quotes. Adds it, unescaped, unless `to` is NULL. */
 static size_t read_json_string(struct span json, struct buffer *to) {
   size_t i = 1;
   for (; i < json.length && json.start[i] != '"'; i++) {
     struct span byte = { json.start + i, 1 };
     if (json.start[i] == '\\' && i + 1 < json.length) {
       byte.start = json.start + ++i;
-      if (*byte.start == 'u') { /* in our own messages, a control character or half of a pair */
+      if (*byte.start == 'u') { /* in the extension's messages: a control character or half of a pair */
         byte.start = "?";
         for (size_t digits = 4; digits && i + 1 < json.length && hex_digit(json.start[i + 1]) >= 0; digits--) i++;
       } else if (memchr("bfnrt", *byte.start, 5)) {
@@ -389,7 +389,7 @@ static size_t read_json_string(struct span json, struct buffer *to) {
   return i < json.length ? i + 1 : i;
 }
 
-/* Adds a field of the object that the text is, after `before`; nothing when it is not there, or no string. */
+/* Adds `before` and a field of the JSON object. Adds nothing if the field is missing or not a string. */
 static void add_field(struct buffer *to, const char *before, struct span json, const char *name) {
   size_t depth = 0;
   for (size_t i = 0; i < json.length; ) {
@@ -405,7 +405,7 @@ static void add_field(struct buffer *to, const char *before, struct span json, c
     i += length;
     if (depth != 1 || text.length != strlen(name) || memcmp(text.start, name, text.length)) continue;
     while (i < json.length && memchr(" \t\r\n", json.start[i], 4)) i++;
-    if (i >= json.length || json.start[i] != ':') continue; /* a value, not a name */
+    if (i >= json.length || json.start[i] != ':') continue; /* a value, not a field name */
     do i++; while (i < json.length && memchr(" \t\r\n", json.start[i], 4));
     if (i >= json.length || json.start[i] != '"') return;
     add_text(to, before);
@@ -414,7 +414,7 @@ static void add_field(struct buffer *to, const char *before, struct span json, c
   }
 }
 
-/* The cause that an answer other than 200 gives, in the words that the extension has for people. */
+/* Returns the cause in an answer other than 200: the extension's message and remedy. */
 static struct span told_cause(const struct answer *answer, struct span token) {
   static char bytes[LINE_SIZE];
   struct buffer cause = { .start = bytes, .size = sizeof bytes };
@@ -424,14 +424,14 @@ static struct span told_cause(const struct answer *answer, struct span token) {
   add_field(&cause, " ", answer->body, "__type");
   add_field(&cause, ": ", answer->body, "message");
   add_field(&cause, "; remedy: ", answer->body, "remedy");
-  /* The extension never sends the token back, nor so much. What else may listen on its port, might. */
+  /* The extension never sends the token back, nor a longer text. Another program on its port might. */
   bool is_ours = !cause.overflows && !memmem(bytes, cause.used, token.start, token.length);
   return (struct span){ bytes, is_ours ? cause.used : length };
 }
 
-/* ---- The whole ---- */
+/* ---- The environment and the start of the runtime ---- */
 
-/* The entry with the secret in place of the reference; NULL and the cause when there is none. */
+/* Returns the entry with the secret in place of the reference, or NULL and the cause. */
 static char *resolve(const char *entry, int extension, long long deadline_ms, struct span token, struct span *cause) {
   static char bytes[ENTRIES_SIZE];
   static struct buffer entries = { .start = bytes, .size = sizeof bytes };
@@ -460,7 +460,7 @@ static char *resolve(const char *entry, int extension, long long deadline_ms, st
   return resolved;
 }
 
-/* Replaces the references in the environment, of which there are `count`. False: the runtime must not be started. */
+/* Replaces the `count` references in the environment. If it returns false, the runtime must not be started. */
 static bool resolve_all(size_t count) {
   struct settings settings = read_settings();
   bool goes_on = settings.leaves_unset && settings.are_right && !settings.is_snap_start;

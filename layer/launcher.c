@@ -1,13 +1,13 @@
 /*
- * What Lambda starts as the extension. It binds the local port, registers, and then becomes Node.js by execve, leaving it
- * the listening socket and the registration. Lambda holds back the function's runtime until we have registered, and Node
- * alone would need some 40 ms to get that far; the kernel keeps the function's early connections until Node accepts them.
+ * The program that Lambda starts as the extension. It binds the local port, registers, and then becomes Node.js by execve,
+ * which inherits the listening socket and the registration. Lambda does not start the function's runtime until the extension
+ * has registered, and Node alone would need some 40 ms for that. The kernel queues early connections until Node accepts them.
  *
- * It knows the straight path only. At anything unusual it leaves the step undone, and Node does it, with good errors:
- * extension/lambda/handover.ts is the other side. No file is opened, nothing is allocated, and nothing is waited for but
+ * It implements only the usual path. If anything is unusual, it skips the step, and Node does it, with good error messages:
+ * extension/lambda/handover.ts is the other side. It opens no file, allocates no memory, and waits for nothing except
  * Lambda's answer.
  *
- *   argv[0] = <opt>/extensions/cross-account-secrets       the rest is in <opt>/cross-account-secrets/
+ *   argv[0] = <opt>/extensions/cross-account-secrets       the other files are in <opt>/cross-account-secrets/
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,18 +21,18 @@
 #include <unistd.h>
 
 #define DEFAULT_PORT 2773
-#define BACKLOG 511           /* Node's own */
+#define BACKLOG 511           /* the same as Node's */
 #define FIRST_DESCRIPTOR 3    /* https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html */
-#define HEAD_SIZE 4096        /* of an answer of Lambda's; a real one has some 200 bytes */
+#define HEAD_SIZE 4096        /* of Lambda's answer; a real one has some 200 bytes */
 #define IDENTIFIER_SIZE 65    /* Lambda's is a UUID of 36 characters */
 
-/* The carried Node is of a version that knows how to leave SIGUSR1 alone, which would open its inspector, and that starts no
- * later for being told how large its nursery is, in MB: enough for the start, and not growing to eight times as much. */
+/* The flags of the layer's own Node, whose version knows them. SIGUSR1 would open the inspector. The semi-space size, in MB, is
+ * enough for the start; without a limit it would grow to eight times as much. A fixed size does not make the start slower. */
 #define CARRIED_FLAGS "--no-warnings", "--disable-sigusr1", "--min-semi-space-size=4", "--max-semi-space-size=4"
 
 extern char **environ;
 
-/* The variable's value; NULL when it is unset or empty, which is the same to us. */
+/* Returns the variable's value, or NULL if it is unset or empty. */
 static const char *variable(const char *name) {
   size_t length = strlen(name);
   for (char **entry = environ; *entry; entry++)
@@ -40,7 +40,7 @@ static const char *variable(const char *name) {
   return NULL;
 }
 
-/* 1 to 65535, or 0 for what is no port. */
+/* Returns 1 to 65535, or 0 if the text is not a port. */
 static unsigned parse_port(const char *text) {
   unsigned port = 0;
   if (!*text || strlen(text) > 5) return 0;
@@ -51,7 +51,7 @@ static unsigned parse_port(const char *text) {
   return port <= 65535 ? port : 0;
 }
 
-/* Listens on 127.0.0.1, as descriptor 3. False: Node is to try, and to say what is wrong. */
+/* Listens on 127.0.0.1, as descriptor 3. If it returns false, Node must try, and report the error. */
 static bool listen_locally(void) {
   const char *text = variable("CROSS_ACCOUNT_SECRETS_HTTP_PORT");
   if (!text) text = variable("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT");
@@ -70,7 +70,7 @@ static bool listen_locally(void) {
   return listens;
 }
 
-/* Sends a request to the Extensions API, and reads the head of the answer: its length, or 0 for anything but a whole one. */
+/* Sends a request to the Extensions API and reads the head of the answer. Returns its length, or 0 unless it is complete. */
 static size_t call_lambda(const char *request, size_t length, char head[HEAD_SIZE + 1]) {
   const char *api = variable("AWS_LAMBDA_RUNTIME_API"), *colon = api ? strchr(api, ':') : NULL;
   char host[INET_ADDRSTRLEN] = {0};
@@ -100,7 +100,7 @@ static size_t call_lambda(const char *request, size_t length, char head[HEAD_SIZ
   return got;
 }
 
-/* Joins the texts, up to a NULL, into `to`. False when they do not fit. */
+/* Joins the texts, up to a NULL, into `to`. Returns false if they do not fit. */
 static bool join(char *to, size_t size, const char *const texts[]) {
   size_t used = 0;
   for (; *texts; texts++) {
@@ -112,7 +112,7 @@ static bool join(char *to, size_t size, const char *const texts[]) {
   return true;
 }
 
-/* Registers for SHUTDOWN alone. False, with an empty identifier: Node is to try, and to say what is wrong. */
+/* Registers only for SHUTDOWN. If it returns false, the identifier is empty, and Node must try, and report the error. */
 static bool register_extension(char identifier[IDENTIFIER_SIZE]) {
   static const char name[] = "Lambda-Extension-Identifier:";
   char request[512], head[HEAD_SIZE + 1];
@@ -138,7 +138,7 @@ static bool register_extension(char identifier[IDENTIFIER_SIZE]) {
   return false;
 }
 
-/* The function's own settings for Node, the loader and the AWS SDK, and what only we may say to Node. */
+/* The function's settings for Node, the loader and the AWS SDK, and the variables that only this launcher may set. */
 static bool is_scrubbed(const char *entry) {
   static const char *const starts[] = {
     "NODE_", "LD_", "SSL_CERT_", "GCONV_PATH=", "OPENSSL_CONF=", "AWS_PROFILE=", "AWS_CONFIG_FILE=",
@@ -150,8 +150,8 @@ static bool is_scrubbed(const char *entry) {
   return false;
 }
 
-/* Starts the first Node there is: the one that the layer carries, with the loader and C library that it carries or on
- * the image's own; the runtime's; the one on the path. Returns when there is none. */
+/* Starts the first Node that exists: the layer's own, with the layer's loader and C library or with the image's; the
+ * runtime's; the one on PATH. Returns only if there is none. */
 static void become_node(const char *self, char *const environment[]) {
   const char *slash = strrchr(self, '/');
   char here[PATH_MAX], loader[PATH_MAX], libraries[PATH_MAX], node[PATH_MAX], program[PATH_MAX], folder[PATH_MAX];
@@ -182,7 +182,7 @@ static void become_node(const char *self, char *const environment[]) {
   }
 }
 
-/* Lambda shows nobody what init/error is told, hence standard error. */
+/* Lambda does not show the text of init/error, so this also writes to standard error. */
 static void report_no_node(const char *identifier) {
   static const char message[] =
     "cross-account-secrets: there is no Node.js here that can be started: attach the layer that carries its own\n";
@@ -201,7 +201,7 @@ int main(int count, char *arguments[]) {
   /* A core dump would hold the secrets. */
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   char identifier[IDENTIFIER_SIZE] = "", listen_pid[32] = "LISTEN_PID=", set_identifier[IDENTIFIER_SIZE + 32];
-  /* Who is not listening must not register: Lambda would start the runtime, and nobody would answer its static code. */
+  /* Without a listener it must not register: Lambda would start the runtime, and its static code would get no answer. */
   bool listens = listen_locally();
   if (listens) register_extension(identifier);
 
@@ -210,7 +210,7 @@ int main(int count, char *arguments[]) {
   char *environment[entries + 5], **end = environment;
   for (char **entry = environ; *entry; entry++)
     if (!is_scrubbed(*entry)) *end++ = *entry;
-  /* The SDK wants a home, and reads ~/.aws in it; the function can write to /tmp, but not to what is not there. */
+  /* The SDK needs a home folder and reads ~/.aws in it. The function can write to /tmp, but not to a missing folder. */
   *end++ = "HOME=/nonexistent";
   unsigned long pid = (unsigned long)getpid();
   char digits[24], *digit = digits + sizeof digits - 1;
