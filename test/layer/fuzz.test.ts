@@ -24,18 +24,10 @@ describe("the predicted requests", () => {
   const BEYOND = [
     // A bug of the extension: test/unit/http/handler.test.ts.
     /failure\.code === "internal"/,
-    // For the type checker: parseInvalidation accepts no request without a version.
-    /query\.versionId \?\? ""/,
     // A port that only root may use: test/unit/http/handler.test.ts.
     /config\.httpPort === 80/,
   ];
-  const FILES = [
-    "request-target.ts",
-    "secret-request.ts",
-    "parameter-request.ts",
-    "http-handler.ts",
-    "source-choice.ts",
-  ];
+  const FILES = ["http/requests.ts", "http/handler.ts", "cache/resolve.ts"];
 
   it("take every branch from a request to its answer", async () => {
     const folder = mkdtempSync(join(tmpdir(), "covered-layer-"));

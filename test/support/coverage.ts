@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { SourceMap } from "node:module";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -89,8 +89,8 @@ function toPlace(map: SourceMap, text: string, at: number, files: readonly strin
   const before = text.slice(0, at).split("\n");
   const entry = map.findEntry(before.length - 1, before.at(-1)?.length ?? 0);
   if (!("originalSource" in entry)) return undefined;
-  const file = basename(entry.originalSource);
-  if (!files.includes(file) || !entry.originalSource.includes("extension/")) return undefined;
+  const [, file = ""] = /(?:^|\/)extension\/(.*)/.exec(entry.originalSource) ?? [];
+  if (!files.includes(file)) return undefined;
   const source = readFileSync(join(root, "extension", file), "utf8").split("\n");
   return `${file}:${entry.originalLine + 1}: ${source[entry.originalLine]?.trim()}`;
 }
