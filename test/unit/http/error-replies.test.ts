@@ -1,16 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
-import {
-  errorTable,
-  type FailureKind,
-  type Policy,
-  toErrorReply,
-  toPolicy,
-  toStatusCode,
-} from "../../../extension/http/replies.ts";
+import { Failure, type FailureCode, failureTable, toRow } from "../../../extension/failure/failure.ts";
+import { toErrorReply } from "../../../extension/http/replies.ts";
 
-/** The table of design.md, section 3, in full: whose fault, which status, which `__type`. */
-const expected: Record<FailureCode, readonly [FailureKind, number, string]> = {
+type Category = (typeof failureTable)[FailureCode]["category"];
+
+/** The whole table: category, status and `__type` of each code. */
+const expected: Record<FailureCode, readonly [Category, number, string]> = {
   "bad-token": ["caller", 403, "BadToken"],
   "not-allowed": ["caller", 403, "AccessDeniedException"],
   forwarded: ["caller", 400, "ValidationException"],
@@ -54,45 +49,45 @@ const expected: Record<FailureCode, readonly [FailureKind, number, string]> = {
   "aws-response-invalid": ["unavailable", 502, "ConnectionError"],
   unreachable: ["unavailable", 503, "ConnectionError"],
   timeout: ["unavailable", 504, "TimeoutError"],
-  internal: ["ours", 500, "InternalFailure"],
+  internal: ["internal", 500, "InternalFailure"],
 };
 const rows = (Object.keys(expected) as FailureCode[]).map((code) => [code, ...expected[code]] as const);
 
 describe("the reply to a failure", () => {
-  it("is there for every code, and for no other", () => {
-    expect(Object.keys(errorTable).sort()).toEqual(Object.keys(expected).sort());
+  it("is listed here for every code", () => {
+    expect(Object.keys(failureTable).sort()).toEqual(Object.keys(expected).sort());
   });
 
-  it.each(rows)("%s is the fault of: %s; and is answered with %i %s", (code, kind, status, type) => {
-    expect(errorTable[code].kind).toBe(kind);
+  it.each(rows)("of code %s, which is of category %s, has status %i and type %s", (code, category, status, type) => {
+    expect(failureTable[code].category).toBe(category);
     const reply = toErrorReply(new Failure(code, "what happened"));
     expect(reply.status).toBe(status);
     expect(reply.body).toBe(`{"__type":"${type}","message":"what happened","cause":"${code}"}`);
   });
 
-  it.each(rows)("%s is JSON that nobody may keep", (code) => {
+  it.each(rows)("of code %s is JSON that HTTP caches must not store", (code) => {
     expect(toErrorReply(new Failure(code, "what happened")).headers).toMatchObject({
       "Content-Type": "application/json",
       "Cache-Control": "no-store",
     });
   });
 
-  it("carries the remedy, its statements and AWS's request id where there are, and AWS's code never", () => {
+  it("has the remedy, its statements and AWS's request id if they are known, and never AWS's error code", () => {
     const statements = [{ policy: "key-policy" }];
-    const details = { remedy: "mend the policy", statements, requestId: "6f3e", awsCode: "AccessDenied" };
+    const details = { remedy: "change the policy", statements, requestId: "6f3e", awsCode: "AccessDenied" };
     const { body } = toErrorReply(new Failure("kms-denied", 'key "k"\n', details));
     expect(body).toBe(
-      '{"__type":"AccessDeniedException","message":"key \\"k\\"\\n","cause":"kms-denied","remedy":"mend the policy","statements":[{"policy":"key-policy"}],"requestId":"6f3e"}',
+      '{"__type":"AccessDeniedException","message":"key \\"k\\"\\n","cause":"kms-denied","remedy":"change the policy","statements":[{"policy":"key-policy"}],"requestId":"6f3e"}',
     );
   });
 
-  it("names the methods that are allowed, where they are known", () => {
+  it("names the allowed methods if they are known", () => {
     expect(rows.filter(([code]) => "Allow" in toErrorReply(new Failure(code, "")).headers)).toEqual([]);
     const failure = new Failure("method-not-allowed", "", { allow: "GET, POST" });
     expect(toErrorReply(failure).headers).toMatchObject({ Allow: "GET, POST" });
   });
 
-  it("says when to ask again, where that is known, and in the body nothing of it", () => {
+  it("says in a header when to ask again, if that is known, and not in the body", () => {
     expect(rows.filter(([code]) => "Retry-After" in toErrorReply(new Failure(code, "")).headers)).toEqual([]);
     const { headers, body } = toErrorReply(new Failure("throttled", "not now", { retryAfterMs: 1_500 }));
     expect(headers).toMatchObject({ "Retry-After": "2" });
@@ -107,30 +102,30 @@ describe("the reply to a failure", () => {
     [1_000.1, "2"],
     [10_000, "10"],
     [59_001, "60"],
-  ])("says of %d ms the whole seconds after which it is certainly over: %s", (retryAfterMs, seconds) => {
+  ])("rounds %d ms up to whole seconds: %s", (retryAfterMs, seconds) => {
     expect(toErrorReply(new Failure("throttled", "", { retryAfterMs })).headers).toMatchObject({
       "Retry-After": seconds,
     });
   });
 });
 
-describe("what a failure allows", () => {
-  const untilMended = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
+describe("what follows from a failure", () => {
+  const untilChanged = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
   const untilBack = { firstMs: 500, mostMs: 15_000, isJittered: true };
-  const policies: Record<FailureKind, Policy> = {
+  const consequences: Record<Category, object> = {
     caller: { mayServeStale: false, backOff: undefined },
-    absent: { mayServeStale: false, backOff: untilMended },
-    denied: { mayServeStale: false, backOff: untilMended },
+    absent: { mayServeStale: false, backOff: untilChanged },
+    denied: { mayServeStale: false, backOff: untilChanged },
     credentials: { mayServeStale: true, backOff: untilBack },
     unavailable: { mayServeStale: true, backOff: untilBack },
-    ours: { mayServeStale: true, backOff: undefined },
+    internal: { mayServeStale: true, backOff: undefined },
   };
 
-  it.each(rows)("%s allows what its kind does: %s", (code, kind) => {
-    expect(toPolicy(new Failure(code, ""))).toEqual(policies[kind]);
+  it.each(rows)("of code %s is what follows from its category, %s", (code, category) => {
+    expect(toRow(new Failure(code, ""))).toMatchObject(consequences[category]);
   });
 
-  it.each(rows)("%s has the status of its reply", (code, _kind, status) => {
-    expect(toStatusCode(new Failure(code, ""))).toBe(status);
+  it.each(rows)("of code %s includes the status of its reply", (code, _category, status) => {
+    expect(toRow(new Failure(code, "")).status).toBe(status);
   });
 });
