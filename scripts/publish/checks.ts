@@ -55,10 +55,7 @@ export function parsePublishOptions(
   const isDryRun = values["dry-run"] === true;
   // npm has an option of the same name. It takes the option for itself, and still runs the script.
   if (environment.npm_config_dry_run === "true" && !isDryRun) {
-    throw new Refusal(
-      USAGE,
-      "npm took --dry-run for itself: write it after the --, as in npm run publish:layer -- --dry-run",
-    );
+    throw new Refusal(USAGE, "npm took --dry-run for itself: write npm run publish:layer -- --dry-run");
   }
   const regions = toList(values.regions);
   if (regions.length === 0) throw new Refusal(USAGE, "--regions is missing; an example: --regions eu-west-1");

@@ -11,7 +11,7 @@ import {
   ResourceNotFoundException,
   type Runtime,
 } from "@aws-sdk/client-lambda";
-import type { ManifestEntry } from "../build/layers.ts";
+import { type ManifestEntry, toLayerName } from "../build/layers.ts";
 import { toDescription } from "./report.ts";
 
 /** A layer that `npm run build` has made, with the bytes of its zip. */
@@ -35,9 +35,6 @@ export interface RegionalLambda {
   /** Lets all accounts of an organization use the layer version, unless they already may. */
   grant(version: LayerVersion, organizationId: string): Promise<void>;
 }
-
-/** The layer's name at Lambda. */
-export const toLayerName = ({ name }: ManifestEntry): string => `cross-account-secrets-${name}`;
 
 const CONNECTION_TIMEOUT_MS = 10_000;
 /** The longest silence of a connection. Lambda unpacks a layer before it answers. */
@@ -74,7 +71,7 @@ export async function createRegionalLambdas(regions: readonly string[]): Promise
 }
 
 async function findVersion(client: LambdaClient, layer: BuiltLayer): Promise<LayerVersion | undefined> {
-  const name = toLayerName(layer);
+  const name = toLayerName(layer.name);
   try {
     let number = 0;
     for await (const { LayerVersions = [] } of paginateListLayerVersions({ client }, { LayerName: name })) {
@@ -92,7 +89,7 @@ async function findVersion(client: LambdaClient, layer: BuiltLayer): Promise<Lay
 }
 
 async function upload(client: LambdaClient, layer: BuiltLayer): Promise<LayerVersion> {
-  const name = toLayerName(layer);
+  const name = toLayerName(layer.name);
   const { LayerVersionArn = "", Version = 0 } = await client.send(
     new PublishLayerVersionCommand({
       LayerName: name,

@@ -10,15 +10,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { argv, env } from "node:process";
 import { fileURLToPath } from "node:url";
+import { toLayerName } from "../build/layers.ts";
 import { Refusal } from "../cli/world.ts";
 import { checkZip, chooseLayers, HELP, type PublishOptions, parseManifest, parsePublishOptions } from "./checks.ts";
-import {
-  type BuiltLayer,
-  createRegionalLambdas,
-  type LayerVersion,
-  type RegionalLambda,
-  toLayerName,
-} from "./layer-versions.ts";
+import { type BuiltLayer, createRegionalLambdas, type LayerVersion, type RegionalLambda } from "./layer-versions.ts";
 import {
   isCredentialsError,
   type PublishResult,
@@ -77,7 +72,7 @@ function listPlanned(
 ): void {
   const grant = organizationId === undefined ? {} : { organizationId };
   for (const region of regions) {
-    for (const layer of layers) add({ region, layer: toLayerName(layer), state: "planned", ...grant });
+    for (const layer of layers) add({ region, layer: toLayerName(layer.name), state: "planned", ...grant });
   }
 }
 
@@ -116,7 +111,7 @@ async function publishAll(
 ): Promise<void> {
   let areCredentialsRejected = false;
   for (const { lambda, layer, existing } of publications) {
-    const place = { region: lambda.region, layer: toLayerName(layer) };
+    const place = { region: lambda.region, layer: toLayerName(layer.name) };
     if (areCredentialsRejected) {
       add({ ...place, state: "failed", failure: "not tried, because the credentials are no longer accepted" });
       continue;

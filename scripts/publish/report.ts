@@ -28,14 +28,8 @@ export function toJsonReport(version: string, results: readonly PublishResult[])
 }
 
 /** One line of progress, for a person. */
-export function toProgressLine({
-  region,
-  layer,
-  state,
-  layerVersionArn,
-  organizationId,
-  failure,
-}: PublishResult): string {
+export function toProgressLine(result: PublishResult): string {
+  const { region, layer, state, layerVersionArn, organizationId, failure } = result;
   const grant = organizationId === undefined ? [] : [`for ${organizationId}`];
   const rest = [...(layerVersionArn ? [layerVersionArn] : []), ...grant, ...(failure ? [failure] : [])].join(", ");
   return `${region.padEnd(15)} ${layer.padEnd(29)} ${state.padEnd(10)} ${rest}`.trimEnd();

@@ -14,12 +14,8 @@ const SET_UP_MS = 120_000;
 
 function call(cwd: string, command: string, ...args: string[]) {
   // Offline: the package needs nothing from a registry.
-  const env = {
-    PATH: process.env.PATH,
-    HOME: folder,
-    npm_config_offline: "true",
-    npm_config_cache: join(folder, "npm"),
-  };
+  const offline = { npm_config_offline: "true", npm_config_cache: join(folder, "npm") };
+  const env = { PATH: process.env.PATH, HOME: folder, ...offline };
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
   return { status, stdout, stderr };
 }
@@ -33,16 +29,9 @@ let packed: Packed;
 beforeAll(() => {
   mkdirSync(copy);
   mkdirSync(installed);
-  const sources = [
-    "extension",
-    "scripts",
-    "LICENSE",
-    "README.md",
-    "package.json",
-    "package-lock.json",
-    "tsconfig.json",
-  ];
-  for (const source of sources) cpSync(join(root, source), join(copy, source), { recursive: true });
+  const settings = ["package.json", "package-lock.json", "tsconfig.json"];
+  for (const source of ["extension", "scripts", "LICENSE", "README.md", ...settings])
+    cpSync(join(root, source), join(copy, source), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   const pack = call(copy, "npm", "pack", "--json", "--silent", "--pack-destination", folder);
   expect(pack).toMatchObject({ status: 0 });

@@ -18,6 +18,7 @@ import { startLocalServer } from "../support/local-server.ts";
 import { createDist, createEntry, createFolder, publishLayer } from "../support/publish-layer.ts";
 
 const ORGANIZATION = "o-exampleorgid";
+const NO_CREDENTIALS = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
 
 describe("arguments", () => {
   test("a list can have commas, spaces, repetitions and several options", () => {
@@ -186,9 +187,8 @@ describe("a run that finds a mistake", () => {
   test("ends before any call, within 10 s, without credentials", async () => {
     const lambda = await startFakeLambda();
     const { folder } = await createDist(["nodejs"]);
-    const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
     const args = ["--regions", "eu-west-1,us-east-1", "--from", folder];
-    const run = await publishLayer(args, { endpoint: lambda.url, environment: none });
+    const run = await publishLayer(args, { endpoint: lambda.url, environment: NO_CREDENTIALS });
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(run.message).toMatch(/^publish:layer: no AWS credentials: .*; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and/);
     expect(lambda.calls).toEqual([]);
@@ -221,9 +221,8 @@ describe("a run that finds a mistake", () => {
 test("--dry-run makes no call, and needs no credentials", async () => {
   const lambda = await startFakeLambda();
   const { folder } = await createDist(["nodejs", "x86_64"]);
-  const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
   const args = ["--regions", "eu-west-1,us-east-1", "--layers", "x86_64", "--from", folder, "--dry-run"];
-  const run = await publishLayer(args, { endpoint: lambda.url, environment: none });
+  const run = await publishLayer(args, { endpoint: lambda.url, environment: NO_CREDENTIALS });
   const layer = "cross-account-secrets-x86_64";
   expect(run).toMatchObject({ exitCode: 0 });
   expect(run.report).toEqual({
