@@ -1,47 +1,43 @@
-/** The life of an execution environment, in order: listen, register, fetch, say that init is over, serve, leave. */
+/** The life of an execution environment, in order: listen, register, prefetch, end init, serve, shut down. */
 import type { Config } from "./config/config.ts";
-import type { SourceParts } from "./extension.ts";
+import type { Extension } from "./extension.ts";
 import { toFailure, toPublicText } from "./failure/failure.ts";
 import type { HttpServer } from "./http/server.ts";
 import type { ExtensionsApi } from "./lambda/extensions-api.ts";
 import type { Logger } from "./logger.ts";
-import type { Counters, Metrics } from "./metrics.ts";
 
 export type ExitCode = 0 | 1;
 
-/** Lambda gives extensions some 1.7 s after SHUTDOWN; the runtime, whose requests these are, is gone by then. */
+/** Lambda gives extensions some 1.7 s after SHUTDOWN. The runtime, which sends the requests, has ended by then. */
 const SHUTDOWN_GRACE_MS = 300;
 
-export interface Life {
+export interface LifecycleDeps {
   readonly config: Config;
   readonly api: ExtensionsApi;
   readonly server: HttpServer;
-  readonly sources: () => readonly SourceParts[];
-  /** False when Lambda runs init again inside an invocation, on the invocation's clock. */
+  readonly extension: Pick<Extension, "prefetch" | "counters" | "metrics">;
+  /** False if Lambda runs init again inside an invocation, on the invocation's clock. */
   readonly isFirstInit: () => boolean;
-  readonly counters: Counters;
-  readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly now: () => number;
   readonly version: string;
 }
 
-/** What is left to do when nothing can be done: Lambda sees a process that ends, and the log says why. */
-export async function toExitCode(life: Promise<ExitCode>, logger: Logger): Promise<ExitCode> {
+/** The last resort: logs what was thrown, and ends with exit code 1. */
+export async function toExitCode(lifecycle: Promise<ExitCode>, logger: Logger): Promise<ExitCode> {
   try {
-    return await life;
+    return await lifecycle;
   } catch (error) {
     logger.error("stopped", { message: toPublicText(error) });
     return 1;
   }
 }
 
-/** Lives it; the returned code is what the process has to exit with. */
-export async function live(life: Life): Promise<ExitCode> {
-  const { config, api, server, isFirstInit, counters, metrics, logger } = life;
+/** Runs until SHUTDOWN, and returns the exit code of the process. */
+export async function runLifecycle(deps: LifecycleDeps): Promise<ExitCode> {
+  const { config, api, server, extension, isFirstInit, logger } = deps;
   const [{ roleArn, home }] = config.sources;
   logger.info("starting", {
-    version: life.version,
+    version: deps.version,
     roleArn: config.sources.length === 1 ? roleArn : config.sources.map((source) => source.roleArn),
     region: config.sources.length === 1 ? home.region : config.sources.map((source) => source.home.region),
     ttlSeconds: config.ttlMs / 1_000,
@@ -51,9 +47,9 @@ export async function live(life: Life): Promise<ExitCode> {
   try {
     await server.listen();
   } catch (error) {
-    return await refuseInit(api, logger, "Extension.PortUnavailable", [toPublicText(error)]);
+    return await failInit(api, logger, "Extension.PortUnavailable", [toPublicText(error)]);
   }
-  // Lambda starts the function's runtime as soon as this is done: nothing slow may stand before it.
+  // Lambda starts the function's runtime as soon as this is done, so nothing slow comes before it.
   await api.register();
   logger.debug("registered");
 
@@ -61,28 +57,28 @@ export async function live(life: Life): Promise<ExitCode> {
   if (!config.isSnapStart) {
     const mustSucceed = config.initError === "fail";
     const holdMs = isFirstInit() || mustSucceed ? config.prefetchTimeoutMs : 0;
-    const outcome = await settledWithin(prefetch(life), holdMs);
+    const outcome = await settledWithin(extension.prefetch(), holdMs);
     if (mustSucceed && outcome !== "fetched") {
-      return await refuseInit(api, logger, "Extension.PrefetchFailed", [toPrefetchMessage(outcome, holdMs)]);
+      return await failInit(api, logger, "Extension.PrefetchFailed", [toPrefetchMessage(outcome, holdMs)]);
     }
     logger.debug("init-over", { prefetch: outcome instanceof Error ? "failed" : outcome });
   }
 
   const { reason } = await api.untilShutdown();
   await server.close(SHUTDOWN_GRACE_MS);
-  metrics.finish();
-  logger.info("shutdown", { reason, ...counters });
+  extension.metrics.finish();
+  logger.info("shutdown", { reason, ...extension.counters });
   return 0;
 }
 
-/** Out of everything's way: what asks is told so, and no mistake and no taken port ends the init. */
-export async function liveDisabled({
+/** Runs an extension that is switched off: it answers every request with `disabled`, and nothing ends the init. */
+export async function runDisabled({
   api,
   server,
   logger,
-}: Pick<Life, "api" | "server" | "logger">): Promise<ExitCode> {
+}: Pick<LifecycleDeps, "api" | "server" | "logger">): Promise<ExitCode> {
   logger.warn("disabled", { message: "CROSS_ACCOUNT_SECRETS_ENABLED is false: nothing is fetched, nothing is served" });
-  // A port that is taken is tried again for a second, which nobody is to wait for.
+  // A taken port is tried for a second, and init does not wait for that.
   server.listen().catch((error: unknown) => logger.warn("not-listening", { message: toPublicText(error) }));
   await api.register();
   await api.untilShutdown();
@@ -90,8 +86,8 @@ export async function liveDisabled({
   return 0;
 }
 
-/** Says why there is no going on: to Lambda, and line by line to the log, because Lambda shows nobody what it is told. */
-export async function refuseInit(
+/** Fails the init. Lambda does not show the body of /init/error to anyone, so each message is also a line in the log. */
+export async function failInit(
   api: ExtensionsApi,
   logger: Logger,
   errorType: string,
@@ -103,22 +99,7 @@ export async function refuseInit(
   return 1;
 }
 
-/** Fails when any of it fails. Requests that come meanwhile wait for the same flights. */
-export async function prefetch({ config, sources, now }: Pick<Life, "config" | "sources" | "now">): Promise<void> {
-  const longestMs = Math.max(config.timeoutMs, config.parameterTimeoutMs, config.prefetchTimeoutMs);
-  const deadlineEpochMs = now() + longestMs;
-  await Promise.all(
-    sources().flatMap(({ source, credentials, secrets, parameters }) => [
-      credentials.get(deadlineEpochMs),
-      ...source.prefetchIds.map((secretId) => secrets.get({ secretId }, { deadlineEpochMs })),
-      ...source.parameterNames.map((parameterId) =>
-        parameters.get({ parameterId, withDecryption: true }, { deadlineEpochMs }),
-      ),
-    ]),
-  );
-}
-
-/** While init lasts, the function has init's full processor, and no freeze can cut a call short. */
+/** During init, the extension has init's full processor, and no freeze can interrupt a call. */
 async function settledWithin(work: Promise<unknown>, holdMs: number): Promise<"fetched" | "still under way" | Error> {
   const settled = work.then(
     () => "fetched" as const,
@@ -134,5 +115,7 @@ async function settledWithin(work: Promise<unknown>, holdMs: number): Promise<"f
 }
 
 function toPrefetchMessage(outcome: "still under way" | Error, holdMs: number): string {
-  return outcome instanceof Error ? outcome.message : `what is configured was not fetched within ${holdMs} ms`;
+  return outcome instanceof Error
+    ? outcome.message
+    : `the configured secrets and parameters were not fetched within ${holdMs} ms`;
 }

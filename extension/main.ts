@@ -1,56 +1,60 @@
 /**
- * Wires the parts, and is the only file that touches `process`. The map:
- *   function ── HTTP ──► http-server ─► http-handler ─► secret-cache ─► secrets-manager ─► role-credentials
- *                                                      (source-parts)    parameter-store          │
- *   Lambda ◄── extensions-api ◄── lifecycle                              Secrets Manager          STS
+ * What Lambda starts. The only file that touches `process`. The map:
+ *
+ *   function ── HTTP ──► http/server ─► http/handler ─► cache ─► aws/secrets, aws/parameters ─► Secrets Manager, SSM
+ *                                                                  └► aws/session ──────────────► STS
+ *   Lambda ◄── lambda/extensions-api ◄── lifecycle
  */
 import { readFileSync } from "node:fs";
 import { version } from "../package.json";
-import { createBaseCredentials } from "./aws/base-credentials.ts";
-import { createAwsCaller } from "./aws/call.ts";
 import { type ParsedConfig, parseConfig } from "./config/config.ts";
-import { createTokenCheck } from "./config/token.ts";
-import { createSourceParts } from "./extension.ts";
+import { createExtension } from "./extension.ts";
 import { toPublicText } from "./failure/failure.ts";
-import { createDisabledHandler, createHttpHandler, type HttpHandler } from "./http/handler.ts";
+import { createDisabledHandler, type HttpHandler } from "./http/handler.ts";
 import { createHttpServer } from "./http/server.ts";
 import { createExtensionsApi } from "./lambda/extensions-api.ts";
-import { createInitMarker, parseInheritance } from "./lambda/handover.ts";
-import { createRestorable, random } from "./lambda/snapshot.ts";
-import { type ExitCode, live, liveDisabled, refuseInit, toExitCode } from "./lifecycle.ts";
+import { createInitMarker, parseHandover } from "./lambda/handover.ts";
+import { random } from "./lambda/snapshot.ts";
+import { type ExitCode, failInit, runDisabled, runLifecycle, toExitCode } from "./lifecycle.ts";
 import { createLogger } from "./logger.ts";
-import { createCounters, createMetrics } from "./metrics.ts";
 
+// The SDK would read some forty AWS_… variables by itself. We pass it everything as an argument, and it sees none.
 const environment = { ...process.env };
-// The SDK would read some forty AWS_… variables by itself; it is told everything, and sees none.
 for (const name of Object.keys(environment)) if (name.startsWith("AWS_")) delete process.env[name];
 
-const readFile = (path: string) => readFileSync(path, "utf8");
-const parsed = parseConfig(environment, readFile);
-const write = (line: string) => process.stdout.write(line);
-// The global `performance` would load a module for it.
-const monotonicNow = () => Number(process.hrtime.bigint()) / 1e6;
-const world = { now: Date.now, monotonicNow, random, readFile, write };
+const world = {
+  now: Date.now,
+  // The global `performance` would load a module.
+  monotonicNow: () => Number(process.hrtime.bigint()) / 1e6,
+  random,
+  write: (text: string) => void process.stdout.write(text),
+  readFile: (path: string) => readFileSync(path, "utf8"),
+};
+
+// The settings, or every problem in them.
+const parsed = parseConfig(environment, world.readFile);
 const logger = createLogger({ level: parsed.logLevel, ...world });
-const inherited = parseInheritance(environment, process.pid);
-const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API, inherited, logger });
+
+// The launcher may have bound the port and registered already.
+const handover = parseHandover(environment, process.pid);
+const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API, handover, logger });
 
 async function run({ config, isEnabled, httpPort, problems }: ParsedConfig): Promise<ExitCode> {
-  const serve = (handler: HttpHandler) => createHttpServer({ config: { httpPort }, inherited, handler });
-  if (!isEnabled) return liveDisabled({ api, logger, server: serve(createDisabledHandler()) });
-  if (config === undefined) return refuseInit(api, logger, "Extension.ConfigInvalid", problems);
-  const load = { loadAwsSdk: () => import("./aws/sdk.ts"), loadAwsSsm: () => import("./aws/sdk-ssm.ts") };
-  const common = { config, counters: createCounters(), logger, version, ...load, ...world };
-  const metrics = createMetrics(common);
-  const behind = { ...common, baseCredentials: createBaseCredentials(common), callAws: createAwsCaller(common) };
-  const sources = createRestorable({ ...common, make: () => config.sources.map(createSourceParts(behind)) });
-  const server = serve(createHttpHandler({ ...common, isToken: createTokenCheck(common), metrics, sources }));
-  return live({ ...common, api, server, sources, metrics, isFirstInit: createInitMarker(environment.TMPDIR) });
+  const serve = (handler: HttpHandler) => createHttpServer({ config: { httpPort }, handover, handler });
+  if (!isEnabled) return runDisabled({ api, logger, server: serve(createDisabledHandler()) });
+  if (config === undefined) return failInit(api, logger, "Extension.ConfigInvalid", problems);
+  // The AWS SDK is loaded after registration, and its part for Parameter Store with the first parameter.
+  const aws = { loadAwsSdk: () => import("./aws/sdk.ts"), loadAwsSsm: () => import("./aws/sdk-ssm.ts") };
+  const extension = createExtension({ ...world, ...aws, config, logger, version });
+  const server = serve(extension.handler);
+  const isFirstInit = createInitMarker(environment.TMPDIR);
+  return runLifecycle({ config, api, server, extension, isFirstInit, logger, version });
 }
 
-// Leaving would crash the function, and a stack or a message may quote a secret.
-process.on("SIGUSR1", () => {}); // which would open the inspector
-// One that came before has opened it, where Node is not ours to start with --disable-sigusr1.
-if (!process.execArgv.includes("--disable-sigusr1")) setImmediate(async () => (await import("node:inspector")).close());
+// A process that ends crashes the function, so a bug is logged. Its stack and message may quote a secret, and are not.
 process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
+// The signal would open the inspector. One that came earlier has opened it, if Node runs without --disable-sigusr1.
+process.on("SIGUSR1", () => {});
+if (!process.execArgv.includes("--disable-sigusr1")) setImmediate(async () => (await import("node:inspector")).close());
+
 void toExitCode(run(parsed), logger).then((exitCode) => process.exit(exitCode));

@@ -25,7 +25,7 @@ export interface Cached<V> {
   readonly ttlMs: number;
 }
 
-export interface SecretCache<Q, V> {
+export interface ValueCache<Q, V> {
   /**
    * The value that `query` asks for. With `refreshNow` it is fetched after this call, whatever is at hand or under way.
    * Fails with the fetch's Failure, or with `timeout` at the deadline.
@@ -46,7 +46,7 @@ const INVALIDATION_PAUSE_MS = 5_000;
  */
 const MAX_BYTES = 8_388_608;
 
-export function createSecretCache<Q extends object, V extends Versioned>(parts: {
+export function createValueCache<Q extends object, V extends Versioned>(parts: {
   readonly rules: ValueRules<Q, V>;
   readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
   readonly source: Pick<Source, "home">;
@@ -58,7 +58,7 @@ export function createSecretCache<Q extends object, V extends Versioned>(parts: 
   readonly now: () => number;
   /** From 0 to 1, without 1. */
   readonly random: () => number;
-}): SecretCache<Q, V> {
+}): ValueCache<Q, V> {
   const { counters, now, source } = parts;
   const { ttlMs, maxStaleMs, cacheSize, timeoutMs, sources } = parts.config;
   const store = createSecretStore({

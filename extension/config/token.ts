@@ -1,24 +1,21 @@
-/**
- * What a caller has to show: a text, or one in a file, which may be replaced while we run. Pure but for the file, which it is
- * handed a way to read.
- */
+/** The token that a caller must send: a text, or the text in a file, which may be replaced while we run. */
 import { timingSafeEqual } from "node:crypto";
 import { type Environment, PREFIX, type Problem } from "./setting-rules.ts";
 import { settings } from "./settings.ts";
 
 export interface Token {
   readonly text: string;
-  /** Of the file that it was read from. */
+  /** The path of the file that it was read from. */
   readonly path: string | undefined;
 }
 
-/** For who does not show it, and may not know. */
-export const whereItStands = ({ path }: Token): string =>
+/** Where a caller finds the token, in words. */
+export const toTokenPhrase = ({ path }: Token): string =>
   path === undefined
-    ? "the value of CROSS_ACCOUNT_SECRETS_TOKEN or, in a Lambda function where that is not set, of AWS_SESSION_TOKEN"
-    : `what stands in the file ${path}`;
+    ? "the value of CROSS_ACCOUNT_SECRETS_TOKEN or, in a Lambda function without it, of AWS_SESSION_TOKEN"
+    : `the text in the file ${path}`;
 
-/** The text of the setting, or the file that it names; undefined, with a problem, where there is no token in either. */
+/** The text of the setting, or of the file that it names. Without a token: undefined, and a problem. */
 export function parseToken(
   text: string | undefined,
   environment: Environment,
@@ -28,8 +25,8 @@ export function parseToken(
   const { rule, alsoRead } = settings.token;
   if (text === undefined) {
     if (problems.some((problem) => problem.rule === rule)) return undefined;
-    const where = "since there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none)";
-    problems.push({ name: `${PREFIX}TOKEN`, rule: `${rule}, ${where}`, got: undefined });
+    const why = "because there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none)";
+    problems.push({ name: `${PREFIX}TOKEN`, rule: `${rule}, ${why}`, got: undefined });
     return undefined;
   }
   if (!text.startsWith("file:")) return { text, path: undefined };
@@ -51,7 +48,7 @@ function toPath(url: string): string | undefined {
   }
 }
 
-/** An unreadable file and an unusable one are the same mistake, and the cause may quote its text. */
+/** An unreadable file and an unusable text are the same mistake. The error may quote the text, so it is dropped. */
 function readToken(path: string, readFile: (path: string) => string): string | undefined {
   try {
     return settings.token.parse(readFile(path).trim());
@@ -60,24 +57,24 @@ function readToken(path: string, readFile: (path: string) => string): string | u
   }
 }
 
-/** So often a token's file is read, when somebody asks. */
+/** A request reads the token's file again after this time. */
 const READ_EVERY_MS = 1_000;
 
-/** Whether a header shows the token. It takes as long whatever the caller guessed, and however long. */
-export function createTokenCheck(parts: {
+/** Returns whether a header is the token. The time that this takes does not depend on the header's text or length. */
+export function createTokenCheck(deps: {
   readonly config: { readonly token: Token };
   readonly readFile: (path: string) => string;
   readonly now: () => number;
 }): (header: string | string[] | undefined) => boolean {
-  const { readFile, now } = parts;
-  const { text, path } = parts.config.token;
+  const { readFile, now } = deps;
+  const { text, path } = deps.config.token;
   let expected = Buffer.from(text, "latin1");
   let shown = Buffer.alloc(expected.length);
   let readAtEpochMs = now();
   return (header) => {
     if (path !== undefined && Math.abs(now() - readAtEpochMs) >= READ_EVERY_MS) {
       readAtEpochMs = now();
-      // While the file is being replaced there may be none: the last token is good until there is another.
+      // While the file is being replaced there may be none. The last token is valid until there is another.
       const read = readToken(path, readFile);
       if (read !== undefined) {
         expected = Buffer.from(read, "latin1");
@@ -85,7 +82,7 @@ export function createTokenCheck(parts: {
       }
     }
     if (typeof header !== "string") return false;
-    // As much of the header as there is room for: the comparison takes as long for all of them.
+    // Only as much of the header as fits: every comparison takes the same time.
     shown.fill(0);
     shown.write(header, "latin1");
     return timingSafeEqual(shown, expected) && header.length === expected.length;

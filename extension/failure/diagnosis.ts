@@ -1,14 +1,13 @@
 /**
- * From AWS's refusal to a cause, a message and a remedy. Pure.
+ * From AWS's error to a cause, a message and a remedy. Pure.
  *
- * Of what AWS says goes on what refusal.ts finds in it. The text is not repeated: it is not ours to vouch for what stands
- * in it.
+ * AWS's own text is never repeated: aws-error.ts takes the public facts from it.
  */
-import { type AwsCall, type Denial, parseRefusal, type Refusal } from "./aws-error.ts";
+import { type AwsCall, type AwsErrorFacts, type Denial, parseAwsError } from "./aws-error.ts";
 import { Failure, type FailureCode } from "./failure.ts";
 import { toRemedy } from "./remedies.ts";
 
-/** AWS's codes, as the "Common Errors" pages of both services list them. */
+/** Codes from the "Common Errors" pages of both services. */
 const commonCodes: Readonly<Record<string, FailureCode>> = {
   ExpiredToken: "credentials-expired",
   ExpiredTokenException: "credentials-expired",
@@ -29,7 +28,7 @@ const commonCodes: Readonly<Record<string, FailureCode>> = {
   RequestTimeoutException: "aws-error",
 };
 
-/** What else a service says; anything that is not here is a request that it does not accept. */
+/** Other codes of each operation. With any other code, the service rejects the request. */
 const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, FailureCode>>>> = {
   AssumeRole: {
     AccessDenied: "assume-role-denied",
@@ -37,7 +36,7 @@ const codesOf: Readonly<Record<AwsCall["operation"], Readonly<Record<string, Fai
     NotAuthorized: "assume-role-denied",
     RegionDisabledException: "region-disabled",
   },
-  // It takes no permission, so that a refusal is of who we say we are.
+  // It needs no permission, so a refusal means that the credentials are not valid.
   GetCallerIdentity: {},
   GetSecretValue: {
     AccessDenied: "get-secret-value-denied",
@@ -66,7 +65,7 @@ const rejectedCodes: Readonly<Record<AwsCall["operation"], FailureCode>> = {
 
 export function diagnose(thrown: unknown, call: AwsCall): Failure {
   if (thrown instanceof Failure) return thrown;
-  const error = parseRefusal(thrown);
+  const error = parseAwsError(thrown);
   const code = toFailureCode(error, call);
   return new Failure(code, toMessage(code, error, call), {
     ...toRemedy(code, call, error),
@@ -75,7 +74,7 @@ export function diagnose(thrown: unknown, call: AwsCall): Failure {
   });
 }
 
-function toFailureCode(error: Refusal, { operation }: AwsCall): FailureCode {
+function toFailureCode(error: AwsErrorFacts, { operation }: AwsCall): FailureCode {
   const { awsCode, status, denial } = error;
   if (error.networkCode !== undefined) return "unreachable";
   if (error.isAbort) return "timeout";
@@ -87,7 +86,7 @@ function toFailureCode(error: Refusal, { operation }: AwsCall): FailureCode {
   return toFinerCode(codesOf[operation][awsCode] ?? rejectedCodes[operation], denial);
 }
 
-/** AWS has few codes, and says the rest in its text. */
+/** AWS has few codes. The text says more. */
 function toFinerCode(code: FailureCode, denial: Denial): FailureCode {
   switch (code) {
     case "assume-role-denied":
@@ -110,17 +109,17 @@ function toFinerCode(code: FailureCode, denial: Denial): FailureCode {
   }
 }
 
-function toMessage(code: FailureCode, error: Refusal, call: AwsCall): string {
+function toMessage(code: FailureCode, error: AwsErrorFacts, call: AwsCall): string {
   const what = toPhrase(call);
   switch (code) {
     case "kms-denied":
       return `${what} was refused because its KMS key may not be used`;
     case "kms-key-unusable":
-      return `${what} was refused because its KMS key is disabled, or is to be deleted`;
+      return `${what} was refused because its KMS key is disabled, or its deletion is scheduled`;
     case "kms-default-key":
-      return `${what} was refused: its KMS key is Secrets Manager's own, which other accounts may not use`;
+      return `${what} was refused: its KMS key is the default key of Secrets Manager, which other accounts cannot use`;
     case "explicit-deny":
-      return `${what} was refused (${error.awsCode}) by an explicit deny${toPolicyPhrase(error.denial)}`;
+      return `${what} was refused (${error.awsCode}) by an explicit deny${toPolicySuffix(error.denial)}`;
     case "secret-not-found":
       return `${what} found no such secret`;
     case "secret-version-not-found":
@@ -128,7 +127,7 @@ function toMessage(code: FailureCode, error: Refusal, call: AwsCall): string {
     case "parameter-not-found":
       return `${what} found no such parameter, version or label`;
     case "secret-deleted":
-      return `${what} was refused: the secret is marked for deletion, or has no such value`;
+      return `${what} was refused: the secret is scheduled for deletion, or has no such value`;
     case "throttled":
       return `${what} was throttled`;
     case "aws-error":
@@ -146,9 +145,9 @@ function toMessage(code: FailureCode, error: Refusal, call: AwsCall): string {
   }
 }
 
-const toPolicyPhrase = ({ policyType }: Denial): string => (policyType === undefined ? "" : ` in the ${policyType}`);
+const toPolicySuffix = ({ policyType }: Denial): string => (policyType === undefined ? "" : ` in the ${policyType}`);
 
-/** In AWS's own terms, where it says why. */
+/** In AWS's own terms, if it says why. */
 function toReason({ action, policyType }: Denial): string {
   const which = action === "sts:TagSession" || action === "sts:SetSourceIdentity" ? `: ${action} is not allowed` : "";
   return policyType === undefined ? which : `: no ${policyType} allows ${action ?? "it"}`;
@@ -160,7 +159,7 @@ function toPhrase({ operation, roleArn, region, id }: AwsCall): string {
   return `${operation} of ${id} in ${region} as ${roleArn}`;
 }
 
-/** What a call that outlives its deadline fails with. */
+/** The failure of a call that has no answer at its deadline. */
 export function toTimeout(call: AwsCall): Failure {
   return diagnose({ name: "TimeoutError" }, call);
 }

@@ -1,8 +1,9 @@
+/** What to change in which of the two accounts' policies, if one of them denies. Pure. */
 import { toAccountId } from "../values/secret.ts";
 import type { AwsCall, Denial, PolicyType } from "./aws-error.ts";
 import type { FailureCode } from "./failure.ts";
 import {
-  type Owner,
+  type AccountLocation,
   type Statement,
   toAssumeStatement,
   toDecryptStatement,
@@ -15,9 +16,7 @@ import {
   toTrustStatements,
 } from "./statements.ts";
 
-/** What to change in which of the policies in two accounts, where one of them refuses. Pure. */
-
-/** A statement that has to stand in a policy. */
+/** A statement that a policy lacks. */
 export interface MissingStatement {
   readonly policy:
     | "trust-policy"
@@ -27,7 +26,7 @@ export interface MissingStatement {
     | "permissions-boundary"
     | "service-control-policy"
     | "vpc-endpoint-policy";
-  /** Whose policy it is: the ARN, or the words for what AWS does not tell the ARN of. */
+  /** The owner of the policy: its ARN, or words if AWS does not name the ARN. */
   readonly of: string;
   readonly statement: Statement;
 }
@@ -40,7 +39,7 @@ export interface Remedy {
 export function toAssumeRemedy(code: FailureCode, call: AwsCall, denial: Denial): Remedy {
   const { roleArn, externalId } = call;
   const { caller, policyType } = denial;
-  const who = toWords(denial);
+  const who = toCallerPhrase(denial);
   const trust: MissingStatement[] = (caller === undefined ? [] : toTrustStatements(caller, call)).map((statement) => ({
     policy: "trust-policy",
     of: roleArn,
@@ -55,16 +54,16 @@ export function toAssumeRemedy(code: FailureCode, call: AwsCall, denial: Denial)
   if (policyType !== undefined) return toLimitRemedy(policyType, toParties(call, denial), own.statement);
   const ofExternalId =
     externalId === undefined
-      ? "an external ID, if it asks for one, is set with CROSS_ACCOUNT_SECRETS_EXTERNAL_ID, rather than got round by a statement without it"
-      : `an external ID, if it asks for one, must be ${externalId}, which is sent`;
+      ? "if it requires an external ID, set CROSS_ACCOUNT_SECRETS_EXTERNAL_ID; do not drop the condition"
+      : `if it requires an external ID, that must be ${externalId}, which is sent`;
   return {
-    remedy: `${WISHES[code] ?? ""}AWS does not say which side refuses, and both must agree. Account A: ${ofTrust}; a role it names must have its path (service-role/…), and be named again if it was created anew (it shows as AROA… then); ${ofExternalId}; with aws:PrincipalOrgID, the caller's account must be in that organization. Account B: ${ofOwn}. AWS says the same where there is no role ${roleArn}, and may where a permissions boundary or a service control policy stands against it`,
+    remedy: `${SETTING_PERMISSIONS[code] ?? ""}AWS does not say which side denies, and both must allow it. Account A: ${ofTrust}; a role in it must be named with its path (service-role/…), and must be named again if it was deleted and created again (it shows as AROA… then); ${ofExternalId}; if it has aws:PrincipalOrgID, the caller's account must be in that organization. Account B: ${ofOwn}. AWS says the same if there is no role ${roleArn}, and may say it if a permissions boundary or a service control policy denies`,
     statements: [...trust, own],
   };
 }
 
-/** What of the settings takes more than AssumeRole. */
-const WISHES: Partial<Record<FailureCode, string>> = {
+/** Settings that need another permission than AssumeRole. */
+const SETTING_PERMISSIONS: Partial<Record<FailureCode, string>> = {
   "tag-session-denied": "CROSS_ACCOUNT_SECRETS_SESSION_TAGS needs sts:TagSession on both sides: ",
   "source-identity-denied": "CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY needs sts:SetSourceIdentity on both sides: ",
 };
@@ -72,36 +71,37 @@ const WISHES: Partial<Record<FailureCode, string>> = {
 export function toReadRemedy(call: AwsCall, denial: Denial): Remedy {
   const { operation, roleArn, region, id = "" } = call;
   const { policyType } = denial;
-  const owner = toOwner(call);
+  const role = toRoleLocation(call);
   const isSecret = operation === "GetSecretValue";
   const statement = isSecret
-    ? toReadStatement(toSecretResources(id, owner))
-    : toParameterStatement([toParameterResource(id, owner)]);
+    ? toReadStatement(toSecretResources(id, role))
+    : toParameterStatement([toParameterResource(id, role)]);
+  const absence = `AWS says the same if nothing with that name is in account ${role.accountId} and region ${region}: check both`;
   if (policyType === "session policy") {
     const setting = `CROSS_ACCOUNT_SECRETS_${isSecret ? "SECRET_IDS" : "PARAMETER_NAMES"}`;
     return {
-      remedy: `the session policy, which the extension makes of ${setting}, does not let ${id} through: list it there by its name or its whole ARN, in the right region, or set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none. AWS says the same where nothing of that name is in account ${owner.accountId} and region ${region}: check both`,
+      remedy: `the session policy, which the extension makes from ${setting}, does not allow ${id}: list it there by its name or its whole ARN, in the right region, or set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none. ${absence}`,
     };
   }
   if (policyType === "resource-based policy" && isSecret) {
     return {
-      remedy: `the resource policy of ${id} must allow ${roleArn} to read it: a secret of another account than the role's needs one`,
+      remedy: `the resource policy of ${id} must allow ${roleArn} to read it: a secret in another account than the role's needs one`,
       statements: [{ policy: "resource-policy", of: id, statement: toResourceStatement(roleArn) }],
     };
   }
   if (policyType !== undefined && policyType !== "identity-based policy" && policyType !== "resource-based policy") {
     return toLimitRemedy(policyType, toParties(call, denial), statement);
   }
-  const other = isSecret ? toAccountId(id) : undefined;
+  const otherAccountId = isSecret ? toAccountId(id) : undefined;
   const ofAccount =
-    other === undefined || other === owner.accountId
+    otherAccountId === undefined || otherAccountId === role.accountId
       ? ""
-      : ` ${id} is in account ${other}, and the role in ${owner.accountId}: if that is meant, the secret's resource policy must allow the role, too.`;
+      : ` ${id} is in account ${otherAccountId}, and the role in ${role.accountId}: if this is intended, the secret's resource policy must allow the role, too.`;
   const form = isSecret
     ? "in its permissions the ARN must end in -??????, for the six characters that AWS appends"
     : "in its permissions there is one slash after parameter";
   return {
-    remedy: `${roleArn} must be allowed ${statement.Action} on ${id}; ${form}.${ofAccount} AWS says the same where nothing of that name is in account ${owner.accountId} and region ${region}: check both`,
+    remedy: `${roleArn} must be allowed ${statement.Action} on ${id}; ${form}.${ofAccount} ${absence}`,
     statements: [{ policy: "identity-policy", of: roleArn, statement }],
   };
 }
@@ -119,7 +119,7 @@ export function toKeyRemedy(call: AwsCall, denial: Denial): Remedy {
   if (policyType === "session policy") {
     return {
       remedy:
-        "the session policy lets the role use the keys of its own account's secrets alone; set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none",
+        "the session policy allows only the keys of secrets in the role's own account; set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none",
     };
   }
   if (policyType === "identity-based policy") {
@@ -130,7 +130,7 @@ export function toKeyRemedy(call: AwsCall, denial: Denial): Remedy {
   }
   if (policyType !== undefined) return toLimitRemedy(policyType, toParties(call, denial), own.statement);
   return {
-    remedy: `the policy of the KMS key of ${id} must allow ${roleArn} kms:Decrypt (and kms:DescribeKey); where it leaves that to IAM instead, as the default key policy does, the role's own permissions must. AWS says the same where a Deny, a permissions boundary or a service control policy stands against it, and may where the key is disabled: aws kms describe-key shows its state`,
+    remedy: `the policy of the KMS key of ${id} must allow ${roleArn} kms:Decrypt (and kms:DescribeKey); if it delegates to IAM, as the default key policy does, the role's own permissions must allow it. AWS says the same if a Deny, a permissions boundary or a service control policy denies, and may say it if the key is disabled: aws kms describe-key shows its state`,
     statements: [ofKey, own],
   };
 }
@@ -139,13 +139,15 @@ export function toExplicitRemedy(call: AwsCall, denial: Denial): Remedy {
   const parties = toParties(call, denial);
   const { policyType } = denial;
   const where =
-    policyType === undefined ? `a policy of ${parties.caller}, or ${parties.resource}` : toPlace(policyType, parties);
+    policyType === undefined
+      ? `a policy of ${parties.caller}, or ${parties.resource}`
+      : toPolicyPhrase(policyType, parties);
   return {
     remedy: `a statement with "Effect": "Deny" in ${where} matches, and no Allow outweighs it: remove it, or narrow it by a condition`,
   };
 }
 
-/** Those of which a statement can widen what they leave of what others allow. */
+/** Policies that only limit what others allow, and that a statement can widen. */
 const LIMITS: Partial<Record<PolicyType, MissingStatement["policy"]>> = {
   "permissions boundary": "permissions-boundary",
   "service control policy": "service-control-policy",
@@ -153,31 +155,29 @@ const LIMITS: Partial<Record<PolicyType, MissingStatement["policy"]>> = {
 };
 
 function toLimitRemedy(policyType: PolicyType, parties: Parties, statement: Statement): Remedy {
-  const of = toPlace(policyType, parties);
-  const remedy = `${of} must allow it, too: it is a limit to what others allow`;
+  const of = toPolicyPhrase(policyType, parties);
+  const remedy = `${of} must allow it, too: it limits what other policies allow`;
   const policy = LIMITS[policyType];
-  const anybody = policyType === "VPC endpoint policy" ? { Principal: "*" as const } : {};
+  const principal = policyType === "VPC endpoint policy" ? { Principal: "*" as const } : {};
   return policy === undefined
     ? { remedy }
-    : { remedy, statements: [{ policy, of, statement: { ...statement, ...anybody } }] };
+    : { remedy, statements: [{ policy, of, statement: { ...statement, ...principal } }] };
 }
 
-/** Whose policy it is that AWS speaks of, in words. Pure. */
-
-/** Who asks, and for what, in words. */
+/** The two sides of a denied call, in words. */
 export interface Parties {
   readonly caller: string;
-  /** The policy that what is asked for has of its own. */
+  /** The policies that the target role, the secret or the parameter has itself. */
   readonly resource: string;
-  /** Of what is asked for. */
+  /** The account of the target role, the secret or the parameter. */
   readonly accountId: string;
 }
 
 export function toParties(call: AwsCall, denial: Denial): Parties {
   const { operation, roleArn, id = "" } = call;
-  const { accountId } = toOwner(call);
+  const { accountId } = toRoleLocation(call);
   return operation === "AssumeRole"
-    ? { caller: toWords(denial), resource: `the trust policy of ${roleArn}`, accountId }
+    ? { caller: toCallerPhrase(denial), resource: `the trust policy of ${roleArn}`, accountId }
     : {
         caller: roleArn,
         resource: `the resource policy of ${id}, or of its KMS key`,
@@ -185,7 +185,8 @@ export function toParties(call: AwsCall, denial: Denial): Parties {
       };
 }
 
-export function toPlace(policyType: PolicyType, { caller, resource, accountId }: Parties): string {
+/** Which policy it is, and whose. */
+export function toPolicyPhrase(policyType: PolicyType, { caller, resource, accountId }: Parties): string {
   switch (policyType) {
     case "identity-based policy":
       return `a policy of ${caller}`;
@@ -199,20 +200,21 @@ export function toPlace(policyType: PolicyType, { caller, resource, accountId }:
     case "VPC endpoint policy":
       return "the policy of the VPC endpoint";
     case "service control policy":
-      return `a service control policy of the organization that is in force for the account of ${caller}`;
+      return `a service control policy of the organization that applies to the account of ${caller}`;
     case "resource control policy":
-      return `a resource control policy of the organization that is in force for account ${accountId}`;
+      return `a resource control policy of the organization that applies to account ${accountId}`;
   }
 }
 
-export function toWords({ caller }: Denial): string {
+export function toCallerPhrase({ caller }: Denial): string {
   if (caller === undefined) return "the function's execution role";
-  const { partition, accountId, kind, name, path } = caller;
-  if (path !== undefined) return `arn:${partition}:iam::${accountId}:${kind}${path}${name}`;
-  return `the ${kind} ${name} of account ${accountId}`;
+  const { partition, accountId, type, name, path } = caller;
+  if (path !== undefined) return `arn:${partition}:iam::${accountId}:${type}${path}${name}`;
+  return `the ${type} ${name} of account ${accountId}`;
 }
 
-export function toOwner({ roleArn, region }: AwsCall): Owner {
+/** Where a bare name is looked up: in the role's account. */
+export function toRoleLocation({ roleArn, region }: AwsCall): AccountLocation {
   const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
   return { partition, region, accountId };
 }

@@ -1,17 +1,16 @@
 /**
- * What to change so that a refused call to AWS works: in words, and as the statements to paste. What AWS's refusal leaves
- * open is told as open. Pure.
+ * What to change so that a refused call to AWS works: in words, and as policy statements to paste. If AWS's error leaves
+ * several causes open, the remedy names them all. Pure.
  */
-
-import type { AwsCall, Refusal } from "./aws-error.ts";
+import type { AwsCall, AwsErrorFacts } from "./aws-error.ts";
 import type { FailureCode } from "./failure.ts";
 import { type Remedy, toAssumeRemedy, toExplicitRemedy, toKeyRemedy, toReadRemedy } from "./policy-remedies.ts";
 
-/** Empty where there is nothing that would help. */
+/** Empty if no change would help. */
 export function toRemedy(
   code: FailureCode,
   call: AwsCall,
-  { denial, isAboutCertificate }: Pick<Refusal, "denial" | "isAboutCertificate">,
+  { denial, isAboutCertificate }: Pick<AwsErrorFacts, "denial" | "isAboutCertificate">,
 ): Remedy {
   switch (code) {
     case "assume-role-denied":
@@ -36,38 +35,38 @@ function toAdvice(code: FailureCode, call: AwsCall, isAboutCertificate: boolean)
   const { operation, roleArn, region, id } = call;
   switch (code) {
     case "kms-key-unusable":
-      return `the KMS key of ${id} is disabled, or is to be deleted: aws kms enable-key, or aws kms cancel-key-deletion and then enable-key, in the account of the key; aws kms describe-key shows its state`;
+      return `the KMS key of ${id} is disabled, or its deletion is scheduled: in the key's account run aws kms enable-key, or aws kms cancel-key-deletion and then enable-key; aws kms describe-key shows its state`;
     case "kms-default-key":
-      return `the key aws/secretsmanager serves its own account alone: give ${id} a customer-managed KMS key, or read it through a role of the account that owns it`;
+      return `the key aws/secretsmanager can be used only in its own account: give ${id} a customer-managed KMS key, or read it through a role of the account that owns it`;
     case "assume-role-rejected":
       return "check what is sent with AssumeRole: the role's ARN, the external ID, the session name, the tags and the duration";
     case "region-disabled":
       return `enable the region ${region} for STS in the account of ${roleArn}: under Account settings in the IAM console`;
     case "secret-not-found":
-      return `check the name and the region ${region}; the secret must be in the account of ${roleArn}, or be called by its whole ARN`;
+      return `check the name and the region ${region}; the secret must be in the account of ${roleArn}, or be asked for by its whole ARN`;
     case "secret-version-not-found":
-      return `${id} is there, but not the version or stage: without versionId and versionStage it is AWSCURRENT, which a secret has once a value was put into it with aws secretsmanager put-secret-value`;
+      return `${id} exists, but not this version or stage. Without versionId and versionStage it is AWSCURRENT, which a secret has as soon as it has a value: aws secretsmanager put-secret-value`;
     case "parameter-not-found":
       return `check the name, the version or label, and the region ${region}; the parameter must be in the account of ${roleArn}`;
     case "parameter-rejected":
       return "check the parameter's name, and the version or label; a reference to a secret needs withDecryption=true";
     case "secret-deleted":
-      return "restore the secret with aws secretsmanager restore-secret, or put a value into it";
+      return "restore the secret with aws secretsmanager restore-secret, or give it a value";
     case "secret-id-rejected":
       return "check the secret's id, the version id and the stage";
     case "credentials-expired":
     case "credentials-invalid":
       return operation === "AssumeRole"
-        ? `the function's own credentials are no longer good, or the region ${region} is not enabled in their account; a new execution environment has new ones`
-        : `the session of ${roleArn} was ended, or the region ${region} is not enabled in its account; a new session is asked for when it is renewed`;
+        ? `the function's own credentials are no longer valid, or the region ${region} is not enabled in their account; a new execution environment has new ones`
+        : `the session of ${roleArn} was ended, or the region ${region} is not enabled in its account; the extension asks for a new session when it renews this one`;
     case "clock-skewed":
-      return "set the clock of this machine: AWS refuses what is signed minutes before or after its own time";
+      return "set the clock of this machine: AWS refuses requests that were signed minutes before or after its own time";
     case "signature-invalid":
       return "check the secret access key, and that nothing between here and AWS changes the request";
     case "throttled":
       return "fewer environments at once, or a longer TTL, make fewer calls; the quota can be raised";
     case "aws-response-invalid":
-      return "something else answers in AWS's place: look at AWS_ENDPOINT_URL…, at a proxy and at the resolver";
+      return "something other than AWS answers: check AWS_ENDPOINT_URL…, any proxy and the resolver";
     case "unreachable":
     case "timeout":
       return isAboutCertificate
@@ -79,10 +78,10 @@ function toAdvice(code: FailureCode, call: AwsCall, isAboutCertificate: boolean)
 }
 
 const CERTIFICATE =
-  "the certificate is not trusted: name a proxy's own authority in NODE_EXTRA_CA_CERTS, and check the clock";
+  "the certificate is not trusted: name the certificate authority of a proxy in NODE_EXTRA_CA_CERTS, and check the clock";
 
 /** https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html */
 export function toRouteRemedy(word: "secret" | "parameter", region: string): string {
   const service = word === "parameter" ? "ssm" : "secretsmanager";
-  return `a function in a VPC needs a NAT gateway, or two interface endpoints with private DNS names, for sts and ${service} in ${region}, and security groups that let it reach them on port 443; HTTPS_PROXY is not heeded`;
+  return `a function in a VPC needs a NAT gateway, or two interface endpoints with private DNS names, for sts and ${service} in ${region}, and security groups that allow it to reach them on port 443; HTTPS_PROXY is ignored`;
 }

@@ -1,6 +1,6 @@
 /**
- * The statements that have to stand in the policies of two accounts before a secret can be read: what diagnosis prints, what
- * `policies` prints, and what the session policy is made of. Pure.
+ * The policy statements that two accounts need before a secret can be read. Diagnosis and `policies` print them, and the
+ * session policy is made of them. Pure.
  */
 import { toArnName, toParameterRegion } from "../values/parameter.ts";
 import { toRegion } from "../values/secret.ts";
@@ -13,34 +13,37 @@ export interface Statement {
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 
-/** Who calls AWS. Of a role's session AWS tells the name alone: `path` is undefined where it is not known. */
+/** Who calls AWS. For a role's session, AWS tells only the role's name: then `path` is undefined. */
 export interface Caller {
   readonly partition: string;
   readonly accountId: string;
-  readonly kind: "role" | "user";
+  readonly type: "role" | "user";
   readonly name: string;
   /** `/`, or `/service-role/` and the like. */
   readonly path: string | undefined;
 }
 
-/** What is sent with AssumeRole, of which policies may speak. */
-export interface AssumeRoleWishes {
+/** What is sent with AssumeRole, and what policies can have conditions on. */
+export interface AssumeRoleOptions {
   readonly externalId?: string | undefined;
   readonly organizationId?: string | undefined;
   readonly hasTags?: boolean | undefined;
   readonly hasSourceIdentity?: boolean | undefined;
-  /** The principal is the caller's account, and a condition asks for the caller: AWS takes a principal only if it exists. */
+  /** Trust the caller's account, with a condition on the caller: AWS accepts a role as principal only if the role exists. */
   readonly trustsAccount?: boolean | undefined;
 }
 
-/** In the role's trust policy. Without its path a role's ARN is another's, so that where it is not known, a condition takes both. */
-export function toTrustStatement(caller: Caller, wishes: AssumeRoleWishes = {}): Statement {
-  const { partition, accountId, kind, name, path } = caller;
+/**
+ * For the role's trust policy. An ARN without the role's path names another role. If the path is unknown, a condition
+ * accepts the role with and without a path.
+ */
+export function toTrustStatement(caller: Caller, options: AssumeRoleOptions = {}): Statement {
+  const { partition, accountId, type, name, path } = caller;
   const account = `arn:${partition}:iam::${accountId}`;
-  const arn = `${account}:${kind}${path ?? "/"}${name}`;
-  const arns = path === undefined ? [arn, `${account}:${kind}/*/${name}`] : [arn];
-  const { externalId, organizationId } = wishes;
-  const trustsAccount = path === undefined || wishes.trustsAccount === true;
+  const arn = `${account}:${type}${path ?? "/"}${name}`;
+  const arns = path === undefined ? [arn, `${account}:${type}/*/${name}`] : [arn];
+  const { externalId, organizationId } = options;
+  const trustsAccount = path === undefined || options.trustsAccount === true;
   const equals = {
     ...(organizationId === undefined ? {} : { "aws:PrincipalOrgID": organizationId }),
     ...(externalId === undefined ? {} : { "sts:ExternalId": externalId }),
@@ -52,18 +55,18 @@ export function toTrustStatement(caller: Caller, wishes: AssumeRoleWishes = {}):
   return {
     Effect: "Allow",
     Principal: { AWS: trustsAccount ? `${account}:root` : arn },
-    Action: toAssumeActions(wishes),
+    Action: toAssumeActions(options),
     ...(Object.keys(condition).length > 0 ? { Condition: condition } : {}),
   };
 }
 
 /**
- * All that the trust policy needs. Of the actions only AssumeRole has an external ID, and a condition that asks the others
- * for one is never met: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
+ * All statements that the trust policy needs. Only AssumeRole is sent with an external ID, so a condition that requires
+ * one of the other actions is never met: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
  */
-export function toTrustStatements(caller: Caller, wishes: AssumeRoleWishes = {}): readonly Statement[] {
-  const { externalId, ...others } = wishes;
-  const statement = toTrustStatement(caller, wishes);
+export function toTrustStatements(caller: Caller, options: AssumeRoleOptions = {}): readonly Statement[] {
+  const { externalId, ...others } = options;
+  const statement = toTrustStatement(caller, options);
   const [assume = "", ...more] = [statement.Action].flat();
   if (externalId === undefined || more.length === 0) return [statement];
   return [
@@ -72,38 +75,38 @@ export function toTrustStatements(caller: Caller, wishes: AssumeRoleWishes = {})
   ];
 }
 
-/** In a policy of the caller's. */
-export const toAssumeStatement = (roleArn: string, wishes: AssumeRoleWishes = {}): Statement => ({
+/** For a policy of the caller. */
+export const toAssumeStatement = (roleArn: string, options: AssumeRoleOptions = {}): Statement => ({
   Effect: "Allow",
-  Action: toAssumeActions(wishes),
+  Action: toAssumeActions(options),
   Resource: roleArn,
 });
 
 /**
- * Tags and a source identity are actions of their own, on both sides.
+ * Tags and a source identity need an action of their own, on both sides.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_permissions-required
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html#id_credentials_temp_control-access_monitor-perms
  */
-function toAssumeActions({ hasTags, hasSourceIdentity }: AssumeRoleWishes): string | readonly string[] {
+function toAssumeActions({ hasTags, hasSourceIdentity }: AssumeRoleOptions): string | readonly string[] {
   const more = [...(hasTags ? ["sts:TagSession"] : []), ...(hasSourceIdentity ? ["sts:SetSourceIdentity"] : [])];
   return more.length > 0 ? ["sts:AssumeRole", ...more] : "sts:AssumeRole";
 }
 
-/** Where what is called by a bare name is. */
-export interface Owner {
+/** Where a secret or parameter with a bare name is. */
+export interface AccountLocation {
   readonly partition: string;
   readonly region: string;
   readonly accountId: string;
 }
 
-/** In the role's permissions, and at the most in its session's. */
+/** For the role's permissions, and for its session policy. */
 export const toReadStatement = (resources: readonly string[]): Statement => ({
   Effect: "Allow",
   Action: "secretsmanager:GetSecretValue",
   Resource: toOneOrMore(resources),
 });
 
-/** In the resource policy of a secret that another account than the role's owns; `*` is the secret itself. */
+/** For the resource policy of a secret in another account than the role's. `*` is the secret itself. */
 export const toResourceStatement = (roleArn: string): Statement => ({
   Effect: "Allow",
   Principal: { AWS: roleArn },
@@ -112,10 +115,13 @@ export const toResourceStatement = (roleArn: string): Statement => ({
 });
 
 /**
- * The secret in a policy. AWS appends a hyphen and six random characters to a name. `-*` would also let through
- * `<name>-prod-…`, and whether an ARN has the six already, AWS alone knows.
+ * The secret as a policy's resource. AWS appends a hyphen and six random characters to a name; `-*` would also match
+ * `<name>-prod-…`. Only AWS knows whether an ARN already has the six.
  */
-export function toSecretResources(secretId: string, { partition, region, accountId }: Owner): readonly string[] {
+export function toSecretResources(
+  secretId: string,
+  { partition, region, accountId }: AccountLocation,
+): readonly string[] {
   if (toRegion(secretId) !== undefined) return [secretId, `${secretId}-??????`];
   return [`arn:${partition}:secretsmanager:${region}:${accountId}:secret:${secretId}-??????`];
 }
@@ -126,26 +132,26 @@ export const toParameterStatement = (resources: readonly string[]): Statement =>
   Resource: toOneOrMore(resources),
 });
 
-/** As people write it. */
+/** One resource is written as a text, as people do. */
 const toOneOrMore = (resources: readonly string[]) => (resources.length === 1 ? (resources[0] ?? "") : resources);
 
-/** The parameter in a policy, with the one slash that an ARN has. */
-export function toParameterResource(parameterId: string, { partition, region, accountId }: Owner): string {
+/** The parameter as a policy's resource, with one slash after `parameter`. */
+export function toParameterResource(parameterId: string, { partition, region, accountId }: AccountLocation): string {
   if (toParameterRegion(parameterId) !== undefined) return parameterId;
-  // AWS's public parameters are of no account:
+  // AWS's public parameters belong to no account:
   // https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
-  const owner = parameterId.startsWith("/aws/service/") ? "" : accountId;
-  return `arn:${partition}:ssm:${region}:${owner}:parameter/${toArnName(parameterId)}`;
+  const account = parameterId.startsWith("/aws/service/") ? "" : accountId;
+  return `arn:${partition}:ssm:${region}:${account}:parameter/${toArnName(parameterId)}`;
 }
 
 /** The secret that a parameter refers to: https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html */
 export const toReferencedSecret = (parameterId: string): string | undefined => REFERENCE.exec(parameterId)?.[1];
 const REFERENCE = /(?:^|:parameter)\/aws\/reference\/secretsmanager\/(.+)$/;
 
-/** Decrypting is what reading takes; the other lets one look what is wrong with a key. */
+/** Reading needs Decrypt. DescribeKey helps to find out what is wrong with a key. */
 const KEY_ACTIONS = ["kms:Decrypt", "kms:DescribeKey"];
 
-/** In the key's policy, where `*` is the key itself. */
+/** For the key's policy, where `*` is the key itself. */
 export const toKeyStatement = (roleArn: string): Statement => ({
   Effect: "Allow",
   Principal: { AWS: roleArn },
@@ -153,7 +159,7 @@ export const toKeyStatement = (roleArn: string): Statement => ({
   Resource: "*",
 });
 
-/** In the role's permissions. A key that is not known by its ARN is any that the service uses for us. */
+/** For the role's permissions. Without its ARN, it is every key that the service uses on our behalf. */
 export const toDecryptStatement = (key: { readonly arn: string } | { readonly service: "secretsmanager" | "ssm" }) => ({
   Effect: "Allow" as const,
   Action: KEY_ACTIONS,

@@ -1,18 +1,19 @@
 /**
- * One local request, from the guards to the answer. Guards stand in a column, cheapest first; each throws the Failure
- * that its refusal becomes.
+ * From a local request to its reply. The guards come first, the cheapest at the top; each throws a Failure, which becomes
+ * the reply. Then the route answers.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import type { ValueCache } from "../cache/cache.ts";
 import { memoizeTexts } from "../cache/memoize.ts";
-import { chooseSource, createFinder } from "../cache/resolve.ts";
+import { createRead, resolveSource } from "../cache/resolve.ts";
 import type { Config } from "../config/config.ts";
-import { type Token, whereItStands } from "../config/token.ts";
-import type { SourceParts } from "../extension.ts";
+import { type Token, toTokenPhrase } from "../config/token.ts";
 import { Failure, toFailure, toPublicText } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
 import type { Counters, Metrics } from "../metrics.ts";
-import { parameterRules } from "../values/parameter.ts";
-import { secretRules } from "../values/secret.ts";
+import { type ParameterQuery, type ParameterValue, parameterRules } from "../values/parameter.ts";
+import { type SecretQuery, type SecretValue, secretRules } from "../values/secret.ts";
+import type { Source } from "../values/source.ts";
 import {
   type CachedSecret,
   type Reply,
@@ -41,29 +42,49 @@ export interface LocalRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-type Route = () => Promise<Reply>;
-
-/** Never rejects: what goes wrong is an answer. */
+/** Never rejects: a failure is a reply, too. */
 export type HttpHandler = (request: LocalRequest) => Promise<Reply>;
 
-/** What a proxy adds (RFC 7239 and its forerunner): then the request is not the function's own, but one that it was talked into. */
+/** A source, and the values that are read with its role. */
+export interface SourceCaches {
+  readonly source: Source;
+  readonly secrets: ValueCache<SecretQuery, SecretValue>;
+  readonly parameters: ValueCache<ParameterQuery, ParameterValue>;
+}
+
+/** Headers that a proxy adds (RFC 7239 and its predecessor): the request comes from elsewhere than the function. */
 const FORWARDED_HEADERS = ["x-forwarded-for", "forwarded"];
 
-/** An id of 2,048 characters and a role, all of them percent-encoded. */
-const MAX_TARGET_CHARACTERS = 10_240;
-/** None of ours has one that anybody reads. */
-const MAX_BODY_BYTES = 1_024;
-
-/** Ways to answer that are kept: one for each secret that is kept, as it is usually asked for. */
-const MAX_KNOWN = 1_000;
-const MAX_KNOWN_CHARACTERS = 512;
-
-/** AWS's extension knows the first, AWS's agent both. */
+/** AWS's extension accepts the first, AWS's agent both. */
 const TOKEN_HEADERS = ["x-aws-parameters-secrets-token", "x-vault-token"];
 
-export function createHttpHandler(parts: {
+/** Long enough for an id of 2,048 characters and a role, all percent-encoded. */
+const MAX_TARGET_CHARACTERS = 10_240;
+/** No route reads a body. */
+const MAX_BODY_BYTES = 1_024;
+
+/** Enough for each kept secret, as it is usually asked for. */
+const MAX_KNOWN_TARGETS = 1_000;
+const MAX_KNOWN_TARGET_CHARACTERS = 512;
+
+/** Answers one target again and again. What depends only on the target is computed once. */
+type Answer = () => Promise<Reply>;
+
+interface Route {
+  readonly method: "GET" | "POST";
+  /** As the documentation writes it. */
+  readonly path: string;
+  readonly pattern: RegExp;
+  /** Whether it needs no token. */
+  readonly isOpen?: boolean;
+  /** Throws a Failure if the request is not valid. */
+  readonly toAnswer: (target: Target) => Answer;
+}
+
+export function createHttpHandler(deps: {
   readonly config: Config;
-  readonly sources: () => readonly Omit<SourceParts, "credentials">[];
+  /** After a restore from a snapshot they are others. */
+  readonly readers: () => readonly SourceCaches[];
   readonly isToken: (header: string | string[] | undefined) => boolean;
   readonly counters: Counters;
   readonly metrics: Metrics;
@@ -71,61 +92,106 @@ export function createHttpHandler(parts: {
   readonly now: () => number;
   readonly version: string;
 }): HttpHandler {
-  const { config, sources, isToken, counters, metrics, logger, now, version } = parts;
-  const common = { allow: config.allow, sources };
+  const { config, readers, isToken, counters, metrics, logger, now, version } = deps;
   const hosts = [`127.0.0.1:${config.httpPort}`, `localhost:${config.httpPort}`];
   if (config.httpPort === 80) hosts.push("127.0.0.1", "localhost");
+
+  /** THE table. A row is all that a new route needs. */
+  const routes: readonly Route[] = [
+    {
+      method: "GET",
+      path: "/secretsmanager/get",
+      // Clients of AWS's extension send both with and without the slash.
+      pattern: /^\/secretsmanager\/get\/?$/,
+      toAnswer: (target) => readSecret(parseQueryRequest(target), toExtensionReply),
+    },
+    {
+      method: "GET",
+      path: "/systemsmanager/parameters/get",
+      pattern: /^\/systemsmanager\/parameters\/get\/?$/,
+      toAnswer: readParameter,
+    },
+    {
+      method: "GET",
+      path: "/v1/<secretId>",
+      pattern: /^\/v1\//,
+      toAnswer: (target) => readSecret(parsePathRequest(target, "/v1/", []), toAgentReply),
+    },
+    {
+      method: "GET",
+      path: "/secrets/<secretId>",
+      pattern: /^\/secrets\//,
+      toAnswer(target) {
+        const request = parsePathRequest(target, "/secrets/", ["key"]);
+        return readSecret(request, (secret) => toBareReply(secret, request.key));
+      },
+    },
+    {
+      // A GET of the same path asks for a secret whose name ends in /invalid.
+      method: "POST",
+      path: "/secrets/<secretId>/invalid",
+      pattern: /^\/secrets\/.+\/invalid$/,
+      toAnswer: (target) => invalidate(parseInvalidation(target, "/secrets/", "/invalid")),
+    },
+    { method: "GET", path: "/stats", pattern: /^\/stats$/, toAnswer: withoutParameters(stats) },
+    { method: "GET", path: "/ping", pattern: /^\/ping$/, isOpen: true, toAnswer: withoutParameters(ping) },
+  ];
 
   async function answer({ method, target, headers }: LocalRequest): Promise<Reply> {
     if (FORWARDED_HEADERS.some((name) => headers[name] !== undefined)) throw forwarded();
     if (!hosts.includes(headers.host?.toLowerCase() ?? "")) throw foreignHost(hosts);
-    const isPing = /^\/ping(\?|$)/.test(target);
-    if (!isPing && !TOKEN_HEADERS.some((name) => isToken(headers[name]))) throw badToken(config.token);
-    const known = INVALIDATION.test(target) ? ["GET", "POST"] : ["GET"];
-    if (!known.includes(method)) throw methodNotAllowed(known);
+    const [path = ""] = target.split("?", 1);
+    const matching = routes.filter(({ pattern }) => pattern.test(path));
+    const isOpen = matching.some((route) => route.isOpen);
+    if (!isOpen && !TOKEN_HEADERS.some((name) => isToken(headers[name]))) throw badToken(config.token);
+    const methods = matching.length > 0 ? matching.map((route) => route.method) : ["GET"];
+    if (!methods.includes(method)) throw methodNotAllowed(methods);
     if (target.length > MAX_TARGET_CHARACTERS) throw targetTooLong();
     if (toBodyBytes(headers) > MAX_BODY_BYTES) throw bodyTooLarge();
-    if (isPing) return ping(parseTarget(target));
-    if (method === "POST") return invalidate(parseInvalidation(parseTarget(target), SECRETS, INVALID));
-    return (target.length > MAX_KNOWN_CHARACTERS ? toRoute(target) : toKnownRoute(target))();
+    // Only a caller with the token may fill the memory of known targets.
+    const isKept = method === "GET" && !isOpen && target.length <= MAX_KNOWN_TARGET_CHARACTERS;
+    return (isKept ? toKnownAnswer(target) : toAnswer(target, method))();
   }
 
-  /** From what is asked for to the way to answer it, whoever asks, and whenever. */
-  function toRoute(target: string): Route {
+  function toAnswer(target: string, method: string): Answer {
     const parsed = parseTarget(target);
-    const { path } = parsed;
-    if (EXTENSION.test(path)) return toSecretRoute(parseQueryRequest(parsed), toExtensionReply);
-    if (path.startsWith(AGENT)) return toSecretRoute(parsePathRequest(parsed, AGENT, []), toAgentReply);
-    if (path.startsWith(SECRETS)) {
-      const request = parsePathRequest(parsed, SECRETS, ["key"]);
-      return toSecretRoute(request, (secret) => toBareReply(secret, request.key));
-    }
-    if (PARAMETERS.test(path)) {
-      const request = parseParameterRequest(parsed);
-      const find = createFinder({ ...common, rules: parameterRules, request, toCache: ({ parameters }) => parameters });
-      return async () => toParameterReply(await find(now() + config.parameterTimeoutMs));
-    }
-    if (path === STATS) return async () => stats(parsed);
-    throw unknownPath();
+    const route = routes.find((candidate) => candidate.method === method && candidate.pattern.test(parsed.path));
+    if (route === undefined) throw unknownPath(routes);
+    return route.toAnswer(parsed);
   }
 
-  const toKnownRoute = memoizeTexts(toRoute, MAX_KNOWN);
+  const toKnownAnswer = memoizeTexts((target) => toAnswer(target, "GET"), MAX_KNOWN_TARGETS);
 
-  function toSecretRoute(request: SecretRequest, toSecretReply: (secret: CachedSecret) => Reply): Route {
-    const find = createFinder({ ...common, rules: secretRules, request, toCache: ({ secrets }) => secrets });
-    return async () => toSecretReply(await find(now() + config.timeoutMs));
+  function readSecret(request: SecretRequest, toSecretReply: (secret: CachedSecret) => Reply): Answer {
+    const { allow } = config;
+    const read = createRead({ rules: secretRules, request, allow, readers, toCache: ({ secrets }) => secrets });
+    return async () => toSecretReply(await read(now() + config.timeoutMs));
   }
 
-  /** The version that was refused is that of the secret as it is now: AWSCURRENT's, under no version id of its own. */
-  async function invalidate(request: SecretRequest): Promise<Reply> {
+  function readParameter(target: Target): Answer {
+    const request = parseParameterRequest(target);
+    const { allow } = config;
+    const read = createRead({
+      rules: parameterRules,
+      request,
+      allow,
+      readers,
+      toCache: ({ parameters }) => parameters,
+    });
+    return async () => toParameterReply(await read(now() + config.parameterTimeoutMs));
+  }
+
+  /** The refused version was that of AWSCURRENT, which a request without a version id asks for. */
+  function invalidate(request: SecretRequest): Answer {
     const { secretId, versionId = "" } = request.query;
-    const { source } = chooseSource({ rules: secretRules, ...request }, config.allow, sources());
-    await source.secrets.invalidate({ secretId }, versionId, now() + config.timeoutMs);
-    return { status: 204, headers: { "Cache-Control": "no-store" }, body: "" };
+    return async () => {
+      const { source } = resolveSource({ rules: secretRules, ...request }, config.allow, readers());
+      await source.secrets.invalidate({ secretId }, versionId, now() + config.timeoutMs);
+      return { status: 204, headers: { "Cache-Control": "no-store" }, body: "" };
+    };
   }
 
-  function stats({ parameters }: Target): Reply {
-    expectOnly(parameters, []);
+  function stats(): Reply {
     return toJsonReply(200, { version, ...counters });
   }
 
@@ -146,7 +212,7 @@ export function createHttpHandler(parts: {
   };
 }
 
-/** Of an extension that is switched off. */
+/** The handler of an extension that is switched off. */
 export function createDisabledHandler(): HttpHandler {
   const failure = new Failure("disabled", "the extension is switched off", {
     remedy: "unset CROSS_ACCOUNT_SECRETS_ENABLED, or set it to true",
@@ -154,46 +220,39 @@ export function createDisabledHandler(): HttpHandler {
   return async () => toErrorReply(failure);
 }
 
-const STATS = "/stats";
-const AGENT = "/v1/";
-/** Clients of AWS's extension send both with and without the slash. */
-const EXTENSION = /^\/secretsmanager\/get\/?$/;
-const PARAMETERS = /^\/systemsmanager\/parameters\/get\/?$/;
-const SECRETS = "/secrets/";
-const INVALID = "/invalid";
-/** A GET of the same path asks for a secret whose name ends so. */
-const INVALIDATION = /^\/secrets\/[^?]+\/invalid(\?|$)/;
+const ping = (): Reply => toReply(200, "text/plain; charset=utf-8", "healthy");
 
-function ping({ parameters }: Target): Reply {
-  expectOnly(parameters, []);
-  return toReply(200, "text/plain; charset=utf-8", "healthy");
-}
+const withoutParameters =
+  (toOwnReply: () => Reply): Route["toAnswer"] =>
+  ({ parameters }) => {
+    expectOnly(parameters, []);
+    return async () => toOwnReply();
+  };
 
 const forwarded = () =>
-  new Failure("forwarded", "a request with X-Forwarded-For or Forwarded is not from this function");
+  new Failure("forwarded", "a request with X-Forwarded-For or Forwarded does not come from this function");
 
 const targetTooLong = () =>
-  new Failure("target-too-long", `the request target must be ${MAX_TARGET_CHARACTERS} characters at the most`);
+  new Failure("target-too-long", `the request target must have at most ${MAX_TARGET_CHARACTERS} characters`);
 
-/** One that comes in chunks does not tell its length, and Node would read it to its end. */
+/** A body in chunks does not tell its length, and Node would read it to its end. */
 const toBodyBytes = (headers: IncomingHttpHeaders) =>
   headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Number.POSITIVE_INFINITY;
 
-const bodyTooLarge = () => new Failure("body-too-large", `a body must be ${MAX_BODY_BYTES} bytes at the most`);
+const bodyTooLarge = () => new Failure("body-too-large", `a body must have at most ${MAX_BODY_BYTES} bytes`);
 
 const foreignHost = (hosts: readonly string[]) =>
   new Failure("foreign-host", `the Host header must be ${hosts.join(" or ")}`);
 
 const badToken = (token: Token) =>
   new Failure("bad-token", "the token is missing or wrong", {
-    remedy: `send the header X-Aws-Parameters-Secrets-Token with ${whereItStands(token)}`,
+    remedy: `send the header X-Aws-Parameters-Secrets-Token with ${toTokenPhrase(token)}`,
   });
 
-const methodNotAllowed = (known: readonly string[]) =>
-  new Failure("method-not-allowed", `known here: ${known.join(", ")}`, { allow: known.join(", ") });
+const methodNotAllowed = (methods: readonly string[]) =>
+  new Failure("method-not-allowed", `this path has only ${methods.join(", ")}`, { allow: methods.join(", ") });
 
-const unknownPath = () =>
-  new Failure(
-    "unknown-path",
-    "known paths are /secretsmanager/get, /systemsmanager/parameters/get, /v1/<secretId>, /secrets/<secretId>, /stats and /ping",
-  );
+function unknownPath(routes: readonly Route[]): Failure {
+  const paths = routes.filter(({ method }) => method === "GET").map(({ path }) => path);
+  return new Failure("unknown-path", `known paths are ${paths.slice(0, -1).join(", ")} and ${paths.at(-1)}`);
+}

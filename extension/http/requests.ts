@@ -1,27 +1,36 @@
+/**
+ * From the target of a local HTTP request to what it asks for, or to a Failure that says what is wrong with it. Pure.
+ *
+ * The target is split by hand: `URL` would resolve `..`, but an id is used as it is, percent-decoded once.
+ */
 import { ROLE_ARN } from "../config/settings.ts";
 import { Failure } from "../failure/failure.ts";
 import { isParameterId, type ParameterQuery, parameterIdRule } from "../values/parameter.ts";
 import { isSecretId, type SecretQuery, secretIdRule } from "../values/secret.ts";
-
-/**
- * From the target of a local HTTP request to its path and parameters, or to a Failure that says what is wrong with it. Pure.
- *
- * The target is split by hand: `URL` would resolve `..` away, and an id is what stands there, percent-decoded once.
- */
 
 export interface Target {
   readonly path: string;
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** What may be asked along with a secret or a parameter. */
-export interface Wishes {
+/** What every request for a value may ask for. */
+export interface ReadOptions {
   readonly refreshNow: boolean;
-  /** The role that the caller wants to be used, if it named one. */
+  /** The target role that the caller chose, if it did. */
   readonly roleArn: string | undefined;
 }
 
-const WISHES = ["refreshNow", "roleArn"];
+const READ_OPTIONS = ["refreshNow", "roleArn"];
+
+export interface SecretRequest extends ReadOptions {
+  readonly query: SecretQuery;
+  /** The field that the caller wants: a name, or a JSON Pointer (RFC 6901). */
+  readonly key: string | undefined;
+}
+
+export interface ParameterRequest extends ReadOptions {
+  readonly query: ParameterQuery;
+}
 
 export function parseTarget(target: string): Target {
   if (!target.startsWith("/")) throw invalid("the request target must be a path, such as /secretsmanager/get");
@@ -37,16 +46,7 @@ export function parseTarget(target: string): Target {
   return { path, parameters };
 }
 
-/** Fails at a parameter that is neither one of `names` nor a wish. */
-export function parseWishes(parameters: ReadonlyMap<string, string>, names: readonly string[]): Wishes {
-  expectOnly(parameters, [...names, ...WISHES]);
-  const roleArn = parameters.get("roleArn");
-  if (roleArn !== undefined && !ROLE_ARN.test(roleArn)) {
-    throw invalid("roleArn must be arn:<partition>:iam::<12 digits>:role/<path/name>");
-  }
-  return { refreshNow: parseBoolean("refreshNow", parameters.get("refreshNow")), roleArn };
-}
-
+/** Throws `invalid-request` if there is another parameter than `names`. */
 export function expectOnly(parameters: ReadonlyMap<string, string>, names: readonly string[]): void {
   for (const name of parameters.keys()) {
     if (names.includes(name)) continue;
@@ -56,65 +56,62 @@ export function expectOnly(parameters: ReadonlyMap<string, string>, names: reado
   }
 }
 
-export function parseBoolean(name: string, text = "false"): boolean {
-  if (/^(true|1)$/i.test(text)) return true;
-  if (/^(false|0)$/i.test(text)) return false;
-  throw invalid(`${name} must be true, false, 1 or 0`);
-}
-
-export function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw invalid("the request target is not percent-encoded UTF-8");
-  }
-}
-
-const quote = (text: string): string => JSON.stringify(text.slice(0, 64));
-
-export const invalid = (message: string): Failure => new Failure("invalid-request", message);
-
-/** From the target of a local HTTP request for a secret to what it asks for. Pure. */
-
-export interface SecretRequest extends Wishes {
-  readonly query: SecretQuery;
-  /** The field that the caller wants: a name, or a JSON Pointer (RFC 6901). */
-  readonly key: string | undefined;
-}
-
-const VERSION_PARAMETERS = ["versionId", "versionStage"];
-/** VersionId and VersionStage are shorter still, but AWS says that better than we would. */
-const VERSION = /^[\x21-\x7e]{1,256}$/;
-
 /** `/secretsmanager/get?secretId=…` */
 export function parseQueryRequest({ parameters }: Target): SecretRequest {
-  const wishes = parseWishes(parameters, ["secretId", ...VERSION_PARAMETERS]);
-  return toSecretRequest(parameters.get("secretId"), parameters, wishes);
+  const options = parseReadOptions(parameters, ["secretId", ...VERSION_PARAMETERS]);
+  return toSecretRequest(parameters.get("secretId"), parameters, options);
 }
 
-/** `/secrets/<secretId>?…`; slashes in the id may be encoded or not. */
+/** `/secrets/<secretId>?…`. Slashes in the id may be percent-encoded. */
 export function parsePathRequest(
   { path, parameters }: Target,
   prefix: string,
   others: readonly string[],
 ): SecretRequest {
-  const wishes = parseWishes(parameters, [...VERSION_PARAMETERS, ...others]);
-  return toSecretRequest(decode(path.slice(prefix.length)), parameters, wishes);
+  const options = parseReadOptions(parameters, [...VERSION_PARAMETERS, ...others]);
+  return toSecretRequest(decode(path.slice(prefix.length)), parameters, options);
 }
 
 /** `POST /secrets/<secretId>/invalid?versionId=…` */
 export function parseInvalidation({ path, parameters }: Target, prefix: string, suffix: string): SecretRequest {
-  // A report of a version is heeded now, or not at all.
+  // There is no refreshNow: a report is acted on now, or not at all.
   expectOnly(parameters, ["versionId", "roleArn"]);
-  const wishes = parseWishes(parameters, ["versionId"]);
+  const options = parseReadOptions(parameters, ["versionId"]);
   if (!parameters.has("versionId")) throw invalid("versionId must say which version was refused");
-  return toSecretRequest(decode(path.slice(prefix.length, -suffix.length)), parameters, wishes);
+  return toSecretRequest(decode(path.slice(prefix.length, -suffix.length)), parameters, options);
 }
+
+/**
+ * `/systemsmanager/parameters/get?name=…`. If there is both a version and a label, AWS's extension uses the first. AWS
+ * itself also accepts either at the end of the name, after a colon.
+ */
+export function parseParameterRequest({ parameters }: Target): ParameterRequest {
+  const options = parseReadOptions(parameters, ["name", "version", "label", "withDecryption"]);
+  const given = parameters.get("name") ?? "";
+  if (given === "") throw invalid("the parameter's name is missing");
+  const [, name = given, suffix] = isParameterId(given) ? [] : (/^(.+):([^:]*)$/.exec(given) ?? []);
+  if (!isParameterId(name)) throw invalid(`a parameter's id must be ${parameterIdRule}`);
+  const [, selector = suffix] = [...parameters].find(([key]) => key === "version" || key === "label") ?? [];
+  if ([suffix, selector].some((text) => text !== undefined && !SELECTOR.test(text))) {
+    throw invalid("a version or label must be 1 to 100 letters, digits and ._-");
+  }
+  return {
+    ...options,
+    query: {
+      parameterId: name,
+      ...(selector === undefined ? {} : { selector }),
+      withDecryption: parseBoolean("withDecryption", parameters.get("withDecryption")),
+    },
+  };
+}
+
+/** AWS's characters for a label, which are also those of a version's number. */
+const SELECTOR = /^[A-Za-z0-9._-]{1,100}$/;
 
 function toSecretRequest(
   secretId: string | undefined,
   parameters: ReadonlyMap<string, string>,
-  wishes: Wishes,
+  options: ReadOptions,
 ): SecretRequest {
   if (secretId === undefined || secretId === "") throw invalid("the secret's id is missing");
   if (/\s/.test(secretId)) throw invalid("a secret's id holds no space; a plus in it must be sent as %2B");
@@ -129,10 +126,14 @@ function toSecretRequest(
       ...(versionId === undefined ? {} : { versionId }),
       ...(versionStage === undefined ? {} : { versionStage }),
     },
-    ...wishes,
+    ...options,
     key,
   };
 }
+
+const VERSION_PARAMETERS = ["versionId", "versionStage"];
+/** AWS allows fewer characters, and its own error for that is better than ours would be. */
+const VERSION = /^[\x21-\x7e]{1,256}$/;
 
 function toVersion(parameters: ReadonlyMap<string, string>, name: string): string | undefined {
   const value = parameters.get(name);
@@ -142,35 +143,29 @@ function toVersion(parameters: ReadonlyMap<string, string>, name: string): strin
   return value;
 }
 
-/** From the target of a local HTTP request for a parameter to what it asks for. Pure. */
-
-export interface ParameterRequest extends Wishes {
-  readonly query: ParameterQuery;
-}
-
-/** Letters, digits and `._-`, a version's number among them: AWS's rule for labels. */
-const SELECTOR = /^[A-Za-z0-9._-]{1,100}$/;
-
-/**
- * `/systemsmanager/parameters/get?name=…`. Of a version and a label AWS's extension heeds the one that comes first; AWS itself
- * also takes either at the end of the name, after a colon.
- */
-export function parseParameterRequest({ parameters }: Target): ParameterRequest {
-  const wishes = parseWishes(parameters, ["name", "version", "label", "withDecryption"]);
-  const given = parameters.get("name") ?? "";
-  if (given === "") throw invalid("the parameter's name is missing");
-  const [, name = given, suffix] = isParameterId(given) ? [] : (/^(.+):([^:]*)$/.exec(given) ?? []);
-  if (!isParameterId(name)) throw invalid(`a parameter's id must be ${parameterIdRule}`);
-  const [, selector = suffix] = [...parameters].find(([key]) => key === "version" || key === "label") ?? [];
-  if ([suffix, selector].some((text) => text !== undefined && !SELECTOR.test(text))) {
-    throw invalid("a version or label must be 1 to 100 letters, digits and ._-");
+function parseReadOptions(parameters: ReadonlyMap<string, string>, names: readonly string[]): ReadOptions {
+  expectOnly(parameters, [...names, ...READ_OPTIONS]);
+  const roleArn = parameters.get("roleArn");
+  if (roleArn !== undefined && !ROLE_ARN.test(roleArn)) {
+    throw invalid("roleArn must be arn:<partition>:iam::<12 digits>:role/<path/name>");
   }
-  return {
-    ...wishes,
-    query: {
-      parameterId: name,
-      ...(selector === undefined ? {} : { selector }),
-      withDecryption: parseBoolean("withDecryption", parameters.get("withDecryption")),
-    },
-  };
+  return { refreshNow: parseBoolean("refreshNow", parameters.get("refreshNow")), roleArn };
 }
+
+function parseBoolean(name: string, text = "false"): boolean {
+  if (/^(true|1)$/i.test(text)) return true;
+  if (/^(false|0)$/i.test(text)) return false;
+  throw invalid(`${name} must be true, false, 1 or 0`);
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw invalid("the request target is not percent-encoded UTF-8");
+  }
+}
+
+const quote = (text: string): string => JSON.stringify(text.slice(0, 64));
+
+const invalid = (message: string): Failure => new Failure("invalid-request", message);

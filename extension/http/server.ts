@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Socket } from "node:net";
 import type { Config } from "../config/config.ts";
 import { Failure, type FailureCode, PublicError } from "../failure/failure.ts";
-import type { Inheritance } from "../lambda/handover.ts";
+import type { Handover } from "../lambda/handover.ts";
 import type { HttpHandler } from "./handler.ts";
 import { type Reply, toErrorReply } from "./replies.ts";
 
@@ -30,7 +30,7 @@ export function createHttpServer(parts: {
   readonly handler: HttpHandler;
   readonly config: Pick<Config, "httpPort">;
   /** Its listening socket, if there is one; then the port is not bound again. */
-  readonly inherited: Inheritance;
+  readonly handover: Handover;
 }): HttpServer {
   /** By connection, in the order of the requests: of an answer that stands behind another, Node does not say when it is lost. */
   const underWay = new Map<Socket, Set<ServerResponse>>();
@@ -92,7 +92,7 @@ export function createHttpServer(parts: {
   return {
     async listen() {
       const port = parts.config.httpPort;
-      const fd = parts.inherited.descriptor;
+      const fd = parts.handover.descriptor;
       const where = fd === undefined ? { host: HOST, port } : { fd };
       for (let leftMs = PORT_RETRY_FOR_MS; ; leftMs -= PORT_RETRY_EVERY_MS) {
         try {

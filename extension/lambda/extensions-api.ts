@@ -6,7 +6,7 @@ import { request } from "node:http";
 import { readBody } from "../aws/client.ts";
 import { PublicError } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
-import type { Inheritance } from "./handover.ts";
+import type { Handover } from "./handover.ts";
 
 export interface ShutdownEvent {
   readonly reason: string;
@@ -37,10 +37,10 @@ export function createExtensionsApi(parts: {
   /** `host:port`, from AWS_LAMBDA_RUNTIME_API; unset where this is not Lambda. */
   readonly runtimeApi: string | undefined;
   /** Its registration, if there is one; then there is nothing to register. */
-  readonly inherited: Inheritance;
+  readonly handover: Handover;
   readonly logger: Logger;
 }): ExtensionsApi {
-  let identifier = parts.inherited.identifier;
+  let identifier = parts.handover.identifier;
 
   function call(method: "GET" | "POST", path: string, headers: Record<string, string>, body = ""): Promise<Answer> {
     const identity = identifier === undefined ? {} : { "Lambda-Extension-Identifier": identifier };

@@ -1,23 +1,24 @@
+/** What an earlier process left: the launcher its socket and registration, an earlier init its marker. */
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "../config/setting-rules.ts";
 
-/** What the launcher has done already, so that it need not be done again. */
-export interface Inheritance {
+/** What the launcher has done already. */
+export interface Handover {
   /** A listening socket, as a file descriptor. */
   readonly descriptor: number | undefined;
   /** The extension identifier that Lambda gave at registration. */
   readonly identifier: string | undefined;
 }
 
-/** The first descriptor that socket activation hands over: https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html */
+/** The first descriptor of socket activation: https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html */
 const FIRST_DESCRIPTOR = 3;
 
 /**
  * Socket activation as systemd does it: `LISTEN_FDS` descriptors are ours if `LISTEN_PID` is our process. The launcher
- * becomes us by `execve`, and so keeps its process id.
+ * becomes Node by `execve`, which keeps the process id.
  */
-export function parseInheritance(environment: Environment, pid: number): Inheritance {
+export function parseHandover(environment: Environment, pid: number): Handover {
   const isOurs = environment.LISTEN_PID === String(pid);
   return {
     descriptor: isOurs && environment.LISTEN_FDS === "1" ? FIRST_DESCRIPTOR : undefined,
@@ -26,11 +27,11 @@ export function parseInheritance(environment: Environment, pid: number): Inherit
 }
 
 /**
- * Tells the first init of an execution environment from one inside an invocation. After a function's time-out or crash
- * Lambda starts the extension again, as a new process and on the next invocation's clock, but keeps `/tmp`:
+ * Tells the first init of an execution environment from one inside an invocation. After a function's time-out or crash,
+ * Lambda starts the extension again as a new process, on the next invocation's clock. It keeps `/tmp`:
  * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
  *
- * The file is empty. Where it cannot be made (no space, read-only), every init counts as the first.
+ * The file is empty. If it cannot be created (no space, read-only), every init counts as the first.
  */
 export function createInitMarker(folder: string | undefined): () => boolean {
   return () => {

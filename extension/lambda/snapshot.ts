@@ -1,47 +1,48 @@
+/** What SnapStart needs: state that does not outlive a restore, and random numbers that are not part of a snapshot. */
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 
+/** Far more than a clock is slewed between two requests, and less than it takes to restore a snapshot. */
+const JUMP_MS = 2_000;
+
 /**
- * What must not outlive a restore from a SnapStart snapshot: values, credentials, and what tells this environment from
- * others. It is made anew when it is next asked for.
+ * Creates state that must not outlive a restore from a snapshot (values, credentials, what tells this environment from
+ * others). After a restore, the next call creates it again.
  *
- * Lambda tells no extension of a restore. But of the two clocks only the wall clock goes on between snapshot and restore,
- * while over a freeze both do, as measured by https://github.com/aws/aws-lambda-web-adapter/issues/830.
+ * Lambda does not tell an extension about a restore. But only the wall clock goes on between snapshot and restore, while
+ * both clocks go on during a freeze: https://github.com/aws/aws-lambda-web-adapter/issues/830 has measurements.
  */
-export function createRestorable<T>(parts: {
-  readonly make: () => T;
+export function createRestorable<T>(deps: {
+  readonly create: () => T;
   readonly config: { readonly isSnapStart: boolean };
   /** The wall clock, in milliseconds since 1970. */
   readonly now: () => number;
   /** In milliseconds, from any moment on. */
   readonly monotonicNow: () => number;
 }): () => T {
-  const { make, config, now, monotonicNow } = parts;
+  const { create, config, now, monotonicNow } = deps;
   const toOffsetMs = () => now() - monotonicNow();
   let offsetMs = toOffsetMs();
-  let made = make();
-  // Anywhere else it is but a clock that was set, of which values and sessions take care themselves.
-  if (!config.isSnapStart) return () => made;
+  let state = create();
+  // Without SnapStart a jump is only a clock that was set. Values and sessions handle that themselves.
+  if (!config.isSnapStart) return () => state;
   return () => {
-    if (Math.abs(toOffsetMs() - offsetMs) > JUMP_MS) made = make();
+    if (Math.abs(toOffsetMs() - offsetMs) > JUMP_MS) state = create();
     offsetMs = toOffsetMs();
-    return made;
+    return state;
   };
 }
 
-/** Far above what a clock is slewed by between two requests, and below the time that it takes to restore a snapshot. */
-const JUMP_MS = 2_000;
-
 /**
- * A number from 0 to 1, without 1, from the kernel: the state of `Math.random`, the numbers that `randomInt` holds ready
- * and OpenSSL's own generator are all part of a snapshot, and would give every execution environment that is restored
- * from it the same. https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
+ * A number from 0 to 1, without 1, from the kernel. The state of `Math.random`, the numbers that `randomInt` keeps ready
+ * and OpenSSL's generator are all part of a snapshot: every environment restored from it would get the same numbers.
+ * https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
  */
 export function random(): number {
-  return toBytes().readUInt32BE() / 2 ** 32;
+  return readRandomBytes().readUInt32BE() / 2 ** 32;
 }
 
-function toBytes(): Buffer {
+function readRandomBytes(): Buffer {
   try {
     const file = openSync("/dev/urandom", "r");
     try {
@@ -52,12 +53,12 @@ function toBytes(): Buffer {
       closeSync(file);
     }
   } catch {
-    // There are no snapshots where there is no such device.
+    // A system without this device has no snapshots.
     return randomBytes(4);
   }
 }
 
-/** Of a fraction from 0 to 1: what tells one execution environment from another. */
+/** A suffix that tells one execution environment from another, made from a number from 0 to 1. */
 export const toSuffix = (fraction: number): string =>
   Math.floor(fraction * 2 ** 32)
     .toString(16)

@@ -3,7 +3,7 @@
 import type { BaseCredentials } from "../../extension/aws/base-credentials.ts";
 import { within } from "../../extension/cache/deadline.ts";
 import type { AwsCredentials } from "../../extension/config/aws-environment.ts";
-import type { Environment } from "../../extension/config/rules.ts";
+import type { Environment } from "../../extension/config/setting-rules.ts";
 import { Failure } from "../../extension/failure/failure.ts";
 
 /** What the SDK finds; loaded when it is asked for the first time. */

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { Environment } from "../../extension/config/rules.ts";
+import type { Environment } from "../../extension/config/setting-rules.ts";
 
 /** All that a command gets to see of the machine that it runs on. */
 export interface CommandWorld {

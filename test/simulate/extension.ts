@@ -1,21 +1,12 @@
-/** One execution environment's extension, put together as main.ts does it, from the code that is shipped. */
+/** The extension of one execution environment, assembled from the code that is shipped. */
 
-import { createBaseCredentials } from "../../extension/aws/base-credentials.ts";
-import { createAwsCaller } from "../../extension/aws/call.ts";
 import { type Config, parseConfig } from "../../extension/config/config.ts";
-import { createSourceParts, type SourceParts } from "../../extension/extension.ts";
+import { createExtension, type Extension } from "../../extension/extension.ts";
 import { createLogger } from "../../extension/logger.ts";
-import { createCounters } from "../../extension/metrics.ts";
 import { type Aws, SECRET_NAME } from "./aws.ts";
 import type { Clock } from "./clock.ts";
 
-export interface Extension {
-  readonly credentials: SourceParts["credentials"];
-  readonly cache: SourceParts["secrets"];
-  readonly prefetchIds: readonly string[];
-}
-
-/** What a function has to set, and else the defaults. */
+/** The settings that a function needs, and defaults for the others. */
 export function createConfig(): Config {
   const { config, problems } = parseConfig(
     {
@@ -32,32 +23,28 @@ export function createConfig(): Config {
   return config;
 }
 
-export function createExtension(parts: {
+export function createSimulatedExtension(deps: {
   readonly config: Config;
   readonly aws: Aws;
   readonly clock: Clock;
   readonly random: () => number;
 }): Extension {
-  const { config, aws, clock, random } = parts;
+  const { config, aws, clock, random } = deps;
   const { now } = clock;
-  const [source] = config.sources;
-  // Of errors there is but one: a bug.
-  const logger = createLogger({ level: "error", now, write: (line) => console.error(line.trimEnd()) });
-  const loadAwsSdk = async () => aws.sdk;
-  const loadAwsSsm = async (): Promise<never> => {
-    throw new Error("no parameter is asked for in the simulation");
-  };
-  const common = {
+  // An error in the log is a bug in the extension.
+  const write = (text: string) => console.error(text.trimEnd());
+  return createExtension({
     config,
-    counters: createCounters(),
-    loadAwsSdk,
-    loadAwsSsm,
-    logger,
+    logger: createLogger({ level: "error", now, write }),
     version: "simulated",
     now,
+    monotonicNow: now,
     random,
-  };
-  const behind = { ...common, baseCredentials: createBaseCredentials(common), callAws: createAwsCaller(common) };
-  const { credentials, secrets: cache } = createSourceParts(behind)(source);
-  return { credentials, cache, prefetchIds: source.prefetchIds };
+    write,
+    readFile: () => "",
+    loadAwsSdk: async () => aws.sdk,
+    loadAwsSsm: async () => {
+      throw new Error("the simulation asks for no parameter");
+    },
+  });
 }

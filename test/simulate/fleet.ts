@@ -9,7 +9,8 @@ import type { Config } from "../../extension/config/config.ts";
 import { Failure } from "../../extension/failure/failure.ts";
 import { type Aws, SECRET_NAME } from "./aws.ts";
 import type { Clock } from "./clock.ts";
-import { createExtension, type Extension } from "./extension.ts";
+import type { Extension } from "../../extension/extension.ts";
+import { createSimulatedExtension } from "./extension.ts";
 import { toInterval } from "./random.ts";
 import type { Outcome } from "./tally.ts";
 
@@ -65,17 +66,11 @@ export function startFleet(parts: {
   function start(endsAtEpochMs: number): void {
     started += 1;
     const environment = { number: started, bornAtS: clock.atS() };
-    const extension = createExtension({ ...parts, random: parts.extensionRandom });
+    const extension = createSimulatedExtension({ ...parts, random: parts.extensionRandom });
     parts.onStart();
-    prefetch(extension);
+    // As in init. What fails is asked for again by the invocations.
+    extension.prefetch().catch(() => {});
     clock.schedule(between(INIT_MS), () => void live(environment, extension, endsAtEpochMs));
-  }
-
-  /** As lifecycle.ts does in init. What fails is asked for again by the invocations. */
-  function prefetch({ credentials, cache, prefetchIds }: Extension): void {
-    const deadlineEpochMs = clock.now() + Math.max(config.timeoutMs, config.prefetchTimeoutMs);
-    credentials.get(deadlineEpochMs).catch(() => {});
-    for (const secretId of prefetchIds) cache.get({ secretId }, { deadlineEpochMs }).catch(() => {});
   }
 
   async function live(environment: Environment, extension: Extension, endsAtEpochMs: number): Promise<void> {
@@ -90,9 +85,10 @@ export function startFleet(parts: {
   }
 
   /** Reports a version that is no longer accepted, and reads again. */
-  async function read({ cache }: Extension): Promise<Omit<Reading, "environment">> {
+  async function read({ readers }: Extension): Promise<Omit<Reading, "environment">> {
     let wasRefused = false;
     try {
+      const [{ secrets: cache }] = readers();
       let secret = await cache.get(query, { deadlineEpochMs: deadline() });
       if (secret.value.versionId !== aws.versionId) {
         wasRefused = true;

@@ -1,18 +1,15 @@
 /**
- * The parts of the extension, wired as main.ts does it, but with a clock of the test's: an hour passes at once. They speak to
- * a fake AWS over real sockets with the real SDK. Knows nothing of vitest, so that a process of its own can use it too.
+ * The extension on a clock that the test controls, so that an hour passes at once. It speaks to a fake AWS over real
+ * sockets with the real SDK. It does not use vitest, so that a separate process can use it, too.
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { createBaseCredentials } from "../../extension/aws/base-credentials.ts";
 import { createAwsCaller } from "../../extension/aws/call.ts";
 import { parseConfig } from "../../extension/config/config.ts";
-import { createTokenCheck } from "../../extension/config/token.ts";
-import { createSourceParts } from "../../extension/extension.ts";
-import { createHttpHandler, type HttpHandler } from "../../extension/http/handler.ts";
+import { createExtension } from "../../extension/extension.ts";
+import { type HttpHandler } from "../../extension/http/handler.ts";
 import { createHttpServer, type HttpServer } from "../../extension/http/server.ts";
-import { createRestorable } from "../../extension/lambda/snapshot.ts";
 import { createLogger } from "../../extension/logger.ts";
-import { type Counters, createCounters, createMetrics } from "../../extension/metrics.ts";
+import type { Counters } from "../../extension/metrics.ts";
 import { version } from "../../package.json";
 
 export interface VirtualClock {
@@ -22,7 +19,7 @@ export interface VirtualClock {
   restore(): void;
 }
 
-/** Becomes the clock of the whole process: the SDK reads `Date.now`, which `now` is, too. Timers run as ever. */
+/** Replaces the clock of the whole process: the SDK reads `Date.now`. Timers run in real time. */
 export function installVirtualClock(): VirtualClock {
   const real = Date.now;
   let aheadMs = 0;
@@ -46,28 +43,28 @@ export interface VirtualEnvironment {
   readonly token: string;
   /** What was logged. */
   readonly lines: readonly string[];
-  /** Nothing is under way any more, not even behind a reply. */
+  /** Resolves when no call to AWS is in flight, not even one behind a reply. */
   settled(): Promise<void>;
 }
 
 export interface VirtualEnvironmentOptions {
-  /** As Lambda gives it to a function's processes. */
+  /** The variables that Lambda sets for a function's processes. */
   readonly environment: Readonly<Record<string, string>>;
   readonly now: () => number;
-  /** From 0 to 1, without 1. Default: 0, so that there are no pauses between the tries of one call, which would take real time. */
+  /** From 0 to 1, without 1. Default: 0, so that the tries of one call have no pauses, which would take real time. */
   readonly random?: () => number;
 }
 
 export function createVirtualEnvironment(options: VirtualEnvironmentOptions): VirtualEnvironment {
   const { environment, now, random = () => 0 } = options;
-  const { config, problems, logLevel } = parseConfig(environment, (path) => {
-    throw new Error(`nothing is to be read, but ${path} was`);
-  });
+  const readFile = (path: string): string => {
+    throw new Error(`no file was expected to be read, but ${path} was`);
+  };
+  const { config, problems, logLevel } = parseConfig(environment, readFile);
   if (config === undefined) throw new Error(problems.join("\n"));
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line);
   const logger = createLogger({ level: logLevel, now, write });
-  const counters = createCounters();
   const underWay = new Set<Promise<unknown>>();
   const watch = <T>(work: Promise<T>): Promise<T> => {
     const settled: Promise<unknown> = work.catch(() => {}).finally(() => underWay.delete(settled));
@@ -76,27 +73,20 @@ export function createVirtualEnvironment(options: VirtualEnvironmentOptions): Vi
   };
 
   const call = createAwsCaller({ logger, now, random });
-  const common = {
+  const { handler, counters } = createExtension({
     config,
-    counters,
-    loadAwsSdk: () => import("../../extension/aws/sdk.ts"),
-    loadAwsSsm: () => import("../../extension/aws/sdk-ssm.ts"),
     logger,
     version,
     now,
     monotonicNow: () => performance.now(),
     random,
     write,
+    readFile,
+    loadAwsSdk: () => import("../../extension/aws/sdk.ts"),
+    loadAwsSsm: () => import("../../extension/aws/sdk-ssm.ts"),
     callAws: ((...args) => watch(call(...args))) as typeof call,
-  };
-  const shared = { ...common, metrics: createMetrics(common) };
-  const behind = { ...shared, baseCredentials: createBaseCredentials(shared) };
-  const sources = createRestorable({ ...shared, make: () => config.sources.map(createSourceParts(behind)) });
-  const readFile = (path: string): string => {
-    throw new Error(`nothing is to be read, but ${path} was`);
-  };
-  const handler = createHttpHandler({ ...shared, isToken: createTokenCheck({ ...shared, readFile }), sources });
-  const server = createHttpServer({ config, handler, inherited: { descriptor: undefined, identifier: undefined } });
+  });
+  const server = createHttpServer({ config, handler, handover: { descriptor: undefined, identifier: undefined } });
   return {
     handler,
     server,

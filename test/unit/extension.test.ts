@@ -3,13 +3,12 @@ import type { AwsCaller } from "../../extension/aws/call.ts";
 import type { ClientOptions } from "../../extension/aws/client.ts";
 import type * as AwsSdk from "../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../extension/aws/sdk-ssm.ts";
-import { createSourceParts } from "../../extension/extension.ts";
+import { createExtension } from "../../extension/extension.ts";
 import { Failure } from "../../extension/failure/failure.ts";
-import { createCounters } from "../../extension/metrics.ts";
 import type { Source } from "../../extension/values/source.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
-import { createLog } from "../support/log.ts";
 import { failureOf } from "../support/failure-of.ts";
+import { createLog } from "../support/log.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const SECRET = { secretId: "app" };
@@ -26,7 +25,6 @@ afterEach(() => {
 /** What stands behind each source, over an AWS that tells with whose session it was asked, and how much time it had. */
 function setUp(overrides: ConfigOverrides = {}, others: readonly Partial<Source>[] = []) {
   const journal: string[] = [];
-  const counters = createCounters();
   let refusal: Failure | undefined;
   const callAws: AwsCaller = async ({ operation, id = "" }, deadlineEpochMs, send) => {
     journal.push(`${operation} ${id} within ${deadlineEpochMs - Date.now()} ms`.replace("  ", " "));
@@ -68,23 +66,25 @@ function setUp(overrides: ConfigOverrides = {}, others: readonly Partial<Source>
   const [first] = given.sources;
   const sources = [first, ...others.map((other) => ({ ...first, ...other }))] as const;
   const config = { ...given, sources };
-  const toParts = createSourceParts({
+  const extension = createExtension({
     config,
     baseCredentials: { mayChange: false, get: async () => ({ accessKeyId: "ASIABASE", secretAccessKey: "base" }) },
     loadAwsSdk: async () => awsSdk,
     loadAwsSsm,
     callAws,
     version: "1.2.3",
-    counters,
     logger: createLog().logger,
     now: Date.now,
+    monotonicNow: Date.now,
     random: () => 0,
+    write() {},
+    readFile: () => "",
   });
   const within = (timeoutMs = 2_500) => ({ deadlineEpochMs: Date.now() + timeoutMs });
   const refuse = (failure: Failure | undefined) => {
     refusal = failure;
   };
-  return { journal, counters, loadAwsSsm, parts: sources.map(toParts), refuse, within };
+  return { journal, counters: extension.counters, loadAwsSsm, parts: extension.readers(), refuse, within };
 }
 
 describe("what stands behind a source", () => {

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RoleCredentials } from "../../extension/aws/session.ts";
-import type { SourceParts } from "../../extension/extension.ts";
+import { prefetch, type SourceReader } from "../../extension/extension.ts";
 import { Failure, PublicError } from "../../extension/failure/failure.ts";
-import { type Life, live, liveDisabled, refuseInit, toExitCode } from "../../extension/lifecycle.ts";
+import { failInit, type LifecycleDeps, runDisabled, runLifecycle, toExitCode } from "../../extension/lifecycle.ts";
 import { createCounters } from "../../extension/metrics.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
-import { createLog } from "../support/log.ts";
 import { failureOf } from "../support/failure-of.ts";
+import { createLog } from "../support/log.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const CANARY = "CANARY-not-to-be-repeated";
@@ -53,7 +53,7 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
       return refused;
     },
   };
-  const secrets: SourceParts["secrets"] = {
+  const secrets: SourceReader["secrets"] = {
     get: async ({ secretId }, { deadlineEpochMs }) => {
       await act(`fetch ${secretId} within ${left(deadlineEpochMs)}`, acts.fetch);
       const [arn, name, versionId] = ["arn", secretId, "1"];
@@ -63,7 +63,7 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
     },
     invalidate: async ({ secretId }) => act(`invalidate ${secretId}`, undefined),
   };
-  const parameters: SourceParts["parameters"] = {
+  const parameters: SourceReader["parameters"] = {
     get: async ({ parameterId, withDecryption }, { deadlineEpochMs }) => {
       const how = withDecryption ? "decrypted " : "";
       await act(`fetch ${parameterId} ${how}within ${left(deadlineEpochMs)}`, acts.fetch);
@@ -73,7 +73,8 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
     },
     invalidate: async ({ parameterId }) => act(`invalidate ${parameterId}`, undefined),
   };
-  const life: Life = {
+  const readers = config.sources.map((source) => ({ source, credentials, secrets, parameters }));
+  const life = {
     config,
     api: {
       register: () => act("register", acts.register),
@@ -81,23 +82,24 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
         await act("untilShutdown", acts.untilShutdown);
         return { reason: "spindown", deadlineEpochMs: Date.now() + 2_000 };
       },
-      initError: (type, message) => act(`initError ${type}: ${message}`, undefined),
-      exitError: (type) => act(`exitError ${type}`, undefined),
+      initError: (type: string, message: string) => act(`initError ${type}: ${message}`, undefined),
+      exitError: (type: string) => act(`exitError ${type}`, undefined),
     },
     server: {
       listen: () => act("listen", acts.listen),
-      close: (graceMs) => act(`close within ${graceMs} ms`, acts.close),
+      close: (graceMs: number) => act(`close within ${graceMs} ms`, acts.close),
     },
-    sources: () => config.sources.map((source) => ({ source, credentials, secrets, parameters })),
     isFirstInit: () => acts.isFirstInit ?? true,
-    counters: { ...createCounters(), requests: 3 },
-    metrics: { report() {}, finish: () => void journal.push("finish metrics") },
+    extension: {
+      prefetch: () => prefetch(config, readers, Date.now),
+      counters: { ...createCounters(), requests: 3 },
+      metrics: { report() {}, finish: () => void journal.push("finish metrics") },
+    },
     logger,
-    now: Date.now,
     version: "1.2.3",
-  };
+  } satisfies LifecycleDeps;
   const events = () => lines.map(({ level, event }) => `${level} ${event}`);
-  return { life, journal, lines, events };
+  return { life, readers, journal, lines, events };
 }
 
 const never = () => new Promise<void>(() => {});
@@ -110,7 +112,7 @@ describe("the life of an execution environment", () => {
       { source: { prefetchIds: ["app/a", "app/b"] } },
       { fetch: lasting(100), close: lasting(50) },
     );
-    const exitCode = live(life).finally(() => journal.push("exit"));
+    const exitCode = runLifecycle(life).finally(() => journal.push("exit"));
     await vi.advanceTimersByTimeAsync(150);
     expect(await exitCode).toBe(0);
     expect(journal).toEqual([
@@ -150,14 +152,14 @@ describe("the life of an execution environment", () => {
 
   it("assumes the role even where no secret is configured, since that is the slower half", async () => {
     const { life, journal } = setUp();
-    expect(await live(life)).toBe(0);
+    expect(await runLifecycle(life)).toBe(0);
     expect(journal).toContain("assume role within 2500 ms");
     expect(journal.filter((entry) => entry.startsWith("fetch"))).toEqual([]);
   });
 
   it("begins by naming the settings that it does not know", async () => {
     const { life, lines } = setUp({ unknownSettings: ["CROSS_ACCOUNT_SECRETS_MAX_STALE_SECONDS"] });
-    await live(life);
+    await runLifecycle(life);
     expect(lines[1]).toEqual({
       level: "warn",
       event: "setting-ignored",
@@ -168,7 +170,7 @@ describe("the life of an execution environment", () => {
   it("fetches every configured parameter too, decrypted, and beside the secrets", async () => {
     const source = { prefetchIds: ["app/a"], parameterNames: ["/app/flag", "/app/key"] };
     const { life, journal } = setUp({ source }, { fetch: lasting(100) });
-    const exitCode = live(life);
+    const exitCode = runLifecycle(life);
     await vi.advanceTimersByTimeAsync(100);
     expect(await exitCode).toBe(0);
     expect(journal.slice(4, 8)).toEqual([
@@ -183,7 +185,7 @@ describe("the life of an execution environment", () => {
 
   it("goes on until SHUTDOWN, and closes nothing before", async () => {
     const { life, journal } = setUp({}, { untilShutdown: never });
-    void live(life);
+    void runLifecycle(life);
     await vi.advanceTimersByTimeAsync(24 * 3_600_000);
     expect(journal.at(-1)).toBe("untilShutdown");
   });
@@ -191,21 +193,21 @@ describe("the life of an execution environment", () => {
   it("is refused by Lambda where it cannot register, before anything is fetched", async () => {
     const register = () => Promise.reject(new PublicError("register was answered with status 403"));
     const { life, journal } = setUp({}, { register });
-    expect(await failureOf(live(life))).toMatchObject({ message: "register was answered with status 403" });
+    expect(await failureOf(runLifecycle(life))).toMatchObject({ message: "register was answered with status 403" });
     expect(journal).toEqual(["listen", "listen: done", "register"]);
   });
 
   it("ends where Lambda cannot be polled", async () => {
     const untilShutdown = () => Promise.reject(new PublicError("event/next cannot be reached"));
     const { life } = setUp({}, { untilShutdown });
-    expect(await failureOf(live(life))).toMatchObject({ message: "event/next cannot be reached" });
+    expect(await failureOf(runLifecycle(life))).toMatchObject({ message: "event/next cannot be reached" });
   });
 });
 
 describe("init", () => {
   it("is held until the fetch has settled, and no longer", async () => {
     const { life, journal, lines } = setUp({}, { fetch: lasting(400), untilShutdown: never });
-    void live(life);
+    void runLifecycle(life);
     await vi.advanceTimersByTimeAsync(399);
     expect(journal).not.toContain("untilShutdown");
     await vi.advanceTimersByTimeAsync(1);
@@ -219,7 +221,7 @@ describe("init", () => {
       { prefetchTimeoutMs: 1_000 },
       { fetch: lasting(1_500), untilShutdown: lasting(5_000) },
     );
-    const exitCode = live(life);
+    const exitCode = runLifecycle(life);
     await vi.advanceTimersByTimeAsync(999);
     expect(journal).not.toContain("untilShutdown");
     await vi.advanceTimersByTimeAsync(1);
@@ -232,27 +234,27 @@ describe("init", () => {
 
   it("gives the fetch as much time as it is held for, where that is more than a request gets", async () => {
     const { life, journal } = setUp({ timeoutMs: 100, prefetchTimeoutMs: 9_000 });
-    await live(life);
+    await runLifecycle(life);
     expect(journal).toContain("assume role within 9000 ms");
   });
 
   it("is not held at all where PREFETCH_TIMEOUT_MS is 0, and fetches all the same", async () => {
     const { life, journal } = setUp({ prefetchTimeoutMs: 0 }, { fetch: lasting(400), untilShutdown: never });
-    void live(life);
+    void runLifecycle(life);
     await vi.advanceTimersByTimeAsync(1);
     expect(journal.slice(-2)).toEqual(["assume role within 2500 ms", "untilShutdown"]);
   });
 
   it("is not held inside an invocation, on the invocation's clock, and fetches all the same", async () => {
     const { life, journal } = setUp({}, { isFirstInit: false, fetch: lasting(400), untilShutdown: never });
-    void live(life);
+    void runLifecycle(life);
     await vi.advanceTimersByTimeAsync(1);
     expect(journal.slice(-2)).toEqual(["assume role within 2500 ms", "untilShutdown"]);
   });
 
   it("is over at once when the fetch fails, and requests are served", async () => {
     const { life, journal, lines } = setUp({}, { fetch: () => Promise.reject(denied()) });
-    expect(await live(life)).toBe(0);
+    expect(await runLifecycle(life)).toBe(0);
     expect(journal).toContain("untilShutdown");
     expect(lines).toContainEqual({ level: "debug", event: "init-over", prefetch: "failed" });
     expect(Date.now()).toBe(START_EPOCH_MS);
@@ -261,7 +263,7 @@ describe("init", () => {
   it("fails with nobody's unhandled rejection, when the fetch fails after it", async () => {
     const fetch = () => lasting(1_500)().then(() => Promise.reject(denied()));
     const { life } = setUp({ source: { prefetchIds: ["app/a"] } }, { fetch, untilShutdown: lasting(5_000) });
-    const exitCode = live(life);
+    const exitCode = runLifecycle(life);
     await vi.advanceTimersByTimeAsync(6_000);
     expect(await exitCode).toBe(0);
   });
@@ -272,13 +274,13 @@ describe("INIT_ERROR=fail", () => {
 
   it("changes nothing where the fetch succeeds", async () => {
     const { life, journal } = setUp(fail);
-    expect(await live(life)).toBe(0);
+    expect(await runLifecycle(life)).toBe(0);
     expect(journal).toContain("untilShutdown");
   });
 
   it("fails the init where the fetch fails, and says why", async () => {
     const { life, journal, lines } = setUp(fail, { fetch: () => Promise.reject(denied()) });
-    expect(await live(life)).toBe(1);
+    expect(await runLifecycle(life)).toBe(1);
     expect(journal.slice(-2)).toEqual([
       "initError Extension.PrefetchFailed: AssumeRole was refused",
       "initError Extension.PrefetchFailed: AssumeRole was refused: done",
@@ -294,18 +296,18 @@ describe("INIT_ERROR=fail", () => {
 
   it.each([true, false])("fails the init where the fetch takes too long (first init: %s)", async (isFirstInit) => {
     const { life, journal } = setUp({ ...fail, prefetchTimeoutMs: 700 }, { isFirstInit, fetch: never });
-    const exitCode = live(life);
+    const exitCode = runLifecycle(life);
     await vi.advanceTimersByTimeAsync(699);
     expect(journal.some((entry) => entry.startsWith("initError"))).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(await exitCode).toBe(1);
-    expect(journal).toContain("initError Extension.PrefetchFailed: what is configured was not fetched within 700 ms");
+    expect(journal).toContain("initError Extension.PrefetchFailed: the configured secrets and parameters were not fetched within 700 ms");
     expect(journal).not.toContain("untilShutdown");
   });
 
   it("tells nobody the words of a bug", async () => {
     const { life, journal, lines } = setUp(fail, { fetch: () => Promise.reject(new Error(CANARY)) });
-    expect(await live(life)).toBe(1);
+    expect(await runLifecycle(life)).toBe(1);
     expect(JSON.stringify([journal, lines])).not.toContain(CANARY);
   });
 });
@@ -314,7 +316,7 @@ describe("an init that cannot go on", () => {
   it("registers, because only then may it say why, and tells Lambda and the log", async () => {
     const listen = () => Promise.reject(new PublicError("port 2773 on 127.0.0.1 is taken"));
     const { life, journal, lines } = setUp({}, { listen });
-    expect(await live(life)).toBe(1);
+    expect(await runLifecycle(life)).toBe(1);
     expect(journal).toEqual([
       "listen",
       "register",
@@ -332,13 +334,13 @@ describe("an init that cannot go on", () => {
 
   it("repeats no words that are not ours", async () => {
     const { life, journal, lines } = setUp({}, { listen: () => Promise.reject(new Error(CANARY)) });
-    expect(await live(life)).toBe(1);
+    expect(await runLifecycle(life)).toBe(1);
     expect(JSON.stringify([journal, lines])).not.toContain(CANARY);
   });
 
   it("has a line in the log for each reason, before anything that may fail", async () => {
     const { life, journal, events } = setUp({}, { register: () => Promise.reject(new PublicError("no")) });
-    const refused = refuseInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"]);
+    const refused = failInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"]);
     expect(await failureOf(refused)).toMatchObject({ message: "no" });
     expect(events()).toEqual(["error init-error", "error init-error"]);
     expect(journal).toEqual(["register"]);
@@ -346,7 +348,7 @@ describe("an init that cannot go on", () => {
 
   it("gives Lambda all reasons at once", async () => {
     const { life, journal } = setUp();
-    expect(await refuseInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"])).toBe(1);
+    expect(await failInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"])).toBe(1);
     expect(journal[2]).toBe("initError Extension.ConfigInvalid: one\ntwo");
   });
 });
@@ -361,7 +363,7 @@ describe("SnapStart", () => {
         { ...snapStart, initError },
         { fetch: () => Promise.reject(denied()), untilShutdown: never },
       );
-      void live(life);
+      void runLifecycle(life);
       await vi.advanceTimersByTimeAsync(0);
       expect(journal).toEqual(["listen", "listen: done", "register", "register: done", "untilShutdown"]);
       expect(events()).toEqual(["info starting", "debug registered"]);
@@ -371,7 +373,7 @@ describe("SnapStart", () => {
 
   it("ends as any other life does", async () => {
     const { life, journal } = setUp(snapStart);
-    expect(await live(life)).toBe(0);
+    expect(await runLifecycle(life)).toBe(0);
     expect(journal.slice(-3)).toEqual(["close within 300 ms", "close within 300 ms: done", "finish metrics"]);
   });
 });
@@ -380,8 +382,8 @@ describe("several sources", () => {
   const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
 
   it("are all fetched from in init, each with its own role, and named at the start", async () => {
-    const { life, journal, lines } = setUp();
-    const [part] = life.sources();
+    const { life, readers, journal, lines } = setUp();
+    const [part] = readers;
     if (part === undefined) throw new Error("there is no source");
     const other = { ...part.source, roleArn: OTHER_ROLE, home: { ...part.source.home, region: "us-east-1" } };
     const sources = [
@@ -389,7 +391,8 @@ describe("several sources", () => {
       { ...part, source: { ...other, prefetchIds: ["app/b"] } },
     ] as const;
     const config = { ...life.config, sources: [sources[0].source, sources[1].source] } as const;
-    expect(await live({ ...life, config, sources: () => sources })).toBe(0);
+    const extension = { ...life.extension, prefetch: () => prefetch(config, sources, Date.now) };
+    expect(await runLifecycle({ ...life, config, extension })).toBe(0);
     expect(journal.filter((entry) => entry.endsWith("ms"))).toEqual([
       "assume role within 2500 ms",
       "fetch app/a within 2500 ms",
@@ -405,11 +408,12 @@ describe("several sources", () => {
   });
 
   it("fail the init together where one of them fails, and INIT_ERROR is fail", async () => {
-    const { life, journal } = setUp({ initError: "fail" });
-    const [part] = life.sources();
+    const { life, readers, journal } = setUp({ initError: "fail" });
+    const [part] = readers;
     if (part === undefined) throw new Error("there is no source");
     const broken = { ...part, credentials: { ...part.credentials, get: () => Promise.reject(denied()) } };
-    expect(await live({ ...life, sources: () => [part, broken] })).toBe(1);
+    const extension = { ...life.extension, prefetch: () => prefetch(life.config, [part, broken], Date.now) };
+    expect(await runLifecycle({ ...life, extension })).toBe(1);
     expect(journal.at(-1)).toBe("initError Extension.PrefetchFailed: AssumeRole was refused: done");
   });
 });
@@ -422,7 +426,7 @@ describe("the last metrics", () => {
       journal.push("finish metrics");
       linesBefore = events();
     };
-    const exitCode = live({ ...life, metrics: { report() {}, finish } });
+    const exitCode = runLifecycle({ ...life, metrics: { report() {}, finish } });
     await vi.advanceTimersByTimeAsync(50);
     expect(await exitCode).toBe(0);
     expect(journal.slice(-2)).toEqual(["close within 300 ms: done", "finish metrics"]);
@@ -434,7 +438,7 @@ describe("the last metrics", () => {
 describe("an extension that is switched off", () => {
   it("listens, registers, and waits for SHUTDOWN: nothing else", async () => {
     const { life, journal, lines } = setUp({}, { untilShutdown: lasting(1_000) });
-    const exitCode = liveDisabled(life);
+    const exitCode = runDisabled(life);
     await vi.advanceTimersByTimeAsync(999);
     expect(journal.at(-1)).toBe("untilShutdown");
     await vi.advanceTimersByTimeAsync(1);
@@ -456,7 +460,7 @@ describe("an extension that is switched off", () => {
 
   it("does not wait for a port that stays taken for a while", async () => {
     const { life, journal } = setUp({}, { listen: never, untilShutdown: never });
-    void liveDisabled(life);
+    void runDisabled(life);
     await vi.advanceTimersByTimeAsync(0);
     expect(journal).toContain("untilShutdown");
   });
@@ -464,7 +468,7 @@ describe("an extension that is switched off", () => {
   it("minds no port that is taken, and says so", async () => {
     const listen = () => Promise.reject(new PublicError("port 2773 on 127.0.0.1 is taken"));
     const { life, journal, lines } = setUp({}, { listen });
-    expect(await liveDisabled(life)).toBe(0);
+    expect(await runDisabled(life)).toBe(0);
     expect(journal).toContain("register: done");
     expect(journal.some((entry) => entry.startsWith("initError"))).toBe(false);
     expect(lines.at(-1)).toEqual({
@@ -476,7 +480,7 @@ describe("an extension that is switched off", () => {
 
   it("repeats no words that are not ours", async () => {
     const { life, lines } = setUp({}, { listen: () => Promise.reject(new Error(CANARY)) });
-    expect(await liveDisabled(life)).toBe(0);
+    expect(await runDisabled(life)).toBe(0);
     expect(JSON.stringify(lines)).not.toContain(CANARY);
   });
 });

@@ -2,7 +2,7 @@
 import { toCaller } from "../../../extension/failure/aws-error.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
 import type { MissingStatement } from "../../../extension/failure/policy-remedies.ts";
-import { type AssumeRoleWishes, type Caller, toTrustStatements } from "../../../extension/failure/statements.ts";
+import { type AssumeRoleOptions, type Caller, toTrustStatements } from "../../../extension/failure/statements.ts";
 
 /** As GetCallerIdentity tells it. */
 export interface Identity {
@@ -53,14 +53,14 @@ export function toIdNote(identity: Identity): string | undefined {
   const [id = ""] = identity.userId.split(":");
   return caller === undefined
     ? undefined
-    : `${caller.kind} ${caller.name} has the id ${id}: another ${id.slice(0, 4)}… in the trust policy is a ${caller.kind} that was deleted, perhaps of the same name, and has to be named again`;
+    : `${caller.type} ${caller.name} has the id ${id}: another ${id.slice(0, 4)}… in the trust policy is a ${caller.type} that was deleted, perhaps of the same name, and has to be named again`;
 }
 
 /** A refusal that is about who asks, with the statements for that. `path` is that of the role, where it could be looked up. */
 export function withCaller(
   failure: Failure,
   identity: Identity,
-  wishes: AssumeRoleWishes,
+  wishes: AssumeRoleOptions,
   path: string | undefined,
 ): Failure {
   const { code, message, details } = failure;
@@ -68,8 +68,8 @@ export function withCaller(
   if (remedy !== undefined) return new Failure(code, message, { ...details, remedy, statements: undefined });
   const caller = callerOf(identity);
   if (caller === undefined || path === undefined) return failure;
-  const { partition, accountId, kind, name } = caller;
-  const ownArn = `arn:${partition}:iam::${accountId}:${kind}${path}${name}`;
+  const { partition, accountId, type, name } = caller;
+  const ownArn = `arn:${partition}:iam::${accountId}:${type}${path}${name}`;
   // A trust policy may need two; AWS knows both by the path now.
   const trusting = [...toTrustStatements({ ...caller, path }, wishes)];
   const statements = statementsOf(failure).map(({ policy, of, statement }) => {

@@ -52,7 +52,9 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
     version,
     timeoutMs,
     now,
+    monotonicNow: () => performance.now(),
     random,
+    readFile,
   });
   const outcomes = await walk(steps, now, (outcome) => values.json || stdout(`${toText(outcome, paint)}\n`));
   const summary = toSummary(outcomes, environment.AWS_LAMBDA_RUNTIME_API !== undefined);

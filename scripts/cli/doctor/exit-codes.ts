@@ -1,12 +1,11 @@
 /** The one table from cause to exit code. Which causes there are, and that none is left out, the type checker knows. Pure. */
 
-import type { FailureCode } from "../../../extension/failure/failure.ts";
-import type { errorTable } from "../../../extension/http/replies.ts";
+import type { FailureCode, failureTable } from "../../../extension/failure/failure.ts";
 import { BUG } from "../world.ts";
 
 /** What AWS, or the way to it, may be the cause of: all but the mistakes of a layer's callers, and our own. */
 type Cause = {
-  [C in FailureCode]: (typeof errorTable)[C]["kind"] extends "caller" | "ours" ? never : C;
+  [C in FailureCode]: (typeof failureTable)[C]["category"] extends "caller" | "internal" ? never : C;
 }[FailureCode];
 
 /** In tens by where one has to look. Scripts rely on them: a number, once given, keeps its meaning. */

@@ -4,7 +4,8 @@ import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts
 import type { AwsCaller } from "../../../extension/aws/call.ts";
 import type { AwsCredentials } from "../../../extension/config/aws-environment.ts";
 import type { Config } from "../../../extension/config/config.ts";
-import { type AwsCall, diagnose } from "../../../extension/failure/diagnosis.ts";
+import type { AwsCall } from "../../../extension/failure/aws-error.ts";
+import { diagnose } from "../../../extension/failure/diagnosis.ts";
 import type * as AwsIdentity from "./aws-identity.ts";
 import { callerOf, type Identity } from "./caller.ts";
 

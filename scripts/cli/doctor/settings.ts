@@ -1,6 +1,6 @@
 /** From options and the layer's own variables to the layer's Config: what the layer would refuse, doctor does. Pure. */
 import { type Config, parseConfig } from "../../../extension/config/config.ts";
-import { type Environment, PREFIX } from "../../../extension/config/rules.ts";
+import { type Environment, PREFIX } from "../../../extension/config/setting-rules.ts";
 import { settings } from "../../../extension/config/settings.ts";
 import { Refusal, USAGE } from "../world.ts";
 

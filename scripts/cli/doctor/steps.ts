@@ -7,15 +7,12 @@
 
 import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts";
 import { createAwsCaller } from "../../../extension/aws/call.ts";
-import { createParameterStore } from "../../../extension/aws/parameters.ts";
 import type * as AwsSdk from "../../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
-import { createSecretsManager } from "../../../extension/aws/secrets.ts";
-import { createRoleCredentials } from "../../../extension/aws/session.ts";
 import type { Config } from "../../../extension/config/config.ts";
-import type { Source } from "../../../extension/config/sources.ts";
+import { createExtension } from "../../../extension/extension.ts";
 import { toFailure } from "../../../extension/failure/failure.ts";
-import { createCounters } from "../../../extension/metrics.ts";
+import type { Source } from "../../../extension/values/source.ts";
 import type * as AwsIdentity from "./aws-identity.ts";
 import { type Identity, isAgainstCaller, toIdNote, toImpediment, withCaller, withOwnRemedy } from "./caller.ts";
 import { toContents } from "./contents.ts";
@@ -34,32 +31,39 @@ export function toSteps(parts: {
   /** How long AWS may take in each step. */
   readonly timeoutMs: number;
   readonly now: () => number;
+  readonly monotonicNow: () => number;
   /** From 0 to 1, without 1. */
   readonly random: () => number;
+  readonly readFile: (path: string) => string;
 }): readonly Step[] {
   const { config, baseCredentials, now } = parts;
   const { region } = config.aws;
-  // What it logs are failures, which are told anyway.
+  // It logs failures only, and the steps report those.
   const callAws = createAwsCaller({ ...parts, logger: createRemarks().logger });
-  const loaders = { loadAwsSdk: async () => parts.awsSdk, loadAwsSsm: async () => parts.awsSsm };
-  const shared = { ...parts, ...loaders, callAws, counters: createCounters() };
-  const { identify, findPath } = createIdentification(shared);
+  const { identify, findPath } = createIdentification({ ...parts, callAws });
   const toDeadline = () => now() + parts.timeoutMs;
 
   function toRoleSteps(source: Source, whoAsks: () => Identity): Step {
     const { roleArn } = source;
     const remarks = createRemarks();
-    const ofSource = { ...shared, source, logger: remarks.logger };
-    const credentials = createRoleCredentials(ofSource);
-    const { getSecretValue } = createSecretsManager({ ...ofSource, credentials });
-    const { getParameter } = createParameterStore({ ...ofSource, credentials });
+    const { readers } = createExtension({
+      ...parts,
+      config: { ...config, sources: [source] },
+      logger: remarks.logger,
+      callAws,
+      loadAwsSdk: async () => parts.awsSdk,
+      loadAwsSsm: async () => parts.awsSsm,
+      write() {},
+    });
+    const [{ credentials, secrets, parameters }] = readers();
 
     const toSecretStep = (secretId: string): Step => ({
       name: "GetSecretValue",
       as: roleArn,
       of: secretId,
       async take(note) {
-        const { arn, secretString, secretBinary } = await getSecretValue({ secretId }, toDeadline());
+        const { value } = await secrets.get({ secretId }, { deadlineEpochMs: toDeadline() });
+        const { arn, secretString, secretBinary } = value;
         remarks.take().forEach(note);
         return { arn, ...toContents(secretBinary ?? secretString ?? "") };
       },
@@ -71,7 +75,9 @@ export function toSteps(parts: {
       as: roleArn,
       of: parameterId,
       async take() {
-        const { arn, value } = await getParameter({ parameterId, withDecryption: true }, toDeadline());
+        const query = { parameterId, withDecryption: true };
+        const { value: parameter } = await parameters.get(query, { deadlineEpochMs: toDeadline() });
+        const { arn, value } = parameter;
         // A reference to a binary secret has no text.
         return { arn, ...(value === undefined ? { form: "binary" } : toContents(value)) };
       },

@@ -1,6 +1,6 @@
 /** From the command line to what is wished, or to every problem at once. Pure. */
 
-import type { Environment } from "../../../extension/config/rules.ts";
+import type { Environment } from "../../../extension/config/setting-rules.ts";
 import { EXTERNAL_ID, REGION, settings } from "../../../extension/config/settings.ts";
 import { toParameterResource, toReferencedSecret, toSecretResources } from "../../../extension/failure/statements.ts";
 import { isParameterId, parameterIdRule, toParameterRegion } from "../../../extension/values/parameter.ts";
@@ -160,7 +160,7 @@ function toCaller(
   principal: string | undefined,
 ): Setup["caller"] {
   if (accountId === undefined || name === undefined) return undefined;
-  return { partition, accountId, kind: "role", name, path: path ?? (principal === "role" ? "/" : undefined) };
+  return { partition, accountId, type: "role", name, path: path ?? (principal === "role" ? "/" : undefined) };
 }
 
 function refuse(problems: readonly string[]): void {

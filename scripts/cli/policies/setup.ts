@@ -1,5 +1,5 @@
 /** What the arguments tell of two accounts. Pure. */
-import type { AssumeRoleWishes, Caller } from "../../../extension/failure/statements.ts";
+import type { AssumeRoleOptions, Caller } from "../../../extension/failure/statements.ts";
 
 /** As far as it is told: documents can be checked with less than it takes to print them. */
 export interface Setup {
@@ -14,7 +14,7 @@ export interface Setup {
   readonly parameters: readonly string[];
   /** A customer-managed key of the secrets. */
   readonly keyArn: string | undefined;
-  readonly wishes: AssumeRoleWishes;
+  readonly wishes: AssumeRoleOptions;
 }
 
 /** All that it takes to print the documents. */

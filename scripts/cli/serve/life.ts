@@ -1,21 +1,19 @@
 /** The life of a server outside Lambda, in order: listen, write the token, fetch, serve, and leave at a signal. */
 import type { Config } from "../../../extension/config/config.ts";
+import type { Extension } from "../../../extension/extension.ts";
 import { toFailure, toPublicText } from "../../../extension/failure/failure.ts";
 import type { HttpServer } from "../../../extension/http/server.ts";
 import type { Logger } from "../../../extension/logger.ts";
-import type { Counters, Metrics } from "../../../extension/metrics.ts";
 import { Refusal } from "../world.ts";
 
 export interface ServeLife {
   readonly config: Pick<Config, "httpPort" | "initError" | "timeoutMs" | "parameterTimeoutMs">;
   readonly server: HttpServer;
+  readonly extension: Pick<Extension, "prefetch" | "counters" | "metrics">;
   /** Gives the path of the file; undefined where a token is given. Called once the port is ours. */
   readonly writeToken: () => string | undefined;
-  readonly prefetch: () => Promise<unknown>;
   /** Settles with the name of the signal that says to leave. */
   readonly signal: Promise<string>;
-  readonly counters: Counters;
-  readonly metrics: Pick<Metrics, "finish">;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -25,7 +23,7 @@ const CLOSE_GRACE_MS = 500;
 
 /** Lives it, and gives the exit code; throws a refusal if it cannot begin. */
 export async function liveOutside(life: ServeLife): Promise<0 | 1> {
-  const { config, server, logger, now, counters } = life;
+  const { config, server, extension, logger, now } = life;
   try {
     await server.listen();
   } catch (error) {
@@ -36,7 +34,7 @@ export async function liveOutside(life: ServeLife): Promise<0 | 1> {
 
   const startedAtEpochMs = now();
   const failed = new Promise<"failed">((resolve) => {
-    life.prefetch().then(
+    extension.prefetch().then(
       () => logger.info("ready", { ms: now() - startedAtEpochMs }),
       (thrown: unknown) => {
         // Without its remedy, which the line of the call itself has.
@@ -47,7 +45,7 @@ export async function liveOutside(life: ServeLife): Promise<0 | 1> {
   });
   const reason = await Promise.race([life.signal, failed]);
   await server.close(Math.max(config.timeoutMs, config.parameterTimeoutMs) + CLOSE_GRACE_MS);
-  life.metrics.finish();
-  logger.info("shutdown", { reason, ...counters });
+  extension.metrics.finish();
+  logger.info("shutdown", { reason, ...extension.counters });
   return reason === "failed" ? 1 : 0;
 }

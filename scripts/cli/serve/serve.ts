@@ -6,21 +6,16 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { resolve } from "node:path";
 import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts";
-import { createAwsCaller } from "../../../extension/aws/call.ts";
 import type * as AwsSdk from "../../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
 import { type Config, parseConfig } from "../../../extension/config/config.ts";
-import type { Environment } from "../../../extension/config/rules.ts";
-import { createTokenCheck } from "../../../extension/config/token.ts";
-import { createSourceParts } from "../../../extension/extension.ts";
+import type { Environment } from "../../../extension/config/setting-rules.ts";
+import { createExtension } from "../../../extension/extension.ts";
 import { toFailure, toPublicText } from "../../../extension/failure/failure.ts";
-import { createHttpHandler } from "../../../extension/http/handler.ts";
 import { createHttpServer } from "../../../extension/http/server.ts";
-import { parseInheritance } from "../../../extension/lambda/handover.ts";
+import { parseHandover } from "../../../extension/lambda/handover.ts";
 import { random } from "../../../extension/lambda/snapshot.ts";
-import { prefetch } from "../../../extension/lifecycle.ts";
 import { createLogger } from "../../../extension/logger.ts";
-import { createCounters, createMetrics } from "../../../extension/metrics.ts";
 import { version } from "../../../package.json";
 import { createDefaultCredentials, findDefaultRegion } from "../aws-defaults.ts";
 import { type CommandWorld, Refusal, USAGE } from "../world.ts";
@@ -59,12 +54,10 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
 
   const write = (line: string) => world.stdout(world.isTerminal ? toPlainLine(line, world.paint) : line);
   const logger = createLogger({ level: config.logLevel, now, write });
-  const common = { ...aws, config, counters: createCounters(), logger, now, random, readFile, version, write };
-  const metrics = createMetrics(common);
-  const sources = config.sources.map(createSourceParts({ ...common, callAws: createAwsCaller(common) }));
-  const isToken = createTokenCheck(common);
-  const handler = createHttpHandler({ ...common, isToken, metrics, sources: () => sources });
-  const server = createHttpServer({ config, inherited: parseInheritance(environment, process.pid), handler });
+  const monotonicNow = () => performance.now();
+  const extension = createExtension({ ...aws, config, logger, version, now, monotonicNow, random, readFile, write });
+  const { handler } = extension;
+  const server = createHttpServer({ config, handover: parseHandover(environment, process.pid), handler });
 
   process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
   const [{ roleArn }, ...others] = config.sources;
@@ -74,12 +67,13 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   if (fake === undefined) await expectCredentials(aws.baseCredentials);
   else logger.warn("fake", { message: `the secrets are those of ${fake}, and not AWS's` });
   return liveOutside({
-    ...common,
+    config,
     server,
-    metrics,
+    extension,
     signal: untilSignal(),
     writeToken: () => (token === undefined ? undefined : keepToken(chosen, token)),
-    prefetch: () => prefetch({ ...common, sources: () => sources }),
+    logger,
+    now,
   });
 }
 

@@ -1,5 +1,5 @@
 /** From the options and the environment to the settings that the extension's own parser reads. Pure. */
-import { type Environment, PREFIX } from "../../../extension/config/rules.ts";
+import { type Environment, PREFIX } from "../../../extension/config/setting-rules.ts";
 import { toVariableRegion } from "../aws-defaults.ts";
 import { parseOptions } from "../options.ts";
 import { Refusal, USAGE } from "../world.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { lstatSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Environment } from "../../../extension/config/rules.ts";
+import type { Environment } from "../../../extension/config/setting-rules.ts";
 import { Refusal } from "../world.ts";
 
 /** 256 bits. */

@@ -1,26 +1,30 @@
-import { inspect } from "node:util";
 import { GetParameterCommand, type GetParameterCommandOutput, type Parameter, SSMClient } from "@aws-sdk/client-ssm";
 import { mockClient } from "aws-sdk-client-mock";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../../extension/aws/call.ts";
 import { createParameterStore } from "../../../extension/aws/parameters.ts";
 import * as awsSsm from "../../../extension/aws/sdk-ssm.ts";
-import type { RoleCredentials } from "../../../extension/aws/session.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import { createCounters } from "../../../extension/metrics.ts";
 import type { ParameterQuery } from "../../../extension/values/parameter.ts";
-import { findLeaks } from "../../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { createLog } from "../../support/log.ts";
+import {
+  CANARY,
+  createSession,
+  expectAbort,
+  expectNoLeak,
+  OTHER_CREDENTIALS,
+  ROLE_CREDENTIALS,
+  resetForEachTest,
+  START_EPOCH_MS,
+  TIMEOUT_MS,
+  toSdkError,
+} from "../../support/sdk-clients.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
-const TIMEOUT_MS = 2_500;
-const CANARY = "CANARY-what-AWS-says-is-not-repeated";
 const ARN = "arn:aws:ssm:us-west-2:111111111111:parameter/app/flag";
 const FLAG: ParameterQuery = { parameterId: "/app/flag", withDecryption: true };
-const ROLE_CREDENTIALS = { accessKeyId: "ASIAROLE", secretAccessKey: "role-key", sessionToken: "role-token" };
-const OTHERS = { accessKeyId: "ASIAOTHER", secretAccessKey: "other-key", sessionToken: "other-token" };
 
 const PARAMETER: Parameter = {
   ARN,
@@ -38,26 +42,14 @@ const toAnswer = (parameter: Partial<Parameter> = {}): GetParameterCommandOutput
 
 const aws = mockClient(SSMClient);
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: START_EPOCH_MS });
-  aws.reset();
-  aws.onAnyCommand().rejects(new Error("no such call was expected"));
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+resetForEachTest(aws);
 
 function setUp(overrides: ConfigOverrides = {}) {
   const config = createConfig(overrides);
   const counters = createCounters();
   const { logger, lines } = createLog();
   const shared = { logger, now: Date.now, random: () => 0 };
-  // The session is new, unless a test says otherwise.
-  const credentials = {
-    isAtHand: vi.fn(() => true),
-    get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS),
-    getInstead: vi.fn<RoleCredentials["getInstead"]>(async (refused) => refused),
-  };
+  const credentials = createSession();
   const loadAwsSsm = vi.fn(async () => awsSsm);
   const parameterStore = createParameterStore({
     ...shared,
@@ -72,15 +64,6 @@ function setUp(overrides: ConfigOverrides = {}) {
   const get = (query: ParameterQuery = FLAG, timeoutMs = TIMEOUT_MS) =>
     parameterStore.getParameter(query, Date.now() + timeoutMs);
   return { counters, credentials, get, lines, loadAwsSsm };
-}
-
-function toRefusal(name: string, status: number): Error {
-  return Object.assign(new Error(CANARY), {
-    name,
-    $fault: status < 500 ? "client" : "server",
-    $metadata: { httpStatusCode: status, requestId: "the-request-id" },
-    $response: { headers: { "x-amz-security-token": CANARY }, body: CANARY },
-  });
 }
 
 const inputs = () => aws.commandCalls(GetParameterCommand).map(({ args }) => args[0].input);
@@ -160,7 +143,7 @@ describe("GetParameter", () => {
   });
 
   it("is counted once for each try, each with its own client, and never as a secret's call", async () => {
-    aws.on(GetParameterCommand).rejectsOnce(toRefusal("InternalServerError", 500)).resolves(toAnswer());
+    aws.on(GetParameterCommand).rejectsOnce(toSdkError("InternalServerError", 500)).resolves(toAnswer());
     const { counters, get } = setUp();
     const wait = get();
     await vi.advanceTimersByTimeAsync(0);
@@ -225,7 +208,7 @@ describe("a parameter", () => {
 
 describe("a failed GetParameter", () => {
   it("names role, region and ID, and leaves no text of AWS in the failure or in the log", async () => {
-    aws.on(GetParameterCommand).rejects(toRefusal("ParameterNotFound", 400));
+    aws.on(GetParameterCommand).rejects(toSdkError("ParameterNotFound", 400));
     const { get, lines } = setUp();
     const failure = await failureOf(get({ parameterId: ARN, selector: "9", withDecryption: true }));
     expect(failure).toMatchObject({ code: "parameter-not-found", details: { requestId: "the-request-id" } });
@@ -233,11 +216,7 @@ describe("a failed GetParameter", () => {
       "message",
       expect.stringContaining(`GetParameter of ${ARN} in us-west-2 as arn:aws:iam`),
     );
-    const outputs = new Map([
-      ["the failure", inspect(failure, { depth: null, showHidden: true })],
-      ["the log", JSON.stringify(lines)],
-    ]);
-    expect(findLeaks(outputs, [CANARY])).toEqual([]);
+    expectNoLeak(failure, lines);
     expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "parameter-not-found" }]);
   });
 
@@ -252,19 +231,19 @@ describe("a failed GetParameter", () => {
   it.each(["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "InvalidKeyId"])(
     "leads to one try with another session if the session may be the cause: %s",
     async (name) => {
-      aws.on(GetParameterCommand).rejectsOnce(toRefusal(name, 400)).resolves(toAnswer());
+      aws.on(GetParameterCommand).rejectsOnce(toSdkError(name, 400)).resolves(toAnswer());
       const { credentials, get } = setUp();
-      credentials.getInstead.mockResolvedValue(OTHERS);
+      credentials.getInstead.mockResolvedValue(OTHER_CREDENTIALS);
       expect((await get()).versionId).toBe("3");
       expect(credentials.getInstead.mock.calls).toEqual([[ROLE_CREDENTIALS, START_EPOCH_MS + TIMEOUT_MS]]);
-      expect(await clientOfCall(1).config.credentials()).toMatchObject(OTHERS);
+      expect(await clientOfCall(1).config.credentials()).toMatchObject(OTHER_CREDENTIALS);
     },
   );
 
   it.each(["ParameterNotFound", "ParameterVersionNotFound", "ValidationException"])(
     "with %s requests no other session",
     async (name) => {
-      aws.on(GetParameterCommand).rejects(toRefusal(name, 400));
+      aws.on(GetParameterCommand).rejects(toSdkError(name, 400));
       const { credentials, get } = setUp();
       expect(await failureOf(get())).toBeInstanceOf(Failure);
       expect(credentials.getInstead).not.toHaveBeenCalled();
@@ -284,17 +263,6 @@ describe("a failed GetParameter", () => {
 describe("a Parameter Store that does not answer", () => {
   it("is awaited until the deadline, then the call is aborted", async () => {
     aws.on(GetParameterCommand).callsFake(() => new Promise(() => {}));
-    const settled = vi.fn();
-    const wait = setUp().get(FLAG, 800);
-    wait.then(settled, settled);
-    await vi.advanceTimersByTimeAsync(799);
-    expect(settled).not.toHaveBeenCalled();
-    const [, options] = aws.call(0).args as readonly unknown[];
-    const { abortSignal } = options as { readonly abortSignal: AbortSignal };
-    expect(abortSignal.aborted).toBe(false);
-    await vi.advanceTimersByTimeAsync(1);
-    await expect(wait).rejects.toMatchObject({ code: "timeout" });
-    expect(abortSignal.aborted).toBe(true);
-    expect(vi.getTimerCount()).toBe(0);
+    await expectAbort(setUp().get(FLAG, 800), 800, aws);
   });
 });

@@ -1,31 +1,36 @@
 import { Agent } from "node:https";
-import { inspect } from "node:util";
 import {
   GetSecretValueCommand,
   type GetSecretValueCommandOutput,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { mockClient } from "aws-sdk-client-mock";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../../extension/aws/call.ts";
 import * as awsSdk from "../../../extension/aws/sdk.ts";
 import { createSecretsManager } from "../../../extension/aws/secrets.ts";
-import type { RoleCredentials } from "../../../extension/aws/session.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import { createCounters } from "../../../extension/metrics.ts";
 import type { SecretQuery } from "../../../extension/values/secret.ts";
 import { createDeferred } from "../../fakes/lambda/deferred.ts";
-import { findLeaks } from "../../support/canary.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { createLog } from "../../support/log.ts";
+import {
+  CANARY,
+  createSession,
+  expectAbort,
+  expectNoLeak,
+  OTHER_CREDENTIALS,
+  ROLE_CREDENTIALS,
+  resetForEachTest,
+  START_EPOCH_MS,
+  TIMEOUT_MS,
+  toSdkError,
+} from "../../support/sdk-clients.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
-const TIMEOUT_MS = 2_500;
-const CANARY = "CANARY-what-AWS-says-is-not-repeated";
 const ARN = "arn:aws:secretsmanager:us-west-2:111111111111:secret:app/database-AbCdEf";
 const APP = { secretId: "app/database" };
-const ROLE_CREDENTIALS = { accessKeyId: "ASIAROLE", secretAccessKey: "role-key", sessionToken: "role-token" };
 
 const ANSWER: GetSecretValueCommandOutput = {
   ARN,
@@ -39,26 +44,14 @@ const ANSWER: GetSecretValueCommandOutput = {
 
 const aws = mockClient(SecretsManagerClient);
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: START_EPOCH_MS });
-  aws.reset();
-  aws.onAnyCommand().rejects(new Error("no such call was expected"));
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+resetForEachTest(aws);
 
 function setUp(overrides: ConfigOverrides = {}, sdk: Partial<typeof awsSdk> = {}) {
   const config = createConfig(overrides);
   const counters = createCounters();
   const { logger, lines } = createLog();
   const shared = { logger, now: Date.now, random: () => 0 };
-  // The session is new, unless a test says otherwise.
-  const credentials = {
-    isAtHand: vi.fn(() => true),
-    get: vi.fn<RoleCredentials["get"]>(async () => ROLE_CREDENTIALS),
-    getInstead: vi.fn<RoleCredentials["getInstead"]>(async (refused) => refused),
-  };
+  const credentials = createSession();
   const secretsManager = createSecretsManager({
     ...shared,
     config,
@@ -72,15 +65,6 @@ function setUp(overrides: ConfigOverrides = {}, sdk: Partial<typeof awsSdk> = {}
   const get = (query: SecretQuery = APP, timeoutMs = TIMEOUT_MS) =>
     secretsManager.getSecretValue(query, Date.now() + timeoutMs);
   return { counters, credentials, get, lines };
-}
-
-function toRefusal(name: string, status: number): Error {
-  return Object.assign(new Error(CANARY), {
-    name,
-    $fault: status < 500 ? "client" : "server",
-    $metadata: { httpStatusCode: status, requestId: "the-request-id" },
-    $response: { headers: { "x-amz-security-token": CANARY }, body: CANARY },
-  });
 }
 
 const inputs = () => aws.commandCalls(GetSecretValueCommand).map(({ args }) => args[0].input);
@@ -164,7 +148,7 @@ describe("GetSecretValue", () => {
   });
 
   it("is counted once for each try, and each try uses its own client", async () => {
-    aws.on(GetSecretValueCommand).rejectsOnce(toRefusal("InternalServiceError", 500)).resolves(ANSWER);
+    aws.on(GetSecretValueCommand).rejectsOnce(toSdkError("InternalServiceError", 500)).resolves(ANSWER);
     const { counters, get } = setUp();
     const wait = get();
     await vi.advanceTimersByTimeAsync(0);
@@ -222,20 +206,16 @@ describe("the value of a secret", () => {
 
 describe("a refusal", () => {
   it("leaves no text of AWS in the failure or in the log", async () => {
-    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    aws.on(GetSecretValueCommand).rejects(toSdkError("AccessDeniedException", 400));
     const { get, lines } = setUp();
     const failure = await failureOf(get());
     expect(failure).toMatchObject({ code: "get-secret-value-denied", details: { requestId: "the-request-id" } });
-    const outputs = new Map([
-      ["the failure", inspect(failure, { depth: null, showHidden: true })],
-      ["the log", JSON.stringify(lines)],
-    ]);
-    expect(findLeaks(outputs, [CANARY])).toEqual([]);
+    expectNoLeak(failure, lines);
     expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "get-secret-value-denied" }]);
   });
 
   it("names the region that was called", async () => {
-    aws.on(GetSecretValueCommand).rejects(toRefusal("ResourceNotFoundException", 400));
+    aws.on(GetSecretValueCommand).rejects(toSdkError("ResourceNotFoundException", 400));
     const { get } = setUp();
     await expect(get({ secretId: ARN })).rejects.toMatchObject({
       code: "secret-not-found",
@@ -254,33 +234,33 @@ describe("a refusal", () => {
 });
 
 describe("a refusal that the session may have caused", () => {
-  const OTHERS = { accessKeyId: "ASIAOTHER", secretAccessKey: "other-key", sessionToken: "other-token" };
-
   it.each(["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "DecryptionFailure"])(
     "leads to one try with another session: %s",
     async (name) => {
-      aws.on(GetSecretValueCommand).rejectsOnce(toRefusal(name, 400)).resolves(ANSWER);
+      aws.on(GetSecretValueCommand).rejectsOnce(toSdkError(name, 400)).resolves(ANSWER);
       const { counters, credentials, get } = setUp();
-      credentials.getInstead.mockResolvedValue(OTHERS);
+      credentials.getInstead.mockResolvedValue(OTHER_CREDENTIALS);
       expect((await get()).versionId).toBe(ANSWER.VersionId);
       expect(credentials.getInstead.mock.calls).toEqual([[ROLE_CREDENTIALS, START_EPOCH_MS + TIMEOUT_MS]]);
       expect(counters.getSecretValueCalls).toBe(2);
       const client: unknown = aws.call(1).thisValue;
-      expect(client instanceof SecretsManagerClient && (await client.config.credentials())).toMatchObject(OTHERS);
+      expect(client instanceof SecretsManagerClient && (await client.config.credentials())).toMatchObject(
+        OTHER_CREDENTIALS,
+      );
     },
   );
 
   it("is final if the session is new", async () => {
-    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    aws.on(GetSecretValueCommand).rejects(toSdkError("AccessDeniedException", 400));
     const { counters, get } = setUp();
     expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
     expect(counters.getSecretValueCalls).toBe(1);
   });
 
   it("is final if the other session is refused too", async () => {
-    aws.on(GetSecretValueCommand).rejects(toRefusal("AccessDeniedException", 400));
+    aws.on(GetSecretValueCommand).rejects(toSdkError("AccessDeniedException", 400));
     const { counters, credentials, get } = setUp();
-    credentials.getInstead.mockResolvedValue(OTHERS);
+    credentials.getInstead.mockResolvedValue(OTHER_CREDENTIALS);
     expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
     expect(counters.getSecretValueCalls).toBe(2);
   });
@@ -288,7 +268,7 @@ describe("a refusal that the session may have caused", () => {
   it.each(["ResourceNotFoundException", "InvalidRequestException"])(
     "is not %s, and no other session is requested",
     async (name) => {
-      aws.on(GetSecretValueCommand).rejects(toRefusal(name, 400));
+      aws.on(GetSecretValueCommand).rejects(toSdkError(name, 400));
       const { credentials, get } = setUp();
       await failureOf(get());
       expect(credentials.getInstead).not.toHaveBeenCalled();
@@ -300,18 +280,7 @@ describe("a Secrets Manager that does not answer", () => {
   it("is awaited until the deadline, then the call is aborted", async () => {
     aws.on(GetSecretValueCommand).callsFake(() => new Promise(() => {}));
     const { get } = setUp();
-    const settled = vi.fn();
-    const wait = get(APP, 800);
-    wait.then(settled, settled);
-    await vi.advanceTimersByTimeAsync(799);
-    expect(settled).not.toHaveBeenCalled();
-    const [, options] = aws.call(0).args as readonly unknown[];
-    const { abortSignal } = options as { readonly abortSignal: AbortSignal };
-    expect(abortSignal.aborted).toBe(false);
-    await vi.advanceTimersByTimeAsync(1);
-    await expect(wait).rejects.toMatchObject({ code: "timeout" });
-    expect(abortSignal.aborted).toBe(true);
-    expect(vi.getTimerCount()).toBe(0);
+    await expectAbort(get(APP, 800), 800, aws);
   });
 
   it("has only the time that AssumeRole has left", async () => {
@@ -352,7 +321,7 @@ describe("FAILOVER_REGION", () => {
       return region === "eu-central-1" ? replica() : own();
     });
   }
-  const refuses = (name: string, status: number) => () => Promise.reject(toRefusal(name, status));
+  const refuses = (name: string, status: number) => () => Promise.reject(toSdkError(name, status));
   const isGone = () => Promise.reject(Object.assign(new Error(CANARY), { code: "ECONNREFUSED" }));
   const isSilent = () => new Promise<never>(() => {});
   const isNonsense = async () => ({ $metadata: {} });
@@ -489,11 +458,7 @@ describe("FAILOVER_REGION", () => {
     arrange(refuses("InternalServiceError", 500), refuses("AccessDeniedException", 400));
     const { get, lines } = setUp(FAILOVER);
     const failure = await outcomeOf(get(BY_ARN));
-    const outputs = new Map([
-      ["the failure", inspect(failure, { depth: null, showHidden: true })],
-      ["the log", JSON.stringify(lines)],
-    ]);
-    expect(findLeaks(outputs, [CANARY])).toEqual([]);
+    expectNoLeak(failure, lines);
   });
 });
 

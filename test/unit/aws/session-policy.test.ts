@@ -1,20 +1,20 @@
-import { describe, expect, it } from "vitest";
+import { AssumeRoleCommand } from "@aws-sdk/client-sts";
+import { describe, expect, it, vi } from "vitest";
 import { toSessionPolicy } from "../../../extension/aws/session-policy.ts";
+import { Failure } from "../../../extension/failure/failure.ts";
 import type { Source } from "../../../extension/values/source.ts";
+import { type ConfigOverrides, createConfig } from "../../support/config.ts";
+import { failureOf } from "../../support/failure-of.ts";
+import { resetForEachTest, START_EPOCH_MS, toSdkError } from "../../support/sdk-clients.ts";
+import { countCalls, HOUR_MS, inputs, issueSessions, setUpSession, sts, toAnswer } from "../../support/sts.ts";
+import { PARAMETER_ARN, TARGET_ROLE_ARN, toPartialArn } from "../../support/values.ts";
 
-const SECRET = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:";
+resetForEachTest(sts);
+
+const SECRET = toPartialArn("");
 const PARAMETER = "arn:aws:ssm:eu-west-1:111111111111:parameter/";
 
-const toSource = (source: Partial<Source> = {}): Source => ({
-  roleArn: "arn:aws:iam::111111111111:role/SecretReader",
-  externalId: undefined,
-  region: undefined,
-  home: { region: "eu-west-1", accountId: "111111111111" },
-  secretIds: [],
-  parameterNames: [],
-  prefetchIds: [],
-  ...source,
-});
+const toSource = (source: Partial<Source> = {}): Source => createConfig({ source }).sources[0];
 
 interface Statement {
   readonly Effect: string;
@@ -212,4 +212,120 @@ describe("the length of the session policy", () => {
     expect(toSessionPolicy(toSecrets(20), undefined)?.length).toBeLessThanOrEqual(2_048);
     expect(toSessionPolicy(toSecrets(40), undefined)).toBeUndefined();
   });
+});
+
+describe("the session policy of AssumeRole", () => {
+  const CONFIGURED = {
+    allow: "configured",
+    source: { secretIds: ["app/database"], parameterNames: ["/app/flag"] },
+  } as const;
+  const TOO_LARGE = toSdkError("PackedPolicyTooLargeException", 400);
+
+  const policies = () => inputs().map(({ Policy }) => Policy);
+  const warningsOf = (lines: readonly Readonly<Record<string, unknown>>[]) =>
+    lines.filter(({ event }) => event === "session-policy-left-out");
+
+  it("is sent with every call and names the configured secrets and parameters", async () => {
+    issueSessions();
+    const { get, lines } = setUpSession(CONFIGURED);
+    await get();
+    vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
+    await get();
+    expect(policies()).toHaveLength(2);
+    for (const policy of policies()) {
+      expect(JSON.parse(policy ?? "").Statement).toMatchObject([
+        { Resource: toPartialArn("app/database-??????") },
+        { Resource: PARAMETER_ARN },
+        { Action: "kms:Decrypt" },
+      ]);
+    }
+    expect(warningsOf(lines)).toEqual([]);
+  });
+
+  it("also names the replica in FAILOVER_REGION", async () => {
+    issueSessions();
+    await setUpSession({ ...CONFIGURED, failoverRegion: "eu-central-1" }).get();
+    expect(policies()[0]).toContain("arn:aws:secretsmanager:eu-central-1:111111111111:secret:app/database-??????");
+  });
+
+  it.each<[string, ConfigOverrides]>([
+    ["SESSION_POLICY is none", { ...CONFIGURED, sessionPolicy: "none" }],
+    ["ALLOW is any", { ...CONFIGURED, allow: "any" }],
+  ])("is not sent if %s, and no warning is logged", async (_, overrides) => {
+    issueSessions();
+    const { get, lines } = setUpSession(overrides);
+    await get();
+    expect(Object.keys(inputs()[0] ?? {})).not.toContain("Policy");
+    expect(warningsOf(lines)).toEqual([]);
+  });
+
+  it("is not sent if it is longer than STS allows, and one warning is logged for all sessions", async () => {
+    issueSessions();
+    const secretIds = Array.from({ length: 60 }, (_, nth) => `app/database-${nth}`);
+    const { get, lines } = setUpSession({ ...CONFIGURED, source: { secretIds } });
+    await get();
+    vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
+    await get();
+    expect(policies()).toEqual([undefined, undefined]);
+    expect(warningsOf(lines)).toEqual([
+      {
+        level: "warn",
+        event: "session-policy-left-out",
+        roleArn: TARGET_ROLE_ARN,
+        reason: "it would be longer than STS allows",
+      },
+    ]);
+  });
+
+  it("is left out of a second call and of later calls if STS cannot pack it, and one warning is logged", async () => {
+    sts
+      .on(AssumeRoleCommand)
+      .rejectsOnce(TOO_LARGE)
+      .resolvesOnce(toAnswer(1))
+      .resolves(toAnswer(2, 2 * HOUR_MS));
+    const { get, lines } = setUpSession(CONFIGURED);
+    const all = await Promise.all([get(), get(), get()]);
+    expect(new Set(all.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(["ASIA-1"]));
+    expect(policies()).toEqual([expect.any(String), undefined]);
+    vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
+    expect((await get()).accessKeyId).toBe("ASIA-2");
+    expect(policies()).toEqual([expect.any(String), undefined, undefined]);
+    expect(warningsOf(lines)).toEqual([
+      {
+        level: "warn",
+        event: "session-policy-left-out",
+        roleArn: TARGET_ROLE_ARN,
+        reason: "STS cannot pack it",
+      },
+    ]);
+  });
+
+  it("causes no second call if none was sent, because the session tags are too large then", async () => {
+    sts.on(AssumeRoleCommand).rejects(TOO_LARGE);
+    const { get, lines } = setUpSession();
+    expect(await failureOf(get())).toMatchObject({ code: "assume-role-rejected" });
+    expect(countCalls()).toBe(1);
+    expect(warningsOf(lines)).toEqual([]);
+  });
+
+  it("is left out of one second call only, and the failure of that call is returned", async () => {
+    sts.on(AssumeRoleCommand).rejects(TOO_LARGE);
+    const { get } = setUpSession(CONFIGURED);
+    expect(await failureOf(get())).toMatchObject({ code: "assume-role-rejected" });
+    expect(countCalls()).toBe(2);
+  });
+
+  it.each(["AccessDenied", "MalformedPolicyDocumentException", "ValidationError"])(
+    "is still sent after STS has refused a call with %s",
+    async (name) => {
+      sts.on(AssumeRoleCommand).rejectsOnce(toSdkError(name, 403)).resolves(toAnswer(2));
+      const { get, lines } = setUpSession(CONFIGURED);
+      expect(await failureOf(get())).toBeInstanceOf(Failure);
+      expect(countCalls()).toBe(1);
+      vi.setSystemTime(START_EPOCH_MS + 1_000);
+      await get();
+      expect(policies()).toEqual([expect.any(String), expect.any(String)]);
+      expect(warningsOf(lines)).toEqual([]);
+    },
+  );
 });

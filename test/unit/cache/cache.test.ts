@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Cached, createSecretCache } from "../../../extension/cache/cache.ts";
+import { type Cached, createValueCache } from "../../../extension/cache/cache.ts";
 import { toKey } from "../../../extension/cache/store.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
 import { createCounters } from "../../../extension/metrics.ts";
@@ -71,7 +71,7 @@ function setUp({
 } = {}) {
   const counters = createCounters();
   const fetches: Fetch[] = [];
-  const cache = createSecretCache({
+  const cache = createValueCache({
     rules: secretRules,
     source: SOURCE,
     config: { sources: Array.from({ length: sources }), ttlMs, maxStaleMs, cacheSize, timeoutMs: TIMEOUT_MS },
@@ -550,7 +550,7 @@ describe("a value that ages", () => {
     const draws = [0, 0.9];
     const random = vi.fn(() => draws.shift() ?? 0.5);
     const fetch = vi.fn(async () => toValue("v1"));
-    const cache = createSecretCache({
+    const cache = createValueCache({
       rules: secretRules,
       source: SOURCE,
       config: { sources: [SOURCE], ttlMs: TTL_MS, maxStaleMs: 0, cacheSize: 1, timeoutMs: TIMEOUT_MS },
@@ -1283,7 +1283,7 @@ describe("a cache of another kind", () => {
   /** A cache of parameters that are answered at once, each with what it was asked for. */
   function setUpParameters({ fails = false } = {}) {
     const asked: ParameterQuery[] = [];
-    const cache = createSecretCache({
+    const cache = createValueCache({
       rules: parameterRules,
       source: SOURCE,
       config: {

@@ -1,24 +1,24 @@
 import { describe, expect, it, vi } from "vitest";
-import { rememberObjects, rememberTexts } from "../../../extension/cache/memoize.ts";
+import { memoizeObjects, memoizeTexts } from "../../../extension/cache/memoize.ts";
 
 describe("what is remembered of a text", () => {
   it("is worked out once, undefined among it", () => {
     const workOut = vi.fn((text: string) => (text === "" ? undefined : text.length));
-    const remembered = rememberTexts(workOut, 10);
+    const remembered = memoizeTexts(workOut, 10);
     expect(["one", "three", "", "one", ""].map(remembered)).toEqual([3, 5, undefined, 3, undefined]);
     expect(workOut.mock.calls).toEqual([["one"], ["three"], [""]]);
   });
 
   it("is forgotten, the oldest first, when there is too much of it", () => {
     const workOut = vi.fn((text: string) => text);
-    const remembered = rememberTexts(workOut, 2);
+    const remembered = memoizeTexts(workOut, 2);
     for (const text of ["a", "b", "c", "c", "b", "a"]) remembered(text);
     expect(workOut.mock.calls.flat()).toEqual(["a", "b", "c", "a"]);
   });
 
   it("is no failure: that is worked out again", () => {
     let isBroken = true;
-    const remembered = rememberTexts((text) => {
+    const remembered = memoizeTexts((text) => {
       if (isBroken) throw new Error("not yet");
       return text;
     }, 2);
@@ -31,7 +31,7 @@ describe("what is remembered of a text", () => {
 describe("what is remembered of an object", () => {
   it("is worked out once for each, however alike they are", () => {
     const workOut = vi.fn(({ name }: { name: string }) => name);
-    const remembered = rememberObjects(workOut);
+    const remembered = memoizeObjects(workOut);
     const [one, other] = [{ name: "a" }, { name: "a" }];
     expect([one, other, one, other].map(remembered)).toEqual(["a", "a", "a", "a"]);
     expect(workOut).toHaveBeenCalledTimes(2);
@@ -39,7 +39,7 @@ describe("what is remembered of an object", () => {
 
   it("is worked out once where it is nothing", () => {
     const workOut = vi.fn();
-    const remembered = rememberObjects(workOut);
+    const remembered = memoizeObjects(workOut);
     const object = {};
     remembered(object);
     remembered(object);
@@ -50,7 +50,7 @@ describe("what is remembered of an object", () => {
     const workOut = vi.fn(() => {
       throw new Error("no");
     });
-    const remembered = rememberObjects(workOut);
+    const remembered = memoizeObjects(workOut);
     const object = {};
     for (const _ of [1, 2]) expect(() => remembered(object)).toThrow("no");
     expect(workOut).toHaveBeenCalledTimes(2);

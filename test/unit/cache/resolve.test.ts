@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import type { SecretCache } from "../../../extension/cache/cache.ts";
-import { createFinder } from "../../../extension/cache/resolve.ts";
+import type { ValueCache } from "../../../extension/cache/cache.ts";
+import { createRead } from "../../../extension/cache/resolve.ts";
 import type { Failure } from "../../../extension/failure/failure.ts";
 import { type SecretQuery, type SecretValue, secretRules } from "../../../extension/values/secret.ts";
 import type { Source } from "../../../extension/values/source.ts";
@@ -29,7 +29,7 @@ const toValue = (name: string): SecretValue => ({
   secretBinary: undefined,
 });
 
-type Get = SecretCache<SecretQuery, SecretValue>["get"];
+type Get = ValueCache<SecretQuery, SecretValue>["get"];
 
 /** A cache with these values, one after the other. */
 const createGet = (...values: readonly SecretValue[]) => {
@@ -45,11 +45,11 @@ const createGet = (...values: readonly SecretValue[]) => {
 function setUp(secretId: string, first: Get, { secretIds = [secretId], refreshNow = false } = {}) {
   const source = toSource(secretIds);
   let all = [{ source, get: first }];
-  const find = createFinder({
+  const find = createRead({
     rules: secretRules,
     request: { query: { secretId }, roleArn: undefined, refreshNow },
     allow: "configured",
-    sources: () => all,
+    readers: () => all,
     toCache: ({ get }) => ({ get }),
   });
   const restore = (get: Get) => {

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { chooseSource } from "../../../extension/cache/resolve.ts";
-import type { Source } from "../../../extension/config/sources.ts";
+import { resolveSource } from "../../../extension/cache/resolve.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
-import { secretKind } from "../../../extension/values/secret.ts";
+import { secretRules } from "../../../extension/values/secret.ts";
+import type { Source } from "../../../extension/values/source.ts";
 
 const A = "111111111111";
 const B = "333333333333";
@@ -32,8 +32,8 @@ interface Ask {
 }
 
 const choose = ({ secretId, roleArn, allow = "any" }: Ask, sources: readonly Source[]) => {
-  const request = { kind: secretKind, query: { secretId }, roleArn };
-  return chooseSource(
+  const request = { rules: secretRules, query: { secretId }, roleArn };
+  return resolveSource(
     request,
     allow,
     sources.map((source) => ({ source })),
@@ -225,7 +225,7 @@ describe("whatever is asked of whatever sources", () => {
         }
         if (asked.roleArn !== undefined) expect(outcome).toBe(asked.roleArn);
         const { expectAllowed } = choose(asked, given);
-        const isConfigured = chosen.secretIds.some((id) => secretKind.isCalled(answered, id));
+        const isConfigured = chosen.secretIds.some((id) => secretRules.isCalled(answered, id));
         let isLetThrough = true;
         try {
           expectAllowed(answered);

@@ -1,9 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { SecretQuery, SecretValue } from "../../../extension/aws/secrets.ts";
 import { createSecretStore, type Stored } from "../../../extension/cache/store.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
-import { secretKind } from "../../../extension/values/secret.ts";
+import { type SecretQuery, type SecretValue, secretRules } from "../../../extension/values/secret.ts";
 
 const HOME = { region: "eu-west-1", accountId: "111111111111" };
 const MIB = 1_048_576;
@@ -32,7 +31,7 @@ function toSecret(name: string, order = 1, value: Partial<SecretValue> = {}): St
 
 /** A store; `keepByName` keeps a secret as if it had been asked for by its name, and `find` tells the version that it finds. */
 function setUp({ maxEntries = 1_000 } = {}) {
-  const store = createSecretStore({ kind: secretKind, home: HOME, maxEntries, maxBytes: 8 * MIB });
+  const store = createSecretStore({ rules: secretRules, home: HOME, maxEntries, maxBytes: 8 * MIB });
   return {
     ...store,
     keepByName: (secret: Stored<SecretValue>) => store.keep({ secretId: secret.value.name }, secret),
@@ -167,7 +166,7 @@ describe("versions and stages", () => {
     [{ versionStage: "AWSPENDING" }, {}, false],
     [{ versionStage: "awscurrent" }, {}, false],
   ])("%j and %j are the same: %s", (a, b, isSame) => {
-    const [one, other] = [a, b].map((rest) => secretKind.toVariant({ secretId: "a", ...rest }));
+    const [one, other] = [a, b].map((rest) => secretRules.toVariant({ secretId: "a", ...rest }));
     expect(one === other).toBe(isSame);
   });
 });
@@ -373,7 +372,7 @@ describe("a store with room for some", () => {
     });
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4 }), fc.array(step, { maxLength: 40 }), (maxEntries, steps) => {
-        const store = createSecretStore({ kind: secretKind, home: HOME, maxEntries, maxBytes: 8 * MIB });
+        const store = createSecretStore({ rules: secretRules, home: HOME, maxEntries, maxBytes: 8 * MIB });
         for (const [order, { kind, name, spelling, length }] of steps.entries()) {
           const query = { secretId: spelling(name) };
           if (kind === "keep") store.keep(query, bytes(name, length, order));

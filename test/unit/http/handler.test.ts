@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from "vitest";
-import type { ParameterQuery, ParameterValue } from "../../../extension/aws/parameters.ts";
-import type { SecretQuery, SecretValue } from "../../../extension/aws/secrets.ts";
-import type { Cached, SecretCache } from "../../../extension/cache/cache.ts";
-import type { Source } from "../../../extension/config/sources.ts";
+import type { Cached, ValueCache } from "../../../extension/cache/cache.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import { createDisabledHandler, createHttpHandler, type LocalRequest } from "../../../extension/http/handler.ts";
 import type { CachedSecret } from "../../../extension/http/replies.ts";
 import { createCounters } from "../../../extension/metrics.ts";
+import type { ParameterQuery, ParameterValue } from "../../../extension/values/parameter.ts";
+import type { SecretQuery, SecretValue } from "../../../extension/values/secret.ts";
+import type { Source } from "../../../extension/values/source.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { createLog } from "../../support/log.ts";
 
@@ -51,11 +51,11 @@ const toParameter = (name: string, arn = FLAG_ARN): Cached<ParameterValue> => ({
   ttlMs: 300_000,
 });
 
-type Secrets = SecretCache<SecretQuery, SecretValue>;
+type Secrets = ValueCache<SecretQuery, SecretValue>;
 
 const isToken = (header: unknown) => header === TOKEN;
 
-type Parameters = SecretCache<ParameterQuery, ParameterValue>;
+type Parameters = ValueCache<ParameterQuery, ParameterValue>;
 
 /** A cache that nothing is to be asked of. */
 const parameters: Parameters = {
@@ -84,7 +84,7 @@ function setUp(overrides: ConfigOverrides = {}) {
   const handler = createHttpHandler({
     config,
     isToken,
-    sources: () => [{ source, secrets: { get, invalidate }, parameters: { ...parameters, get: getParameter } }],
+    readers: () => [{ source, secrets: { get, invalidate }, parameters: { ...parameters, get: getParameter } }],
     counters,
     metrics: { report, finish() {} },
     logger,
@@ -807,7 +807,7 @@ describe("several sources", () => {
     const handler = createHttpHandler({
       config,
       isToken,
-      sources: () => parts,
+      readers: () => parts,
       counters: createCounters(),
       metrics: { report() {}, finish() {} },
       logger: createLog().logger,
@@ -877,7 +877,7 @@ describe("several sources", () => {
     const handler = createHttpHandler({
       config,
       isToken,
-      sources: () => [{ source, secrets: cache, parameters }],
+      readers: () => [{ source, secrets: cache, parameters }],
       counters: createCounters(),
       metrics: { report() {}, finish() {} },
       logger: createLog().logger,
@@ -939,7 +939,7 @@ describe("after each request, whatever became of it,", () => {
     const handler = createHttpHandler({
       config,
       isToken,
-      sources: () => [{ source, secrets: { get: lookUp, invalidate: async () => {} }, parameters }],
+      readers: () => [{ source, secrets: { get: lookUp, invalidate: async () => {} }, parameters }],
       counters,
       metrics: { report: () => void reported.push(counters.requests), finish() {} },
       logger: createLog().logger,

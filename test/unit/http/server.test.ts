@@ -1,27 +1,32 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, Socket } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { HttpHandler, LocalRequest } from "../../../extension/http/handler.ts";
 import { type Reply, toReply } from "../../../extension/http/replies.ts";
-import { createHttpServer } from "../../../extension/http/server.ts";
+import { createConnectionLimit, createHttpServer } from "../../../extension/http/server.ts";
 import { createConfig } from "../../support/config.ts";
-import { findFreePort } from "../../support/free-port.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { findFreePort } from "../../support/free-port.ts";
 
-/** More than a test wants to wait. */
+/** Longer than a test should wait. */
 const GRACE_MS = 1_500;
-const NOTHING = { descriptor: undefined, identifier: undefined };
+const NO_HANDOVER = { descriptor: undefined, identifier: undefined };
 const text = (body: string) => toReply(200, "text/plain; charset=utf-8", body);
-/** Says what it was asked for. */
+/** Answers with the target of the request. */
 const echo: HttpHandler = async ({ target }) => text(target);
 
-/** A server on a port of its own, which dies with the test. */
+/** The server ends with the test. */
+function createServerOn(port: number, handler: HttpHandler = echo) {
+  const server = createHttpServer({ handler, config: createConfig({ httpPort: port }), handover: NO_HANDOVER });
+  onTestFinished(() => server.close(0));
+  return server;
+}
+
 async function startServer(handler: HttpHandler = echo) {
   const port = await findFreePort();
-  const server = createHttpServer({ handler, config: createConfig({ httpPort: port }), inherited: NOTHING });
-  onTestFinished(() => server.close(0));
+  const server = createServerOn(port, handler);
   await server.listen();
   return { server, port };
 }
@@ -60,8 +65,8 @@ async function connectTo(port: number): Promise<Socket> {
   return socket;
 }
 
-/** All that the server has to say to some bytes, until it closes the connection. */
-async function say(port: number, bytes: string): Promise<string> {
+/** Sends bytes, and returns all that the server answers until it closes the connection. */
+async function send(port: number, bytes: string): Promise<string> {
   const socket = await connectTo(port);
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk)).on("error", () => {});
@@ -70,7 +75,7 @@ async function say(port: number, bytes: string): Promise<string> {
   return Buffer.concat(chunks).toString("latin1");
 }
 
-/** A handler whose requests are under way until the test lets them go. */
+/** A handler whose requests stay under way until the test answers them. */
 function createSlowHandler() {
   const answers: ((reply: Reply) => void)[] = [];
   const waiting: (() => void)[] = [];
@@ -79,7 +84,7 @@ function createSlowHandler() {
       answers.push(resolve);
       for (const tell of waiting.splice(0)) tell();
     });
-  /** Resolves when a request has come. */
+  /** Resolves when a request has arrived. */
   const asked = async () => {
     if (answers.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
   };
@@ -97,7 +102,7 @@ async function occupy(port: number): Promise<Server> {
 }
 
 describe("the socket", () => {
-  it("is 127.0.0.1's alone", async () => {
+  it("listens on 127.0.0.1 only", async () => {
     const { port } = await startServer();
     expect((await ask(port)).status).toBe(200);
     for (const host of ["127.0.0.2", "::1"]) {
@@ -107,25 +112,23 @@ describe("the socket", () => {
     }
   });
 
-  it("is had as soon as whoever held the port lets go of it", async () => {
+  it("is bound as soon as the program that held the port frees it", async () => {
     const port = await findFreePort();
     const holder = await occupy(port);
-    const server = createHttpServer({ handler: echo, config: createConfig({ httpPort: port }), inherited: NOTHING });
-    onTestFinished(() => server.close(0));
+    const server = createServerOn(port);
     const listening = server.listen();
     holder.close();
     await listening;
     expect((await ask(port, "/here")).body.toString()).toBe("/here");
   });
 
-  it("is given up after a second of trying, naming the port and AWS's own extension, and leaving nothing behind", async () => {
+  it("is given up after a second, with an error that names the port and AWS's own extension, and can be bound later", async () => {
     const warnings = vi.fn();
     process.on("warning", warnings);
     onTestFinished(() => void process.off("warning", warnings));
     const port = await findFreePort();
     const holder = await occupy(port);
-    const server = createHttpServer({ handler: echo, config: createConfig({ httpPort: port }), inherited: NOTHING });
-    onTestFinished(() => server.close(0));
+    const server = createServerOn(port);
     const beganAtMs = performance.now();
     const failure = await failureOf(server.listen());
     expect(performance.now() - beganAtMs).toBeGreaterThan(900);
@@ -138,9 +141,9 @@ describe("the socket", () => {
     expect(warnings).not.toHaveBeenCalled();
   });
 
-  it("is not tried for again where the reason is another", async () => {
+  it("is given up at once if the error is not that the port is taken", async () => {
     const config = createConfig({ httpPort: 2_773 });
-    const server = createHttpServer({ handler: echo, config, inherited: { ...NOTHING, descriptor: 999_999 } });
+    const server = createHttpServer({ handler: echo, config, handover: { ...NO_HANDOVER, descriptor: 999_999 } });
     const beganAtMs = performance.now();
     expect(await failureOf(server.listen())).toMatchObject({
       message: expect.stringMatching(/^cannot listen on 127\.0\.0\.1:2773 \(E[A-Z]+\)$/),
@@ -148,7 +151,7 @@ describe("the socket", () => {
     expect(performance.now() - beganAtMs).toBeLessThan(500);
   });
 
-  it("may be inherited as a descriptor, with the requests that came before there was anyone to accept them", async () => {
+  it("can be handed over as a descriptor, with the requests that arrived before the server started", async () => {
     const launcher = createServer();
     await new Promise<void>((resolve) => launcher.listen(0, "127.0.0.1", resolve));
     const { port } = launcher.address() as AddressInfo;
@@ -156,8 +159,8 @@ describe("the socket", () => {
     const program = `
       const { createHttpServer } = await import(${JSON.stringify(new URL("../../../extension/http/server.ts", import.meta.url).href)});
       const handler = async ({ target }) => ({ status: 200, headers: {}, body: target });
-      const inherited = { descriptor: 3, identifier: undefined };
-      await createHttpServer({ handler, config: { httpPort: 1 }, inherited }).listen();
+      const handover = { descriptor: 3, identifier: undefined };
+      await createHttpServer({ handler, config: { httpPort: 1 }, handover }).listen();
     `;
     const flags = ["--import", "tsx", "--input-type=module", "--eval", program];
     const child = spawn(process.execPath, flags, { stdio: ["ignore", "inherit", "inherit", _handle.fd] });
@@ -169,13 +172,13 @@ describe("the socket", () => {
 });
 
 describe("a request", () => {
-  it("reaches the handler as it stands: no path is resolved, nothing is decoded", async () => {
+  it("reaches the handler unchanged: no path is resolved, and nothing is decoded", async () => {
     const seen: LocalRequest[] = [];
     const { port } = await startServer(async (local) => {
       seen.push(local);
       return text("ok");
     });
-    await say(port, "GET /a/../b/./c%2F?d=%2B+e HTTP/1.1\r\nX-Vault-Token: t\r\nConnection: close\r\n\r\n");
+    await send(port, "GET /a/../b/./c%2F?d=%2B+e HTTP/1.1\r\nX-Vault-Token: t\r\nConnection: close\r\n\r\n");
     expect(seen).toEqual([
       {
         method: "GET",
@@ -185,18 +188,18 @@ describe("a request", () => {
     ]);
   });
 
-  it("reaches the handler with each of its headers, so that none can be pushed past a guard", async () => {
+  it("reaches the handler with all its headers, so that many headers cannot hide one from a guard", async () => {
     const handler = vi.fn(echo);
     const { port } = await startServer(handler);
-    await say(port, `GET / HTTP/1.1\r\nConnection: close\r\n${"A: b\r\n".repeat(2_100)}X-Forwarded-For: c\r\n\r\n`);
+    await send(port, `GET / HTTP/1.1\r\nConnection: close\r\n${"A: b\r\n".repeat(2_100)}X-Forwarded-For: c\r\n\r\n`);
     expect(handler.mock.calls[0]?.[0].headers).toMatchObject({ "x-forwarded-for": "c" });
   });
 
   it.each([
-    ["of text, counted in bytes", "Zürich ✓", Buffer.from("Zürich ✓")],
-    ["of bytes, as they are", new Uint8Array([0, 255, 13, 10, 0]), Buffer.from([0, 255, 13, 10, 0])],
-    ["of nothing", "", Buffer.alloc(0)],
-  ])("is answered with a body %s", async (_, body, bytes) => {
+    ["text, with its length in bytes", "Zürich ✓", Buffer.from("Zürich ✓")],
+    ["unchanged bytes", new Uint8Array([0, 255, 13, 10, 0]), Buffer.from([0, 255, 13, 10, 0])],
+    ["no bytes", "", Buffer.alloc(0)],
+  ])("is answered with a body of %s", async (_, body, bytes) => {
     const headers = { "Content-Type": "x/y", ETag: '"1"' };
     const { port } = await startServer(async () => ({ status: 203, headers, body }));
     const answer = await ask(port);
@@ -205,7 +208,7 @@ describe("a request", () => {
     expect(answer.body.equals(bytes)).toBe(true);
   });
 
-  it("for its head alone gets no body", async () => {
+  it("by HEAD is answered without a body", async () => {
     const { port } = await startServer();
     expect(await ask(port, "/12345", { method: "HEAD" })).toMatchObject({
       headers: { "content-length": "6" },
@@ -213,7 +216,7 @@ describe("a request", () => {
     });
   });
 
-  it("may want to upgrade, as Java's client does, and is answered all the same", async () => {
+  it("that asks for an upgrade, as Java's client does, is answered as usual", async () => {
     const { port } = await startServer();
     const upgrade =
       "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAA\r\n";
@@ -224,21 +227,21 @@ describe("a request", () => {
     expect(String(bytes)).toMatch(/\/java$/);
   });
 
-  it("whose caller has gone harms nobody", async () => {
+  it("whose caller has gone does not disturb the next request", async () => {
     const { handler, asked, answerAll } = createSlowHandler();
     const { port } = await startServer(handler);
     const socket = await connectTo(port);
     socket.write("GET /gone HTTP/1.1\r\nHost: a\r\n\r\n");
     await asked();
     socket.resetAndDestroy();
-    answerAll("for nobody");
+    answerAll("too late");
     const next = ask(port);
     await asked();
-    answerAll("for somebody");
-    expect((await next).body.toString()).toBe("for somebody");
+    answerAll("next");
+    expect((await next).body.toString()).toBe("next");
   });
 
-  it("is not waited for when its connection ends while it stands behind another", async () => {
+  it("that is queued behind another does not delay close after its connection has ended", async () => {
     const { handler, asked, answerAll } = createSlowHandler();
     const { server, port } = await startServer(handler);
     const socket = await connectTo(port);
@@ -248,13 +251,13 @@ describe("a request", () => {
     const beganAtMs = performance.now();
     await server.close(GRACE_MS);
     expect(performance.now() - beganAtMs).toBeLessThan(GRACE_MS / 2);
-    answerAll("for nobody");
+    answerAll("too late");
   });
 
   it.each([
     ["rejects", () => Promise.reject(new Error("no"))],
-    ["gives a reply that cannot be sent", async () => toReply(200, "line\nbreak", "")],
-  ])("is not left hanging by a handler that %s", async (_, fail) => {
+    ["returns a reply that cannot be sent", async () => toReply(200, "line\nbreak", "")],
+  ])("ends with a reset connection if the handler %s, and the next request is answered", async (_, fail) => {
     const { port } = await startServer((local) => (local.target === "/fail" ? fail() : echo(local)));
     expect(await failureOf(ask(port, "/fail"))).toMatchObject({ code: "ECONNRESET" });
     expect((await ask(port, "/next")).body.toString()).toBe("/next");
@@ -262,7 +265,7 @@ describe("a request", () => {
 });
 
 describe("a connection", () => {
-  it("is kept for the next request, and no time is set for it", async () => {
+  it("is kept for the next request, without a time limit", async () => {
     const { port } = await startServer();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     onTestFinished(() => agent.destroy());
@@ -272,7 +275,7 @@ describe("a connection", () => {
     expect((await ask(port, "/2", { agent })).isReused).toBe(true);
   });
 
-  it("is kept after a body that nobody reads", async () => {
+  it("is kept after a request body that the handler does not read", async () => {
     const { port } = await startServer();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     onTestFinished(() => agent.destroy());
@@ -280,9 +283,9 @@ describe("a connection", () => {
     expect(await ask(port, "/2", { agent })).toMatchObject({ isReused: true, body: Buffer.from("/2") });
   });
 
-  it("answers requests that come at once in their order", async () => {
+  it("answers pipelined requests in their order", async () => {
     const { port } = await startServer();
-    const answer = await say(
+    const answer = await send(
       port,
       "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
     );
@@ -290,13 +293,13 @@ describe("a connection", () => {
   });
 });
 
-describe("what is no acceptable HTTP", () => {
+describe("invalid HTTP", () => {
   it.each([
     ["rubbish", "RUBBISH\r\n\r\n", "400"],
     ["a CONNECT", "CONNECT a:1 HTTP/1.1\r\n\r\n", "405"],
-  ])("is refused after the answers to what came before it on its connection: %s", async (_, bytes, status) => {
+  ])("is refused after the answers to earlier requests on its connection: %s", async (_, bytes, status) => {
     const { port } = await startServer();
-    const answers = await say(port, `GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n${bytes}`);
+    const answers = await send(port, `GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n${bytes}`);
     expect(answers.match(/HTTP\/1\.1 \d+|\/[ab](?=HTTP)/g)).toEqual([
       ...["HTTP/1.1 200", "/a", "HTTP/1.1 200", "/b", `HTTP/1.1 ${status}`],
     ]);
@@ -315,10 +318,10 @@ describe("what is no acceptable HTTP", () => {
     ],
     ["headers too long", `GET / HTTP/1.1\r\nX: ${"x".repeat(100_000)}\r\n\r\n`, 431, "HeadersTooLargeException"],
     ["a target too long", `GET /${"x".repeat(100_000)} HTTP/1.1\r\n\r\n`, 431, "HeadersTooLargeException"],
-  ])("is answered in JSON, and the connection closed: %s", async (_, bytes, status, type) => {
+  ])("is answered in JSON, and the connection is closed: %s", async (_, bytes, status, type) => {
     const handler = vi.fn(echo);
     const { port } = await startServer(handler);
-    const answer = await say(port, bytes);
+    const answer = await send(port, bytes);
     const [head = "", body = ""] = answer.split("\r\n\r\n");
     const [statusLine, ...headers] = head.split("\r\n");
     expect(statusLine).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
@@ -336,19 +339,19 @@ describe("what is no acceptable HTTP", () => {
     expect((await ask(port, "/next")).status).toBe(200);
   });
 
-  it("takes the token of a long session, and many headers", async () => {
+  it("does not include a long session token and many headers", async () => {
     const { port } = await startServer();
     const headers = `X-Aws-Parameters-Secrets-Token: ${"t".repeat(8_000)}\r\n${"X-A: b\r\n".repeat(90)}`;
-    const answer = await say(port, `GET /long HTTP/1.1\r\nConnection: close\r\n${headers}\r\n`);
+    const answer = await send(port, `GET /long HTTP/1.1\r\nConnection: close\r\n${headers}\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   });
 });
 
 describe("a connection", () => {
-  it("by CONNECT that is reset is nobody's fault", async () => {
-    const strays = vi.fn();
-    process.on("uncaughtExceptionMonitor", strays);
-    onTestFinished(() => void process.off("uncaughtExceptionMonitor", strays));
+  it("by CONNECT that is reset causes no uncaught error", async () => {
+    const uncaught = vi.fn();
+    process.on("uncaughtExceptionMonitor", uncaught);
+    onTestFinished(() => void process.off("uncaughtExceptionMonitor", uncaught));
     const { port } = await startServer();
     for (let count = 0; count < 50; count += 1) {
       const socket = await connectTo(port);
@@ -357,16 +360,16 @@ describe("a connection", () => {
       socket.resetAndDestroy();
     }
     expect((await ask(port)).status).toBe(200);
-    expect(strays).not.toHaveBeenCalled();
+    expect(uncaught).not.toHaveBeenCalled();
   });
 
-  it("by CONNECT is no tunnel", async () => {
+  it("by CONNECT is refused with 405", async () => {
     const { port } = await startServer();
-    const answer = await say(port, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n");
+    const answer = await send(port, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n");
     expect(answer).toMatch(/^HTTP\/1\.1 405 /);
   });
 
-  it("that has been longest without a complete request makes room for a new one, be it idle or dripping", async () => {
+  it("is closed for a new one if it has waited longest for a complete request, even if it is sending slowly", async () => {
     const { port } = await startServer();
     const dripping = await connectTo(port);
     dripping.write("GET / HT");
@@ -377,54 +380,54 @@ describe("a connection", () => {
     expect(idle.every((socket) => !socket.closed)).toBe(true);
   });
 
-  it("more than 900, each with a request under way, is answered with 429", { timeout: 15_000 }, async () => {
+  it("is answered with 429 while 900 others have a request under way", { timeout: 15_000 }, async () => {
     const { handler, countAsked, answerAll } = createSlowHandler();
     const { port } = await startServer(handler);
     const busy = Array.from({ length: 900 }, () => ask(port));
     while (countAsked() < 900) await new Promise((resolve) => setImmediate(resolve));
-    expect(await say(port, "")).toMatch(/^HTTP\/1\.1 429 /);
+    expect(await send(port, "")).toMatch(/^HTTP\/1\.1 429 /);
     answerAll("");
     expect(new Set((await Promise.all(busy)).map(({ status }) => status))).toEqual(new Set([200]));
   });
 });
 
-describe("an expectation", () => {
-  it("that nobody knows changes nothing", async () => {
+describe("the header Expect", () => {
+  it("is ignored if its value is unknown", async () => {
     const { port } = await startServer();
-    const answer = await say(port, "GET /a HTTP/1.1\r\nExpect: more\r\nConnection: close\r\n\r\n");
+    const answer = await send(port, "GET /a HTTP/1.1\r\nExpect: more\r\nConnection: close\r\n\r\n");
     expect(answer).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n\/a$/);
   });
 
-  it("of a 100 is met before an answer of bytes, and not in it, also behind another answer", async () => {
+  it("with 100-continue is answered before the reply, and not inside it, also for a pipelined request", async () => {
     const { port } = await startServer(async () => ({ status: 200, headers: {}, body: new Uint8Array([65, 66]) }));
     const head = "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n";
-    const answers = await say(port, `GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n${head}ok`);
+    const answers = await send(port, `GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n${head}ok`);
     expect(answers).toMatch(/^HTTP\/1\.1 200 .*\r\n\r\nABHTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*\r\n\r\nAB$/s);
   });
 });
 
 describe("a request with two hosts", () => {
-  it("has none, as far as the handler is told", async () => {
+  it("reaches the handler without a host", async () => {
     const hosts: (string | undefined)[] = [];
     const { port } = await startServer(async ({ headers }) => {
       hosts.push(headers.host);
       return text("");
     });
     const request = (lines: string) => `GET / HTTP/1.1\r\nConnection: close\r\n${lines}\r\n`;
-    await say(port, request(`Host: 127.0.0.1:${port}\r\nHost: evil.example\r\n`));
-    await say(port, request(`Host: 127.0.0.1:${port}\r\n`));
+    await send(port, request(`Host: 127.0.0.1:${port}\r\nHost: evil.example\r\n`));
+    await send(port, request(`Host: 127.0.0.1:${port}\r\n`));
     expect(hosts).toEqual([undefined, `127.0.0.1:${port}`]);
   });
 });
 
 describe("close", () => {
-  it("accepts nothing more", async () => {
+  it("stops accepting connections", async () => {
     const { server, port } = await startServer();
     await server.close(GRACE_MS);
     expect(await failureOf(ask(port))).toMatchObject({ code: "ECONNREFUSED" });
   });
 
-  it.each(["never asked for anything", "has been answered"])("does not wait for a connection that %s", async (what) => {
+  it.each(["has sent no request", "has been answered"])("does not wait for a connection that %s", async (what) => {
     const { server, port } = await startServer();
     const idle = await connectTo(port);
     if (what === "has been answered") {
@@ -439,9 +442,9 @@ describe("close", () => {
   });
 
   it.each([
-    ["an only one", new Agent({ keepAlive: false })],
-    ["one whose connection is kept", new Agent({ keepAlive: true })],
-  ])("waits for the request under way, and not a moment longer: %s", async (_, agent) => {
+    ["on a connection for one request", new Agent({ keepAlive: false })],
+    ["on a connection that is kept", new Agent({ keepAlive: true })],
+  ])("waits only until the request under way is answered, %s", async (_, agent) => {
     onTestFinished(() => agent.destroy());
     const { handler, asked, answerAll } = createSlowHandler();
     const { server, port } = await startServer(handler);
@@ -458,7 +461,7 @@ describe("close", () => {
     expect(performance.now() - beganAtMs).toBeLessThan(GRACE_MS / 2);
   });
 
-  it("waits for the request under way no longer than its grace", async () => {
+  it("waits for the request under way at most as long as its grace period", async () => {
     const { handler, asked } = createSlowHandler();
     const { server, port } = await startServer(handler);
     const refused = failureOf(ask(port, "/too-slow"));
@@ -467,8 +470,66 @@ describe("close", () => {
     expect(await refused).toMatchObject({ code: "ECONNRESET" });
   });
 
-  it("is content where nothing was ever listened to", async () => {
-    const server = createHttpServer({ handler: echo, config: createConfig(), inherited: NOTHING });
+  it("succeeds if the server never listened", async () => {
+    const server = createHttpServer({ handler: echo, config: createConfig(), handover: NO_HANDOVER });
     await server.close(GRACE_MS);
+  });
+});
+
+describe("the limit of connections", () => {
+  const sockets = (count: number) => Array.from({ length: count }, () => new Socket());
+
+  it("admits connections up to the limit, and closes none of them", () => {
+    const { admit } = createConnectionLimit(3);
+    const all = sockets(3);
+    expect(all.map(admit)).toEqual([true, true, true]);
+    expect(all.some(({ destroyed }) => destroyed)).toBe(false);
+  });
+
+  it("closes the connection that has been longest without a complete request", () => {
+    const { admit, begin, end } = createConnectionLimit(3);
+    const [a, b, c, d, e] = sockets(5) as [Socket, Socket, Socket, Socket, Socket];
+    for (const socket of [a, b, c]) admit(socket);
+    begin(a);
+    end(a);
+    expect(admit(d)).toBe(true);
+    expect([a, b, c, d].map(({ destroyed }) => destroyed)).toEqual([false, true, false, false]);
+    expect(admit(e)).toBe(true);
+    expect([a, b, c, d, e].map(({ destroyed }) => destroyed)).toEqual([false, true, true, false, false]);
+  });
+
+  it("closes no connection that has a request under way, and admits no new one if all have", () => {
+    const { admit, begin, end } = createConnectionLimit(2);
+    const [a, b, c] = sockets(3) as [Socket, Socket, Socket];
+    for (const socket of [a, b]) admit(socket);
+    begin(a);
+    begin(a);
+    begin(b);
+    end(a);
+    expect(admit(c)).toBe(false);
+    expect([a, b, c].some(({ destroyed }) => destroyed)).toBe(false);
+    end(a);
+    expect(admit(c)).toBe(true);
+    expect([a, b].map(({ destroyed }) => destroyed)).toEqual([true, false]);
+  });
+
+  it("admits a new connection after another has closed", async () => {
+    const { admit, begin } = createConnectionLimit(1);
+    const [a, b] = sockets(2) as [Socket, Socket];
+    admit(a);
+    begin(a);
+    a.destroy();
+    await new Promise((resolve) => a.once("close", resolve));
+    expect(admit(b)).toBe(true);
+  });
+
+  it("ignores the end of a request on a connection that it has closed", () => {
+    const { admit, end } = createConnectionLimit(1);
+    const [a, b, c] = sockets(3) as [Socket, Socket, Socket];
+    admit(a);
+    admit(b);
+    end(a);
+    expect(admit(c)).toBe(true);
+    expect(b.destroyed).toBe(true);
   });
 });

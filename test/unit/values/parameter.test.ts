@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { ParameterQuery, ParameterValue } from "../../../extension/aws/parameters.ts";
-import { isParameterId, parameterKind, toArnName, toParameterRegion } from "../../../extension/values/parameter.ts";
+import {
+  isParameterId,
+  type ParameterQuery,
+  type ParameterValue,
+  parameterRules,
+  toArnName,
+  toParameterRegion,
+} from "../../../extension/values/parameter.ts";
 
 const HOME = { region: "eu-west-1", accountId: "111111111111" };
 const ARN = "arn:aws:ssm:us-east-1:333333333333:parameter/app/flag";
@@ -64,7 +70,7 @@ describe("a parameter's id", () => {
   });
 
   it("has an account where it is an ARN", () => {
-    expect([ARN, "/app/flag"].map(parameterKind.toAccountId)).toEqual(["333333333333", undefined]);
+    expect([ARN, "/app/flag"].map(parameterRules.toAccountId)).toEqual(["333333333333", undefined]);
   });
 
   it("is in an ARN without its first slash, and with every other", () => {
@@ -74,31 +80,31 @@ describe("a parameter's id", () => {
 
 describe("where a parameter is", () => {
   it("is at home for a name, and elsewhere where its ARN says so", () => {
-    const { toPlace } = parameterKind;
-    expect(toPlace("/app/flag", HOME)).toEqual({ place: "ssm:eu-west-1:111111111111", names: ["/app/flag"] });
-    expect(toPlace(ARN, HOME)).toEqual({ place: "ssm:us-east-1:333333333333", names: ["/app/flag"] });
+    const { toLocation } = parameterRules;
+    expect(toLocation("/app/flag", HOME)).toEqual({ place: "ssm:eu-west-1:111111111111", names: ["/app/flag"] });
+    expect(toLocation(ARN, HOME)).toEqual({ place: "ssm:us-east-1:333333333333", names: ["/app/flag"] });
   });
 
   it("leaves open, for an ARN of one part, whether the name begins with a slash", () => {
     const arn = "arn:aws:ssm:eu-west-1:111111111111:parameter/flag";
-    expect(parameterKind.toPlace(arn, HOME).names).toEqual(["/flag", "flag"]);
+    expect(parameterRules.toLocation(arn, HOME).names).toEqual(["/flag", "flag"]);
   });
 });
 
 describe("a parameter that AWS answered with", () => {
   it.each(["/app/flag", ARN])("is called %s", (id) => {
-    expect(parameterKind.isCalled(VALUE, id)).toBe(true);
+    expect(parameterRules.isCalled(VALUE, id)).toBe(true);
   });
 
   it.each(["app/flag", "flag", "/app/fla", "/APP/FLAG", `${ARN}-AbCdEf`, ARN.replace("us-east-1", "eu-west-1"), ""])(
     "is not called %j",
     (id) => {
-      expect(parameterKind.isCalled(VALUE, id)).toBe(false);
+      expect(parameterRules.isCalled(VALUE, id)).toBe(false);
     },
   );
 
   it("takes the bytes of its value, in UTF-8, and of what it refers to", () => {
-    const { toBytes } = parameterKind;
+    const { toBytes } = parameterRules;
     expect(toBytes({ ...VALUE, value: "é🔑" })).toBe(6);
     expect(toBytes({ ...VALUE, value: undefined })).toBe(0);
     expect(toBytes({ ...VALUE, value: "ab", sourceResult: "é" })).toBe(4);
@@ -106,7 +112,7 @@ describe("a parameter that AWS answered with", () => {
 });
 
 describe("what is asked of a parameter", () => {
-  const { toVariant, toId } = parameterKind;
+  const { toVariant, toId } = parameterRules;
 
   it("is its id, whatever else", () => {
     expect(toId({ parameterId: ARN, selector: "3", withDecryption: true })).toBe(ARN);

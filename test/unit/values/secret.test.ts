@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { type Home, inRegion, isSecretId, secretKind, toRegion } from "../../../extension/values/secret.ts";
-import { mayBeSame } from "../../../extension/values/source.ts";
+import { inRegion, isSecretId, secretRules, toRegion } from "../../../extension/values/secret.ts";
+import { type Home, mayBeSame } from "../../../extension/values/source.ts";
 
-const { isCalled, toAccountId, toPlace } = secretKind;
+const { isCalled, toAccountId, toLocation } = secretRules;
 const mayBeSameSecret = (asked: string, configured: string, home: Home) =>
-  mayBeSame(secretKind, asked, configured, home);
+  mayBeSame(secretRules, asked, configured, home);
 
 const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
 const PARTIAL_ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database";
@@ -147,7 +147,7 @@ describe("the place of a secret", () => {
     [`${PREFIX}my_secret`, there, ["my_secret"]],
     [`${PREFIX}-AbCdEf`, there, ["-AbCdEf", ""]],
   ])("that is called %s is %s, and its name may be %j", (secretId, place, names) => {
-    expect(toPlace(secretId, home)).toEqual({ place, names });
+    expect(toLocation(secretId, home)).toEqual({ place, names });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parameterKind } from "../../../extension/values/parameter.ts";
-import { secretKind } from "../../../extension/values/secret.ts";
+import { parameterRules } from "../../../extension/values/parameter.ts";
+import { secretRules } from "../../../extension/values/secret.ts";
 import { mayBeSame } from "../../../extension/values/source.ts";
 
 const HOME = { region: "eu-west-1", accountId: "111111111111" };
@@ -15,8 +15,8 @@ describe("two spellings of one and the same", () => {
     ["app/db", toSecretArn("app/db")],
     [toSecretArn("app/db-AbCdEf"), toSecretArn("app/db")],
   ])("may be, of a secret, %s and %s", (one, other) => {
-    expect(mayBeSame(secretKind, one, other, HOME)).toBe(true);
-    expect(mayBeSame(secretKind, other, one, HOME)).toBe(true);
+    expect(mayBeSame(secretRules, one, other, HOME)).toBe(true);
+    expect(mayBeSame(secretRules, other, one, HOME)).toBe(true);
   });
 
   it.each([
@@ -25,8 +25,8 @@ describe("two spellings of one and the same", () => {
     ["flag", toArn("flag")],
     ["/flag", toArn("flag")],
   ])("may be, of a parameter, %s and %s", (one, other) => {
-    expect(mayBeSame(parameterKind, one, other, HOME)).toBe(true);
-    expect(mayBeSame(parameterKind, other, one, HOME)).toBe(true);
+    expect(mayBeSame(parameterRules, one, other, HOME)).toBe(true);
+    expect(mayBeSame(parameterRules, other, one, HOME)).toBe(true);
   });
 
   it.each([
@@ -39,8 +39,8 @@ describe("two spellings of one and the same", () => {
     ["/app/db-AbCdEf", toArn("app/db")],
     ["app/db", toArn("app/db")],
   ])("are not, of a parameter, %s and %s", (one, other) => {
-    expect(mayBeSame(parameterKind, one, other, HOME)).toBe(false);
-    expect(mayBeSame(parameterKind, other, one, HOME)).toBe(false);
+    expect(mayBeSame(parameterRules, one, other, HOME)).toBe(false);
+    expect(mayBeSame(parameterRules, other, one, HOME)).toBe(false);
   });
 });
 
@@ -55,12 +55,12 @@ describe("the two kinds", () => {
       parameterNames: ["/p"],
       prefetchIds: [],
     };
-    expect([secretKind.word, secretKind.setting, secretKind.toConfigured(source)]).toEqual([
+    expect([secretRules.word, secretRules.setting, secretRules.toConfiguredIds(source)]).toEqual([
       "secret",
       "SECRET_IDS",
       ["s"],
     ]);
-    expect([parameterKind.word, parameterKind.setting, parameterKind.toConfigured(source)]).toEqual([
+    expect([parameterRules.word, parameterRules.setting, parameterRules.toConfiguredIds(source)]).toEqual([
       "parameter",
       "PARAMETER_NAMES",
       ["/p"],
@@ -68,10 +68,10 @@ describe("the two kinds", () => {
   });
 
   it("are never in the same place, though both be called the same", () => {
-    const ofSecret = secretKind.toPlace("app", HOME).place;
-    const ofParameter = parameterKind.toPlace("app", HOME).place;
+    const ofSecret = secretRules.toLocation("app", HOME).place;
+    const ofParameter = parameterRules.toLocation("app", HOME).place;
     expect(ofSecret).not.toBe(ofParameter);
-    expect(mayBeSame(secretKind, toArn("app"), "app", HOME)).toBe(false);
-    expect(mayBeSame(parameterKind, toSecretArn("app"), "app", HOME)).toBe(false);
+    expect(mayBeSame(secretRules, toArn("app"), "app", HOME)).toBe(false);
+    expect(mayBeSame(parameterRules, toSecretArn("app"), "app", HOME)).toBe(false);
   });
 });

@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createAwsCaller } from "../../../../extension/aws/call.ts";
-import { createSourceParts } from "../../../../extension/extension.ts";
-import { createCounters } from "../../../../extension/metrics.ts";
+import { createExtension } from "../../../../extension/extension.ts";
 import { createFakeAws } from "../../../../scripts/cli/serve/fake.ts";
 import { type ConfigOverrides, createConfig } from "../../../support/config.ts";
 import { failureOf } from "../../../support/failure-of.ts";
@@ -16,20 +14,19 @@ function setUp(content: object, overrides: ConfigOverrides = {}) {
   const fake = createFakeAws({ path: "s.json", readFile: () => text, now: Date.now });
   const config = createConfig(overrides);
   const { logger } = createLog();
-  const clock = { now: Date.now, random: Math.random };
-  const baseCredentials = { mayChange: false, get: async () => ({ accessKeyId: "a", secretAccessKey: "s" }) };
-  const callAws = createAwsCaller({ ...clock, logger });
-  const common = {
+  const { readers } = createExtension({
     ...fake,
-    ...clock,
     config,
     logger,
-    baseCredentials,
-    callAws,
-    counters: createCounters(),
     version: "0",
-  };
-  const { secrets, parameters } = createSourceParts(common)(config.sources[0]);
+    baseCredentials: { mayChange: false, get: async () => ({ accessKeyId: "a", secretAccessKey: "s" }) },
+    now: Date.now,
+    monotonicNow: Date.now,
+    random: Math.random,
+    write() {},
+    readFile: () => "",
+  });
+  const [{ secrets, parameters }] = readers();
   return {
     write(changed: string) {
       text = changed;
