@@ -5,7 +5,7 @@ import { dirname, join, relative } from "node:path";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseOptions } from "../cli/options.ts";
-import { type Bundle, bundle, bundleExtension } from "./bundle.ts";
+import { type Bundle, bundleExtension, createBundle } from "./bundle.ts";
 import { type Component, toNotices, toSbom } from "./component.ts";
 import {
   CannotBuildHere,
@@ -118,14 +118,14 @@ export async function build(
   return entries.map(({ name }) => name);
 }
 
-interface Ingredients {
+interface LayerInputs {
   readonly bundle: Bundle;
   readonly version: string;
   readonly libraries: string | undefined;
   readonly node: NodeBinary | undefined;
 }
 
-async function buildLayer(name: LayerName, { bundle, version, libraries, node }: Ingredients): Promise<ManifestEntry> {
+async function buildLayer(name: LayerName, { bundle, version, libraries, node }: LayerInputs): Promise<ManifestEntry> {
   const { files, carries, architectures, runtimes } = layers[name];
   const own = node?.architecture === carries ? node : undefined;
   const carried =
@@ -204,7 +204,7 @@ async function setModes(opt: string): Promise<number> {
 
 /** Builds the files that the npm package ships, with all that they need. Returns the path of the program. */
 export async function buildCli(): Promise<string> {
-  const { files, components } = await bundle(root, CLI_ENTRY_POINTS);
+  const { files, components } = await createBundle(root, CLI_ENTRY_POINTS);
   const folder = join(root, "dist/cli");
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });

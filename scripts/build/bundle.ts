@@ -16,7 +16,7 @@ export interface Bundle {
  * and the SDK's part for Parameter Store, which is loaded with the first parameter.
  */
 export const bundleExtension = (root: string): Promise<Bundle> =>
-  bundle(
+  createBundle(
     root,
     { main: "extension/main.ts", "aws-sdk": "extension/aws/sdk.ts", "aws-ssm": "extension/aws/sdk-ssm.ts" },
     { isTrimmed: true },
@@ -27,7 +27,7 @@ export const bundleExtension = (root: string): Promise<Bundle> =>
  * The format is CommonJS, because Node starts it faster than ES modules. The target is the oldest Node that a function may
  * bring. A bundle is trimmed if the SDK is told everything; outside Lambda the SDK finds credentials itself.
  */
-export async function bundle(
+export async function createBundle(
   root: string,
   entryPoints: Readonly<Record<string, string>>,
   { isTrimmed = false } = {},
