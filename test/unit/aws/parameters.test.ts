@@ -13,6 +13,7 @@ import { createLog } from "../../support/log.ts";
 import {
   CANARY,
   createSession,
+  ENDPOINTS,
   expectAbort,
   expectNoLeak,
   OTHER_CREDENTIALS,
@@ -112,16 +113,9 @@ describe("GetParameter", () => {
 
   it("uses the target role's credentials and the configured endpoint, FIPS and dual-stack options", async () => {
     aws.on(GetParameterCommand).resolves(toAnswer());
-    const { aws: environment } = createConfig();
-    const endpoints = {
-      sts: "https://s.example.com",
-      secretsManager: "https://m.example.com",
-      ssm: "https://p.example.com",
-    };
-    const clientOptions = { useFipsEndpoint: true, useDualstackEndpoint: true };
-    await setUp({ aws: { ...environment, endpoints, clientOptions } }).get();
+    await setUp(ENDPOINTS).get();
     const { endpoint, credentials, useFipsEndpoint, useDualstackEndpoint } = clientOfCall().config;
-    expect((await endpoint?.())?.hostname).toBe("p.example.com");
+    expect((await endpoint?.())?.hostname).toBe("ssm.example.com");
     expect(await credentials()).toMatchObject(ROLE_CREDENTIALS);
     expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([true, true]);
   });

@@ -1,38 +1,22 @@
-import dns from "node:dns";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { RequestListener, ServerResponse } from "node:http";
+import { describe, expect, it, vi } from "vitest";
 import type { ClientOptions } from "../../../extension/aws/client.ts";
 import { toClientOptions } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
-import { startLocalServer } from "../../support/local-server.ts";
+import {
+  createHostileHome,
+  isClosed,
+  mockLookup,
+  setHostileEnvironment,
+  startAws,
+  toClockLeadsMs,
+} from "../../support/local-aws.ts";
 
 const PARAMETER = JSON.stringify({
   Parameter: { ARN: "arn", Name: "name", Type: "String", Value: "on", Version: 3, LastModifiedDate: 1.5 },
 });
 
 const answer: RequestListener = (_, response) => void response.end(PARAMETER);
-
-/** An AWS on 127.0.0.1 and the requests that it has received. */
-async function startAws(listener: RequestListener = answer) {
-  const seen: { readonly headers: IncomingMessage["headers"]; readonly body: string }[] = [];
-  const sockets: Socket[] = [];
-  const { server, url } = await startLocalServer((request: IncomingMessage, response: ServerResponse) => {
-    let body = "";
-    request.setEncoding("utf8").on("data", (chunk: string) => {
-      body += chunk;
-    });
-    request.on("end", () => {
-      seen.push({ headers: request.headers, body });
-      listener(request, response);
-    });
-  });
-  server.on("connection", (socket) => sockets.push(socket));
-  return { url, seen, sockets };
-}
 
 /** A fresh copy of the module, which has not learned AWS's clock yet. */
 async function loadAwsSsm() {
@@ -42,39 +26,11 @@ async function loadAwsSsm() {
     getParameter({ Name: "name:3", WithDecryption: true }, options, signal);
 }
 
-/** A home folder whose ~/.aws sets other options. */
-function createHostileHome(url: string): string {
-  const home = mkdtempSync(join(tmpdir(), "hostile-home-"));
-  onTestFinished(() => rmSync(home, { recursive: true }));
-  const settings = `endpoint_url = ${url}\nregion = us-gov-west-1\nretry_mode = typo\naws_access_key_id = ASIAEVIL\n`;
-  mkdirSync(join(home, ".aws"));
-  writeFileSync(join(home, ".aws", "config"), `[default]\n${settings}[profile evil]\n${settings}`);
-  writeFileSync(join(home, ".aws", "credentials"), `[default]\n${settings}[evil]\n${settings}`);
-  return home;
-}
-
-beforeEach(() => {
-  const hostile = {
-    AWS_PROFILE: "evil",
-    AWS_REGION: "us-gov-west-1",
-    AWS_ACCESS_KEY_ID: "ASIAEVIL",
-    AWS_SECRET_ACCESS_KEY: "evil",
-    AWS_SESSION_TOKEN: "evil",
-    AWS_MAX_ATTEMPTS: "many",
-    AWS_DEFAULTS_MODE: "typo",
-    AWS_USE_FIPS_ENDPOINT: "typo",
-    AWS_SDK_UA_APP_ID: "evil",
-  };
-  for (const [name, value] of Object.entries(hostile)) vi.stubEnv(name, value);
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-  vi.restoreAllMocks();
-});
+setHostileEnvironment();
 
 describe("GetParameter", () => {
   it("uses only its options, nothing from the environment or ~/.aws", async () => {
-    const [hostile, aws] = [await startAws(), await startAws()];
+    const [hostile, aws] = [await startAws(answer), await startAws(answer)];
     vi.stubEnv("HOME", createHostileHome(hostile.url));
     vi.stubEnv("AWS_ENDPOINT_URL_SSM", hostile.url);
     const getParameter = await loadAwsSsm();
@@ -95,23 +51,19 @@ describe("GetParameter", () => {
   it.each(["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM", "~/.aws/config"])(
     "goes to AWS itself if it is given no endpoint, even if %s sets one",
     async (where) => {
-      const hostile = await startAws();
+      const hostile = await startAws(answer);
       if (where === "~/.aws/config") vi.stubEnv("HOME", createHostileHome(hostile.url));
       else vi.stubEnv(where, hostile.url);
-      // No test uses the network: no host name resolves here.
-      const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
-        const callback = args.at(-1) as (error: Error) => void;
-        callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
-      }) as typeof dns.lookup);
+      const lookedUp = mockLookup();
       const getParameter = await loadAwsSsm();
       await failureOf(getParameter(toClientOptions()));
       expect(hostile.seen).toHaveLength(0);
-      expect(lookup.mock.calls.map(([name]) => name)).toEqual(["ssm.eu-west-1.amazonaws.com"]);
+      expect(lookedUp()).toEqual(["ssm.eu-west-1.amazonaws.com"]);
     },
   );
 
   it("returns the parsed answer", async () => {
-    const aws = await startAws();
+    const aws = await startAws(answer);
     const getParameter = await loadAwsSsm();
     expect((await getParameter(toClientOptions({ endpoint: aws.url }))).Parameter).toEqual({
       ARN: "arn",
@@ -186,7 +138,7 @@ describe("a connection", () => {
   });
 
   it("is not opened if the abort signal has already fired", async () => {
-    const aws = await startAws();
+    const aws = await startAws(answer);
     const getParameter = await loadAwsSsm();
     expect(await failureOf(getParameter(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toHaveProperty(
       "name",
@@ -206,19 +158,9 @@ describe("AWS's clock", () => {
     const getParameter = await loadAwsSsm();
     await getParameter(toClientOptions({ endpoint: aws.url }));
     await getParameter(toClientOptions({ endpoint: aws.url }));
-    const aheadMs = aws.seen.map(({ headers }) => toEpochMs(headers["x-amz-date"]) - Date.now());
+    const aheadMs = toClockLeadsMs(aws.seen);
     expect(aheadMs).toHaveLength(2);
     expect(Math.abs(aheadMs[0] ?? 0)).toBeLessThan(60_000);
     expect(Math.abs((aheadMs[1] ?? 0) - hourAheadMs)).toBeLessThan(60_000);
   });
 });
-
-/** Resolves when the socket is closed, by either side. */
-async function isClosed(socket: Socket): Promise<void> {
-  if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
-}
-
-/** `20260101T000000Z` */
-function toEpochMs(amzDate: string | string[] | undefined): number {
-  return Date.parse(String(amzDate).replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
-}

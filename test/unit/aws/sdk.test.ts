@@ -1,16 +1,23 @@
-import dns from "node:dns";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { RequestListener, ServerResponse } from "node:http";
 import { Agent as TlsAgent } from "node:https";
 import net, { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ClientOptions } from "../../../extension/aws/client.ts";
 import type { ContainerCredentials } from "../../../extension/config/aws-environment.ts";
 import { toClientOptions } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
-import { startLocalServer } from "../../support/local-server.ts";
+import {
+  createHostileHome,
+  isClosed,
+  mockLookup,
+  setHostileEnvironment,
+  startAws,
+  toClockLeadsMs,
+} from "../../support/local-aws.ts";
+import { TARGET_ROLE_ARN } from "../../support/values.ts";
 
 const SECRET = JSON.stringify({ ARN: "arn", Name: "name", VersionId: "1", CreatedDate: 1, SecretString: "s3cret" });
 const SESSION = `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
@@ -22,38 +29,13 @@ const answer: RequestListener = (request, response) => {
   response.end(request.headers["x-amz-target"] === "secretsmanager.GetSecretValue" ? SECRET : SESSION);
 };
 
-interface Seen {
-  readonly method: string | undefined;
-  readonly url: string | undefined;
-  readonly headers: IncomingMessage["headers"];
-  readonly body: string;
-}
-
-/** An AWS on 127.0.0.1 and the requests that it has received. */
-async function startAws(listener: RequestListener = answer) {
-  const seen: Seen[] = [];
-  const sockets: Socket[] = [];
-  const { server, url } = await startLocalServer((request: IncomingMessage, response: ServerResponse) => {
-    let body = "";
-    request.setEncoding("utf8").on("data", (chunk: string) => {
-      body += chunk;
-    });
-    request.on("end", () => {
-      seen.push({ method: request.method, url: request.url, headers: request.headers, body });
-      listener(request, response);
-    });
-  });
-  server.on("connection", (socket) => sockets.push(socket));
-  return { url, server, seen, sockets };
-}
-
 /** A fresh copy of the module, which has not learned AWS's clock yet. */
 async function loadAwsSdk() {
   vi.resetModules();
   const { assumeRole, connectSecretsManager, getSecretValue, getContainerCredentials } = await import(
     "../../../extension/aws/sdk.ts"
   );
-  const role = { RoleArn: "arn:aws:iam::111111111111:role/SecretReader", RoleSessionName: "my-function" };
+  const role = { RoleArn: TARGET_ROLE_ARN, RoleSessionName: "my-function" };
   return {
     connectSecretsManager,
     assumeRole: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) => assumeRole(role, options, signal),
@@ -64,67 +46,14 @@ async function loadAwsSdk() {
   };
 }
 
-/** A home folder whose ~/.aws sets every option that it can to something else. */
-function createHostileHome(url: string): string {
-  const home = mkdtempSync(join(tmpdir(), "hostile-home-"));
-  onTestFinished(() => rmSync(home, { recursive: true }));
-  const settings = [
-    `endpoint_url = ${url}`,
-    "region = us-gov-west-1",
-    "max_attempts = many",
-    "retry_mode = typo",
-    "defaults_mode = typo",
-    "use_fips_endpoint = typo",
-    "use_dualstack_endpoint = typo",
-    "auth_scheme_preference = sigv4a",
-    "sigv4a_signing_region_set = *",
-    "sdk_ua_app_id = evil",
-    "disable_clock_skew_correction = true",
-    "aws_access_key_id = ASIAEVIL",
-    "aws_secret_access_key = evil",
-  ].join("\n");
-  mkdirSync(join(home, ".aws"));
-  writeFileSync(join(home, ".aws", "config"), `[default]\n${settings}\n[profile evil]\n${settings}\n`);
-  writeFileSync(join(home, ".aws", "credentials"), `[default]\n${settings}\n[evil]\n${settings}\n`);
-  return home;
-}
-
-const HOSTILE_ENVIRONMENT = {
-  AWS_PROFILE: "evil",
-  AWS_REGION: "us-gov-west-1",
-  AWS_DEFAULT_REGION: "us-gov-west-1",
-  AWS_ACCESS_KEY_ID: "ASIAEVIL",
-  AWS_SECRET_ACCESS_KEY: "evil",
-  AWS_SESSION_TOKEN: "evil",
-  AWS_DEFAULTS_MODE: "typo",
-  AWS_MAX_ATTEMPTS: "many",
-  AWS_RETRY_MODE: "typo",
-  AWS_USE_FIPS_ENDPOINT: "typo",
-  AWS_USE_DUALSTACK_ENDPOINT: "typo",
-  AWS_AUTH_SCHEME_PREFERENCE: "sigv4a",
-  AWS_SIGV4A_SIGNING_REGION_SET: "*",
-  AWS_ACCOUNT_ID_ENDPOINT_MODE: "typo",
-  AWS_SDK_UA_APP_ID: "evil",
-  AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "typo",
-  AWS_ENABLE_DEFAULT_SOCKET_TIMEOUT_2026: "typo",
-  AWS_DISABLE_CLOCK_SKEW_CORRECTION: "true",
-};
-
-beforeEach(() => {
-  // What the SDK reads once, it keeps for the life of the process: all tests of this file see the same hostile settings.
-  for (const [name, value] of Object.entries(HOSTILE_ENVIRONMENT)) vi.stubEnv(name, value);
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-  vi.restoreAllMocks();
-});
+setHostileEnvironment();
 
 describe("an SDK call", () => {
   it.each(["assumeRole", "getSecretValue"] as const)(
     "uses only its options, nothing from the environment or ~/.aws: %s",
     async (operation) => {
-      const hostile = await startAws();
-      const aws = await startAws();
+      const hostile = await startAws(answer);
+      const aws = await startAws(answer);
       vi.stubEnv("HOME", createHostileHome(hostile.url));
       vi.stubEnv("AWS_ENDPOINT_URL", hostile.url);
       const awsSdk = await loadAwsSdk();
@@ -149,30 +78,26 @@ describe("an SDK call", () => {
   ] as const)(
     "goes to AWS itself if it is given no endpoint, even if %s sets one",
     async (where, operation, service) => {
-      const hostile = await startAws();
+      const hostile = await startAws(answer);
       if (where === "~/.aws/config") vi.stubEnv("HOME", createHostileHome(hostile.url));
       else vi.stubEnv(where, hostile.url);
-      // No test uses the network: no host name resolves here.
-      const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
-        const callback = args.at(-1) as (error: Error) => void;
-        callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
-      }) as typeof dns.lookup);
+      const lookedUp = mockLookup();
       const awsSdk = await loadAwsSdk();
       await failureOf(awsSdk[operation](toClientOptions()));
       expect(hostile.seen).toHaveLength(0);
-      expect(lookup.mock.calls.map(([name]) => name)).toEqual([`${service}.eu-west-1.amazonaws.com`]);
+      expect(lookedUp()).toEqual([`${service}.eu-west-1.amazonaws.com`]);
     },
   );
 
   it("names the extension and its version in the user agent", async () => {
-    const aws = await startAws();
+    const aws = await startAws(answer);
     const { getSecretValue } = await loadAwsSdk();
     await getSecretValue(toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
     expect(aws.seen[0]?.headers["user-agent"]).toMatch(/(^| )cross-account-secrets\/9\.8\.7-beta\.1( |$)/);
   });
 
   it("returns the parsed answer", async () => {
-    const aws = await startAws();
+    const aws = await startAws(answer);
     const { assumeRole, getSecretValue } = await loadAwsSdk();
     expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).answer.Credentials).toEqual({
       AccessKeyId: "ASIAROLE",
@@ -215,7 +140,7 @@ describe("an SDK call", () => {
   );
 
   it("follows no redirect, which would send the session token to another host", async () => {
-    const hostile = await startAws();
+    const hostile = await startAws(answer);
     const aws = await startAws((_, response) => response.writeHead(307, { Location: hostile.url }).end());
     const { getSecretValue } = await loadAwsSdk();
     expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toBeInstanceOf(Error);
@@ -225,7 +150,7 @@ describe("an SDK call", () => {
 
 describe("a connection", () => {
   it("belongs to one call and is closed after it", async () => {
-    const aws = await startAws();
+    const aws = await startAws(answer);
     const { assumeRole, getSecretValue } = await loadAwsSdk();
     const options = toClientOptions({ endpoint: aws.url });
     await Promise.all([assumeRole(options), getSecretValue(options), getSecretValue(options)]);
@@ -243,7 +168,7 @@ describe("a connection", () => {
   });
 
   it("to Secrets Manager can be opened ahead without credentials, and serves one call", async () => {
-    const aws = await startAws();
+    const aws = await startAws(answer);
     const { connectSecretsManager, getSecretValue } = await loadAwsSdk();
     const options = toClientOptions({ endpoint: aws.url });
     const agents = connectSecretsManager(options);
@@ -300,7 +225,7 @@ describe("a connection", () => {
   });
 
   it("is not opened if the abort signal has already fired", async () => {
-    const aws = await startAws();
+    const aws = await startAws(answer);
     const { getSecretValue } = await loadAwsSdk();
     expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toBeInstanceOf(
       Error,
@@ -420,10 +345,7 @@ describe("container credentials", () => {
     "http://",
     "http://:80",
   ])("are not requested over plain HTTP from another host, which would reveal the token: %s", async (uri) => {
-    const lookup = vi.spyOn(dns, "lookup").mockImplementation(((...args: readonly unknown[]) => {
-      const callback = args.at(-1) as (error: Error) => void;
-      callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
-    }) as typeof dns.lookup);
+    const lookedUp = mockLookup();
     const connect = vi.spyOn(net.Socket.prototype, "connect").mockImplementation(() => {
       throw new Error("a connection was made");
     });
@@ -431,7 +353,7 @@ describe("container credentials", () => {
     expect(await failureOf(getContainerCredentials({ uri, token: "CANARY" }))).toMatchObject({
       message: expect.stringMatching(/URL/),
     });
-    expect(lookup).not.toHaveBeenCalled();
+    expect(lookedUp()).toEqual([]);
     expect(connect).not.toHaveBeenCalled();
   });
 
@@ -455,19 +377,9 @@ describe("AWS's clock", () => {
     const { assumeRole, getSecretValue } = await loadAwsSdk();
     await assumeRole(toClientOptions({ endpoint: aws.url }));
     await getSecretValue(toClientOptions({ endpoint: aws.url }));
-    const aheadMs = aws.seen.map(({ headers }) => toEpochMs(headers["x-amz-date"]) - Date.now());
+    const aheadMs = toClockLeadsMs(aws.seen);
     expect(aheadMs).toHaveLength(2);
     expect(Math.abs(aheadMs[0] ?? 0)).toBeLessThan(60_000);
     expect(Math.abs((aheadMs[1] ?? 0) - hourAheadMs)).toBeLessThan(60_000);
   });
 });
-
-/** Resolves when the socket is closed, by either side. */
-async function isClosed(socket: Socket): Promise<void> {
-  if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
-}
-
-/** `20260101T000000Z` */
-function toEpochMs(amzDate: string | string[] | undefined): number {
-  return Date.parse(String(amzDate).replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
-}

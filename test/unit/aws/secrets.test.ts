@@ -19,6 +19,7 @@ import { createLog } from "../../support/log.ts";
 import {
   CANARY,
   createSession,
+  ENDPOINTS,
   expectAbort,
   expectNoLeak,
   OTHER_CREDENTIALS,
@@ -118,13 +119,7 @@ describe("GetSecretValue", () => {
 
   it("uses the configured endpoint, FIPS and dual-stack options", async () => {
     aws.on(GetSecretValueCommand).resolves(ANSWER);
-    const { get } = setUp({
-      aws: {
-        ...createConfig().aws,
-        endpoints: { sts: "https://sts.example.com", secretsManager: "https://secrets.example.com", ssm: undefined },
-        clientOptions: { useFipsEndpoint: true, useDualstackEndpoint: true },
-      },
-    });
+    const { get } = setUp(ENDPOINTS);
     await get();
     const { endpoint, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
     expect((await endpoint?.())?.hostname).toBe("secrets.example.com");

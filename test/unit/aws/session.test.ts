@@ -5,6 +5,7 @@ import { createConfig } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import {
   CANARY,
+  ENDPOINTS,
   expectAbort,
   resetForEachTest,
   START_EPOCH_MS,
@@ -111,14 +112,7 @@ describe("AssumeRole", () => {
 
   it("uses the configured STS endpoint, FIPS and dual-stack options", async () => {
     issueSessions();
-    const { aws } = createConfig();
-    const { get } = setUpSession({
-      aws: {
-        ...aws,
-        endpoints: { sts: "https://sts.example.com", secretsManager: "https://secrets.example.com", ssm: undefined },
-        clientOptions: { useFipsEndpoint: true, useDualstackEndpoint: true },
-      },
-    });
+    const { get } = setUpSession(ENDPOINTS);
     await get();
     const { endpoint, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
     expect((await endpoint?.())?.hostname).toBe("sts.example.com");
