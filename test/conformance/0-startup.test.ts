@@ -1,4 +1,4 @@
-/** What becomes of the init under an environment: it succeeds, or Lambda and the log are told why not. */
+/** The init for each environment: it succeeds, or Lambda and the log get the reason. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
-import { PREFIX } from "../../extension/config/rules.ts";
+import { PREFIX } from "../../extension/config/setting-rules.ts";
 import { settings } from "../../extension/config/settings.ts";
 import { LambdaFailure } from "../fakes/lambda.ts";
 import { type Bench, startBench } from "../support/bench.ts";
@@ -14,32 +14,32 @@ import { ask, conform } from "../support/conformance.ts";
 import { SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
-/** What the log says of the mistakes, a line each, which is what Lambda is told. */
-type Refusal = { readonly type: string; readonly tells: readonly string[] };
+/** The error type and the messages that Lambda gets; the log has one line for each message. */
+type ReportedInitError = { readonly type: string; readonly tells: readonly string[] };
 
 const group = "startup";
 const own = (name: string) => PREFIX + name;
 
-interface Outcome {
+interface InitResult {
   readonly bench: Bench;
-  readonly refusal: Refusal | undefined;
+  readonly initError: ReportedInitError | undefined;
 }
 
-async function start(environment: Variables): Promise<Outcome> {
+async function start(environment: Variables): Promise<InitResult> {
   const bench = await startBench({ environment });
   try {
     await bench.lambda.init();
-    return { bench, refusal: undefined };
+    return { bench, initError: undefined };
   } catch (error) {
     if (!(error instanceof LambdaFailure) || error.reported === undefined) throw error;
     const { errorType: type, body } = error.reported;
     const tells = bench.events("init-error").map(({ message }) => String(message));
     expect(body).toMatchObject({ errorMessage: tells.join("\n") });
-    return { bench, refusal: { type, tells } };
+    return { bench, initError: { type, tells } };
   }
 }
 
-/** The init succeeds, and a request for the secret is answered with this status. */
+/** Defines a row: the init succeeds, and a request for the secret gets this status. */
 function isStarted(
   name: string,
   toEnvironment: () => Variables | Promise<Variables>,
@@ -51,9 +51,9 @@ function isStarted(
   const warnings = warning === undefined ? [] : [warning];
   conform({ group, name, expected: toText(status, warnings) }, async (see) => {
     const environment = await toEnvironment();
-    const { bench, refusal } = await start(environment);
-    see(refusal === undefined ? "starts" : `${refusal.type}: ${refusal.tells.join(" | ")}`);
-    expect(refusal).toBeUndefined();
+    const { bench, initError } = await start(environment);
+    see(initError === undefined ? "starts" : `${initError.type}: ${initError.tells.join(" | ")}`);
+    expect(initError).toBeUndefined();
     const port = Number(environment[own("HTTP_PORT")] ?? bench.port);
     const token = environment.AWS_TOKEN?.trim() || bench.environment.AWS_SESSION_TOKEN;
     const headers = { "X-Aws-Parameters-Secrets-Token": token };
@@ -64,37 +64,41 @@ function isStarted(
   });
 }
 
-/** The init fails, with these pieces of lines in this order. */
-function isRefused(name: string, toEnvironment: () => Variables | Promise<Variables>, { type, tells }: Refusal): void {
+/** Defines a row: the init fails with messages that contain these parts, in this order. */
+function isRefused(
+  name: string,
+  toEnvironment: () => Variables | Promise<Variables>,
+  { type, tells }: ReportedInitError,
+): void {
   conform({ group, name, expected: `${type}: … ${tells.join(" … | … ")} …` }, async (see) => {
-    const { bench, refusal } = await start(await toEnvironment());
-    see(refusal === undefined ? "starts" : `${refusal.type}: ${refusal.tells.join(" | ")}`);
-    expect(refusal).toEqual({ type, tells: tells.map((piece) => expect.stringContaining(piece)) });
+    const { bench, initError } = await start(await toEnvironment());
+    see(initError === undefined ? "starts" : `${initError.type}: ${initError.tells.join(" | ")}`);
+    expect(initError).toEqual({ type, tells: tells.map((piece) => expect.stringContaining(piece)) });
     expect(bench.aws.calls).toEqual([]);
   });
 }
 
-const broken = (...tells: string[]): Refusal => ({ type: "Extension.ConfigInvalid", tells });
+const invalid = (...tells: string[]): ReportedInitError => ({ type: "Extension.ConfigInvalid", tells });
 
-isRefused("no token available", () => ({ AWS_SESSION_TOKEN: undefined }), broken(`${own("TOKEN")} must be `));
+isRefused("no token available", () => ({ AWS_SESSION_TOKEN: undefined }), invalid(`${own("TOKEN")} must be `));
 isRefused(
-  "a token that is empty, wherever one may be",
+  "an empty token in every variable for one",
   () => ({ AWS_TOKEN: "", AWS_SESSION_TOKEN: "", AWS_CONTAINER_AUTHORIZATION_TOKEN: "", [own("TOKEN")]: "" }),
-  broken(`${own("TOKEN")} must be `),
+  invalid(`${own("TOKEN")} must be `),
 );
-isStarted("AWS_TOKEN alone, as the agent has it", () => ({ AWS_TOKEN: "the-agents" }), 200);
+isStarted("AWS_TOKEN alone, as for AWS's agent", () => ({ AWS_TOKEN: "the-agents" }), 200);
 isRefused(
-  "token file that is not there",
+  "token file that does not exist",
   () => ({ [own("TOKEN")]: "file:///no/such/token" }),
-  broken(`${own("TOKEN")} must be file:///path of a readable file`),
+  invalid(`${own("TOKEN")} must be file:///path of a readable file`),
 );
 isRefused(
   "token file that is a folder",
   () => ({ [own("TOKEN")]: `file://${tmpdir()}` }),
-  broken("of a readable file"),
+  invalid("of a readable file"),
 );
-isRefused("token file that is empty", () => ({ [own("TOKEN")]: `file://${makeFile("\n")}` }), broken(own("TOKEN")));
-isRefused("no target role", () => ({ [own("ROLE_ARN")]: undefined }), broken(`${own("ROLE_ARN")} must be`));
+isRefused("token file that is empty", () => ({ [own("TOKEN")]: `file://${makeFile("\n")}` }), invalid(own("TOKEN")));
+isRefused("no target role", () => ({ [own("ROLE_ARN")]: undefined }), invalid(`${own("ROLE_ARN")} must be`));
 
 const MISTAKES = {
   [own("ROLE_ARN")]: "arn:aws:iam::1:role/x",
@@ -103,19 +107,19 @@ const MISTAKES = {
   [own("SECRET_ID")]: "my-shared-secret",
 };
 isRefused(
-  "broken settings: every one is told",
+  "several invalid settings: each one is reported",
   () => MISTAKES,
-  broken(
+  invalid(
     `${own("SECRET_ID")} must be spelled ${own("SECRET_IDS")}`,
     `${own("ROLE_ARN")} must be the ARN of the target role`,
     `${own("TTL_SECONDS")} must be a whole number of seconds, 0 to 86400; got "5m"`,
     `${own("LOG_LEVEL")} must be debug, info, warn, error or none; got "loud"`,
   ),
 );
-isStarted("ENABLED=false beside broken settings", () => ({ ...MISTAKES, [own("ENABLED")]: "false" }), 503);
+isStarted("ENABLED=false with invalid settings", () => ({ ...MISTAKES, [own("ENABLED")]: "false" }), 503);
 isStarted("ENABLED=FALSE without a token", () => ({ [own("ENABLED")]: "FALSE", AWS_SESSION_TOKEN: undefined }), 503);
 
-/** All but where the role and the port are. */
+/** Every setting except those that name the role and the port. */
 const others = Object.values(settings).filter(({ name }) => !["ROLE_ARN", "HTTP_PORT"].includes(name));
 const namesRead = others.flatMap((setting) => [own(setting.name), ...("alsoRead" in setting ? setting.alsoRead : [])]);
 const namesLeft = namesRead.filter((name) => name !== "AWS_SESSION_TOKEN");
@@ -126,7 +130,7 @@ for (const [what, value] of [
   isStarted(`every other setting ${what}`, () => Object.fromEntries(namesLeft.map((name) => [name, value])), 200);
 }
 isStarted(
-  "every word in upper case",
+  "every keyword in upper case",
   () => ({
     [own("ENABLED")]: "TRUE",
     [own("CACHE_ENABLED")]: "TRUE",
@@ -163,7 +167,7 @@ for (const [typo, meant] of [
   isRefused(
     `typo in a name: …${typo}`,
     () => ({ [own(typo)]: "300" }),
-    broken(`${own(typo)} must be spelled ${own(meant)}`),
+    invalid(`${own(typo)} must be spelled ${own(meant)}`),
   );
 }
 for (const [what, name] of [
@@ -174,12 +178,12 @@ for (const [what, name] of [
 }
 
 isRefused(
-  "port in use, by AWS's own extension most likely",
+  "port in use, most likely by AWS's own extension",
   async () => ({ [own("HTTP_PORT")]: String((await takePort()).port) }),
   { type: "Extension.PortUnavailable", tells: ["taken; most often by AWS's own"] },
 );
 isStarted(
-  "port in use for another half second",
+  "port in use for half a second more",
   async () => {
     const { port, free } = await takePort();
     void delay(500).then(free);
@@ -203,7 +207,10 @@ async function takePort(): Promise<{ readonly port: number; free(): void }> {
   return { port: (server.address() as AddressInfo).port, free };
 }
 
-/** Each of these is refused or starts. That a port may be 1 or 65535: test/unit/config/settings.test.ts. */
+/**
+ * Defines a row: the values `beyond` the range are refused, those `within` it start. test/unit/config/settings.test.ts holds
+ * that a port may be 1 or 65535.
+ */
 function range(name: string, beyond: readonly string[], within: readonly string[], beside: Variables = {}): void {
   const toList = (what: string, texts: readonly string[]) =>
     texts.length === 0 ? [] : [`${what}: ${texts.map(toShort).join(", ")}`];
@@ -213,12 +220,12 @@ function range(name: string, beyond: readonly string[], within: readonly string[
     const outcomes = await Promise.all(
       [...beyond, ...within].map(async (text) => ({ text, ...(await start({ ...beside, [name]: text })) })),
     );
-    const started = outcomes.filter(({ refusal }) => refusal === undefined).map(({ text }) => text);
-    const refusals = outcomes.filter(({ refusal }) => refusal !== undefined);
-    const refused = refusals.map(({ text }) => text);
+    const started = outcomes.filter(({ initError }) => initError === undefined).map(({ text }) => text);
+    const initErrors = outcomes.filter(({ initError }) => initError !== undefined);
+    const refused = initErrors.map(({ text }) => text);
     see(toText(refused, started));
     expect([refused, started]).toEqual([beyond, within]);
-    for (const { refusal } of refusals) expect(refusal).toMatchObject(broken(expect.stringContaining(name)));
+    for (const { initError } of initErrors) expect(initError).toMatchObject(invalid(expect.stringContaining(name)));
   });
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
-import { ask, conform, type Expected, shareBench } from "../support/conformance.ts";
+import { ask, conform, type ExpectedAnswer, refused, shareBench, TOKEN } from "../support/conformance.ts";
 import { answers } from "../support/conformance-secrets.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";
 
@@ -9,10 +9,17 @@ const bench = shareBench({
 });
 
 const group = "ping";
-const TOKEN = "X-Aws-Parameters-Secrets-Token";
-const healthy: Expected = { status: 200, text: "healthy", headers: { "content-type": "text/plain; charset=utf-8" } };
+const healthy: ExpectedAnswer = {
+  status: 200,
+  text: "healthy",
+  headers: { "content-type": "text/plain; charset=utf-8" },
+};
 
-function row(name: string, how: { method?: string; headers?: Record<string, string | undefined> }, expected: Expected) {
+function row(
+  name: string,
+  how: { method?: string; headers?: Record<string, string | undefined> },
+  expected: ExpectedAnswer,
+) {
   answers(bench, () => new Map(), { group, name, asked: [{ target: "/ping", ...how }], expected });
 }
 
@@ -20,19 +27,19 @@ row("with the token", {}, healthy);
 row("without a token", { headers: { [TOKEN]: undefined } }, healthy);
 row("with a wrong token", { headers: { [TOKEN]: "wrong" } }, healthy);
 for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]) {
-  row(method, { method }, { status: 405, type: "MethodNotAllowedException", headers: { allow: "GET" } });
+  row(method, { method }, { ...refused(405, "MethodNotAllowedException"), headers: { allow: "GET" } });
 }
 row("HEAD", { method: "HEAD" }, { status: 405, text: "", headers: { allow: "GET" } });
-row("X-Forwarded-For", { headers: { "X-Forwarded-For": "192.0.2.1" } }, { status: 400, type: "ValidationException" });
+row("X-Forwarded-For", { headers: { "X-Forwarded-For": "192.0.2.1" } }, refused(400, "ValidationException"));
 
-/** So many requests for the secret that all wait for AWS, which is slow. */
+/** Sends this number of requests for the secret, which all wait for a slow AWS. */
 function crowd(size: number, delayMs: number) {
   bench().aws.heal();
   bench().aws.fault("GetSecretValue", { kind: "slow", delayMs });
   return Array.from({ length: size }, () => ask(bench(), { target: `/v1/${SECRET_NAME}` }));
 }
 
-/** Each that came, and how often. */
+/** Lists each status and how often it came. */
 const count = (statuses: readonly number[]): string =>
   [...new Set(statuses)]
     .map((status) => `${statuses.filter((other) => other === status).length} × ${status}`)
@@ -42,7 +49,7 @@ conform(
   {
     group,
     name: "20 times while 500 requests wait for AWS",
-    expected: "20 × 200 healthy, before any of the 500, which are 500 × 200",
+    expected: "20 × 200 healthy, before the first of the 500, which are 500 × 200",
   },
   async (see) => {
     let isAnyAnswered = false;
@@ -67,20 +74,20 @@ conform(
 conform(
   {
     group: "both secret routes",
-    name: "connection limit: 900 requests wait for AWS, one more comes",
-    expected: "the one more 429 TooManyRequestsException, the others 900 × 200",
+    name: "connection limit: 900 requests wait for AWS, and one more comes",
+    expected: "429 TooManyRequestsException for the one more, 900 × 200 for the others",
   },
   async (see) => {
     const countRead = async () => JSON.parse((await ask(bench(), { target: "/stats" })).body).requests;
     const before = await countRead();
     const waiting = crowd(899, 4_000);
-    // Who asks for the numbers is the 900th meanwhile.
+    // The connection that asks for the counters is the 900th meanwhile.
     await expect.poll(countRead, { timeout: 3_000, interval: 20 }).toBeGreaterThan(before + 899);
     waiting.push(ask(bench(), { target: `/v1/${SECRET_NAME}` }));
     await delay(200);
     const more = await ask(bench(), { target: `/v1/${SECRET_NAME}` });
     const statuses = (await Promise.all(waiting)).map(({ status }) => status);
-    see(`the one more ${more.status} ${JSON.parse(more.body).__type}, the others ${count(statuses)}`);
+    see(`${more.status} ${JSON.parse(more.body).__type} for the one more, ${count(statuses)} for the others`);
     expect([more.status, JSON.parse(more.body).__type]).toEqual([429, "TooManyRequestsException"]);
     expect(count(statuses)).toBe("900 × 200");
   },

@@ -1,19 +1,17 @@
-/** `roleArn` on both secret routes, where three roles are configured: one of Account A, one with a path, one of another partition. */
-import { type Expected, shareBench } from "../support/conformance.ts";
+/** `roleArn` on both secret routes with three configured roles: one of Account A, one with a path, one of another partition. */
+import { ANY_SECRET, type ExpectedAnswer, refused, shareBench } from "../support/conformance.ts";
 import { answers } from "../support/conformance-secrets.ts";
 import { FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 
 const WITH_PATH = "arn:aws:iam::333333333333:role/readers/team-1/Reader";
 const OTHER_PARTITION = "arn:aws-us-gov:iam::444444444444:role/Reader";
 
-/** ARNs of secrets, by their owner's. */
+/** The ARN of each role's secret. */
 const names = new Map<string, string>();
 const bench = shareBench({
   environment: {
-    CROSS_ACCOUNT_SECRETS_ALLOW: "any",
+    ...ANY_SECRET,
     CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
-    CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
-    SECRET_NAME: undefined,
     CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({
       sources: [TARGET_ROLE_ARN, WITH_PATH, OTHER_PARTITION].map((roleArn) => ({ roleArn })),
     }),
@@ -32,7 +30,7 @@ const bench = shareBench({
   },
 });
 
-function row(name: string, roleArn: string | undefined, expected: Expected): void {
+function row(name: string, roleArn: string | undefined, expected: ExpectedAnswer): void {
   const query = roleArn === undefined ? [] : [`roleArn=${roleArn}`];
   const asked = [
     { target: `/secretsmanager/get?${["secretId=shared", ...query].join("&")}` },
@@ -41,23 +39,28 @@ function row(name: string, roleArn: string | undefined, expected: Expected): voi
   answers(bench, () => names, { group: "both secret routes", name, asked, expected });
 }
 
-const of = (arn: string): Expected => ({ status: 200, body: { ARN: `{the secret of ${arn}}` } });
-const malformed: Expected = { status: 400, type: "ValidationException", tells: "roleArn must be arn:<partition>:iam" };
-const foreign: Expected = { status: 403, type: "AccessDeniedException", tells: "not a configured target role" };
+const of = (arn: string): ExpectedAnswer => ({ status: 200, body: { ARN: `{the secret of ${arn}}` } });
+const invalid = (tells: string) => refused(400, "ValidationException", tells);
+const malformed = invalid("roleArn must be arn:<partition>:iam");
+const foreign = refused(403, "AccessDeniedException", "not a configured target role");
 
 row("roleArn configured", TARGET_ROLE_ARN, of(TARGET_ROLE_ARN));
 row("roleArn configured, percent-encoded", encodeURIComponent(TARGET_ROLE_ARN), of(TARGET_ROLE_ARN));
 row("roleArn with a path", WITH_PATH, of(WITH_PATH));
 row("roleArn of another partition", OTHER_PARTITION, of(OTHER_PARTITION));
-row("roleArn left out where more than one may be meant", undefined, {
-  status: 400,
-  type: "ValidationException",
-  tells: "say which one with roleArn",
-});
+row("roleArn left out, and several roles are possible", undefined, invalid("choose one with roleArn"));
 row("roleArn not configured", "arn:aws:iam::111111111111:role/Other", foreign);
-row("roleArn not configured, but for its path", "arn:aws:iam::333333333333:role/Reader", foreign);
-row("roleArn not configured, but for its partition", TARGET_ROLE_ARN.replace("arn:aws:", "arn:aws-cn:"), foreign);
-row("roleArn not configured, but for its case", TARGET_ROLE_ARN.replace("SecretReader", "secretreader"), foreign);
+row("roleArn that differs from a configured one only in its path", "arn:aws:iam::333333333333:role/Reader", foreign);
+row(
+  "roleArn that differs from a configured one only in its partition",
+  TARGET_ROLE_ARN.replace("arn:aws:", "arn:aws-cn:"),
+  foreign,
+);
+row(
+  "roleArn that differs from a configured one only in its case",
+  TARGET_ROLE_ARN.replace("SecretReader", "secretreader"),
+  foreign,
+);
 row("roleArn empty", "", malformed);
 row("roleArn of a user", "arn:aws:iam::111111111111:user/Reader", malformed);
 row("roleArn with 11 digits", "arn:aws:iam::11111111111:role/Reader", malformed);
@@ -66,8 +69,8 @@ row("roleArn with a space after it", `${TARGET_ROLE_ARN}%20`, malformed);
 row("roleArn with a line break after it", `${TARGET_ROLE_ARN}%0A`, malformed);
 row("roleArn with JSON in it", `${TARGET_ROLE_ARN}%22,%22__type%22:%22Evil`, malformed);
 row("roleArn with JSON in its path", "arn:aws:iam::111111111111:role/%22%7D,%7B%22a%22:%22/Reader", foreign);
-row("roleArn twice", `${TARGET_ROLE_ARN}&roleArn=${TARGET_ROLE_ARN}`, {
-  status: 400,
-  type: "ValidationException",
-  tells: 'parameter "roleArn" is given more than once',
-});
+row(
+  "roleArn twice",
+  `${TARGET_ROLE_ARN}&roleArn=${TARGET_ROLE_ARN}`,
+  invalid('parameter "roleArn" is given more than once'),
+);

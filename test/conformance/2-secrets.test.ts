@@ -1,14 +1,17 @@
-/** `/secretsmanager/get` and `/v1/`: each row asks both, and expects the same of both. What their bodies look like: 4-bodies. */
-import { type Asked, type Expected, shareBench } from "../support/conformance.ts";
-import { addSecrets, answers, type Names } from "../support/conformance-secrets.ts";
+/** `/secretsmanager/get` and `/v1/`: each row asks both and expects the same answer. 4-bodies.test.ts compares their bodies. */
+import {
+  ANY_SECRET,
+  type ExpectedAnswer,
+  type RawRequest,
+  refused,
+  shareBench,
+  TOKEN,
+} from "../support/conformance.ts";
+import { addSecrets, answers, type Placeholders } from "../support/conformance-secrets.ts";
 
-let names: Names = new Map();
+let names: Placeholders = new Map();
 const bench = shareBench({
-  environment: {
-    CROSS_ACCOUNT_SECRETS_ALLOW: "any",
-    CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
-    SECRET_NAME: undefined,
-  },
+  environment: ANY_SECRET,
   prepare: (accounts) => {
     names = addSecrets(accounts);
   },
@@ -16,29 +19,24 @@ const bench = shareBench({
 
 const group = "both secret routes";
 const DB = "app/db";
-/** Of the query route and of the path route. */
+/** The targets of the two routes: with the id in the query, and in the path. */
 const EXTENSION = (id: string, query = "") => `/secretsmanager/get?secretId=${id}${query && `&${query}`}`;
 const AGENT = (id: string, query = "") => `/v1/${id}${query && `?${query}`}`;
 
-type How = Omit<Asked, "target"> & { readonly query?: string };
+type How = Omit<RawRequest, "target"> & { readonly query?: string };
 
-function both(name: string, id: string, { query, ...how }: How, expected: Expected): void {
+function both(name: string, id: string, { query, ...how }: How, expected: ExpectedAnswer): void {
   const asked = [EXTENSION, AGENT].map((toTarget) => ({ ...how, target: toTarget(id, query) }));
   row(name, asked, expected);
 }
 
-function row(name: string, asked: Asked | readonly Asked[], expected: Expected): void {
-  const all: readonly Asked[] = "target" in asked ? [asked] : asked;
+function row(name: string, asked: RawRequest | readonly RawRequest[], expected: ExpectedAnswer): void {
+  const all: readonly RawRequest[] = "target" in asked ? [asked] : asked;
   answers(bench, () => names, { group, name, asked: all, expected });
 }
 
-const refused = (status: number, type: string, tells?: string): Expected => ({
-  status,
-  type,
-  ...(tells === undefined ? {} : { tells }),
-});
 const invalid = (tells?: string) => refused(400, "ValidationException", tells);
-const found = (body: Readonly<Record<string, unknown>>): Expected => ({ status: 200, body });
+const found = (body: Readonly<Record<string, unknown>>): ExpectedAnswer => ({ status: 200, body });
 const current = found({ Name: DB, VersionId: "{current}", SecretString: "{value 2}" });
 const notFound = refused(404, "ResourceNotFoundException");
 
@@ -61,12 +59,12 @@ both(
   found({ VersionId: "{pending}" }),
 );
 both(
-  "versionId and versionStage that do not",
+  "versionId and versionStage that do not belong together",
   DB,
   { query: "versionId={pending}&versionStage=AWSCURRENT" },
   refused(400, "InvalidRequestException"),
 );
-both("versionStage that there is not", DB, { query: "versionStage=NONE" }, notFound);
+both("versionStage that does not exist", DB, { query: "versionStage=NONE" }, notFound);
 both("versionId with a space in it", DB, { query: "versionId=a%20b" }, invalid("versionId"));
 both("versionId empty", DB, { query: "versionId=" }, invalid("versionId"));
 
@@ -101,7 +99,7 @@ both("id with %2B", "a%2Bb", {}, found({ Name: "a+b" }));
 row("id with + in the path, where it is a plus", { target: AGENT("a+b") }, found({ Name: "a+b" }));
 row("id with + in the query, where it is a space", { target: EXTENSION("a+b") }, invalid("%2B"));
 both("id with %20", "a%20b", {}, invalid("no space"));
-both("id with a space as it is", "a b", {}, invalid());
+both("id with an unencoded space", "a b", {}, invalid());
 both("id with %2F", "app%2Fdb", {}, current);
 both("id with %2f", "app%2fdb", {}, current);
 both("id percent-encoded whole", "%61%70%70%2F%64%62", {}, current);
@@ -110,7 +108,7 @@ both("id with every character that AWS allows", "x/_%2B=.@!-y", {}, found({ Name
 for (const [what, id] of [
   ["%zz", "a%zz"],
   ["a lone %", "a%"],
-  ["UTF-8 that is none, %C3%28", "%C3%28"],
+  ["invalid UTF-8, %C3%28", "%C3%28"],
 ] as const) {
   both(`id with ${what}`, id, {}, invalid("percent-encoded UTF-8"));
 }
@@ -120,12 +118,12 @@ for (const [what, id] of [
   ["é, percent-encoded", "caf%C3%A9"],
   ["a digit of another script, percent-encoded", "%D9%A1"],
   ["a zero-width space, percent-encoded", "app%E2%80%8Bdb"],
-  ["é as it is", "café"],
+  ["é, unencoded", "café"],
   ["JSON in it", "a%22,%22__type%22:%22Evil"],
 ] as const) {
   both(`id with ${what}`, id, {}, invalid());
 }
-both("id that is another's ARN", "arn:aws:s3:::bucket", {}, invalid("its ARN"));
+both("id that is the ARN of another service", "arn:aws:s3:::bucket", {}, invalid("its ARN"));
 
 both("unknown parameter", DB, { query: "secretid=x" }, invalid('unknown parameter "secretid"'));
 both("unknown parameter with JSON in its name", DB, { query: "%22%7D%2C%7B=1" }, invalid('unknown parameter "\\"},{"'));
@@ -143,12 +141,11 @@ for (const [name, value] of [
 }
 row("secretId twice", { target: EXTENSION(DB, `secretId=${DB}`) }, invalid('parameter "secretId" is given more'));
 
-const TOKEN = "X-Aws-Parameters-Secrets-Token";
 const badToken = refused(403, "BadToken", "missing or wrong");
 both("token missing", DB, { headers: { [TOKEN]: undefined } }, badToken);
 both("token empty", DB, { headers: { [TOKEN]: "" } }, badToken);
 both("token wrong", DB, { headers: { [TOKEN]: "wrong" } }, badToken);
-both("token wrong, id malformed: the token is looked at first", "%zz", { headers: { [TOKEN]: "wrong" } }, badToken);
+both("token wrong and id malformed: the token is checked first", "%zz", { headers: { [TOKEN]: "wrong" } }, badToken);
 const VAULT = "X-Vault-Token";
 both("token in X-Vault-Token", DB, { headers: { [TOKEN]: undefined, [VAULT]: "{token}" } }, current);
 both("token in both headers", DB, { headers: { [VAULT]: "{token}" } }, current);
@@ -161,12 +158,12 @@ both(
   { headers: { [TOKEN]: undefined, [TOKEN.toLowerCase()]: "{token}" } },
   current,
 );
-both("token twice, in one header each", DB, { lines: [`${TOKEN}: wrong`] }, badToken);
+both("token header twice, the second one wrong", DB, { lines: [`${TOKEN}: wrong`] }, badToken);
 
 both("X-Forwarded-For", DB, { headers: { "X-Forwarded-For": "192.0.2.1" } }, invalid("X-Forwarded-For"));
 both("X-Forwarded-For, empty", DB, { headers: { "X-Forwarded-For": "" } }, invalid("X-Forwarded-For"));
 both("Forwarded", DB, { headers: { Forwarded: "for=192.0.2.1" } }, invalid("Forwarded"));
-both("Host of another", DB, { headers: { Host: "example.com" } }, invalid("Host"));
+both("Host of another server", DB, { headers: { Host: "example.com" } }, invalid("Host"));
 both("Host missing", DB, { headers: { Host: undefined } }, invalid("Host"));
 
 for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]) {
@@ -196,8 +193,12 @@ row("dot segments, encoded: /v1/..%2Fping", { target: "/v1/..%2Fping" }, notFoun
 row("dot segments: /./secretsmanager/get", { target: `/.${EXTENSION(DB)}` }, unknownPath);
 row("dot segments: /x/../secretsmanager/get", { target: `/x/..${EXTENSION(DB)}` }, unknownPath);
 row("dot segments, encoded: /x/%2e%2e/secretsmanager/get", { target: `/x/%2e%2e${EXTENSION(DB)}` }, unknownPath);
-row("the path encoded: /secretsmanager%2Fget", { target: `/secretsmanager%2Fget?secretId=${DB}` }, unknownPath);
-row("two slashes: //secretsmanager/get", { target: `/${EXTENSION(DB)}` }, unknownPath);
+row(
+  "encoded slash in the path: /secretsmanager%2Fget",
+  { target: `/secretsmanager%2Fget?secretId=${DB}` },
+  unknownPath,
+);
+row("two leading slashes: //secretsmanager/get", { target: `/${EXTENSION(DB)}` }, unknownPath);
 row("trailing slash: /secretsmanager/get/", { target: `/secretsmanager/get/?secretId=${DB}` }, current);
 both("a fragment", `${DB}#x`, {}, invalid());
 row(

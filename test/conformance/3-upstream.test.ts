@@ -1,55 +1,51 @@
-/** What becomes of AWS's trouble with a secret: both secret routes are asked, and say the same. */
+/** What callers get if AWS fails on a secret: each row asks both secret routes, and expects the same answer. */
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Fault } from "../fakes/aws.ts";
 import { startBench } from "../support/bench.ts";
 import {
-  type Answer,
+  ANY_SECRET,
   ask,
   conform,
-  type Expected,
-  judge,
-  judgeLeaks,
+  type ExpectedAnswer,
+  expectAnswer,
+  expectNoLeak,
+  type RawAnswer,
+  refused,
   shareBench,
   toExpectedText,
   toSeenText,
 } from "../support/conformance.ts";
 import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
 
-// Above the pause before a second try of a throttled call.
+// Longer than the pause before the second try of a throttled call.
 const TIMEOUT_MS = 1_500;
-const environment = {
-  CROSS_ACCOUNT_SECRETS_ALLOW: "any",
-  CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
-  SECRET_NAME: undefined,
-  CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: String(TIMEOUT_MS),
-};
+const environment = { ...ANY_SECRET, CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: String(TIMEOUT_MS) };
 
-interface Trouble {
+interface UpstreamRow {
   readonly name: string;
-  /** Of GetSecretValue, for this row's secret alone. */
+  /** A fault of GetSecretValue, for the secret of this row only. */
   readonly fault?: Fault;
   readonly times?: number;
-  /** Is done to its secret before. */
+  /** Changes the secret of this row before the requests. */
   readonly prepare?: (accounts: TwoAccounts, secretArn: string) => void;
   readonly isMissing?: true;
-  readonly expected: Expected;
-  /** How often GetSecretValue is called for it, where that is no matter of chance. */
+  readonly expected: ExpectedAnswer;
+  /** The number of GetSecretValue calls, if it does not depend on timing. */
   readonly calls?: number;
 }
 
-const refused = (status: number, type: string, tells: string): Expected => ({ status, type, tells });
 const error = (code: string, message?: string): Fault => ({
   kind: "error",
   status: code.startsWith("Internal") ? 500 : 400,
   code,
   ...(message === undefined ? {} : { message }),
 });
-const good: Expected = { status: 200, body: { VersionStages: ["AWSCURRENT"] } };
+const good: ExpectedAnswer = { status: 200, body: { VersionStages: ["AWSCURRENT"] } };
 const denied = refused(403, "AccessDeniedException", "was refused (AccessDeniedException)");
 const kmsDenied = refused(403, "AccessDeniedException", "KMS key may not be used");
 
-const troubles: readonly Trouble[] = [
+const rows: readonly UpstreamRow[] = [
   { name: "not found", isMissing: true, expected: refused(404, "ResourceNotFoundException", "no such secret") },
   { name: "denied", fault: { kind: "deny" }, expected: denied },
   {
@@ -61,13 +57,13 @@ const troubles: readonly Trouble[] = [
   {
     name: "pending deletion",
     prepare: ({ aws }, arn) => aws.markForDeletion(arn),
-    expected: refused(400, "InvalidRequestException", "marked for deletion"),
+    expected: refused(400, "InvalidRequestException", "scheduled for deletion"),
   },
   { name: "throttled", fault: { kind: "throttle" }, expected: refused(429, "ThrottlingException", "was throttled") },
-  { name: "throttled, then good", fault: { kind: "throttle" }, times: 1, expected: good, calls: 2 },
-  { name: "500 then good", fault: error("InternalServiceError"), times: 1, expected: good, calls: 2 },
+  { name: "throttled once, then answered", fault: { kind: "throttle" }, times: 1, expected: good, calls: 2 },
+  { name: "500 once, then answered", fault: error("InternalServiceError"), times: 1, expected: good, calls: 2 },
   {
-    name: "500 for good",
+    name: "500 on every try",
     fault: error("InternalServiceError"),
     expected: refused(502, "InternalServiceError", "failed at AWS"),
   },
@@ -78,7 +74,7 @@ const troubles: readonly Trouble[] = [
     expected: refused(504, "TimeoutError", "in time"),
   },
   { name: "reset", fault: { kind: "reset" }, expected: refused(503, "ConnectionError", "could not reach AWS") },
-  { name: "reset once, then good", fault: { kind: "reset" }, times: 1, expected: good, calls: 2 },
+  { name: "reset once, then answered", fault: { kind: "reset" }, times: 1, expected: good, calls: 2 },
   {
     name: "reset in mid-body",
     fault: { kind: "reset-mid-body" },
@@ -91,12 +87,12 @@ const troubles: readonly Trouble[] = [
     expected: refused(400, "InvalidParameterException", "was refused"),
   },
   {
-    name: "expired session, says AWS of one that is new",
+    name: "AWS says that a new session is expired",
     fault: error("ExpiredTokenException"),
     expected: refused(502, "ExpiredTokenException", "was refused"),
   },
   {
-    name: "session unknown, says AWS of one that is new",
+    name: "AWS says that a new session is unknown",
     fault: error("UnrecognizedClientException"),
     expected: refused(502, "UnrecognizedClientException", "was refused"),
   },
@@ -106,7 +102,7 @@ const troubles: readonly Trouble[] = [
     expected: refused(502, "InvalidSignatureException", "was refused"),
   },
   {
-    name: "AWS's own text with quotes in it",
+    name: "AWS's own message with quotes in it",
     fault: error("InternalServiceError", 'not "well" \\ formed'),
     expected: refused(502, "InternalServiceError", "failed at AWS (InternalServiceError)"),
   },
@@ -119,7 +115,7 @@ const bench = shareBench({
   environment,
   prepare({ aws, canaries: [secretString = ""] }) {
     aws.changeRole(TARGET_ROLE_ARN, reader);
-    for (const [nth, { isMissing, name }] of troubles.entries()) {
+    for (const [nth, { isMissing, name }] of rows.entries()) {
       const kmsKey = name === "KMS denied" ? { kmsKey: "arn:aws:kms:eu-west-1:111111111111:key/not-ours" } : {};
       const secret = { account: "111111111111", region: REGION, name: toName(nth), secretString, ...kmsKey };
       arns.push(isMissing ? "" : aws.createSecret(secret).arn);
@@ -129,7 +125,7 @@ const bench = shareBench({
 
 const group = "upstream";
 
-for (const [nth, { name, fault, times, prepare, expected, calls }] of troubles.entries()) {
+for (const [nth, { name, fault, times, prepare, expected, calls }] of rows.entries()) {
   const often = calls === undefined ? "" : `, ${calls} × GetSecretValue`;
   conform({ group, name, expected: `${toExpectedText(expected)}${often}` }, async (see) => {
     const { aws } = bench();
@@ -151,32 +147,32 @@ for (const [nth, { name, fault, times, prepare, expected, calls }] of troubles.e
   });
 }
 
-function expectAll(seen: readonly Answer[], expected: Expected): void {
+function expectAll(seen: readonly RawAnswer[], expected: ExpectedAnswer): void {
   for (const answer of seen) {
-    judge(answer, expected);
-    judgeLeaks(answer, bench());
+    expectAnswer(answer, expected);
+    expectNoLeak(answer, bench());
   }
 }
 
 const HOUR_MS = 3_600_000;
 for (const [name, skewMs] of [
-  ["clock skew: ours is an hour late", HOUR_MS],
-  ["clock skew: ours is an hour early", -HOUR_MS],
+  ["clock skew: our clock is an hour behind", HOUR_MS],
+  ["clock skew: our clock is an hour ahead", -HOUR_MS],
 ] as const) {
-  const expected: Expected = { status: 200, body: { Name: SECRET_NAME } };
+  const expected: ExpectedAnswer = { status: 200, body: { Name: SECRET_NAME } };
   conform({ group, name, expected: toExpectedText(expected) }, async (see) => {
     const own = await startBench({ now: () => Date.now() + skewMs });
     await own.lambda.init();
     const answer = await ask(own, { target: `/v1/${SECRET_NAME}` });
     see(toSeenText(answer, expected));
-    judge(answer, expected);
+    expectAnswer(answer, expected);
   });
 }
 
 conform(
   {
     group,
-    name: "expired session: the role's ends after three seconds",
+    name: "expired session: the session of the role ends after three seconds",
     expected: "200 before, 200 after, 2 × AssumeRole",
   },
   async (see) => {
@@ -203,6 +199,6 @@ conform({ group, name: "the role may not be assumed", expected: toExpectedText(r
   await own.lambda.init();
   const answer = await ask(own, { target: `/v1/${SECRET_NAME}` });
   see(toSeenText(answer, roleDenied));
-  judge(answer, roleDenied);
-  judgeLeaks(answer, own);
+  expectAnswer(answer, roleDenied);
+  expectNoLeak(answer, own);
 });

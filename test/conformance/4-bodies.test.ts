@@ -1,17 +1,17 @@
 /**
- * What AWS answers, and what we make of it, both literally. The first secret and the parameters are AWS's recorded ones
- * (https://github.com/fedonev/lambda-params-secrets), in another region and account.
+ * AWS's answers and the bodies that the extension makes of them, both literally. The first secret and the parameters were
+ * recorded from AWS (https://github.com/fedonev/lambda-params-secrets), with region and account changed.
  */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { afterAll, expect } from "vitest";
-import { ask, conform, shareBench } from "../support/conformance.ts";
+import { ANY_SECRET, ask, conform, shareBench } from "../support/conformance.ts";
 
 interface Vector {
   readonly name: string;
-  /** Of GetSecretValue or GetParameter. */
+  /** The answer to GetSecretValue or GetParameter. */
   readonly aws: { readonly Name?: string; readonly Parameter?: { readonly Name: string } };
   readonly extension?: object;
   readonly agent?: object;
@@ -23,7 +23,7 @@ const vectors: readonly Vector[] = JSON.parse(
 );
 const toName = ({ aws }: Vector) => aws.Name ?? aws.Parameter?.Name ?? "";
 
-/** Answers as the vectors say. Who asks, it does not look at: that is STS's matter, which is the fake AWS's. */
+/** Answers as the vectors say, to every caller. STS is the fake AWS. */
 const aws = createServer(async (incoming, response) => {
   const { SecretId, Name } = (await json(incoming)) as Readonly<Record<string, string>>;
   const vector = vectors.find((candidate) => toName(candidate) === (SecretId ?? Name));
@@ -38,9 +38,7 @@ const bench = shareBench({
   environment: {
     AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
     AWS_ENDPOINT_URL_SSM: url,
-    CROSS_ACCOUNT_SECRETS_ALLOW: "any",
-    CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
-    SECRET_NAME: undefined,
+    ...ANY_SECRET,
   },
 });
 
@@ -50,7 +48,7 @@ const ROUTES = [
   ["parameter", "/systemsmanager/parameters/get?withDecryption=true&name="],
 ] as const;
 
-/** Its keys in their order, with what a key is about where that is the point. */
+/** Lists the keys in their order, and the values except those that identify the secret. */
 const toText = (body: object): string =>
   Object.entries("Parameter" in body ? { ...Object(body.Parameter), ...body, Parameter: "…" } : body)
     .map(([key, value]) =>
@@ -62,14 +60,14 @@ for (const vector of vectors) {
   for (const [form, route] of ROUTES) {
     const golden = vector[form];
     if (golden === undefined) continue;
-    const name = form === "parameter" ? vector.name : `${vector.name}, of the ${form}`;
+    const name = form === "parameter" ? vector.name : `${vector.name}, in the format of the ${form}`;
     conform({ group: "bodies", name, expected: toText(golden) }, async (see) => {
       const { status, headers, body } = await ask(bench(), { target: `${route}${encodeURIComponent(toName(vector))}` });
       const parsed = JSON.parse(body);
       see(status === 200 ? toText(parsed) : `${status} ${body}`);
       expect([status, headers["content-type"]]).toEqual([200, "application/json"]);
       expect(parsed).toEqual(golden);
-      // And the order of the keys, which toEqual does not mind.
+      // toEqual ignores the order of the keys.
       expect(JSON.stringify(parsed)).toBe(JSON.stringify(golden));
     });
   }

@@ -1,4 +1,11 @@
-import { type Asked, type Expected, shareBench } from "../support/conformance.ts";
+import {
+  ANY_SECRET,
+  type ExpectedAnswer,
+  type RawRequest,
+  refused,
+  shareBench,
+  TOKEN,
+} from "../support/conformance.ts";
 import { answers } from "../support/conformance-secrets.ts";
 import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 
@@ -8,11 +15,7 @@ const names = new Map<string, string>();
 const KEY = `arn:aws:kms:${REGION}:${place.account}:key/not-ours`;
 
 const bench = shareBench({
-  environment: {
-    CROSS_ACCOUNT_SECRETS_ALLOW: "any",
-    CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
-    SECRET_NAME: undefined,
-  },
+  environment: ANY_SECRET,
   prepare({ aws, canaries: [first = "", second = ""], secretArn }) {
     names.set("{secret's arn}", secretArn).set("{value 1}", first).set("{value 2}", second);
     aws.createParameter({ ...place, name: "/app/db/host", value: first });
@@ -37,19 +40,20 @@ const bench = shareBench({
 
 const ROUTE = "/systemsmanager/parameters/get";
 
-function row(name: string, query: string, expected: Expected, how: Omit<Asked, "target"> = {}, route = ROUTE): void {
+function row(
+  name: string,
+  query: string,
+  expected: ExpectedAnswer,
+  how: Omit<RawRequest, "target"> = {},
+  route = ROUTE,
+): void {
   const asked = [{ target: `${route}?${query}`, ...how }];
   answers(bench, () => names, { group: "Parameter Store", name, asked, expected });
 }
 
-const found = (Parameter: Readonly<Record<string, unknown>>): Expected => ({
+const found = (Parameter: Readonly<Record<string, unknown>>): ExpectedAnswer => ({
   status: 200,
   body: { Parameter, ResultMetadata: {} },
-});
-const refused = (status: number, type: string, tells?: string): Expected => ({
-  status,
-  type,
-  ...(tells === undefined ? {} : { tells }),
 });
 const host = found({
   Name: "/app/db/host",
@@ -67,7 +71,7 @@ row(
   found({ Type: "SecureString", Value: "{value 2}", Version: 2 }),
 );
 for (const [what, query] of [
-  ["without it", ""],
+  ["without withDecryption", ""],
   ["with withDecryption=false", "&withDecryption=false"],
 ] as const) {
   const Value = { pattern: /^AQICAH[A-Za-z0-9+/]+=*$/ };
@@ -81,10 +85,10 @@ for (const [query, parameter] of [
   ["version=2&label=Dev", { Value: "{value 2}", Version: 2, Selector: ":2" }],
   ["label=Dev&version=2", { ...first, Selector: ":Dev" }],
 ] as const) {
-  const which = query.includes("&") ? `${query}: the one placed first` : query;
+  const which = query.includes("&") ? `${query}: the first one counts` : query;
   row(which, `name=/app/password&${query}&withDecryption=true`, found(parameter));
 }
-row("name with slashes as they are", "name=/app/db/host", host);
+row("name with unencoded slashes", "name=/app/db/host", host);
 row("name with slashes as %2F", "name=%2Fapp%2Fdb%2Fhost", host);
 row("full ARN", `name=${toArn("/app/db/host")}`, host);
 row("full ARN, percent-encoded", `name=${encodeURIComponent(toArn("/app/db/host"))}`, host);
@@ -104,7 +108,7 @@ row(
     SourceResult: { pattern: /^\{"ARN":"\{secret's arn\}","name":"my-shared-secret",.*"secretString":/ },
   }),
 );
-row("the same without withDecryption", REFERENCE, refused(400, "InvalidParameterException"));
+row("/aws/reference/secretsmanager/<id> without withDecryption", REFERENCE, refused(400, "InvalidParameterException"));
 row("not found", "name=/app/none", refused(404, "ResourceNotFoundException", "found no such parameter"));
 row("version not found", "name=/app/password&version=9", refused(404, "ResourceNotFoundException"));
 row("label not found", "name=/app/password&label=Prod", refused(404, "ResourceNotFoundException"));
@@ -132,7 +136,7 @@ row("refreshNow=true", "name=plain&refreshNow=true", {
   headers: { "cache-status": /fwd=miss$/ },
 });
 row("token missing", "name=plain", refused(403, "BadToken"), {
-  headers: { "X-Aws-Parameters-Secrets-Token": undefined },
+  headers: { [TOKEN]: undefined },
 });
 row(
   "POST",

@@ -1,16 +1,22 @@
-/** Somebody in Account A takes back what was allowed, or gives it back. */
+/** Access is removed in Account A, and granted again. */
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { startBench } from "../support/bench.ts";
 import { fault } from "../support/faults.ts";
-import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+import {
+  FUNCTION_ROLE_ARN,
+  IN_TARGET_ACCOUNT,
+  SECRET_NAME,
+  TARGET_ROLE_ARN,
+  type TwoAccounts,
+} from "../support/two-accounts.ts";
 import { startVirtualBench, type VirtualAnswer, type VirtualBench } from "../support/virtual-bench.ts";
 
 const group = "access";
 const on = "virtual clock";
 const MINUTE_MS = 60_000;
 const TTL_MS = 5 * MINUTE_MS;
-/** How long the first refusal is remembered. */
+/** How long the first denial is remembered. */
 const REMEMBERED_MS = 10_000;
 
 const tell = ({ status, headers, body }: VirtualAnswer) =>
@@ -18,19 +24,20 @@ const tell = ({ status, headers, body }: VirtualAnswer) =>
     ? `200 ${headers["Cache-Status"]?.replace(/^[^;]+; |; ttl=.*$/g, "")}`
     : `${status} ${JSON.parse(body).__type}`;
 
-interface Change {
+interface AccessChange {
   readonly name: string;
   change(accounts: TwoAccounts): void;
-  mend(accounts: TwoAccounts): void;
-  readonly refusal: string;
+  restore(accounts: TwoAccounts): void;
+  /** The status and type that the caller then gets. */
+  readonly failure: string;
 }
 
-const changes: readonly Change[] = [
+const changes: readonly AccessChange[] = [
   {
     name: "the permission to read is removed",
     change: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [] }),
-    mend: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [SECRET_NAME] }),
-    refusal: "403 AccessDeniedException",
+    restore: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [SECRET_NAME] }),
+    failure: "403 AccessDeniedException",
   },
   {
     name: "the permission to read is removed, and STS fails",
@@ -38,14 +45,14 @@ const changes: readonly Change[] = [
       aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [] });
       aws.fault("AssumeRole", { kind: "error", status: 500, code: "InternalFailure" });
     },
-    mend: ({ aws }) => {
+    restore: ({ aws }) => {
       aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [SECRET_NAME] });
       aws.heal();
     },
-    refusal: "403 AccessDeniedException",
+    failure: "403 AccessDeniedException",
   },
   {
-    name: "the KMS key may not be used any more",
+    name: "the role may no longer use the KMS key",
     change: ({ aws }) =>
       aws.fault("GetSecretValue", {
         kind: "error",
@@ -53,40 +60,39 @@ const changes: readonly Change[] = [
         code: "AccessDeniedException",
         message: "Access to KMS is not allowed",
       }),
-    mend: ({ aws }) => aws.heal(),
-    refusal: "403 AccessDeniedException",
+    restore: ({ aws }) => aws.heal(),
+    failure: "403 AccessDeniedException",
   },
   {
     name: "the secret is marked for deletion",
     change: ({ aws, secretArn }) => aws.markForDeletion(secretArn),
-    mend: ({ aws, secretArn }) => aws.restoreSecret(secretArn),
-    refusal: "400 InvalidRequestException",
+    restore: ({ aws, secretArn }) => aws.restoreSecret(secretArn),
+    failure: "400 InvalidRequestException",
   },
   {
-    name: "the secret is gone, then made anew",
+    name: "the secret is deleted, then created again",
     change: ({ aws, secretArn }) => {
       aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: "any" });
       aws.deleteSecret(secretArn);
     },
-    mend: ({ aws, canaries }) =>
+    restore: ({ aws, canaries }) =>
       void aws.createSecret({
-        account: "111111111111",
-        region: REGION,
+        ...IN_TARGET_ACCOUNT,
         name: SECRET_NAME,
         secretString: canaries[0] ?? "",
       }),
-    // Under the session policy AWS says the same of what is not there as of what is not allowed.
-    refusal: "403 AccessDeniedException",
+    // Under the session policy, AWS denies a secret that does not exist like one that is not allowed.
+    failure: "403 AccessDeniedException",
   },
 ];
 
-for (const { name, change, mend, refusal } of changes) {
-  const expected = `served till the TTL is over, then ${refusal} and never stale; mended: served after 10 s at the latest`;
+for (const { name, change, restore, failure } of changes) {
+  const expected = `served until the TTL is over, then ${failure} and never stale; after access is restored, served within 10 s`;
   fault({ group, on, name, expected }, async (see) => {
     const bench = await startVirtualBench();
     await bench.askForSecret();
     change(bench);
-    // Fresh for three quarters of the TTL at the least; what is then asked behind a reply is refused already.
+    // A value is fresh for at least three quarters of the TTL. Later, the background refresh is already refused.
     bench.pass(0.7 * TTL_MS);
     const fresh = tell(await bench.askForSecret());
     bench.pass(0.3 * TTL_MS);
@@ -94,23 +100,23 @@ for (const { name, change, mend, refusal } of changes) {
     const refused = await bench.askForSecret();
     const again = tell(await bench.askForSecret());
     const tries = bench.aws.count("GetSecretValue") - calls;
-    mend(bench);
+    restore(bench);
     bench.pass(REMEMBERED_MS - 2_000);
     const remembered = tell(await bench.askForSecret());
     bench.pass(2_000);
-    const mended = tell(await bench.askForSecret());
+    const restored = tell(await bench.askForSecret());
     see(
-      `${fresh}; ${tell(refused)}, Retry-After ${refused.headers["Retry-After"]}; mended: ${remembered}, after 10 s ${mended}`,
+      `${fresh}; ${tell(refused)}, Retry-After ${refused.headers["Retry-After"]}; restored: ${remembered}, after 10 s ${restored}`,
     );
-    expect([fresh, tell(refused), again, remembered, mended]).toEqual([
+    expect([fresh, tell(refused), again, remembered, restored]).toEqual([
       "200 hit",
-      refusal,
-      refusal,
-      refusal,
+      failure,
+      failure,
+      failure,
       "200 fwd=miss",
     ]);
     expect(refused.headers["Retry-After"]).toBe("10");
-    // A session that is not new is replaced once, before a denial is believed.
+    // Before it accepts a denial, the extension replaces a session that is not new, once.
     expect(tries).toBeLessThanOrEqual(2);
   });
 }
@@ -120,7 +126,7 @@ fault(
     group,
     on,
     name: "the permission is removed while the value is ageing",
-    expected: "gone as soon as AWS said so behind a reply, before the TTL is over",
+    expected: "refused as soon as the background refresh is denied, before the TTL is over",
   },
   async (see) => {
     const bench = await startVirtualBench();
@@ -146,7 +152,12 @@ async function afterRenewal(bench: VirtualBench, change: () => void) {
 }
 
 fault(
-  { group, on, name: "the sessions of the target role are revoked", expected: "read again after exactly one renewal" },
+  {
+    group,
+    on,
+    name: "the sessions of the target role are revoked",
+    expected: "read again after exactly one new session",
+  },
   async (see) => {
     const bench = await startVirtualBench();
     const { answer, later, renewals } = await afterRenewal(bench, () => bench.aws.revokeSessions(TARGET_ROLE_ARN));
@@ -156,7 +167,12 @@ fault(
 );
 
 fault(
-  { group, on, name: "the target role is deleted and made anew", expected: "read again after exactly one renewal" },
+  {
+    group,
+    on,
+    name: "the target role is deleted and created again",
+    expected: "read again after exactly one new session",
+  },
   async (see) => {
     const bench = await startVirtualBench();
     const { answer, later, renewals } = await afterRenewal(bench, () => {
@@ -173,7 +189,8 @@ fault(
     group,
     on,
     name: "sessions are revoked, one of them less than a minute old",
-    expected: "403 and not stale; served again once it is a minute old and the refusal (10, 20, 40 s) forgotten",
+    expected:
+      "403 and not stale; served again when the session is a minute old and the remembered denial (10, 20, 40 s) is over",
   },
   async (see) => {
     const bench = await startVirtualBench({ CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "5" });
@@ -189,7 +206,7 @@ fault(
       `${refused}; ${answer} after ${Math.round(backMs / 1_000)} s; ${bench.aws.count("AssumeRole")} AssumeRole in all`,
     );
     expect([refused, answer, bench.aws.count("AssumeRole")]).toEqual(["403 AccessDeniedException", "200 fwd=miss", 2]);
-    // 10 s + 10, 20, 40 s of being remembered.
+    // After 10 s, the denial is remembered for 10, 20 and 40 s.
     expect(backMs).toBeLessThan(90_000);
   },
 );
@@ -198,8 +215,9 @@ fault(
   {
     group,
     on,
-    name: "the trust policy names somebody else",
-    expected: "served until the session's hour is over, then 403, not stale; mended: served after Retry-After (≤ 60 s)",
+    name: "the trust policy no longer names the function's role",
+    expected:
+      "served until the session's hour is over, then 403, not stale; restored: served after Retry-After (≤ 60 s)",
   },
   async (see) => {
     const bench = await startVirtualBench();
@@ -215,14 +233,14 @@ fault(
     const retryAfterSeconds = Number(refused.headers["Retry-After"]);
     bench.aws.changeRole(TARGET_ROLE_ARN, { trusts: [FUNCTION_ROLE_ARN] });
     bench.pass(retryAfterSeconds * 1_000);
-    const mended = tell(await bench.askForSecret());
+    const restored = tell(await bench.askForSecret());
     see(
-      `served for ${Math.round(lastMs / MINUTE_MS)} min, then ${tell(refused)}; mended, after ${retryAfterSeconds} s: ${mended}`,
+      `served for ${Math.round(lastMs / MINUTE_MS)} min, then ${tell(refused)}; restored, after ${retryAfterSeconds} s: ${restored}`,
     );
-    expect([tell(refused), mended]).toEqual(["403 AccessDeniedException", "200 fwd=miss"]);
+    expect([tell(refused), restored]).toEqual(["403 AccessDeniedException", "200 fwd=miss"]);
     expect(retryAfterSeconds).toBeLessThanOrEqual(60);
     expect(lastMs).toBeGreaterThan(58 * MINUTE_MS);
-    // What was read in the session's last moment is fresh for a TTL.
+    // A value that was read in the last moment of the session is fresh for one TTL.
     expect(lastMs).toBeLessThan(60 * MINUTE_MS + TTL_MS);
   },
 );
@@ -231,7 +249,7 @@ fault(
   {
     group,
     on: "layer",
-    name: "the permission to read is removed, and given back",
+    name: "the permission to read is removed, and granted again",
     expected: "403 at the refresh, not stale; 200 after Retry-After (10 s)",
   },
   async (see) => {
@@ -243,8 +261,8 @@ fault(
     bench.aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [SECRET_NAME] });
     const retryAfterSeconds = Number(refused.headers["retry-after"]);
     await delay(retryAfterSeconds * 1_000);
-    const mended = await bench.askForSecret();
-    see(`${refused.status} ${JSON.parse(refused.body).__type}; after ${retryAfterSeconds} s ${mended.status}`);
-    expect([refused.status, retryAfterSeconds, mended.status]).toEqual([403, 10, 200]);
+    const restored = await bench.askForSecret();
+    see(`${refused.status} ${JSON.parse(refused.body).__type}; after ${retryAfterSeconds} s ${restored.status}`);
+    expect([refused.status, retryAfterSeconds, restored.status]).toEqual([403, 10, 200]);
   },
 );

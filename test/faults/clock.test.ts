@@ -1,4 +1,4 @@
-/** A wall clock that jumps, or is wrong: ages are decided by it, and calls are signed by it. */
+/** A wall clock that jumps or is wrong: it decides the age of values and the signature of calls. */
 import { expect } from "vitest";
 import { fault } from "../support/faults.ts";
 import { createCanary } from "../support/two-accounts.ts";
@@ -20,8 +20,8 @@ const rotate = ({ aws, secretArn }: VirtualBench) =>
 const toMinutes = (ms: number) => `${Math.round(ms / MINUTE_MS)} min`;
 
 /**
- * Reads once a minute for so long, by the true time; for how long the same fetch's value was served, and how often none was.
- * One that was there before counts from the first read of it.
+ * Reads once a minute for this span of true time. Returns the number of reads, how many failed, and how old the oldest value
+ * was. The age of a value counts from its first read here.
  */
 async function readOn(bench: VirtualBench, spanMs: number) {
   const seenAtMs = new Map<string, number>();
@@ -36,7 +36,7 @@ async function readOn(bench: VirtualBench, spanMs: number) {
       if (!seenAtMs.has(version)) seenAtMs.set(version, bench.elapsedMs());
       result.oldestMs = Math.max(result.oldestMs, bench.elapsedMs() - (seenAtMs.get(version) ?? 0));
     }
-    // Each value that AWS gives is another one, so that a version tells when it was fetched.
+    // AWS gives a new version for each fetch, so that the version shows when a value was fetched.
     if (bench.aws.count("GetSecretValue") > calls) rotate(bench);
   }
   return result;
@@ -44,7 +44,7 @@ async function readOn(bench: VirtualBench, spanMs: number) {
 
 for (const byMs of [2 * HOUR_MS, 30 * 24 * HOUR_MS]) {
   const name = `${byMs / HOUR_MS} h forward`;
-  fault({ group, on, name, expected: "fetched anew with a new session, not served from memory" }, async (see) => {
+  fault({ group, on, name, expected: "fetched again with a new session, not served from memory" }, async (see) => {
     const bench = await startVirtualBench();
     await bench.askForSecret();
     const versionId = rotate(bench);
@@ -56,13 +56,13 @@ for (const byMs of [2 * HOUR_MS, 30 * 24 * HOUR_MS]) {
     );
     expect(statusOf(answer)).toBe("200 fwd=miss");
     expect(versionOf(answer)).toBe(versionId);
-    // A call that is wrongly signed, for the clock was set by hours, is made again.
+    // A call that is signed with the wrong time is made again.
     expect([2, 3]).toContain(assumed);
   });
 }
 
 fault(
-  { group, on, name: "2 h forward, past TTL + MAX_STALE, and AWS fails", expected: "502, nothing is served" },
+  { group, on, name: "2 h forward, beyond TTL + MAX_STALE, and AWS fails", expected: "502, nothing is served" },
   async (see) => {
     const bench = await startVirtualBench();
     await bench.askForSecret();
@@ -79,7 +79,7 @@ fault(
     group,
     on,
     name: "no step, and AWS fails for three hours",
-    expected: "served, but not past TTL + MAX_STALE (65 min)",
+    expected: "served, but not beyond TTL + MAX_STALE (65 min)",
   },
   async (see) => {
     const bench = await startVirtualBench();
@@ -120,7 +120,7 @@ for (const byMs of [10_000, HOUR_MS, 30 * 24 * HOUR_MS]) {
       expect(refused).toBe(0);
       expect(wrong.length).toBeLessThanOrEqual(1);
       expect(oldestMs).toBeLessThanOrEqual(TTL_MS + MINUTE_MS);
-      // A call that was wrongly signed is made again.
+      // A call that was signed with the wrong time is made again.
       expect(assumed).toBeLessThanOrEqual(2 + Math.ceil(180 / 54));
     },
   );
@@ -130,7 +130,7 @@ for (const byMs of [10_000, HOUR_MS, 30 * 24 * HOUR_MS]) {
       group,
       on,
       name: `${back} back, and AWS fails for three hours`,
-      expected: "nothing past TTL + MAX_STALE (65 min), counted by that clock",
+      expected: "nothing is served beyond TTL + MAX_STALE (65 min), by that clock",
     },
     async (see) => {
       const bench = await startVirtualBench();
@@ -145,7 +145,7 @@ for (const byMs of [10_000, HOUR_MS, 30 * 24 * HOUR_MS]) {
       see(
         servedAtMs.length === 0 ? "nothing is served" : `served until it was ${toMinutes(Math.max(...servedAtMs))} old`,
       );
-      // Who cannot see that the clock stepped, because the value is older than the step, keeps it for as much longer.
+      // If the value is older than the step, the step cannot be detected, and the value is kept longer by the length of the step.
       expect(Math.max(0, ...servedAtMs)).toBeLessThan(TTL_MS + MAX_STALE_MS + Math.min(byMs, MINUTE_MS));
     },
   );
@@ -179,7 +179,7 @@ for (const aheadMs of [15 * MINUTE_MS, -15 * MINUTE_MS, 16 * MINUTE_MS, -16 * MI
     {
       group,
       on,
-      name: `the local clock steps by ${minutes} in mid-life`,
+      name: `the local clock steps by ${minutes} while the extension runs`,
       expected: "one call is made twice; then every call is ok",
     },
     async (see) => {

@@ -1,18 +1,19 @@
-/** A process of the execution environment dies or hangs, and Lambda starts all of them again, in the same /tmp. */
+/** A process of the execution environment ends or hangs, and Lambda starts all processes again with the same /tmp. */
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Invocation } from "../fakes/lambda.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
 import { fault, until } from "../support/faults.ts";
+import { SECRET_PATH } from "../support/two-accounts.ts";
 
 const group = "crash";
 const on = "layer";
 const NEXT = "the next invocation reads the secret, on the same port";
 
-const told = (invocation: Invocation) =>
+const toResultText = (invocation: Invocation) =>
   "error" in invocation ? invocation.error.errorType : JSON.stringify(invocation.payload);
 
-/** A function that reads the secret in its handler, and does what else its payload says. */
+/** Starts a function that reads the secret in its handler after `onInvoke`. */
 async function startReader(
   options: BenchOptions = {},
   onInvoke: (payload: unknown) => unknown = () => {},
@@ -31,14 +32,14 @@ async function startReader(
   return bench;
 }
 
-/** Ends the extension; Lambda has seen it. */
+/** Ends the extension, and waits until Lambda has noticed. */
 async function end({ lambda }: Bench, signal: NodeJS.Signals): Promise<void> {
   const { extensionPid } = lambda;
   lambda.kill("extension", signal);
   await until(() => lambda.extensionPid !== extensionPid);
 }
 
-/** What comes after: a new process with the port of the one that was there. */
+/** Asserts that the next invocation runs with a new process on the same port. */
 async function expectNext(
   bench: Bench,
   first: Invocation | undefined,
@@ -47,8 +48,8 @@ async function expectNext(
 ) {
   const { initInside, ...next } = await bench.lambda.invoke();
   const isAnother = bench.lambda.extensionPid !== formerPid && bench.lambda.extensionPid !== undefined;
-  const ofFirst = first === undefined ? "" : `${told(first)}; `;
-  see(`${ofFirst}then ${told({ ...next, initInside })} from ${isAnother ? "another" : "the same"} process`);
+  const firstText = first === undefined ? "" : `${toResultText(first)}; `;
+  see(`${firstText}then ${toResultText({ ...next, initInside })} from ${isAnother ? "another" : "the same"} process`);
   expect(next).toMatchObject({ payload: 200 });
   expect([isAnother, initInside]).toEqual([true, true]);
   expect((await bench.ask("/ping")).status).toBe(200);
@@ -105,9 +106,7 @@ fault(
     const { extensionPid } = bench.lambda;
     bench.aws.fault("GetSecretValue", { kind: "hang" }, { times: 3 });
     const calls = bench.aws.count("GetSecretValue");
-    const asked = Promise.allSettled(
-      Array.from({ length: 50 }, () => bench.ask("/secretsmanager/get?secretId=my-shared-secret&refreshNow=true")),
-    );
+    const asked = Promise.allSettled(Array.from({ length: 50 }, () => bench.ask(`${SECRET_PATH}&refreshNow=true`)));
     await until(() => bench.aws.count("GetSecretValue") > calls);
     bench.aws.heal();
     await end(bench, "SIGKILL");
@@ -133,31 +132,28 @@ fault({ group, on, name: "the function times out", expected: `one failed invocat
   });
   const { extensionPid } = bench.lambda;
   const failed = await bench.lambda.invoke("hang");
-  expect(told(failed)).toBe("Sandbox.Timedout");
+  expect(toResultText(failed)).toBe("Sandbox.Timedout");
   await expectNext(bench, failed, extensionPid, see);
 });
 
-fault(
-  { group, on, name: "the extension hangs when it is told to leave", expected: `killed after 2 s; ${NEXT}` },
-  async (see) => {
-    const bench = await startReader();
-    const { extensionPid } = bench.lambda;
-    bench.lambda.kill("extension", "SIGSTOP");
-    const { signal, ms } = await bench.lambda.reset("timeout");
-    expect(signal).toBe("SIGKILL");
-    const { initInside, ...next } = await bench.lambda.invoke();
-    see(`${signal} after ${Math.round(ms)} ms; then ${told({ ...next, initInside })}`);
-    expect(next).toMatchObject({ payload: 200 });
-    expect(bench.lambda.extensionPid).not.toBe(extensionPid);
-  },
-);
+fault({ group, on, name: "the extension hangs at shutdown", expected: `killed after 2 s; ${NEXT}` }, async (see) => {
+  const bench = await startReader();
+  const { extensionPid } = bench.lambda;
+  bench.lambda.kill("extension", "SIGSTOP");
+  const { signal, ms } = await bench.lambda.reset("timeout");
+  expect(signal).toBe("SIGKILL");
+  const { initInside, ...next } = await bench.lambda.invoke();
+  see(`${signal} after ${Math.round(ms)} ms; then ${toResultText({ ...next, initInside })}`);
+  expect(next).toMatchObject({ payload: 200 });
+  expect(bench.lambda.extensionPid).not.toBe(extensionPid);
+});
 
 fault(
   {
     group,
     on,
     name: "ten crashes, one after another",
-    expected: "each next invocation reads the secret; AWS is asked once for each start",
+    expected: "each next invocation reads the secret; AWS is called once for each start",
   },
   async (see) => {
     const bench = await startReader();
@@ -165,7 +161,7 @@ fault(
     for (let nth = 0; nth < 10; nth += 1) {
       await end(bench, "SIGKILL");
       await bench.lambda.invoke();
-      if (told(await bench.lambda.invoke()) === "200") good += 1;
+      if (toResultText(await bench.lambda.invoke()) === "200") good += 1;
     }
     see(
       `${good} of 10; ${bench.aws.count("AssumeRole")} AssumeRole, ${bench.aws.count("GetSecretValue")} GetSecretValue`,

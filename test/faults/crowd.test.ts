@@ -1,34 +1,17 @@
-/** Lambda gives all of a function's processes 1,024 descriptors each, and its code may ask for a secret a thousand times at once. */
-import { chmodSync, cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+/** Lambda allows each process of a function 1,024 descriptors, and a function may request a secret a thousand times at once. */
 import { Agent, request } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { expect, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build/build.ts";
+import { expect } from "vitest";
 import { startBench } from "../support/bench.ts";
 import { fault } from "../support/faults.ts";
-import { REGION, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { createLimitedLayer } from "../support/temp-files.ts";
+import { IN_TARGET_ACCOUNT, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 
 const REQUESTS = 1_000;
 const AT_ONCE = 800;
 const DESCRIPTORS = 1_024;
-/** The guide's own `my-shared-secret` ends like an ARN, so that AWS knows it by no partial one. */
+/** AWS does not find `my-shared-secret` by a partial ARN, because that name ends like the suffix of an ARN. */
 const NAME = "app/database";
-
-/** The nodejs layer, whose extension may open so many files and sockets. */
-function createLimitedOpt(): string {
-  const opt = mkdtempSync(join(tmpdir(), "opt-"));
-  onTestFinished(() => rmSync(opt, { recursive: true }));
-  cpSync(toOpt("nodejs"), opt, { recursive: true });
-  const extension = join(opt, "extensions", "cross-account-secrets");
-  // The launcher finds its files beside the folder that it is in.
-  const inner = join(opt, "cross-account-secrets", "start");
-  renameSync(extension, inner);
-  writeFileSync(extension, `#!/bin/sh\nulimit -n ${DESCRIPTORS} && exec "${inner}"\n`);
-  chmodSync(extension, 0o755);
-  return opt;
-}
 
 fault(
   {
@@ -40,8 +23,8 @@ fault(
   async (see) => {
     let arn = "";
     const bench = await startBench({
-      opt: createLimitedOpt(),
-      // Not even the session is there before the first request, which may come before Node has started.
+      opt: createLimitedLayer(DESCRIPTORS),
+      // Nothing is fetched before the first request, not even a session. The request may come before Node has started.
       environment: {
         CROSS_ACCOUNT_SECRETS_SECRET_IDS: "",
         SECRET_NAME: "",
@@ -51,13 +34,12 @@ fault(
       prepare: ({ aws, canaries }) => {
         aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [NAME] });
         arn = aws.createSecret({
-          account: "111111111111",
-          region: REGION,
+          ...IN_TARGET_ACCOUNT,
           name: NAME,
           secretString: canaries[0] ?? "",
         }).arn;
         aws.fault("AssumeRole", { kind: "slow", delayMs: 200 });
-        // Long enough for all of the first eight hundred to come.
+        // Long enough for the first eight hundred requests to arrive.
         aws.fault("GetSecretValue", { kind: "slow", delayMs: 1_500 });
       },
     });

@@ -1,4 +1,4 @@
-/** Lambda stops every process between two invocations, for hours perhaps; here SIGSTOP does, and AWS's clock goes on. */
+/** Lambda freezes every process between two invocations, sometimes for hours. Here SIGSTOP does, and AWS's clock goes on. */
 import { Agent, request } from "node:http";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
@@ -8,22 +8,21 @@ import type { Fault } from "../fakes/aws.ts";
 import { type Bench, type BenchOptions, type LocalAnswer, startBench } from "../support/bench.ts";
 import { fault, until } from "../support/faults.ts";
 import { startFront, startJammedFront, type TcpFront } from "../support/tcp-front.ts";
-import { SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+import { SECRET_PATH, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
 
 const group = "freeze";
 const on = "layer";
 const TIMEOUT_MS = 1_000;
 const FREEZE_MS = 1_400;
-/** For a processor that others use too. */
+/** Tolerance for a processor that other programs use too. */
 const MARGIN_MS = 700;
 const AHEAD_MS = 20 * 60_000;
-const GET = `/secretsmanager/get?secretId=${SECRET_NAME}`;
 
 interface Freezable {
   readonly bench: Bench;
-  /** The way to both of AWS's services. */
+  /** The proxy on the way to both services. */
   readonly front: TcpFront;
-  /** AWS is ahead from then on, as if a freeze had been as long. */
+  /** Puts AWS's clock forward, as if a freeze had been that long. */
   passAtAws(ms: number): void;
 }
 
@@ -54,13 +53,13 @@ async function startFreezable({ prepare, environment, ...options }: BenchOptions
   };
 }
 
-/** Nothing is fetched before it is asked for, but for the session. */
+/** Init fetches the session, but no secret. */
 const UNFETCHED = { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "", SECRET_NAME: "" };
-/** Nor is that: STS fails in init, in all three tries. */
+/** Init does not fetch the session either: STS fails in all three tries. */
 const failInInit = ({ aws }: TwoAccounts) =>
   aws.fault("AssumeRole", { kind: "error", status: 500, code: "InternalFailure" }, { times: 3 });
 
-/** An AssumeRole that failed is not made again for a fifth of a second. */
+/** A failed AssumeRole is remembered for up to a fifth of a second. */
 const untilForgotten = () => delay(300);
 
 async function freeze({ lambda }: Bench, meanwhile: () => unknown, ms = FREEZE_MS): Promise<number> {
@@ -74,10 +73,10 @@ async function freeze({ lambda }: Bench, meanwhile: () => unknown, ms = FREEZE_M
   return performance.now();
 }
 
-const ask = (bench: Bench, path = GET): Promise<Pick<LocalAnswer, "status" | "headers" | "body">> =>
+const ask = (bench: Bench, path = SECRET_PATH): Promise<Pick<LocalAnswer, "status" | "headers" | "body">> =>
   bench.ask(path).catch((error: NodeJS.ErrnoException) => ({ status: 0, headers: {}, body: error.code ?? "" }));
 
-/** Asks, freezes once `when` has come about, and tells what the caller got. */
+/** Sends a request, freezes the extension after `when`, and returns what the caller got. */
 async function askOverFreeze(bench: Bench, when: () => Promise<void>, meanwhile: () => unknown = () => {}) {
   const calls = bench.aws.calls.length;
   const asked = ask(bench);
@@ -106,7 +105,7 @@ const underWay: readonly (readonly [what: string, Fault, meanwhile: (freezable: 
   ["answered during the freeze", { kind: "slow", delayMs: 300 }, () => {}],
   ["its connection ended by the peer", { kind: "hang" }, ({ front }) => front.endConnections()],
   [
-    "its connection dropped without a word, thawed 20 min later",
+    "its connection dropped silently, thawed 20 min later",
     { kind: "slow", delayMs: 500 },
     ({ front, passAtAws }) => {
       front.swallow();
@@ -181,14 +180,14 @@ fault(
 );
 
 for (const [how, path] of [
-  ["a request", GET],
-  ["refreshNow", `${GET}&refreshNow=true`],
+  ["a request", SECRET_PATH],
+  ["refreshNow", `${SECRET_PATH}&refreshNow=true`],
 ] as const) {
   fault(
     {
       group,
       on,
-      name: `${how} waits for GetSecretValue when the freeze comes, the next one right after it`,
+      name: `${how} waits for GetSecretValue when the freeze comes, the next one comes right after the thaw`,
       expected: `2 × ${RIGHT}`,
     },
     async (see) => {
@@ -212,7 +211,12 @@ for (const [how, path] of [
 }
 
 fault(
-  { group, on, name: "idle connections to AWS ended by the peer during the freeze", expected: "none is kept; 200" },
+  {
+    group,
+    on,
+    name: "idle connections to AWS ended by the peer during the freeze",
+    expected: "no idle connection is kept; 200",
+  },
   async (see) => {
     const { bench, front, passAtAws } = await startFreezable();
     await bench.lambda.init();
@@ -222,7 +226,7 @@ fault(
       front.endConnections();
       passAtAws(AHEAD_MS);
     });
-    const answer = await ask(bench, `${GET}&refreshNow=true`);
+    const answer = await ask(bench, `${SECRET_PATH}&refreshNow=true`);
     see(`${idle} idle connections; ${answer.status}`);
     expect([idle, answer.status]).toEqual([0, 200]);
   },
@@ -243,15 +247,18 @@ fault(
     const headers = { "X-Aws-Parameters-Secrets-Token": bench.environment.AWS_SESSION_TOKEN };
     const askPooled = () =>
       new Promise<{ status: number | undefined; socket: Socket; isReused: boolean }>((resolve, reject) => {
-        const outgoing = request({ host: "127.0.0.1", port: bench.port, path: GET, agent, headers }, (response) => {
-          const { statusCode: status, socket } = response;
-          text(response).then(() => resolve({ status, socket, isReused: outgoing.reusedSocket }), reject);
-        });
+        const outgoing = request(
+          { host: "127.0.0.1", port: bench.port, path: SECRET_PATH, agent, headers },
+          (response) => {
+            const { statusCode: status, socket } = response;
+            text(response).then(() => resolve({ status, socket, isReused: outgoing.reusedSocket }), reject);
+          },
+        );
         outgoing.on("error", reject).end();
       });
     const before = await askPooled();
     await freeze(bench, () => {}, 6_000);
-    // The server gets its turn to close what it thinks has been idle for too long.
+    // The server gets the time to close a connection that it considers idle for too long.
     await delay(100);
     const after = await askPooled();
     see(`${before.status}, ${after.status} on ${after.socket === before.socket ? "the same" : "another"} connection`);
@@ -261,7 +268,12 @@ fault(
 );
 
 fault(
-  { group, on, name: "a freeze past the TTL, and a rotation meanwhile", expected: "200, the new version, fwd=miss" },
+  {
+    group,
+    on,
+    name: "a freeze longer than the TTL, with a rotation meanwhile",
+    expected: "200, the new version, fwd=miss",
+  },
   async (see) => {
     const { bench } = await startFreezable({ environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" } });
     await bench.lambda.init();
@@ -278,7 +290,7 @@ fault(
 );
 
 fault(
-  { group, on, name: "a freeze past the life of the role's session", expected: "200 after one more AssumeRole" },
+  { group, on, name: "a freeze longer than the life of the role's session", expected: "200 after one more AssumeRole" },
   async (see) => {
     const { bench } = await startFreezable({
       environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" },

@@ -1,21 +1,20 @@
-/** AWS is not itself for a while, and what becomes of those who read all the time. */
+/** AWS fails for a while, and a function reads all the time. */
 import dns from "node:dns";
 import { expect, onTestFinished, vi } from "vitest";
 import type { AwsOperation } from "../fakes/aws.ts";
 import { startBench } from "../support/bench.ts";
 import { fault } from "../support/faults.ts";
-import { SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { SECRET_PATH, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 import { startVirtualBench, type VirtualBench } from "../support/virtual-bench.ts";
 
 const group = "outage";
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
-const GET = `/secretsmanager/get?secretId=${SECRET_NAME}`;
 const HOST = "aws.example";
 /** The longest that an outage is remembered. */
 const LONGEST_PAUSE_MS = 15 * SECOND_MS;
 
-/** A read each second for so long. */
+/** Reads once a second for this time, and counts the answers by status and Cache-Status. */
 async function readOn(bench: VirtualBench, spanMs: number) {
   const statuses = new Map<string, number>();
   for (const untilMs = bench.elapsedMs() + spanMs; bench.elapsedMs() < untilMs; bench.pass(SECOND_MS)) {
@@ -27,7 +26,7 @@ async function readOn(bench: VirtualBench, spanMs: number) {
   return statuses;
 }
 
-/** How long it takes until a value comes from AWS again. */
+/** Reads until a value comes from AWS again, and returns the time that passed. */
 async function untilFetched(bench: VirtualBench): Promise<number> {
   const startMs = bench.elapsedMs();
   const calls = () =>
@@ -37,7 +36,7 @@ async function untilFetched(bench: VirtualBench): Promise<number> {
     await bench.askForSecret();
     const passedMs = bench.elapsedMs() - startMs;
     if (calls() > before) return passedMs;
-    if (passedMs > 10 * MINUTE_MS) throw new Error("it never came back");
+    if (passedMs > 10 * MINUTE_MS) throw new Error("no value came from AWS");
     bench.pass(SECOND_MS);
   }
 }
@@ -47,17 +46,17 @@ const tell = (statuses: ReadonlyMap<string, number>) =>
 
 for (const operation of ["AssumeRole", "GetSecretValue"] as const satisfies AwsOperation[]) {
   for (const [what, isHeld] of [
-    ["a value at hand", true],
-    ["nothing at hand", false],
+    ["a value cached", true],
+    ["nothing cached", false],
   ] as const) {
-    const expected = `${isHeld ? "every read is served" : "502 with Retry-After"}; in the end a try each 7.5 to 15 s; back within 15 s`;
+    const expected = `${isHeld ? "every read is served" : "502 with Retry-After"}; at last one try every 7.5 to 15 s; served again within 15 s`;
     fault(
       { group, on: "virtual clock", name: `${operation} answers 500 for 10 min, ${what}`, expected },
       async (see) => {
         const bench = await startVirtualBench();
         const { aws } = bench;
         if (isHeld) {
-          // Sessions and values end together, so that each service is needed.
+          // The session and the value expire together, so that both services are needed.
           aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 300 });
           await bench.askForSecret();
           bench.pass(5 * MINUTE_MS);
@@ -68,11 +67,11 @@ for (const operation of ["AssumeRole", "GetSecretValue"] as const satisfies AwsO
         const failed = aws.calls.filter(({ outcome }) => outcome === "InternalFailure").length;
         aws.heal();
         const backMs = await untilFetched(bench);
-        see(`${tell(statuses)}; ${failed} calls failed; back after ${Math.round(backMs / SECOND_MS)} s`);
+        see(`${tell(statuses)}; ${failed} calls failed; served again after ${Math.round(backMs / SECOND_MS)} s`);
         const isRight = (how: string) => (isHeld ? how.startsWith("200") : how.startsWith("502"));
         expect([...statuses.keys()].filter((how) => !isRight(how))).toEqual([]);
         if (!isHeld) expect(Number(headers["Retry-After"])).toBeGreaterThanOrEqual(1);
-        // Three tries at first, then one each: at pauses that double from half a second at most, and in the end of 7.5 to 15 s.
+        // Three tries at first, then one after each pause. The pauses double from at most half a second to 7.5 to 15 s.
         expect(failed).toBeLessThanOrEqual(3 + 6 + 600 / 7.5);
         expect(backMs).toBeLessThan(LONGEST_PAUSE_MS + 2 * SECOND_MS);
       },
@@ -84,8 +83,8 @@ for (const operation of ["AssumeRole", "GetSecretValue"] as const satisfies AwsO
     {
       group,
       on: "virtual clock",
-      name: `DNS does not know the name of ${operation}'s endpoint any more`,
-      expected: "served stale for MAX_STALE (60 min), then 503; back within 15 s",
+      name: `DNS no longer knows the name of ${operation}'s endpoint`,
+      expected: "served stale for MAX_STALE (60 min), then 503; served again within 15 s",
     },
     async (see) => {
       let isKnown = true;
@@ -110,7 +109,7 @@ for (const operation of ["AssumeRole", "GetSecretValue"] as const satisfies AwsO
       const refused = await bench.askForSecret();
       isKnown = true;
       const backMs = await untilFetched(bench);
-      see(`${tell(stale)}; an hour later ${refused.status}; back after ${Math.round(backMs / SECOND_MS)} s`);
+      see(`${tell(stale)}; an hour later ${refused.status}; served again after ${Math.round(backMs / SECOND_MS)} s`);
       expect([...stale.keys()].filter((how) => !how.startsWith("200"))).toEqual([]);
       expect(refused.status).toBe(503);
       expect(backMs).toBeLessThan(LONGEST_PAUSE_MS + 2 * SECOND_MS);
@@ -125,7 +124,7 @@ for (const aheadMs of [15, -15, 120, -120].map((minutes) => minutes * MINUTE_MS)
       group,
       on: "layer",
       name: `AWS's clock is ${minutes}`,
-      expected: "200 in init and after the TTL; one call at most is made twice",
+      expected: "200 in init and after the TTL; at most one call is made twice",
     },
     async (see) => {
       const bench = await startBench({
@@ -135,7 +134,7 @@ for (const aheadMs of [15, -15, 120, -120].map((minutes) => minutes * MINUTE_MS)
       await bench.lambda.init();
       const statuses: number[] = [];
       for (let nth = 0; nth < 2; nth += 1) {
-        statuses.push((await bench.ask(GET)).status);
+        statuses.push((await bench.ask(SECRET_PATH)).status);
         await new Promise((resolve) => setTimeout(resolve, 1_050));
       }
       const outcomes = bench.aws.calls.map(({ operation, outcome }) => `${operation} ${outcome}`);

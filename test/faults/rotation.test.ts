@@ -1,32 +1,31 @@
-/** A secret gets a new value while it is read. */
+/** A secret is rotated while clients read it. */
 import { Agent, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
 import { type Bench, startBench } from "../support/bench.ts";
 import { fault } from "../support/faults.ts";
-import { SECRET_NAME } from "../support/two-accounts.ts";
+import { SECRET_NAME, SECRET_PATH } from "../support/two-accounts.ts";
 
 const group = "rotation";
 const on = "layer";
 const CLIENTS = 100;
 const TTL_MS = 2_000;
-const GET = `/secretsmanager/get?secretId=${SECRET_NAME}`;
 
-/** Each on a connection of its own: the versions that it saw, in order, and what went wrong. */
-interface Client {
+/** What one client saw on its connection: versions in order, and errors. */
+interface ClientReads {
   readonly versions: string[];
   readonly errors: string[];
   reads: number;
 }
 
-async function readUntil({ port, environment }: Bench, isOver: () => boolean): Promise<Client> {
+async function readUntil({ port, environment }: Bench, isOver: () => boolean): Promise<ClientReads> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const headers = { "X-Aws-Parameters-Secrets-Token": environment.AWS_SESSION_TOKEN };
-  const client: Client = { versions: [], errors: [], reads: 0 };
+  const client: ClientReads = { versions: [], errors: [], reads: 0 };
   const read = () =>
     new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
-      const outgoing = request({ host: "127.0.0.1", port, path: GET, agent, headers }, (response) => {
+      const outgoing = request({ host: "127.0.0.1", port, path: SECRET_PATH, agent, headers }, (response) => {
         text(response).then((body) => resolve({ status: response.statusCode, body }), reject);
       });
       outgoing.on("error", reject).end();
@@ -85,14 +84,14 @@ fault(
     group,
     on,
     name: `${CLIENTS} clients report at once that the version was refused`,
-    expected: "204 each, one GetSecretValue, then the new version",
+    expected: "each gets 204, with one GetSecretValue; then the new version is served",
   },
   async (see) => {
     const bench = await startBench();
     await bench.lambda.init();
     const old = JSON.parse((await bench.askForSecret()).body).VersionId;
     const { versionId } = bench.aws.putSecretValue(bench.secretArn, { secretString: bench.canaries[0] ?? "" });
-    // A version that AWS had less than five seconds ago is not asked about.
+    // A report within five seconds of a fetch is refused.
     await delay(5_100);
     const before = bench.aws.count("GetSecretValue");
     const report = () => bench.ask(`/secrets/${SECRET_NAME}/invalid?versionId=${old}`, { method: "POST" });
@@ -121,7 +120,9 @@ fault(
     await bench.lambda.init();
     const { versionId } = bench.aws.putSecretValue(bench.secretArn, { secretString: bench.canaries[0] ?? "" });
     const before = bench.aws.count("GetSecretValue");
-    const answers = await Promise.all(Array.from({ length: CLIENTS }, () => bench.ask(`${GET}&refreshNow=true`)));
+    const answers = await Promise.all(
+      Array.from({ length: CLIENTS }, () => bench.ask(`${SECRET_PATH}&refreshNow=true`)),
+    );
     const calls = bench.aws.count("GetSecretValue") - before;
     const current = answers.filter(
       ({ status, body }) => status === 200 && JSON.parse(body).VersionId === versionId,

@@ -1,4 +1,4 @@
-/** Role chaining ends after an hour at the latest; here the session lives for a quarter of one, and is read for a day. */
+/** STS limits a session of role chaining to one hour. Here sessions last 15 minutes, and the secret is read for a day. */
 import { expect } from "vitest";
 import { fault } from "../support/faults.ts";
 import { startVirtualBench } from "../support/virtual-bench.ts";

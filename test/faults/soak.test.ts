@@ -33,7 +33,7 @@ const toP99 = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Ma
 const toMedian = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const toMean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** By round, of which one that another process disturbed counts no more than the others. */
+/** Medians over the rounds of a tenth, so that one round that another process disturbed does not count more than the others. */
 function toTenth(rounds: readonly (readonly number[])[], cpuMs: readonly number[], nth: number) {
   const some = rounds.slice(nth * TENTH, (nth + 1) * TENTH);
   return {
@@ -52,7 +52,7 @@ fault(
     on: "virtual clock",
     name: `${REQUESTS} requests over an hour`,
     expected: "all 200; memory within 10 %; no socket left; last tenth: p99 ≤ 2 ×, processor ≤ 1.5 × the first's",
-    // Half a minute on two processors that nobody else uses.
+    // Half a minute on two otherwise idle processors.
     timeoutMs: 600_000,
   },
   async (see) => {
@@ -65,7 +65,7 @@ fault(
       ...environment,
       PATH: process.env.PATH,
       CROSS_ACCOUNT_SECRETS_HTTP_PORT: port,
-      // Lines are kept, and would count as memory.
+      // Log lines are kept in memory, and would change the measurement.
       CROSS_ACCOUNT_SECRETS_LOG_LEVEL: "error",
       CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "60",
       CROSS_ACCOUNT_SECRETS_DURATION_SECONDS: "900",
@@ -130,7 +130,7 @@ fault(
     expect(after.rssBytes).toBeLessThan(1.1 * before.rssBytes);
     expect([after.sockets, after.descriptors]).toEqual([before.sockets, before.descriptors]);
     expect(alone.sockets).toBe(0);
-    // A machine that is shared may be slower at the end. That it is not us who are is told by the processor's time.
+    // A shared machine may be slower at the end. The processor time shows whether the extension is.
     expect(last.cpuUs).toBeLessThan(1.5 * first.cpuUs);
     expect(last.p99Ms).toBeLessThan(2 * first.p99Ms * Math.max(1, last.meanMs / first.meanMs));
   },

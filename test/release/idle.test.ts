@@ -1,4 +1,4 @@
-/** Once per release: it takes as long as it says. */
+/** Runs once per release, because it waits for more than five minutes. */
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { startBench } from "../support/bench.ts";
@@ -6,7 +6,7 @@ import { fault } from "../support/faults.ts";
 import { exampleFunctions } from "../support/functions.ts";
 import { KEYS } from "../support/happy-path.ts";
 
-/** Beyond the 300 s after which Node's `fetch`, for one, gives up on an answer. */
+/** Longer than the 300 s after which Node's `fetch`, for example, gives up on an answer. */
 const IDLE_SECONDS = 310;
 
 fault(
@@ -17,7 +17,7 @@ fault(
     expected: "one poll, still under way; the secret; exit code 0",
   },
   async (see) => {
-    // As a process: a function that the test plays waits with `fetch`, which gives up.
+    // A function in a real process: the one inside the test waits with `fetch`, which would give up.
     const runtime = exampleFunctions.find(({ language }) => language === "Node.js")?.runtime ?? {};
     const bench = await startBench({ runtime });
     const { lambda } = bench;

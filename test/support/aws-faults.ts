@@ -1,26 +1,24 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
 import type { Fault } from "../fakes/aws.ts";
 import { type Bench, type LocalAnswer, startBench } from "./bench.ts";
 import { createCertificate } from "./certificate.ts";
 import { fault } from "./faults.ts";
 import { startFront } from "./tcp-front.ts";
+import { writeTempFile } from "./temp-files.ts";
 import { TARGET_ROLE_ARN } from "./two-accounts.ts";
 
-/** A service of AWS, and when its answer is needed in these tests, counted from the end of init. */
+/** A service of AWS, and when these tests need its answer, counted from the end of init. */
 export interface FaultyService {
   readonly name: "STS" | "Secrets Manager";
   readonly operation: "AssumeRole" | "GetSecretValue";
   readonly endpoint: string;
-  /** A value needs it from then on, but is still served without it. */
+  /** From then on, the cached value is stale: it is served only if the service fails. */
   readonly neededMs: number;
-  /** A value is not served without it from then on. */
+  /** From then on, no value is served while the service fails. */
   readonly staleUntilMs: number;
   readonly environment: Readonly<Record<string, string>>;
-  /** Of the role's sessions; undefined: as asked for. */
+  /** The life of the sessions of the role; undefined: as requested. */
   readonly sessionLifeSeconds: number | undefined;
 }
 
@@ -36,7 +34,7 @@ export const secretsManager: FaultyService = {
   sessionLifeSeconds: undefined,
 };
 
-/** Needed when the role's session is over. */
+/** STS is needed when the session of the role has expired. */
 export const sts: FaultyService = {
   name: "STS",
   operation: "AssumeRole",
@@ -47,14 +45,14 @@ export const sts: FaultyService = {
   sessionLifeSeconds: 2,
 };
 
-interface Trouble {
+interface ServiceFault {
   readonly what: string;
-  /** What the caller gets once nothing is served stale any more. */
+  /** The status that the caller gets after MAX_STALE. */
   readonly status: number;
   readonly type: string;
 }
 
-const troubles: readonly (Trouble & { readonly fault: Fault })[] = [
+const serviceFaults: readonly (ServiceFault & { readonly fault: Fault })[] = [
   {
     what: "answers 500",
     fault: { kind: "error", status: 500, code: "InternalServiceError" },
@@ -62,21 +60,26 @@ const troubles: readonly (Trouble & { readonly fault: Fault })[] = [
     type: "InternalServiceError",
   },
   { what: "throttles", fault: { kind: "throttle" }, status: 429, type: "ThrottlingException" },
-  { what: "is a black hole", fault: { kind: "hang" }, status: 504, type: "TimeoutError" },
+  { what: "never answers", fault: { kind: "hang" }, status: 504, type: "TimeoutError" },
   { what: "resets the connection", fault: { kind: "reset" }, status: 503, type: "ConnectionError" },
-  { what: "resets it in mid-body", fault: { kind: "reset-mid-body" }, status: 503, type: "ConnectionError" },
+  {
+    what: "resets the connection in mid-body",
+    fault: { kind: "reset-mid-body" },
+    status: 503,
+    type: "ConnectionError",
+  },
   { what: "answers byte by byte", fault: { kind: "drip", everyMs: 100 }, status: 504, type: "TimeoutError" },
-  { what: "talks nonsense", fault: { kind: "malformed" }, status: 502, type: "ConnectionError" },
+  { what: "answers with malformed data", fault: { kind: "malformed" }, status: 502, type: "ConnectionError" },
 ];
 
 const cacheStatusOf = ({ headers }: LocalAnswer) =>
   String(headers["cache-status"]).replace("cross-account-secrets; ", "");
 
-/** What a service's trouble does to a running environment: from the first answer without it until it is over. */
-async function suffer(
+/** Makes a service fail for a running environment, from the first answer without it until it works again. */
+async function runThroughFault(
   bench: Bench,
   service: FaultyService,
-  trouble: Trouble,
+  serviceFault: ServiceFault,
   on: () => void,
   off: () => void,
   see: (seen: string) => void,
@@ -97,10 +100,10 @@ async function suffer(
   see(
     `${stale.status} ${cacheStatusOf(stale)}; ${held.status} ${cacheStatusOf(held)}; then ${refused.status} ${type}; after ${retryAfterSeconds} s ${back.status} ${cacheStatusOf(back)}`,
   );
-  const { status } = trouble;
+  const { status } = serviceFault;
   expect([stale.status, cacheStatusOf(stale)]).toEqual([200, `fwd=stale; fwd-status=${status}`]);
   expect([held.status, cacheStatusOf(held)]).toEqual([200, expect.stringMatching(/^hit; ttl=-\d+$/)]);
-  expect([refused.status, type]).toEqual([status, trouble.type]);
+  expect([refused.status, type]).toEqual([status, serviceFault.type]);
   expect([back.status, cacheStatusOf(back)]).toEqual([200, "fwd=miss"]);
   for (const { ms } of [stale, held, refused]) expect(ms).toBeLessThan(TIMEOUT_MS + 500);
 }
@@ -124,41 +127,38 @@ async function start(
   return bench;
 }
 
-/** A row for each thing that can be wrong with it. */
+/** Defines a row for each fault of a service. */
 export function tryEachFault(service: FaultyService): void {
   const group = service.name;
   const on = "layer";
-  const toExpected = ({ status, type }: Trouble) =>
-    `served stale, then from memory with a negative ttl; past MAX_STALE ${status} ${type}; back after Retry-After`;
+  const toExpected = ({ status, type }: ServiceFault) =>
+    `served stale, then from memory with a negative ttl; after MAX_STALE ${status} ${type}; served again after Retry-After`;
 
-  for (const trouble of troubles) {
-    fault({ group, on, name: trouble.what, expected: toExpected(trouble) }, async (see) => {
+  for (const serviceFault of serviceFaults) {
+    fault({ group, on, name: serviceFault.what, expected: toExpected(serviceFault) }, async (see) => {
       const bench = await start(service);
       const { aws } = bench;
-      await suffer(
+      await runThroughFault(
         bench,
         service,
-        trouble,
-        () => aws.fault(service.operation, trouble.fault),
+        serviceFault,
+        () => aws.fault(service.operation, serviceFault.fault),
         () => aws.heal(),
         see,
       );
     });
   }
 
-  const untrusted = { what: "shows a certificate that is not trusted", status: 503, type: "ConnectionError" };
+  const untrusted = { what: "presents a certificate that is not trusted", status: 503, type: "ConnectionError" };
   fault({ group, on, name: untrusted.what, expected: toExpected(untrusted) }, async (see) => {
     const [own, foreign] = [createCertificate("own"), createCertificate("foreign")];
-    const folder = mkdtempSync(join(tmpdir(), "authority-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const authority = join(folder, "own.pem");
-    writeFileSync(authority, own.cert);
+    const authority = writeTempFile(own.cert);
     let url = "";
     const front = await startFront(() => url, own);
     const bench = await start(service, { [service.endpoint]: front.url, NODE_EXTRA_CA_CERTS: authority }, (aws) => {
       url = aws.url;
     });
-    await suffer(
+    await runThroughFault(
       bench,
       service,
       untrusted,
@@ -172,7 +172,7 @@ export function tryEachFault(service: FaultyService): void {
     {
       group,
       on,
-      name: "has a name that DNS does not know",
+      name: "has an endpoint whose name DNS does not know",
       expected: "503 or 504 within TIMEOUT_MS, Retry-After",
     },
     async (see) => {
@@ -181,7 +181,7 @@ export function tryEachFault(service: FaultyService): void {
       const { __type: type } = JSON.parse(answer.body);
       const retryAfter = answer.headers["retry-after"];
       see(`${answer.status} ${type} after ${Math.round(answer.ms)} ms, Retry-After ${retryAfter}`);
-      // Not every resolver answers at once.
+      // Some resolvers need longer than the deadline to say that a name is unknown.
       expect(["503 ConnectionError", "504 TimeoutError"]).toContain(`${answer.status} ${type}`);
       expect(answer.ms).toBeLessThan(TIMEOUT_MS + 500);
       expect(Number(retryAfter)).toBeGreaterThanOrEqual(1);

@@ -1,14 +1,14 @@
-/** The secrets that the conformance suite asks for. In requests, rows and answers they are called by the names in braces. */
+/** The secrets that the conformance suite requests. Rows show their random values as placeholders in braces. */
 
 import type { Bench } from "./bench.ts";
 import {
-  type Answer,
-  type Asked,
   ask,
   conform,
-  type Expected,
-  judge,
-  judgeLeaks,
+  type ExpectedAnswer,
+  expectAnswer,
+  expectNoLeak,
+  type RawAnswer,
+  type RawRequest,
   toExpectedText,
   toSeenText,
 } from "./conformance.ts";
@@ -16,11 +16,11 @@ import { FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN, type TwoAccounts } from "./
 
 const place = { account: "111111111111", region: REGION };
 
-/** What chance has named, by the names in braces. */
-export type Names = ReadonlyMap<string, string>;
+/** Random values by their placeholders. */
+export type Placeholders = ReadonlyMap<string, string>;
 
-/** `app/db` in three versions, a binary `app/key`, and names with every character that AWS allows in one. */
-export function addSecrets({ aws, canaries }: TwoAccounts): Names {
+/** Adds `app/db` in three versions, a binary `app/key`, and names with every character that AWS allows. */
+export function addSecrets({ aws, canaries }: TwoAccounts): Placeholders {
   const [first = "", second = ""] = canaries;
   aws.changeRole(TARGET_ROLE_ARN, { trusts: [FUNCTION_ROLE_ARN], readableSecrets: "any", readableParameters: "any" });
   const { arn, versionId } = aws.createSecret({ ...place, name: "app/db", secretString: first });
@@ -28,7 +28,7 @@ export function addSecrets({ aws, canaries }: TwoAccounts): Names {
   const pending = aws.putSecretValue(arn, { secretString: `${first}-next` }, ["AWSPENDING"]);
   const key = aws.createSecret({ ...place, name: "app/key", secretBinary: Buffer.from(second) });
   for (const name of ["a+b", "x/_+=.@!-y"]) aws.createSecret({ ...place, name, secretString: first });
-  // The longer before what is a piece of it.
+  // A longer value stands before a value that is a part of it.
   return new Map([
     ["{arn}", arn],
     ["{partial ARN}", arn.slice(0, -7)],
@@ -43,36 +43,40 @@ export function addSecrets({ aws, canaries }: TwoAccounts): Names {
   ]);
 }
 
-const fill = (text: string, names: Names): string =>
+const fill = (text: string, names: Placeholders): string =>
   [...names].reduce((filled, [name, value]) => filled.replaceAll(name, value), text);
-const call = (text: string, names: Names): string =>
-  [...names].reduce((called, [name, value]) => called.replaceAll(value, name), text);
+const mask = (text: string, names: Placeholders): string =>
+  [...names].reduce((masked, [name, value]) => masked.replaceAll(value, name), text);
 
-/** `{token}` is the function's. */
-function fillRequest({ headers = {}, ...asked }: Asked, names: Names, { environment }: Bench): Asked {
+/** Replaces the placeholders in a request; `{token}` is the token of the function. */
+function fillRequest({ headers = {}, ...asked }: RawRequest, names: Placeholders, { environment }: Bench): RawRequest {
   const all = new Map([...names, ["{token}", environment.AWS_SESSION_TOKEN ?? ""]]);
   const filled = Object.entries(headers).map(([name, value]) => [name, value && fill(value, all)]);
   return { ...asked, target: fill(asked.target, names), headers: Object.fromEntries(filled) };
 }
 
-export interface Request {
+interface RequestRow {
   readonly group: string;
   readonly name: string;
-  /** One, or the same of several routes. */
-  readonly asked: readonly Asked[];
-  readonly expected: Expected;
+  /** One request, or the same request to several routes. */
+  readonly asked: readonly RawRequest[];
+  readonly expected: ExpectedAnswer;
 }
 
-/** A row about what a request, or each of some, is answered with. */
-export function answers(bench: () => Bench, names: () => Names, { group, name, asked, expected }: Request): void {
+/** Defines a row: each of these requests gets the expected answer. */
+export function answers(
+  bench: () => Bench,
+  names: () => Placeholders,
+  { group, name, asked, expected }: RequestRow,
+): void {
   conform({ group, name, expected: toExpectedText(expected) }, async (see) => {
-    const answered: Answer[] = [];
+    const answered: RawAnswer[] = [];
     for (const request of asked) {
       answered.push(await ask(bench(), fillRequest(request, names(), bench())));
     }
-    const seen = answered.map((answer) => ({ ...answer, body: call(answer.body, names()) }));
+    const seen = answered.map((answer) => ({ ...answer, body: mask(answer.body, names()) }));
     see([...new Set(seen.map((answer) => toSeenText(answer, expected)))].join(" | "));
-    for (const answer of seen) judge(answer, expected);
-    for (const answer of answered) judgeLeaks(answer, bench());
+    for (const answer of seen) expectAnswer(answer, expected);
+    for (const answer of answered) expectNoLeak(answer, bench());
   });
 }

@@ -1,11 +1,11 @@
-/** Rows of the conformance table: a request in bytes to the built layer, the answer that is expected, and the one that came. */
+/** Rows of the conformance table: a raw request to the built layer, the expected answer, and the answer that came. */
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect } from "vitest";
 import { type Bench, type BenchOptions, startBench } from "./bench.ts";
 import { findLeaks } from "./canary.ts";
 import { type See, testRow } from "./rows.ts";
 
-/** One bench for all tests of the file, which fails if a secret got out anywhere. */
+/** Starts one bench for all tests of the file. The file fails if a secret leaked anywhere. */
 export function shareBench(options: BenchOptions): () => Bench {
   const ends: (() => Promise<void>)[] = [];
   let bench: Bench | undefined;
@@ -17,42 +17,51 @@ export function shareBench(options: BenchOptions): () => Bench {
     for (const end of ends.reverse()) await end();
   });
   return () => {
-    if (bench === undefined) throw new Error("the bench is there when the tests run, and not before");
+    if (bench === undefined) throw new Error("the bench exists only while the tests run");
     return bench;
   };
 }
 
-export interface Conformance {
+/** The variables of a function that may ask for any secret, and has none fetched in init. */
+export const ANY_SECRET = {
+  CROSS_ACCOUNT_SECRETS_ALLOW: "any",
+  CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
+  SECRET_NAME: undefined,
+};
+
+export const TOKEN = "X-Aws-Parameters-Secrets-Token";
+
+interface ConformanceRow {
   readonly group: string;
   readonly name: string;
   readonly expected: string;
 }
 
-export function conform(row: Conformance, run: (see: See) => Promise<void>): void {
+export function conform(row: ConformanceRow, run: (see: See) => Promise<void>): void {
   testRow({ table: "conformance", ...row }, undefined, run);
 }
 
-export interface Asked {
+export interface RawRequest {
   readonly method?: string;
   readonly target: string;
-  /** Beside the token and the host, or in their place; undefined: without that one. */
+  /** Added to the token and the host, or replacing them; undefined removes one. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
-  /** Lines as they are, after all others. */
+  /** Raw header lines, after all others. */
   readonly lines?: readonly string[];
 }
 
-export interface Answer {
+export interface RawAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** Sends a request as it stands, and gives the one answer to it. */
-export function ask({ port, environment }: Bench, asked: Asked): Promise<Answer> {
+/** Sends a request without any normalization, and resolves with the answer. */
+export function ask({ port, environment }: Bench, asked: RawRequest): Promise<RawAnswer> {
   const { method = "GET", target, lines = [] } = asked;
   const headers = {
     Host: `127.0.0.1:${port}`,
-    "X-Aws-Parameters-Secrets-Token": environment.AWS_SESSION_TOKEN,
+    [TOKEN]: environment.AWS_SESSION_TOKEN,
     ...asked.headers,
   };
   const all = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
@@ -66,13 +75,13 @@ export function ask({ port, environment }: Bench, asked: Asked): Promise<Answer>
       resolve(answer);
       socket.destroy();
     });
-    socket.on("error", reject).on("close", () => reject(new Error(`no whole answer: ${bytes}`)));
+    socket.on("error", reject).on("close", () => reject(new Error(`no complete answer: ${bytes}`)));
     socket.write([`${method} ${target} HTTP/1.1`, ...all, ...lines, "", ""].join("\r\n"));
   });
 }
 
-/** Undefined while it is not whole. Every answer of ours tells its length. */
-function parseAnswer(bytes: Buffer, isHeadAlone: boolean): Answer | undefined {
+/** Returns undefined while the answer is incomplete. Every answer of the extension has a Content-Length. */
+function parseAnswer(bytes: Buffer, isWithoutBody: boolean): RawAnswer | undefined {
   const end = bytes.indexOf("\r\n\r\n");
   if (end < 0) return undefined;
   const [statusLine = "", ...lines] = bytes.subarray(0, end).toString("latin1").split("\r\n");
@@ -80,27 +89,34 @@ function parseAnswer(bytes: Buffer, isHeadAlone: boolean): Answer | undefined {
     lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
   );
   const body = bytes.subarray(end + 4);
-  const length = isHeadAlone ? 0 : Number(headers["content-length"] ?? 0);
+  const length = isWithoutBody ? 0 : Number(headers["content-length"] ?? 0);
   if (body.length < length) return undefined;
   return { status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]), headers, body: body.toString() };
 }
 
-/** What has to be in the answer. */
-export interface Expected {
+/** What must be in the answer. */
+export interface ExpectedAnswer {
   readonly status: number;
   /** `__type` of a failure. */
   readonly type?: string;
-  /** A piece of a failure's message. */
+  /** A part of the message of a failure. */
   readonly tells?: string;
-  /** The whole body, where it is text. */
+  /** The whole body, if it is text. */
   readonly text?: string;
-  /** Some of the body's properties; `{ pattern }` of what is not the same twice. */
+  /** Some properties of the body; `{ pattern }` for a value that differs between runs. */
   readonly body?: Readonly<Record<string, unknown>>;
-  /** Some of its headers, in lower case; a pattern where a part of it is time. */
+  /** Some headers, with names in lower case; a pattern for a value that contains a time. */
   readonly headers?: Readonly<Record<string, string | RegExp>>;
 }
 
-export function toExpectedText({ status, type, tells, text, body = {}, headers = {} }: Expected): string {
+/** A failure with this status and type. */
+export const refused = (status: number, type: string, tells?: string): ExpectedAnswer => ({
+  status,
+  type,
+  ...(tells === undefined ? {} : { tells }),
+});
+
+export function toExpectedText({ status, type, tells, text, body = {}, headers = {} }: ExpectedAnswer): string {
   return [
     `${status}${type === undefined ? "" : ` ${type}`}${tells === undefined ? "" : `: … ${tells} …`}`,
     ...(text === undefined ? [] : [text || "no body"]),
@@ -113,7 +129,7 @@ export function toExpectedText({ status, type, tells, text, body = {}, headers =
 
 const toPair = ([name, value]: [string, unknown]): string => `${name} ${JSON.stringify(value, toShown)}`;
 
-/** As much of a value as a table has room for. */
+/** Shortens a value to what the table has room for. */
 const toShown = (_: string, value: unknown): unknown => {
   if (isPattern(value)) return value.pattern.source.replace(/^\^|\$$|\\/g, "");
   return typeof value === "string" ? value.replace(/^(.{60}).{20,}$/s, "$1…") : value;
@@ -122,14 +138,14 @@ const toShown = (_: string, value: unknown): unknown => {
 const isPattern = (value: unknown): value is { readonly pattern: RegExp } =>
   typeof value === "object" && value !== null && "pattern" in value && value.pattern instanceof RegExp;
 
-/** What the body is compared with. */
+/** Makes the value that vitest compares the body with. */
 function toMatcher(value: unknown): unknown {
   if (isPattern(value)) return expect.stringMatching(value.pattern);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, toMatcher(member)]));
 }
 
-/** Of what came, the members that are a matter of what was expected. */
+/** Keeps those members of a received value that the expected value has too. */
 function pick(value: unknown, expected: unknown): unknown {
   const isObject = (other: unknown): other is Readonly<Record<string, unknown>> =>
     typeof other === "object" && other !== null && !Array.isArray(other);
@@ -138,8 +154,8 @@ function pick(value: unknown, expected: unknown): unknown {
   return Object.fromEntries(Object.keys(expected).map((name) => [name, pick(value[name], expected[name])]));
 }
 
-/** What came, as far as it is a matter of what was expected; all of a failure. */
-export function toSeenText(answer: Answer, expected: Expected): string {
+/** Describes an answer: all of a failure, otherwise only what the row expects something of. */
+export function toSeenText(answer: RawAnswer, expected: ExpectedAnswer): string {
   const failure = toFailure(answer);
   if (failure !== undefined) {
     const { __type, message } = failure;
@@ -157,15 +173,15 @@ export function toSeenText(answer: Answer, expected: Expected): string {
   ].join(", ");
 }
 
-const toSeenHeaders = (answer: Answer, { headers = {} }: Expected): string[] =>
+const toSeenHeaders = (answer: RawAnswer, { headers = {} }: ExpectedAnswer): string[] =>
   Object.keys(headers).map((name) => `${name}: ${answer.headers[name]}`);
 
-function toFailure({ status, headers, body }: Answer): Readonly<Record<string, unknown>> | undefined {
+function toFailure({ status, headers, body }: RawAnswer): Readonly<Record<string, unknown>> | undefined {
   return status >= 400 && headers["content-type"] === "application/json" && body !== "" ? JSON.parse(body) : undefined;
 }
 
-/** Of every answer: what was expected is there, and a failure has the form that the README tells. */
-export function judge(answer: Answer, expected: Expected): void {
+/** Asserts that an answer has what is expected, and that a failure has the form that the README describes. */
+export function expectAnswer(answer: RawAnswer, expected: ExpectedAnswer): void {
   expect(answer.status).toBe(expected.status);
   expect(answer.headers).toMatchObject({ "cache-control": "no-store" });
   for (const [name, value] of Object.entries(expected.headers ?? {})) {
@@ -184,8 +200,8 @@ export function judge(answer: Answer, expected: Expected): void {
   expect(failure.message).toEqual(expect.stringContaining(expected.tells ?? ""));
 }
 
-/** No secret is in a refusal. */
-export function judgeLeaks(answer: Answer, { canaries, environment }: Bench): void {
+/** Asserts that a failure contains no secret. */
+export function expectNoLeak(answer: RawAnswer, { canaries, environment }: Bench): void {
   const secrets = [...canaries, environment.AWS_SESSION_TOKEN ?? ""];
-  if (answer.status >= 400) expect(findLeaks(new Map([["refusal", JSON.stringify(answer)]]), secrets)).toEqual([]);
+  if (answer.status >= 400) expect(findLeaks(new Map([["failure", JSON.stringify(answer)]]), secrets)).toEqual([]);
 }

@@ -1,22 +1,22 @@
 import { expect } from "vitest";
 
-/** One execution environment, fake or real, with a function of `examples/` in it and the layer beside it. */
-export interface Subject {
-  /** The function's answer. */
+/** One execution environment, fake or real, with a function of `examples/` and the layer. */
+export interface FunctionUnderTest {
+  /** Returns the answer of the function. */
   invoke(): Promise<unknown>;
   shutdown(): Promise<void>;
-  /** How many such calls reached AWS, whatever came of them. */
+  /** The number of such calls that reached AWS, successful or not. */
   count(operation: "AssumeRole" | "GetSecretValue"): number;
 }
 
-/** Of the secret: what a function answers with. */
+/** The keys of the secret, which a function answers with. */
 export const KEYS = ["username", "password"];
 
 /**
- * What must be seen wherever the layer runs: the secret in static code and in three invocations, for one AssumeRole and one
- * GetSecretValue. The same claims against the fakes and against their real counterparts keep the fakes honest.
+ * Asserts what is true wherever the layer runs: static code and three invocations get the secret, for one AssumeRole and one
+ * GetSecretValue. The fakes and their real counterparts are held to the same claims.
  */
-export async function expectHappyPath(subject: Subject): Promise<void> {
+export async function expectHappyPath(subject: FunctionUnderTest): Promise<void> {
   for (let invocation = 1; invocation <= 3; invocation += 1) {
     expect(await subject.invoke()).toEqual({ init: KEYS, handler: KEYS });
   }

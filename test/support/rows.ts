@@ -1,12 +1,12 @@
 import { it } from "vitest";
 
-/** A row of a table that is printed after the tests: what is asked or what goes wrong, what is to be seen then, and what was. */
+/** A row of a table that is printed after the tests: a request or a fault, what is expected then, and what was seen. */
 export interface Row {
   readonly table: "fault" | "conformance" | "misconfiguration";
   readonly group: string;
   readonly name: string;
   readonly expected: string;
-  /** Where it was tried, in a table that says so. */
+  /** The test environment, in a table that has a column for it. */
   readonly on?: string;
   readonly seen?: string;
 }
@@ -19,13 +19,10 @@ declare module "vitest" {
 
 export type See = (seen: string) => void;
 
-/**
- * A test that is a row. `run` says what it sees, out of what it observed and before it judges that, so that a row which does
- * not pass shows it too.
- */
+/** Defines a test that is a row. `run` reports what it sees before it asserts anything, so that a failed row shows it too. */
 export function testRow(row: Omit<Row, "seen">, timeoutMs: number | undefined, run: (see: See) => Promise<void>): void {
   const options = { meta: { row }, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }) };
-  it(`${row.group}: ${row.name}`, options, ({ task }) =>
+  it(`${row.group}: ${row.name} → ${row.expected}`, options, ({ task }) =>
     run((seen) => {
       task.meta.row = { ...row, seen };
     }),

@@ -1,26 +1,26 @@
 /**
- * Asks a server as fast as it answers, over connections that stay and connections that come and go, in a process of its own
- * that a test steers by messages.
+ * Sends requests to a server as fast as it answers, over lasting connections and over new ones in each round. It runs in a
+ * process of its own, which a test controls by messages.
  */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { argv } from "node:process";
 
-/** What the test says: so many requests. */
+/** The message of the test: send this number of requests. */
 export interface SoakRound {
   readonly requests: number;
 }
 
 export interface SoakResult {
-  /** Of answers, by status. */
+  /** The number of answers by status. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Of each batch that was sent at once, from its first byte sent to its last received. */
+  /** The duration of each batch that was sent at once, from the first byte sent to the last byte received. */
   readonly batchMs: readonly number[];
 }
 
-const STAYING = 24;
-const PASSING = 8;
-const BATCH = 16;
+const LASTING_CONNECTIONS = 24;
+const NEW_CONNECTIONS = 8;
+const BATCH_SIZE = 16;
 
 const [port = "", path = "", token = ""] = argv.slice(2);
 const bytes = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Aws-Parameters-Secrets-Token: ${token}\r\n\r\n`;
@@ -31,7 +31,7 @@ async function open(): Promise<Socket> {
   return socket;
 }
 
-/** Sends all at once, and reads the answers. */
+/** Sends all requests at once, and reads the answers. */
 function ask(socket: Socket, requests: number, statuses: Record<string, number>): Promise<void> {
   return new Promise((resolve, reject) => {
     let received = "";
@@ -61,31 +61,31 @@ function ask(socket: Socket, requests: number, statuses: Record<string, number>)
   });
 }
 
-let staying: readonly Socket[] = [];
+let lasting: readonly Socket[] = [];
 
 async function run({ requests }: SoakRound): Promise<SoakResult> {
-  if (staying.length === 0) staying = await Promise.all(Array.from({ length: STAYING }, open));
-  const passing = await Promise.all(Array.from({ length: PASSING }, open));
+  if (lasting.length === 0) lasting = await Promise.all(Array.from({ length: LASTING_CONNECTIONS }, open));
+  const added = await Promise.all(Array.from({ length: NEW_CONNECTIONS }, open));
   const statuses: Record<string, number> = {};
   const batchMs: number[] = [];
   let left = requests;
   const work = async (socket: Socket) => {
     while (left > 0) {
-      const batch = Math.min(BATCH, left);
+      const batch = Math.min(BATCH_SIZE, left);
       left -= batch;
       const startedMs = performance.now();
       await ask(socket, batch, statuses);
       batchMs.push(performance.now() - startedMs);
     }
   };
-  await Promise.all([...staying, ...passing].map(work));
-  for (const socket of passing) socket.destroy();
+  await Promise.all([...lasting, ...added].map(work));
+  for (const socket of added) socket.destroy();
   return { statuses, batchMs };
 }
 
 process.on("message", async (round: SoakRound | "leave") => {
   if (round === "leave") {
-    for (const socket of staying) socket.destroy();
+    for (const socket of lasting) socket.destroy();
     process.disconnect();
   } else process.send?.(await run(round));
 });

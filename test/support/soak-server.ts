@@ -1,22 +1,22 @@
 /**
- * The extension's parts behind their real server, as a process of its own that a test steers by messages: time passes when it
- * is told so, and it tells what it holds.
+ * The extension's parts behind their real server, in a process of its own, which a test controls by messages: one lets time
+ * pass, the other asks for measurements.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { env } from "node:process";
 import { createVirtualEnvironment, installVirtualClock } from "./virtual-environment.ts";
 
-/** What the test says. */
+/** A message of the test. */
 export type SoakOrder = { readonly passMs: number } | "measure";
 
-/** What the process holds, when all garbage is collected. */
+/** Measurements of the process, after garbage collection. */
 export interface SoakMeasure {
   readonly heapBytes: number;
   readonly rssBytes: number;
-  /** Processor time spent so far. */
+  /** Processor time used so far. */
   readonly cpuMs: number;
   readonly sockets: number;
-  /** Of files and sockets together; 0 where there is no /proc. */
+  /** Open files and sockets; 0 if there is no /proc. */
   readonly descriptors: number;
 }
 
@@ -30,7 +30,7 @@ async function measure(): Promise<SoakMeasure> {
   await settled();
   const { user, system } = process.cpuUsage();
   const cpuMs = (user + system) / 1_000;
-  // What a finalizer lets go of is garbage for the next one.
+  // Objects that a finalizer releases are collected only by the next run.
   for (let times = 0; times < 4; times += 1) {
     globalThis.gc?.();
     await new Promise((resolve) => setTimeout(resolve, 50));

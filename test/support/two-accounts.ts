@@ -6,6 +6,8 @@ import { FUNCTION_ROLE_ARN, HOME, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_
 export { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN };
 export const TARGET_ACCOUNT = HOME.accountId;
 export const FUNCTION_ACCOUNT = "222222222222";
+/** The account and region of the secret, as the fake AWS takes them. */
+export const IN_TARGET_ACCOUNT = { account: TARGET_ACCOUNT, region: REGION };
 /** The target of a request to the extension for the secret. */
 export const SECRET_PATH = `/secretsmanager/get?secretId=${SECRET_NAME}`;
 
