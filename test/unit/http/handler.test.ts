@@ -9,92 +9,93 @@ import type { SecretQuery, SecretValue } from "../../../extension/values/secret.
 import type { Source } from "../../../extension/values/source.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { createLog } from "../../support/log.ts";
+import {
+  OTHER_ROLE_ARN,
+  PARAMETER_ARN,
+  PARTIAL_SECRET_ARN,
+  SECRET_ARN,
+  TARGET_ROLE_ARN,
+  toParameterValue,
+  toSecretArn,
+  toSecretValue,
+} from "../../support/values.ts";
 
 const NOW_EPOCH_MS = Date.UTC(2026, 0, 1);
 const CANARY = "CANARY-not-to-be-repeated";
 const TOKEN = "the-token-of-the-function";
-const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
-const APP_ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
+const VERSION_ID = "11111111-2222-3333-4444-555555555555";
 const GET_APP = "/secretsmanager/get?secretId=app/database";
-const FLAG_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
 const GET_FLAG = "/systemsmanager/parameters/get?name=/app/flag";
 
-const toSecret = (name: string, arn = APP_ARN): CachedSecret => ({
-  value: {
-    arn,
-    name,
-    versionId: "11111111-2222-3333-4444-555555555555",
-    versionStages: ["AWSCURRENT"],
-    createdDate: new Date("2022-11-16T08:22:40.499Z"),
-    secretString: '{"password":"s3cret"}',
-    secretBinary: undefined,
-  },
+const toSecret = (name: string, arn = SECRET_ARN): CachedSecret => ({
+  value: toSecretValue({ arn, name, versionId: VERSION_ID, secretString: '{"password":"s3cret"}' }),
   from: "memory",
   ageMs: 88_400,
   ttlMs: 211_600,
 });
 
-const toParameter = (name: string, arn = FLAG_ARN): Cached<ParameterValue> => ({
-  value: {
-    arn,
-    name,
-    versionId: "3",
-    type: "String",
-    dataType: "text",
-    lastModifiedDate: new Date("2022-11-16T08:22:40.362Z"),
-    selector: undefined,
-    sourceResult: undefined,
-    value: "p4rameter",
-  },
+const toParameter = (name: string, arn = PARAMETER_ARN): Cached<ParameterValue> => ({
+  value: toParameterValue({ arn, name }),
   from: "fetch",
   ageMs: 0,
   ttlMs: 300_000,
 });
 
-type Secrets = ValueCache<SecretQuery, SecretValue>;
+type SecretCache = ValueCache<SecretQuery, SecretValue>;
 
-const isToken = (header: unknown) => header === TOKEN;
+type ParameterCache = ValueCache<ParameterQuery, ParameterValue>;
 
-type Parameters = ValueCache<ParameterQuery, ParameterValue>;
-
-/** A cache that nothing is to be asked of. */
-const parameters: Parameters = {
+/** A cache that the test does not expect to be used. */
+const parameters: ParameterCache = {
   get: async ({ parameterId }) => {
-    throw new Error(`no look-up was expected, but ${parameterId} was looked up`);
+    throw new Error(`no read was expected, but ${parameterId} was read`);
   },
   invalidate: async ({ parameterId }) => {
-    throw new Error(`nothing was expected to be invalid, but ${parameterId} was said to be`);
+    throw new Error(`no invalidation was expected, but ${parameterId} was invalidated`);
   },
 };
 
-/** A handler over a cache that answers as it is told, and complains when it was not told. */
+type Deps = Parameters<typeof createHttpHandler>[0];
+
+/** A handler, as a function of what is sent with the right host and token. */
+function createAsk(deps: Pick<Deps, "readers"> & Partial<Deps>) {
+  const handler = createHttpHandler({
+    config: createConfig(),
+    isToken: (header) => header === TOKEN,
+    counters: createCounters(),
+    metrics: { report() {}, finish() {} },
+    logger: createLog().logger,
+    now: () => NOW_EPOCH_MS,
+    version: "1.2.3",
+    ...deps,
+  });
+  const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
+  return (target: string, request: Partial<LocalRequest> = {}) =>
+    handler({ method: "GET", target, ...request, headers: { ...headers, ...request.headers } });
+}
+
+/** A handler with a cache of mocks, which throw unless the test gives them an answer. */
 function setUp(overrides: ConfigOverrides = {}) {
   const counters = createCounters();
   const { logger, lines } = createLog();
-  const get = vi.fn<Secrets["get"]>(async ({ secretId }) => {
-    throw new Error(`no look-up was expected, but ${secretId} was looked up`);
+  const get = vi.fn<SecretCache["get"]>(async ({ secretId }) => {
+    throw new Error(`no read was expected, but ${secretId} was read`);
   });
-  const invalidate = vi.fn<Secrets["invalidate"]>(async ({ secretId }) => {
-    throw new Error(`nothing was expected to be invalid, but ${secretId} was said to be`);
+  const invalidate = vi.fn<SecretCache["invalidate"]>(async ({ secretId }) => {
+    throw new Error(`no invalidation was expected, but ${secretId} was invalidated`);
   });
-  const getParameter = vi.fn<Parameters["get"]>(parameters.get);
+  const getParameter = vi.fn<ParameterCache["get"]>(parameters.get);
   const report = vi.fn();
-  const config = createConfig({ token: { text: TOKEN, path: undefined }, ...overrides });
+  const config = createConfig(overrides);
   const [source] = config.sources;
-  const handler = createHttpHandler({
+  const ask = createAsk({
     config,
-    isToken,
     readers: () => [{ source, secrets: { get, invalidate }, parameters: { ...parameters, get: getParameter } }],
     counters,
     metrics: { report, finish() {} },
     logger,
-    now: () => NOW_EPOCH_MS,
-    version: "1.2.3",
   });
-  const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
-  const ask = (target: string, request: Partial<LocalRequest> = {}) =>
-    handler({ method: "GET", target, ...request, headers: { ...headers, ...request.headers } });
-  /** Status and `__type`, which is all that most refusals differ in. */
+  /** The status, and the `__type` of an error. */
   async function outcomeOf(target: string, request: Partial<LocalRequest> = {}): Promise<string> {
     const { status, body } = await ask(target, request);
     return status === 200 ? "200" : `${status} ${JSON.parse(String(body)).__type}`;
@@ -103,7 +104,7 @@ function setUp(overrides: ConfigOverrides = {}) {
 }
 
 describe("the guards", () => {
-  it("stand in a column, cheapest first: each is reached when those before it are content", async () => {
+  it("check a request in a fixed order, the cheapest first", async () => {
     const { get, outcomeOf } = setUp({ source: { secretIds: ["app/database"] }, allow: "configured" });
     get.mockResolvedValue(toSecret("app/database"));
     const everythingWrong = {
@@ -145,7 +146,7 @@ describe("the guards", () => {
     expect(get).toHaveBeenCalledTimes(1);
   });
 
-  it("tell what is wrong, and never what was sent as token", async () => {
+  it("say what is wrong, and never quote the token that was sent", async () => {
     const { ask } = setUp({ source: { secretIds: ["app/database"] }, allow: "configured" });
     const requests: [string, Partial<LocalRequest>, RegExp][] = [
       [GET_APP, { headers: { "x-forwarded-for": "10.0.0.1" } }, /X-Forwarded-For/],
@@ -167,7 +168,7 @@ describe("the guards", () => {
     }
   });
 
-  it("count requests and failures, and log nothing", async () => {
+  it("count requests and failures, and write no log line", async () => {
     const { ask, counters, lines } = setUp();
     await ask("/ping");
     await ask("/nowhere");
@@ -177,14 +178,14 @@ describe("the guards", () => {
   });
 });
 
-describe("what a proxy adds", () => {
+describe("a header that a proxy adds", () => {
   it.each([
     ["x-forwarded-for", "10.0.0.1"],
     ["x-forwarded-for", "127.0.0.1"],
     ["x-forwarded-for", ""],
     ["forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43"],
     ["forwarded", ""],
-  ])("is refused whatever it says, at every path, before the token is looked at: %s: %j", async (name, value) => {
+  ])("is refused at every path, before the token is checked: %s: %j", async (name, value) => {
     const { ask, outcomeOf } = setUp();
     for (const target of [GET_APP, GET_FLAG, "/ping", "/stats", "/nowhere"]) {
       expect(await outcomeOf(target, { headers: { [name]: value } })).toBe("400 ValidationException");
@@ -193,13 +194,16 @@ describe("what a proxy adds", () => {
     expect(body).toMatch(/X-Forwarded-For or Forwarded/);
   });
 
-  it.each(["x-forwarded-host", "x-forwarded-proto", "via"])("is not %s, which proves nothing", async (name) => {
-    const { outcomeOf } = setUp();
-    expect(await outcomeOf("/ping", { headers: { [name]: "10.0.0.1" } })).toBe("200");
-  });
+  it.each(["x-forwarded-host", "x-forwarded-proto", "via"])(
+    "is accepted if it is %s, which does not prove that a request was forwarded",
+    async (name) => {
+      const { outcomeOf } = setUp();
+      expect(await outcomeOf("/ping", { headers: { [name]: "10.0.0.1" } })).toBe("200");
+    },
+  );
 });
 
-describe("Host", () => {
+describe("the header Host", () => {
   it.each(["127.0.0.1:2773", "localhost:2773", "LOCALHOST:2773"])("may be %s", async (host) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf("/ping", { headers: { host } })).toBe("200");
@@ -218,7 +222,7 @@ describe("Host", () => {
     "localhost.example.com:2773",
     "localhost:2773.example.com",
     "user@localhost:2773",
-  ])("may not be %s: DNS rebinding brings a foreign one", async (host) => {
+  ])("is refused if it is %s, as DNS rebinding sends a foreign host", async (host) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf("/ping", { headers: { host } })).toBe("400 ValidationException");
   });
@@ -228,7 +232,7 @@ describe("Host", () => {
     ["localhost:80", 80, "200"],
     ["localhost:2773", 80, "400 ValidationException"],
     ["localhost:8080", 8_080, "200"],
-  ])("%s is right for a port of %d: %s", async (host, httpPort, outcome) => {
+  ])("as %s, on the port %d, is answered with %s", async (host, httpPort, outcome) => {
     const { outcomeOf } = setUp({ httpPort });
     expect(await outcomeOf("/ping", { headers: { host } })).toBe(outcome);
   });
@@ -237,13 +241,13 @@ describe("Host", () => {
 describe("the token", () => {
   const none = { "x-aws-parameters-secrets-token": undefined };
 
-  it.each(["x-aws-parameters-secrets-token", "x-vault-token"])("may come in %s", async (name) => {
+  it.each(["x-aws-parameters-secrets-token", "x-vault-token"])("may be sent in %s", async (name) => {
     const { get, outcomeOf } = setUp();
     get.mockResolvedValue(toSecret("app/database"));
     expect(await outcomeOf(GET_APP, { headers: { ...none, [name]: TOKEN } })).toBe("200");
   });
 
-  it("is enough in one of the headers", async () => {
+  it("is accepted if one of the two headers has it", async () => {
     const { get, outcomeOf } = setUp();
     get.mockResolvedValue(toSecret("app/database"));
     expect(await outcomeOf(GET_APP, { headers: { "x-vault-token": "another" } })).toBe("200");
@@ -260,7 +264,7 @@ describe("the token", () => {
     TOKEN.toUpperCase(),
     "x".repeat(10_000),
     "\u00fc".repeat(TOKEN.length),
-  ])("of any other length or text is refused: %s", async (token) => {
+  ])("is refused if it differs in length or text: %s", async (token) => {
     const { outcomeOf } = setUp();
     const headers = { "x-aws-parameters-secrets-token": token, "x-vault-token": token };
     expect(await outcomeOf(GET_APP, { headers })).toBe("403 BadToken");
@@ -268,18 +272,18 @@ describe("the token", () => {
 
   it.each([
     [
-      "the variables that may hold it",
+      "the variables that may contain it",
       undefined,
-      "CROSS_ACCOUNT_SECRETS_TOKEN or, in a Lambda function where that is not set, of AWS_SESSION_TOKEN",
+      "CROSS_ACCOUNT_SECRETS_TOKEN or, in a Lambda function without it, of AWS_SESSION_TOKEN",
     ],
-    ["the file that it stands in", "/run/token", "what stands in the file /run/token"],
-  ])("that is refused is answered with %s", async (_, path, remedy) => {
+    ["the file that contains it", "/run/token", "the text in the file /run/token"],
+  ])("is refused with a remedy that names %s", async (_, path, remedy) => {
     const { ask } = setUp({ token: { text: TOKEN, path } });
     const { body } = await ask(GET_APP, { headers: none });
     expect(JSON.parse(String(body)).remedy).toMatch(new RegExp(`${remedy}$`));
   });
 
-  it("is asked for on paths that there are not, too", async () => {
+  it("is required for unknown paths too", async () => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf("/nowhere", { headers: none })).toBe("403 BadToken");
     expect(await outcomeOf("/pinging", { headers: none })).toBe("403 BadToken");
@@ -291,7 +295,7 @@ describe("the token", () => {
 describe("/ping", () => {
   const headers = { "x-aws-parameters-secrets-token": undefined };
 
-  it("is healthy, without a token", async () => {
+  it("answers healthy without a token", async () => {
     const { ask } = setUp();
     expect(await ask("/ping", { headers })).toEqual({
       status: 200,
@@ -301,19 +305,24 @@ describe("/ping", () => {
   });
 
   it.each([
-    ["a forwarded one", "/ping", { headers: { ...headers, "x-forwarded-for": "10.0.0.1" } }, "400 ValidationException"],
+    [
+      "a forwarded request",
+      "/ping",
+      { headers: { ...headers, "x-forwarded-for": "10.0.0.1" } },
+      "400 ValidationException",
+    ],
     ["a foreign host", "/ping", { headers: { ...headers, host: "example.com" } }, "400 ValidationException"],
     ["another method", "/ping", { headers, method: "POST" }, "405 MethodNotAllowedException"],
     ["a parameter", "/ping?a=b", { headers }, "400 ValidationException"],
-  ])("is exempt from no other guard: %s", async (_, target, request, outcome) => {
+  ])("is refused by every other guard: %s", async (_, target, request, outcome) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf(target, request)).toBe(outcome);
   });
 });
 
-describe("method and path", () => {
+describe("a request", () => {
   it.each(["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "get"])(
-    "%s is refused, with what is allowed",
+    "by %s is refused, and the reply lists the allowed methods",
     async (method) => {
       const { ask } = setUp();
       const { status, headers } = await ask(GET_APP, { method });
@@ -332,22 +341,25 @@ describe("method and path", () => {
     "/secretsmanager/./get?secretId=a",
     "/secretsmanager%2Fget?secretId=a",
     "/secrets",
-  ])("%s is no path that is known, and is not made into one", async (target) => {
+  ])("to %s is refused with 404: a path is not normalized to a known one", async (target) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf(target)).toBe("404 UnknownOperationException");
   });
 
-  it.each(["http://127.0.0.1:2773/secretsmanager/get?secretId=a", "*", ""])("%j is no path at all", async (target) => {
-    const { outcomeOf } = setUp();
-    expect(await outcomeOf(target)).toBe("400 ValidationException");
-  });
+  it.each(["http://127.0.0.1:2773/secretsmanager/get?secretId=a", "*", ""])(
+    "to %j is refused because that is not a path",
+    async (target) => {
+      const { outcomeOf } = setUp();
+      expect(await outcomeOf(target)).toBe("400 ValidationException");
+    },
+  );
 });
 
-describe("a look-up", () => {
-  it("is what the request says, within the time that one request may take", async () => {
+describe("a read of a secret", () => {
+  it("asks the cache for what the request names, until the deadline of one request", async () => {
     const { ask, get } = setUp({ timeoutMs: 700 });
     get.mockResolvedValue(toSecret("app/database"));
-    await ask(`${GET_APP}&versionId=1&versionStage=AWSPREVIOUS&refreshNow=true&roleArn=${ROLE_ARN}`);
+    await ask(`${GET_APP}&versionId=1&versionStage=AWSPREVIOUS&refreshNow=true&roleArn=${TARGET_ROLE_ARN}`);
     await ask("/secrets/app/database");
     expect(get.mock.calls).toEqual([
       [
@@ -358,7 +370,7 @@ describe("a look-up", () => {
     ]);
   });
 
-  it("is answered in the form of AWS's extension at its path", async () => {
+  it("is answered in the form of AWS's extension at the path of that extension", async () => {
     const { ask, get } = setUp();
     get.mockResolvedValue(toSecret("app/database"));
     const { status, headers, body } = await ask(GET_APP);
@@ -366,14 +378,14 @@ describe("a look-up", () => {
     expect(headers).toEqual({
       "Content-Type": "application/json",
       "Cache-Control": "no-store",
-      ETag: '"11111111-2222-3333-4444-555555555555"',
+      ETag: `"${VERSION_ID}"`,
       Age: "88",
       "Cache-Status": "cross-account-secrets; hit; ttl=211",
     });
     expect(JSON.parse(String(body))).toMatchObject({ Name: "app/database", SecretString: '{"password":"s3cret"}' });
   });
 
-  it("is answered with the bare value, or a field of it, at /secrets/", async () => {
+  it("is answered with the bare value or one of its fields at /secrets/", async () => {
     const { ask, get } = setUp();
     get.mockResolvedValue(toSecret("app/database"));
     expect(await ask("/secrets/app%2Fdatabase")).toMatchObject({ status: 200, body: '{"password":"s3cret"}' });
@@ -381,7 +393,7 @@ describe("a look-up", () => {
     expect(await ask("/secrets/app/database?key=user")).toMatchObject({ status: 404 });
   });
 
-  it("says when it was served stale, and for which failure", async () => {
+  it("is answered with a header that names the failure if the value is stale", async () => {
     const { ask, get } = setUp();
     const failed = new Failure("timeout", CANARY);
     get.mockResolvedValue({ ...toSecret("app/database"), from: { failed }, ageMs: 330_000, ttlMs: -30_000 });
@@ -391,7 +403,7 @@ describe("a look-up", () => {
     expect(body).not.toContain(CANARY);
   });
 
-  it("that failed before says when to ask again", async () => {
+  it("that fails is answered with a header that says when to ask again", async () => {
     const { ask, get } = setUp();
     get.mockRejectedValue(new Failure("get-secret-value-denied", "no", { retryAfterMs: 9_500 }));
     const { status, headers } = await ask(GET_APP);
@@ -399,7 +411,7 @@ describe("a look-up", () => {
     expect(headers).toMatchObject({ "Retry-After": "10" });
   });
 
-  it("that fails is answered with its cause, remedy and AWS's request id, and is no news for the log", async () => {
+  it("that fails is answered with the cause, the remedy and AWS's request id, and writes no log line", async () => {
     const { ask, get, lines } = setUp();
     get.mockRejectedValue(
       new Failure("kms-denied", "the key may not be used", {
@@ -421,7 +433,7 @@ describe("a look-up", () => {
   });
 
   it.each([new TypeError(CANARY), CANARY, undefined, null, { message: CANARY }])(
-    "that meets a bug of ours is answered 500, without the bug's text (%#)",
+    "that fails because of a bug is answered with 500 and without the error's text (%#)",
     async (thrown) => {
       const { ask, get, lines } = setUp();
       get.mockRejectedValue(thrown);
@@ -440,11 +452,11 @@ describe("a look-up", () => {
   );
 });
 
-describe("a version that was refused", () => {
+describe("a report of an invalid version", () => {
   const POST = { method: "POST" };
   const INVALID = "/secrets/app/database/invalid?versionId=v1";
 
-  it("is reported by POST, and settled with 204 and an empty body", async () => {
+  it("by POST is answered with 204 and an empty body", async () => {
     const { ask, get, invalidate } = setUp({ timeoutMs: 700 });
     invalidate.mockResolvedValue();
     expect(await ask(INVALID, POST)).toEqual({ status: 204, headers: { "Cache-Control": "no-store" }, body: "" });
@@ -454,18 +466,18 @@ describe("a version that was refused", () => {
 
   it.each([
     ["/secrets/app%2Fdatabase/invalid?versionId=v1", "app/database"],
-    [`/secrets/${encodeURIComponent(APP_ARN)}/invalid?versionId=v1`, APP_ARN],
-    [`/secrets/app/database/invalid?versionId=v1&roleArn=${ROLE_ARN}`, "app/database"],
+    [`/secrets/${encodeURIComponent(SECRET_ARN)}/invalid?versionId=v1`, SECRET_ARN],
+    [`/secrets/app/database/invalid?versionId=v1&roleArn=${TARGET_ROLE_ARN}`, "app/database"],
     ["/secrets/app/invalid/invalid?versionId=v1", "app/invalid"],
     ["/secrets/invalid/invalid?versionId=v1", "invalid"],
-  ])("by %s is of the secret %s", async (target, secretId) => {
+  ])("to %s is about the secret %s", async (target, secretId) => {
     const { ask, invalidate } = setUp();
     invalidate.mockResolvedValue();
     expect((await ask(target, POST)).status).toBe(204);
     expect(invalidate).toHaveBeenCalledWith({ secretId }, "v1", expect.any(Number));
   });
 
-  it("too often is answered 429, with when to ask again", async () => {
+  it("that comes too often is answered with 429 and says when to ask again", async () => {
     const { ask, invalidate } = setUp();
     invalidate.mockRejectedValue(new Failure("asked-too-often", "a moment ago", { retryAfterMs: 4_001 }));
     const { status, headers, body } = await ask(INVALID, POST);
@@ -478,7 +490,7 @@ describe("a version that was refused", () => {
     });
   });
 
-  it("by GET is a look-up of a secret whose name ends so", async () => {
+  it("by GET is a read of a secret whose name ends in /invalid", async () => {
     const { ask, get } = setUp();
     get.mockResolvedValue(toSecret("app/database/invalid"));
     expect((await ask("/secrets/app/database/invalid")).status).toBe(200);
@@ -492,82 +504,81 @@ describe("a version that was refused", () => {
     ["refreshNow", `${INVALID}&refreshNow=true`, "400 ValidationException"],
     ["a key", `${INVALID}&key=password`, "400 ValidationException"],
     ["two versions", `${INVALID}&versionId=v2`, "400 ValidationException"],
-    ["another role", `${INVALID}&roleArn=${ROLE_ARN}2`, "403 AccessDeniedException"],
+    ["another role", `${INVALID}&roleArn=${TARGET_ROLE_ARN}2`, "403 AccessDeniedException"],
     ["another secret", "/secrets/other/invalid?versionId=v1", "403 AccessDeniedException"],
     ["no secret", "/secrets//invalid?versionId=v1", "405 MethodNotAllowedException"],
     ["no id at all", "/secrets/invalid?versionId=v1", "405 MethodNotAllowedException"],
     ["another path", "/secretsmanager/get/invalid?versionId=v1", "405 MethodNotAllowedException"],
     ["a longer path", "/secrets/app/database/invalid/?versionId=v1", "405 MethodNotAllowedException"],
     ["the path in the query", "/secrets/app/database?x=/invalid", "405 MethodNotAllowedException"],
-  ])("is not reported with %s", async (_, target, outcome) => {
+  ])("is refused with %s", async (_, target, outcome) => {
     const { invalidate, outcomeOf } = setUp({ source: { secretIds: ["app/database"] }, allow: "configured" });
     expect(await outcomeOf(target, POST)).toBe(outcome);
     expect(invalidate).not.toHaveBeenCalled();
   });
 
   it.each([
-    ["a forwarded one", { "x-forwarded-for": "10.0.0.1" }, "400 ValidationException"],
+    ["a forwarded request", { "x-forwarded-for": "10.0.0.1" }, "400 ValidationException"],
     ["a foreign host", { host: "example.com" }, "400 ValidationException"],
     ["no token", { "x-aws-parameters-secrets-token": undefined }, "403 BadToken"],
-  ])("passes the same guards: %s", async (_, headers, outcome) => {
+  ])("is refused by the same guards: %s", async (_, headers, outcome) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf(INVALID, { ...POST, headers })).toBe(outcome);
   });
 
   it.each(["PUT", "DELETE", "PATCH", "HEAD", "post"])(
-    "is not reported by %s, and both that are known are named",
+    "by %s is refused, and the reply lists the two allowed methods",
     async (method) => {
       const { ask } = setUp();
       const { status, headers, body } = await ask(INVALID, { method });
       expect({ status, headers }).toMatchObject({ status: 405, headers: { Allow: "GET, POST" } });
-      expect(body).toContain("known here: GET, POST");
+      expect(body).toContain("this path has only GET, POST");
     },
   );
 });
 
 describe("roleArn", () => {
-  it("may be the configured one", async () => {
+  it("may be the configured target role", async () => {
     const { get, outcomeOf } = setUp();
     get.mockResolvedValue(toSecret("app/database"));
-    expect(await outcomeOf(`${GET_APP}&roleArn=${ROLE_ARN}`)).toBe("200");
-    expect(await outcomeOf(`/secrets/app/database?roleArn=${encodeURIComponent(ROLE_ARN)}`)).toBe("200");
+    expect(await outcomeOf(`${GET_APP}&roleArn=${TARGET_ROLE_ARN}`)).toBe("200");
+    expect(await outcomeOf(`/secrets/app/database?roleArn=${encodeURIComponent(TARGET_ROLE_ARN)}`)).toBe("200");
   });
 
   it.each([
-    `${ROLE_ARN}2`,
+    `${TARGET_ROLE_ARN}2`,
     "arn:aws:iam::222222222222:role/SecretReader",
     "arn:aws:iam::111111111111:role/x/SecretReader",
-  ])("may be no other, though any secret may be asked for: %s", async (roleArn) => {
+  ])("is refused for any other role, even if every secret is allowed: %s", async (roleArn) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf(`${GET_APP}&roleArn=${roleArn}`)).toBe("403 AccessDeniedException");
   });
 
-  it("has to be one", async () => {
+  it("is refused if it is not a role's ARN", async () => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf(`${GET_APP}&roleArn=SecretReader`)).toBe("400 ValidationException");
   });
 });
 
 describe("the allow-list", () => {
-  const PARTIAL_ARN = APP_ARN.replace("-AbCdEf", "");
-  const OTHER_ACCOUNT = APP_ARN.replace("111111111111", "333333333333");
-  const OTHER_REGION = APP_ARN.replace("eu-west-1", "us-east-1");
+  const OTHER_ACCOUNT = SECRET_ARN.replace("111111111111", "333333333333");
+  const OTHER_REGION = SECRET_ARN.replace("eu-west-1", "us-east-1");
   const DENIED = "403 AccessDeniedException";
 
-  it.each(["app/database", APP_ARN, PARTIAL_ARN])(
-    "of %s lets its secret through by each of its names",
+  it.each(["app/database", SECRET_ARN, PARTIAL_SECRET_ARN])(
+    "of %s allows its secret under each of its ids",
     async (configured) => {
       const { get, outcomeOf } = setUp({ source: { secretIds: [configured] }, allow: "configured" });
       get.mockResolvedValue(toSecret("app/database"));
-      for (const secretId of ["app/database", APP_ARN, PARTIAL_ARN]) {
+      for (const secretId of ["app/database", SECRET_ARN, PARTIAL_SECRET_ARN]) {
         expect(await outcomeOf(`/secretsmanager/get?secretId=${secretId}`)).toBe("200");
         expect(await outcomeOf(`/secrets/${encodeURIComponent(secretId)}`)).toBe("200");
       }
     },
   );
 
-  it.each(["app/database", APP_ARN, PARTIAL_ARN])(
-    "of %s lets nothing else through, and AWS is not asked",
+  it.each(["app/database", SECRET_ARN, PARTIAL_SECRET_ARN])(
+    "of %s allows nothing else, and AWS is not asked",
     async (configured) => {
       const { get, outcomeOf } = setUp({ source: { secretIds: [configured] }, allow: "configured" });
       for (const secretId of [
@@ -578,7 +589,7 @@ describe("the allow-list", () => {
         "app/database/prod",
         OTHER_ACCOUNT,
         OTHER_REGION,
-        `${PARTIAL_ARN}-prod-AbCdEf`,
+        `${PARTIAL_SECRET_ARN}-prod-AbCdEf`,
       ]) {
         expect(await outcomeOf(`/secretsmanager/get?secretId=${secretId}`)).toBe(DENIED);
       }
@@ -587,56 +598,55 @@ describe("the allow-list", () => {
   );
 
   it.each([
-    { configured: "app/database", asked: `${PARTIAL_ARN}-secret`, name: "app/database-secret" },
-    { configured: `${PARTIAL_ARN}-secret`, asked: "app/database", name: "app/database" },
-    { configured: APP_ARN, asked: APP_ARN.replace("AbCdEf", "XyZ123"), name: "app/database" },
-  ])("believes what AWS answers: $asked is not $configured", async ({ configured, asked, name }) => {
+    { configured: "app/database", asked: `${PARTIAL_SECRET_ARN}-secret`, name: "app/database-secret" },
+    { configured: `${PARTIAL_SECRET_ARN}-secret`, asked: "app/database", name: "app/database" },
+    { configured: SECRET_ARN, asked: SECRET_ARN.replace("AbCdEf", "XyZ123"), name: "app/database" },
+  ])("is checked against AWS's answer: $asked is not $configured", async ({ configured, asked, name }) => {
     const { get, outcomeOf } = setUp({ source: { secretIds: [configured] }, allow: "configured" });
-    const arn = `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${name}-XyZ123`;
-    get.mockResolvedValue(toSecret(name, arn));
+    get.mockResolvedValue(toSecret(name, toSecretArn(name, "XyZ123")));
     expect(await outcomeOf(`/secretsmanager/get?secretId=${asked}`)).toBe(DENIED);
   });
 
-  it("does not show what AWS answered, when it is refused", async () => {
+  it("hides AWS's answer if it refuses it", async () => {
     const { ask, get } = setUp({ source: { secretIds: ["app/database"] }, allow: "configured" });
-    get.mockResolvedValue(toSecret("app/database-secret", `${PARTIAL_ARN}-secret-XyZ123`));
-    const { headers, body } = await ask(`/secretsmanager/get?secretId=${PARTIAL_ARN}-secret`);
+    get.mockResolvedValue(toSecret("app/database-secret", `${PARTIAL_SECRET_ARN}-secret-XyZ123`));
+    const { headers, body } = await ask(`/secretsmanager/get?secretId=${PARTIAL_SECRET_ARN}-secret`);
     expect(JSON.stringify({ headers, body })).not.toMatch(/s3cret|11111111-2222/);
   });
 
-  it("is not fooled by two configured secrets, one of which may be called like the other", async () => {
-    const ambiguous = `${PARTIAL_ARN}-secret`;
+  it("does not confuse two configured secrets if the id may name either", async () => {
+    const ambiguous = `${PARTIAL_SECRET_ARN}-secret`;
     const { get, outcomeOf } = setUp({ source: { secretIds: ["app/database", "app/other"] }, allow: "configured" });
-    get.mockResolvedValue(toSecret("app/other", APP_ARN.replace("database", "other")));
+    get.mockResolvedValue(toSecret("app/other", SECRET_ARN.replace("database", "other")));
     expect(await outcomeOf(`/secretsmanager/get?secretId=${ambiguous}`)).toBe(DENIED);
   });
 
-  it("takes a bare name for one of the target role's account and of the region that is asked", async () => {
+  it("resolves a bare name in the target role's account and in the source's region", async () => {
     const home = { region: "us-east-1", accountId: "111111111111" };
     const { get, outcomeOf } = setUp({ source: { secretIds: ["app/database"], home }, allow: "configured" });
     get.mockResolvedValue(toSecret("app/database", OTHER_REGION));
     expect(await outcomeOf(`/secretsmanager/get?secretId=${OTHER_REGION}`)).toBe("200");
-    expect(await outcomeOf(`/secretsmanager/get?secretId=${APP_ARN}`)).toBe(DENIED);
+    expect(await outcomeOf(`/secretsmanager/get?secretId=${SECRET_ARN}`)).toBe(DENIED);
   });
 
-  it("may be any secret of the target role", async () => {
+  it("allows every secret of the target role if it is set to any", async () => {
     const { get, outcomeOf } = setUp({ source: { secretIds: ["app/database"] }, allow: "any" });
     get.mockResolvedValue(toSecret("other", OTHER_REGION));
     expect(await outcomeOf("/secretsmanager/get?secretId=other")).toBe("200");
     expect(await outcomeOf(`/secretsmanager/get?secretId=${OTHER_REGION}`)).toBe("200");
   });
 
-  it("of nothing lets nothing through", async () => {
+  it("allows nothing if it is empty", async () => {
     const { outcomeOf } = setUp({ source: { secretIds: [] }, allow: "configured" });
     expect(await outcomeOf(GET_APP)).toBe(DENIED);
   });
 });
 
-describe("a parameter", () => {
-  it("is looked up among the parameters, within the time that one of those may take", async () => {
+describe("a read of a parameter", () => {
+  it("asks the cache of parameters, until the deadline of a parameter", async () => {
     const { ask, get, getParameter } = setUp({ timeoutMs: 700, parameterTimeoutMs: 900 });
     getParameter.mockResolvedValue(toParameter("/app/flag"));
-    await ask(`${GET_FLAG}&version=3&withDecryption=true&refreshNow=true&roleArn=${ROLE_ARN}`);
+    await ask(`${GET_FLAG}&version=3&withDecryption=true&refreshNow=true&roleArn=${TARGET_ROLE_ARN}`);
     await ask(GET_FLAG);
     expect(getParameter.mock.calls).toEqual([
       [
@@ -651,7 +661,7 @@ describe("a parameter", () => {
     expect(get).not.toHaveBeenCalled();
   });
 
-  it("leaves a secret its own time, among the secrets", async () => {
+  it("leaves a secret its own cache and its own deadline", async () => {
     const { ask, get, getParameter } = setUp({ timeoutMs: 700, parameterTimeoutMs: 900 });
     get.mockResolvedValue(toSecret("app/database"));
     await ask(GET_APP);
@@ -687,7 +697,7 @@ describe("a parameter", () => {
     "/SystemsManager/parameters/get?name=a",
     "/x/systemsmanager/parameters/get?name=a",
     "/systemsmanager%2Fparameters/get?name=a",
-  ])("is at no other path: %s", async (target) => {
+  ])("is refused with 404 at another path: %s", async (target) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf(target)).toBe("404 UnknownOperationException");
   });
@@ -698,14 +708,14 @@ describe("a parameter", () => {
     ["another method", GET_FLAG, { method: "POST" }, "405 MethodNotAllowedException"],
     ["an unknown parameter", `${GET_FLAG}&secretId=a`, {}, "400 ValidationException"],
     ["no name", "/systemsmanager/parameters/get", {}, "400 ValidationException"],
-    ["another role", `${GET_FLAG}&roleArn=${ROLE_ARN}2`, {}, "403 AccessDeniedException"],
+    ["another role", `${GET_FLAG}&roleArn=${TARGET_ROLE_ARN}2`, {}, "403 AccessDeniedException"],
   ])("is refused with %s", async (_, target, request, outcome) => {
     const { getParameter, outcomeOf } = setUp();
     expect(await outcomeOf(target, request)).toBe(outcome);
     expect(getParameter).not.toHaveBeenCalled();
   });
 
-  it("that is not there, or denied, is told with its status", async () => {
+  it("that fails is answered with the failure's status", async () => {
     const { getParameter, outcomeOf } = setUp();
     getParameter.mockRejectedValueOnce(new Failure("parameter-not-found", "none"));
     expect(await outcomeOf(GET_FLAG)).toBe("404 ResourceNotFoundException");
@@ -718,15 +728,18 @@ describe("the allow-list of parameters", () => {
   const DENIED = "403 AccessDeniedException";
   const toTarget = (name: string) => `/systemsmanager/parameters/get?name=${encodeURIComponent(name)}`;
 
-  it.each(["/app/flag", FLAG_ARN])("of %s lets it through by each of its names and versions", async (configured) => {
-    const { getParameter, outcomeOf } = setUp({ source: { parameterNames: [configured] }, allow: "configured" });
-    getParameter.mockResolvedValue(toParameter("/app/flag"));
-    for (const name of ["/app/flag", FLAG_ARN, "/app/flag:3", `${FLAG_ARN}:prod`]) {
-      expect(await outcomeOf(toTarget(name))).toBe("200");
-    }
-  });
+  it.each(["/app/flag", PARAMETER_ARN])(
+    "of %s allows its parameter under each of its ids and versions",
+    async (configured) => {
+      const { getParameter, outcomeOf } = setUp({ source: { parameterNames: [configured] }, allow: "configured" });
+      getParameter.mockResolvedValue(toParameter("/app/flag"));
+      for (const name of ["/app/flag", PARAMETER_ARN, "/app/flag:3", `${PARAMETER_ARN}:prod`]) {
+        expect(await outcomeOf(toTarget(name))).toBe("200");
+      }
+    },
+  );
 
-  it.each(["/app/flag", FLAG_ARN])("of %s lets nothing else through, and AWS is not asked", async (configured) => {
+  it.each(["/app/flag", PARAMETER_ARN])("of %s allows nothing else, and AWS is not asked", async (configured) => {
     const { getParameter, outcomeOf } = setUp({ source: { parameterNames: [configured] }, allow: "configured" });
     for (const name of [
       "/app",
@@ -735,16 +748,16 @@ describe("the allow-list of parameters", () => {
       "/APP/FLAG",
       "/app/flag/x",
       "flag",
-      FLAG_ARN.replace("111111111111", "333333333333"),
-      FLAG_ARN.replace("eu-west-1", "us-east-1"),
-      `${FLAG_ARN}-AbCdEf`,
+      PARAMETER_ARN.replace("111111111111", "333333333333"),
+      PARAMETER_ARN.replace("eu-west-1", "us-east-1"),
+      `${PARAMETER_ARN}-AbCdEf`,
     ]) {
       expect(await outcomeOf(toTarget(name))).toBe(DENIED);
     }
     expect(getParameter).not.toHaveBeenCalled();
   });
 
-  it("believes what AWS answers: of an ARN of one part, which name it is", async () => {
+  it("is checked against AWS's answer, which tells the name of an ARN with one part", async () => {
     const arn = "arn:aws:ssm:eu-west-1:111111111111:parameter/flag";
     const { ask, getParameter, outcomeOf } = setUp({ source: { parameterNames: ["flag"] }, allow: "configured" });
     getParameter.mockResolvedValue(toParameter("flag", arn));
@@ -755,7 +768,7 @@ describe("the allow-list of parameters", () => {
     expect(JSON.stringify({ headers, body })).not.toContain("p4rameter");
   });
 
-  it("is not that of secrets: neither lets the other's through, called the same or not", async () => {
+  it("is separate from that of secrets: neither allows what only the other lists", async () => {
     const ofParameters = setUp({ source: { parameterNames: ["app"] }, allow: "configured" });
     expect(await ofParameters.outcomeOf("/secretsmanager/get?secretId=app")).toBe(DENIED);
     expect(await ofParameters.outcomeOf("/secrets/app")).toBe(DENIED);
@@ -763,69 +776,58 @@ describe("the allow-list of parameters", () => {
     expect(await ofSecrets.outcomeOf(toTarget("app"))).toBe(DENIED);
   });
 
-  it("says what to set", async () => {
+  it("refuses with a remedy that names the setting", async () => {
     const { ask } = setUp({ source: { secretIds: ["app"] }, allow: "configured" });
     expect((await ask(GET_FLAG)).body).toMatch(/the parameter is not .*CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES/);
   });
 
-  it("may be any parameter of the target role", async () => {
+  it("allows every parameter of the target role if it is set to any", async () => {
     const { getParameter, outcomeOf } = setUp({ source: { parameterNames: ["/app/flag"] }, allow: "any" });
     getParameter.mockResolvedValue(toParameter("/other", "arn:aws:ssm:eu-west-1:111111111111:parameter/other"));
     expect(await outcomeOf(toTarget("/other"))).toBe("200");
   });
 });
 
-describe("several sources", () => {
-  const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
-  const OTHER_ARN = APP_ARN.replace("111111111111", "333333333333");
+describe("two sources", () => {
+  const OTHER_ARN = SECRET_ARN.replace("111111111111", "333333333333");
 
-  /** A role of each of two accounts, whose caches say whose they are. */
+  /** Two target roles in two accounts, each with a cache that notes its number and the request. */
   function setUpTwo(secretIds: readonly [readonly string[], readonly string[]], allow: "any" | "configured") {
-    const config = createConfig({ token: { text: TOKEN, path: undefined }, allow });
+    const config = createConfig({ allow });
     const [given] = config.sources;
     const sources: readonly Source[] = [
       { ...given, secretIds: secretIds[0] },
       {
         ...given,
-        roleArn: OTHER_ROLE,
+        roleArn: OTHER_ROLE_ARN,
         home: { ...given.home, accountId: "333333333333" },
         secretIds: secretIds[1],
       },
     ];
     const asked: string[] = [];
-    const parts = sources.map((source, nth) => ({
+    const parts = sources.map((source, index) => ({
       source,
       parameters,
       secrets: {
         get: async ({ secretId }) => {
-          asked.push(`${nth} ${secretId}`);
-          return toSecret("app/database", nth === 0 ? APP_ARN : OTHER_ARN);
+          asked.push(`${index} ${secretId}`);
+          return toSecret("app/database", index === 0 ? SECRET_ARN : OTHER_ARN);
         },
-        invalidate: async ({ secretId }, versionId) => void asked.push(`${nth} ${secretId} is not ${versionId}`),
-      } satisfies Secrets,
+        invalidate: async ({ secretId }, versionId) => void asked.push(`${index} ${secretId} is not ${versionId}`),
+      } satisfies SecretCache,
     }));
-    const handler = createHttpHandler({
-      config,
-      isToken,
-      readers: () => parts,
-      counters: createCounters(),
-      metrics: { report() {}, finish() {} },
-      logger: createLog().logger,
-      now: () => NOW_EPOCH_MS,
-      version: "1.2.3",
-    });
-    const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
+    const ask = createAsk({ config, readers: () => parts });
     const outcomeOf = async (target: string, method = "GET") => {
-      const { status, body } = await handler({ method, target, headers });
+      const { status, body } = await ask(target, { method });
       return status < 300 ? asked.splice(0).join() : `${status} ${JSON.parse(String(body)).__type}`;
     };
     return { asked, outcomeOf };
   }
 
-  it("are told apart by roleArn, at every path", async () => {
+  it("are chosen by roleArn at every path", async () => {
     const { outcomeOf } = setUpTwo([[], []], "any");
-    const other = `roleArn=${OTHER_ROLE}`;
-    expect(await outcomeOf(`${GET_APP}&roleArn=${ROLE_ARN}`)).toBe("0 app/database");
+    const other = `roleArn=${OTHER_ROLE_ARN}`;
+    expect(await outcomeOf(`${GET_APP}&roleArn=${TARGET_ROLE_ARN}`)).toBe("0 app/database");
     expect(await outcomeOf(`${GET_APP}&${other}`)).toBe("1 app/database");
     expect(await outcomeOf(`/secrets/app/database?${other}`)).toBe("1 app/database");
     expect(await outcomeOf(`/secrets/app/database/invalid?versionId=v1&${other}`, "POST")).toBe(
@@ -833,19 +835,19 @@ describe("several sources", () => {
     );
   });
 
-  it("are told apart by the account of an ARN", async () => {
+  it("are chosen by the account of an ARN", async () => {
     const { outcomeOf } = setUpTwo([[], []], "any");
-    expect(await outcomeOf(`/secretsmanager/get?secretId=${APP_ARN}`)).toBe(`0 ${APP_ARN}`);
+    expect(await outcomeOf(`/secretsmanager/get?secretId=${SECRET_ARN}`)).toBe(`0 ${SECRET_ARN}`);
     expect(await outcomeOf(`/secrets/${OTHER_ARN}`)).toBe(`1 ${OTHER_ARN}`);
   });
 
-  it("are told apart by what is configured for them", async () => {
+  it("are chosen by the secrets that are configured for them", async () => {
     const { outcomeOf } = setUpTwo([["app/cache"], ["app/database"]], "configured");
     expect(await outcomeOf(GET_APP)).toBe("1 app/database");
     expect(await outcomeOf("/secrets/app/database/invalid?versionId=v1", "POST")).toBe("1 app/database is not v1");
   });
 
-  it("of which either may be meant are both left alone, and the caller is asked which", async () => {
+  it("are both not asked if either may be meant, and the caller must choose", async () => {
     for (const allow of ["any", "configured"] as const) {
       const { asked, outcomeOf } = setUpTwo([["app/database"], ["app/database"]], allow);
       expect(await outcomeOf(GET_APP)).toBe("400 ValidationException");
@@ -854,19 +856,18 @@ describe("several sources", () => {
     }
   });
 
-  it("are asked for no other role, and for nothing that the named one has not configured", async () => {
+  it("are not asked for another role, or for a secret that is not configured for the chosen role", async () => {
     const { asked, outcomeOf } = setUpTwo([["app/database"], ["app/cache"]], "configured");
-    expect(await outcomeOf(`${GET_APP}&roleArn=${OTHER_ROLE}2`)).toBe("403 AccessDeniedException");
-    expect(await outcomeOf(`${GET_APP}&roleArn=${OTHER_ROLE}`)).toBe("403 AccessDeniedException");
+    expect(await outcomeOf(`${GET_APP}&roleArn=${OTHER_ROLE_ARN}2`)).toBe("403 AccessDeniedException");
+    expect(await outcomeOf(`${GET_APP}&roleArn=${OTHER_ROLE_ARN}`)).toBe("403 AccessDeniedException");
     expect(await outcomeOf("/secretsmanager/get?secretId=third")).toBe("403 AccessDeniedException");
     expect(asked).toEqual([]);
   });
 
-  it("are those of the moment: after a restore there are others", async () => {
-    const config = createConfig({ token: { text: TOKEN, path: undefined } });
-    const [source] = config.sources;
+  it("are replaced by new ones after a restore", async () => {
+    const [source] = createConfig().sources;
     const answered: string[] = [];
-    const toCache = (name: string): Secrets => ({
+    const toCache = (name: string): SecretCache => ({
       get: async () => {
         answered.push(name);
         return toSecret("app/database");
@@ -874,26 +875,16 @@ describe("several sources", () => {
       invalidate: async () => {},
     });
     let cache = toCache("before");
-    const handler = createHttpHandler({
-      config,
-      isToken,
-      readers: () => [{ source, secrets: cache, parameters }],
-      counters: createCounters(),
-      metrics: { report() {}, finish() {} },
-      logger: createLog().logger,
-      now: () => NOW_EPOCH_MS,
-      version: "1.2.3",
-    });
-    const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
-    await handler({ method: "GET", target: GET_APP, headers });
+    const ask = createAsk({ readers: () => [{ source, secrets: cache, parameters }] });
+    await ask(GET_APP);
     cache = toCache("after");
-    await handler({ method: "GET", target: GET_APP, headers });
+    await ask(GET_APP);
     expect(answered).toEqual(["before", "after"]);
   });
 });
 
 describe("/stats", () => {
-  it("tells version and counters, and nothing else", async () => {
+  it("answers with the version and the counters, and nothing else", async () => {
     const { ask, counters } = setUp();
     Object.assign(counters, { requests: 6, hits: 5, slowestMs: 40 });
     const { status, headers, body } = await ask("/stats");
@@ -915,43 +906,36 @@ describe("/stats", () => {
     ["another method", "/stats", { method: "POST" }, "405 MethodNotAllowedException"],
     ["a parameter", "/stats?reset=true", {}, "400 ValidationException"],
     ["a longer path", "/stats/", {}, "404 UnknownOperationException"],
-    ["another case", "/Stats", {}, "404 UnknownOperationException"],
+    ["capital letters in the path", "/Stats", {}, "404 UnknownOperationException"],
   ])("is refused with %s", async (_, target, request, outcome) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf(target, request)).toBe(outcome);
   });
 
-  it("is a name that a secret may have all the same", async () => {
+  it("may also be the name of a secret", async () => {
     const { ask, get } = setUp();
     get.mockResolvedValue(toSecret("stats"));
     expect(await ask("/secrets/stats")).toMatchObject({ status: 200, body: '{"password":"s3cret"}' });
   });
 });
 
-describe("after each request, whatever became of it,", () => {
-  /** A handler whose look-ups take as long as the test says. */
-  function setUpClock(lookUp: () => Promise<CachedSecret>) {
+describe("after every request", () => {
+  /** A handler whose reads take as long as the test says. */
+  function setUpClock(read: () => Promise<CachedSecret>) {
     const clock = { epochMs: NOW_EPOCH_MS };
     const counters = createCounters();
     const reported: number[] = [];
-    const config = createConfig({ token: { text: TOKEN, path: undefined } });
-    const [source] = config.sources;
-    const handler = createHttpHandler({
-      config,
-      isToken,
-      readers: () => [{ source, secrets: { get: lookUp, invalidate: async () => {} }, parameters }],
+    const [source] = createConfig().sources;
+    const ask = createAsk({
+      readers: () => [{ source, secrets: { get: read, invalidate: async () => {} }, parameters }],
       counters,
       metrics: { report: () => void reported.push(counters.requests), finish() {} },
-      logger: createLog().logger,
       now: () => clock.epochMs,
-      version: "1.2.3",
     });
-    const headers = { host: "127.0.0.1:2773", "x-aws-parameters-secrets-token": TOKEN };
-    const ask = (target: string) => handler({ method: "GET", target, headers });
     return { ask, clock, counters, reported };
   }
 
-  it("the metrics are reported, once, and not before it is counted", async () => {
+  it("the metrics are reported once, after the request is counted", async () => {
     let fails = false;
     const { ask, counters, reported } = setUpClock(async () => {
       expect(reported).toHaveLength(counters.requests - 1);
@@ -966,7 +950,7 @@ describe("after each request, whatever became of it,", () => {
     expect(reported).toEqual([1, 2, 3, 4]);
   });
 
-  it("the slowest is known, by the wall clock, and a clock that steps back makes none faster", async () => {
+  it("the slowest request so far is counted by the wall clock, and a clock that steps back changes nothing", async () => {
     const durationsMs = [30, 700, 50, -3_600_000];
     const slowest: number[] = [];
     const { ask, clock, counters } = setUpClock(async () => {
@@ -982,7 +966,7 @@ describe("after each request, whatever became of it,", () => {
   });
 });
 
-describe("an extension that is switched off", () => {
+describe("a disabled extension", () => {
   it.each<[string, Partial<LocalRequest>]>([
     ["/secretsmanager/get?secretId=app/database", {}],
     ["/ping", {}],
@@ -990,7 +974,7 @@ describe("an extension that is switched off", () => {
     ["/nowhere", { method: "DELETE" }],
     ["", { headers: { "x-forwarded-for": "10.0.0.1" } }],
     [CANARY, { headers: { host: CANARY, "x-aws-parameters-secrets-token": CANARY } }],
-  ])("says so to %s, whoever asks", async (target, request) => {
+  ])("answers %s with 503 and the remedy", async (target, request) => {
     const handler = createDisabledHandler();
     const { status, headers, body } = await handler({ method: "GET", target, headers: {}, ...request });
     expect(status).toBe(503);
