@@ -1,20 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { type AwsEnvironment, parseAwsEnvironment } from "../../../extension/config/aws-environment.ts";
 import type { Environment, Problem } from "../../../extension/config/setting-rules.ts";
-
-const TOKEN = "CANARY-token-8b1f";
-
-/** The variables of Lambda that the SDK's options depend on. */
-const LAMBDA: Environment = {
-  AWS_REGION: "eu-west-1",
-  AWS_ACCESS_KEY_ID: "ASIAEXAMPLE",
-  AWS_SECRET_ACCESS_KEY: "CANARY-key-5c2d",
-  AWS_SESSION_TOKEN: TOKEN,
-};
+import { LAMBDA_VARIABLES, TOKEN } from "../../support/variables.ts";
 
 function parse(own: Environment): { aws: AwsEnvironment; problems: readonly Problem[] } {
   const problems: Problem[] = [];
-  return { aws: parseAwsEnvironment({ ...LAMBDA, ...own }, problems), problems };
+  return { aws: parseAwsEnvironment({ ...LAMBDA_VARIABLES, ...own }, problems), problems };
 }
 
 /** What reaches the SDK; fails the test if there is a problem. */
@@ -49,7 +40,7 @@ describe("what reaches the SDK", () => {
   });
 
   it("has no surrounding white space", () => {
-    const spacious = Object.fromEntries(Object.entries(LAMBDA).map(([name, text]) => [name, ` ${text}\r\n`]));
+    const spacious = Object.fromEntries(Object.entries(LAMBDA_VARIABLES).map(([name, text]) => [name, ` ${text}\r\n`]));
     expect(reach({ ...spacious, AWS_ENDPOINT_URL: " http://a " })).toEqual(reach({ AWS_ENDPOINT_URL: "http://a" }));
   });
 });

@@ -2,13 +2,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { PREFIX, type Setting } from "../../../extension/config/setting-rules.ts";
 import { settings } from "../../../extension/config/settings.ts";
+import { SECRET_ARN as ARN, PARAMETER_ARN } from "../../support/values.ts";
 
 const all: readonly Setting<unknown>[] = Object.values(settings);
 const parse = (key: keyof typeof settings, text: string): unknown => settings[key].parse(text);
 
 const ROLE = "arn:aws:iam::111111111111:role/";
-const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
-const PARAMETER_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
 
 describe("a setting", () => {
   it.each<[keyof typeof settings, string, unknown]>([
@@ -171,23 +170,23 @@ describe("a setting", () => {
 
 const README = new URL("../../../README.md", import.meta.url);
 
-/** The rows of the first table under `## Settings`: name, also read, default. */
+/** The rows of the first table under `## Settings`: name, also read, default, description. */
 function readTable(markdown: string) {
   const section = markdown.split(/^## Settings$/m)[1]?.split(/^## /m)[0] ?? "";
   const rows = section.split("\n").filter((line) => line.startsWith("|"));
   return rows.slice(2).map((row) => {
-    const [name = "", alsoRead = "", fallback = ""] = row
+    const [name = "", alsoRead = "", fallback = "", description = ""] = row
       .split(/(?<!\\)\|/)
       .slice(1)
       .map((cell) => cell.trim());
-    return { name: toLiterals(name).join(), alsoRead: toLiterals(alsoRead), fallback };
+    return { name: toLiterals(name).join(), alsoRead: toLiterals(alsoRead), fallback, description };
   });
 }
 
 const toLiterals = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => text);
 
 describe("the README's table of settings", () => {
-  it("has exactly one row for every setting, with its variables and its default", () => {
+  it("has exactly one row for every setting, with its variables, its default and its description", () => {
     // A row without a setting's name, such as SECRET_NAME's, is about a variable that belongs to no setting.
     const rows = readTable(readFileSync(README, "utf8")).filter(({ name }) => name !== "");
     const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
@@ -198,6 +197,7 @@ describe("the README's table of settings", () => {
         setting.default === undefined
           ? expect.not.stringMatching(/^`(?!none`|required`)[^`]*`$/)
           : `\`${setting.default}\``,
+      description: setting.description,
     }));
     expect(rows.sort(byName)).toEqual(expected.sort(byName));
   });

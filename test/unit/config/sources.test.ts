@@ -6,13 +6,28 @@ import { parseSources } from "../../../extension/config/sources.ts";
 import { parameterIdRule } from "../../../extension/values/parameter.ts";
 import { secretIdRule } from "../../../extension/values/secret.ts";
 import type { Source } from "../../../extension/values/source.ts";
+import {
+  SECRET_ARN as ARN,
+  HOME,
+  OTHER_ROLE_ARN as OTHER_ROLE,
+  PARAMETER_ARN,
+  TARGET_ROLE_ARN as ROLE,
+} from "../../support/values.ts";
+import { noFile } from "../../support/variables.ts";
 
 const NAME = "CROSS_ACCOUNT_SECRETS_CONFIG";
-const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
-const OTHER_ROLE = "arn:aws:iam::333333333333:role/readers/Other";
-const ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/database-AbCdEf";
-const PARAMETER_ARN = "arn:aws:ssm:eu-west-1:111111111111:parameter/app/flag";
 const CANARY = "CANARY-content-of-a-wrong-file";
+
+/** A source with only a role. */
+const PLAIN: Source = {
+  roleArn: ROLE,
+  externalId: undefined,
+  region: undefined,
+  home: HOME,
+  secretIds: [],
+  parameterNames: [],
+  prefetchIds: [],
+};
 
 /** The values of all settings if nothing is set. */
 const DEFAULTS = Object.fromEntries(
@@ -21,10 +36,6 @@ const DEFAULTS = Object.fromEntries(
     "default" in setting ? setting.parse(setting.default) : undefined,
   ]),
 ) as unknown as SettingValues;
-
-const noFile = (path: string): string => {
-  throw new Error(`${path} was not expected to be read`);
-};
 
 interface Parsed {
   readonly sources: readonly Source[];
@@ -56,17 +67,7 @@ const placesOf = (config: unknown): readonly string[] =>
 describe("the source that the variables describe", () => {
   it("is the target role, with its account and AWS_REGION as home", () => {
     expect(parse({ roleArn: ROLE })).toEqual({
-      sources: [
-        {
-          roleArn: ROLE,
-          externalId: undefined,
-          region: undefined,
-          home: { region: "eu-west-1", accountId: "111111111111" },
-          secretIds: [],
-          parameterNames: [],
-          prefetchIds: [],
-        },
-      ],
+      sources: [PLAIN],
       problems: [],
     });
   });
@@ -131,15 +132,7 @@ describe("CONFIG", () => {
         parameterNames: ["/app/flag"],
         prefetchIds: ["a", ARN],
       },
-      {
-        roleArn: ROLE,
-        externalId: undefined,
-        region: undefined,
-        home: { region: "eu-west-1", accountId: "111111111111" },
-        secretIds: [],
-        parameterNames: [],
-        prefetchIds: [],
-      },
+      PLAIN,
     ]);
   });
 

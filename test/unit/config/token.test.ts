@@ -1,14 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Environment, Problem } from "../../../extension/config/setting-rules.ts";
 import { createTokenCheck, parseToken } from "../../../extension/config/token.ts";
+import { noFile, TOKEN } from "../../support/variables.ts";
 
-const TOKEN = "CANARY-token-8b1f";
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const RULE = "file:///path of a readable file with one token in it";
-
-const noFile = (path: string): string => {
-  throw new Error(`ENOENT: ${path}, ${TOKEN}`);
-};
 
 function parse(text: string | undefined, readFile = noFile, environment: Environment = {}, before: Problem[] = []) {
   const problems = [...before];
