@@ -7,6 +7,7 @@ import { createCounters } from "../../extension/metrics.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { failureOf } from "../support/failure-of.ts";
 import { createLog } from "../support/log.ts";
+import { OTHER_ROLE_ARN, TARGET_ROLE_ARN, toParameterValue, toSecretValue } from "../support/values.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const CANARY = "CANARY-not-to-be-repeated";
@@ -20,8 +21,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** What each part does when it is its turn; without a word, what it should. */
-interface Acts {
+/** What each part does when it is called. Default: it succeeds at once. */
+interface Behaviour {
   readonly listen?: () => Promise<void>;
   readonly register?: () => Promise<void>;
   readonly fetch?: () => Promise<unknown>;
@@ -30,66 +31,61 @@ interface Acts {
   readonly isFirstInit?: boolean;
 }
 
-/** A life of fakes, with a journal of what was asked of them in which order, and when it was done. */
-function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
+/** Fakes of all parts, with a journal of their calls and when each ended. */
+function setUp(overrides: ConfigOverrides = {}, behaviour: Behaviour = {}) {
   const journal: string[] = [];
   const { logger, lines } = createLog();
-  /** Time is told as what is left of it. */
-  const act = async (name: string, deed: (() => Promise<unknown>) | undefined) => {
+  const call = async (name: string, work: (() => Promise<unknown>) | undefined) => {
     journal.push(name);
-    await deed?.();
+    await work?.();
     journal.push(`${name}: done`);
   };
-  const left = (deadlineEpochMs: number) => `${deadlineEpochMs - Date.now()} ms`;
+  const toTimeLeft = (deadlineEpochMs: number) => `${deadlineEpochMs - Date.now()} ms`;
   const config = createConfig(overrides);
   const credentials: RoleCredentials = {
     isAtHand: () => false,
     get: async (deadlineEpochMs) => {
-      await act(`assume role within ${left(deadlineEpochMs)}`, acts.fetch);
+      await call(`assume role within ${toTimeLeft(deadlineEpochMs)}`, behaviour.fetch);
       return { accessKeyId: "ASIA", secretAccessKey: CANARY, sessionToken: CANARY };
     },
     getInstead: async (refused) => {
-      await act("assume role again", undefined);
+      await call("assume role again", undefined);
       return refused;
     },
   };
   const secrets: SourceReader["secrets"] = {
     get: async ({ secretId }, { deadlineEpochMs }) => {
-      await act(`fetch ${secretId} within ${left(deadlineEpochMs)}`, acts.fetch);
-      const [arn, name, versionId] = ["arn", secretId, "1"];
-      const identity = { arn, name, versionId, versionStages: [], createdDate: new Date(0) };
-      const value = { ...identity, secretString: CANARY, secretBinary: undefined };
+      await call(`fetch ${secretId} within ${toTimeLeft(deadlineEpochMs)}`, behaviour.fetch);
+      const value = toSecretValue({ name: secretId, secretString: CANARY });
       return { value, from: "fetch", ageMs: 0, ttlMs: 0 };
     },
-    invalidate: async ({ secretId }) => act(`invalidate ${secretId}`, undefined),
+    invalidate: async ({ secretId }) => call(`invalidate ${secretId}`, undefined),
   };
   const parameters: SourceReader["parameters"] = {
     get: async ({ parameterId, withDecryption }, { deadlineEpochMs }) => {
       const how = withDecryption ? "decrypted " : "";
-      await act(`fetch ${parameterId} ${how}within ${left(deadlineEpochMs)}`, acts.fetch);
-      const identity = { arn: "arn", name: parameterId, versionId: "1", type: "SecureString" };
-      const others = { dataType: undefined, lastModifiedDate: undefined, selector: undefined, sourceResult: undefined };
-      return { value: { ...identity, ...others, value: CANARY }, from: "fetch", ageMs: 0, ttlMs: 0 };
+      await call(`fetch ${parameterId} ${how}within ${toTimeLeft(deadlineEpochMs)}`, behaviour.fetch);
+      return { value: toParameterValue({ name: parameterId, value: CANARY }), from: "fetch", ageMs: 0, ttlMs: 0 };
     },
-    invalidate: async ({ parameterId }) => act(`invalidate ${parameterId}`, undefined),
+    invalidate: async ({ parameterId }) => call(`invalidate ${parameterId}`, undefined),
   };
   const readers = config.sources.map((source) => ({ source, credentials, secrets, parameters }));
-  const life = {
+  const deps = {
     config,
     api: {
-      register: () => act("register", acts.register),
+      register: () => call("register", behaviour.register),
       untilShutdown: async () => {
-        await act("untilShutdown", acts.untilShutdown);
+        await call("untilShutdown", behaviour.untilShutdown);
         return { reason: "spindown", deadlineEpochMs: Date.now() + 2_000 };
       },
-      initError: (type: string, message: string) => act(`initError ${type}: ${message}`, undefined),
-      exitError: (type: string) => act(`exitError ${type}`, undefined),
+      initError: (type: string, message: string) => call(`initError ${type}: ${message}`, undefined),
+      exitError: (type: string) => call(`exitError ${type}`, undefined),
     },
     server: {
-      listen: () => act("listen", acts.listen),
-      close: (graceMs: number) => act(`close within ${graceMs} ms`, acts.close),
+      listen: () => call("listen", behaviour.listen),
+      close: (graceMs: number) => call(`close within ${graceMs} ms`, behaviour.close),
     },
-    isFirstInit: () => acts.isFirstInit ?? true,
+    isFirstInit: () => behaviour.isFirstInit ?? true,
     extension: {
       prefetch: () => prefetch(config, readers, Date.now),
       counters: { ...createCounters(), requests: 3 },
@@ -99,20 +95,20 @@ function setUp(overrides: ConfigOverrides = {}, acts: Acts = {}) {
     version: "1.2.3",
   } satisfies LifecycleDeps;
   const events = () => lines.map(({ level, event }) => `${level} ${event}`);
-  return { life, readers, journal, lines, events };
+  return { deps, readers, journal, lines, events };
 }
 
 const never = () => new Promise<void>(() => {});
-/** Work of that length. */
+/** Work that takes this long. */
 const lasting = (ms: number) => () => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-describe("the life of an execution environment", () => {
-  it("is: listen, register, fetch, say that init is over, serve, leave", async () => {
-    const { life, journal, lines } = setUp(
+describe("the lifecycle", () => {
+  it("listens, registers, fetches, ends init, serves and shuts down, in this order", async () => {
+    const { deps, journal, lines } = setUp(
       { source: { prefetchIds: ["app/a", "app/b"] } },
       { fetch: lasting(100), close: lasting(50) },
     );
-    const exitCode = runLifecycle(life).finally(() => journal.push("exit"));
+    const exitCode = runLifecycle(deps).finally(() => journal.push("exit"));
     await vi.advanceTimersByTimeAsync(150);
     expect(await exitCode).toBe(0);
     expect(journal).toEqual([
@@ -138,7 +134,7 @@ describe("the life of an execution environment", () => {
         level: "info",
         event: "starting",
         version: "1.2.3",
-        roleArn: "arn:aws:iam::111111111111:role/SecretReader",
+        roleArn: TARGET_ROLE_ARN,
         region: "eu-west-1",
         ttlSeconds: 300,
         port: 2773,
@@ -150,16 +146,16 @@ describe("the life of an execution environment", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("assumes the role even where no secret is configured, since that is the slower half", async () => {
-    const { life, journal } = setUp();
-    expect(await runLifecycle(life)).toBe(0);
+  it("assumes the role even if no secret is configured, because that is the slower half", async () => {
+    const { deps, journal } = setUp();
+    expect(await runLifecycle(deps)).toBe(0);
     expect(journal).toContain("assume role within 2500 ms");
     expect(journal.filter((entry) => entry.startsWith("fetch"))).toEqual([]);
   });
 
-  it("begins by naming the settings that it does not know", async () => {
-    const { life, lines } = setUp({ unknownSettings: ["CROSS_ACCOUNT_SECRETS_MAX_STALE_SECONDS"] });
-    await runLifecycle(life);
+  it("logs each unknown setting at the start", async () => {
+    const { deps, lines } = setUp({ unknownSettings: ["CROSS_ACCOUNT_SECRETS_MAX_STALE_SECONDS"] });
+    await runLifecycle(deps);
     expect(lines[1]).toEqual({
       level: "warn",
       event: "setting-ignored",
@@ -167,10 +163,10 @@ describe("the life of an execution environment", () => {
     });
   });
 
-  it("fetches every configured parameter too, decrypted, and beside the secrets", async () => {
+  it("fetches every configured parameter too, decrypted, at the same time as the secrets", async () => {
     const source = { prefetchIds: ["app/a"], parameterNames: ["/app/flag", "/app/key"] };
-    const { life, journal } = setUp({ source }, { fetch: lasting(100) });
-    const exitCode = runLifecycle(life);
+    const { deps, journal } = setUp({ source }, { fetch: lasting(100) });
+    const exitCode = runLifecycle(deps);
     await vi.advanceTimersByTimeAsync(100);
     expect(await exitCode).toBe(0);
     expect(journal.slice(4, 8)).toEqual([
@@ -183,31 +179,31 @@ describe("the life of an execution environment", () => {
     expect(journal.indexOf("untilShutdown")).toBeGreaterThan(last);
   });
 
-  it("goes on until SHUTDOWN, and closes nothing before", async () => {
-    const { life, journal } = setUp({}, { untilShutdown: never });
-    void runLifecycle(life);
+  it("serves until SHUTDOWN, and closes nothing before", async () => {
+    const { deps, journal } = setUp({}, { untilShutdown: never });
+    void runLifecycle(deps);
     await vi.advanceTimersByTimeAsync(24 * 3_600_000);
     expect(journal.at(-1)).toBe("untilShutdown");
   });
 
-  it("is refused by Lambda where it cannot register, before anything is fetched", async () => {
+  it("fails if Lambda refuses the registration, before anything is fetched", async () => {
     const register = () => Promise.reject(new PublicError("register was answered with status 403"));
-    const { life, journal } = setUp({}, { register });
-    expect(await failureOf(runLifecycle(life))).toMatchObject({ message: "register was answered with status 403" });
+    const { deps, journal } = setUp({}, { register });
+    expect(await failureOf(runLifecycle(deps))).toMatchObject({ message: "register was answered with status 403" });
     expect(journal).toEqual(["listen", "listen: done", "register"]);
   });
 
-  it("ends where Lambda cannot be polled", async () => {
+  it("fails if the next event cannot be requested", async () => {
     const untilShutdown = () => Promise.reject(new PublicError("event/next cannot be reached"));
-    const { life } = setUp({}, { untilShutdown });
-    expect(await failureOf(runLifecycle(life))).toMatchObject({ message: "event/next cannot be reached" });
+    const { deps } = setUp({}, { untilShutdown });
+    expect(await failureOf(runLifecycle(deps))).toMatchObject({ message: "event/next cannot be reached" });
   });
 });
 
 describe("init", () => {
-  it("is held until the fetch has settled, and no longer", async () => {
-    const { life, journal, lines } = setUp({}, { fetch: lasting(400), untilShutdown: never });
-    void runLifecycle(life);
+  it("lasts until the fetch has settled, and no longer", async () => {
+    const { deps, journal, lines } = setUp({}, { fetch: lasting(400), untilShutdown: never });
+    void runLifecycle(deps);
     await vi.advanceTimersByTimeAsync(399);
     expect(journal).not.toContain("untilShutdown");
     await vi.advanceTimersByTimeAsync(1);
@@ -216,12 +212,12 @@ describe("init", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is held for PREFETCH_TIMEOUT_MS at most, and the fetch goes on", async () => {
-    const { life, journal, lines } = setUp(
+  it("lasts PREFETCH_TIMEOUT_MS at most, and the fetch continues after it", async () => {
+    const { deps, journal, lines } = setUp(
       { prefetchTimeoutMs: 1_000 },
       { fetch: lasting(1_500), untilShutdown: lasting(5_000) },
     );
-    const exitCode = runLifecycle(life);
+    const exitCode = runLifecycle(deps);
     await vi.advanceTimersByTimeAsync(999);
     expect(journal).not.toContain("untilShutdown");
     await vi.advanceTimersByTimeAsync(1);
@@ -232,38 +228,38 @@ describe("init", () => {
     expect(await exitCode).toBe(0);
   });
 
-  it("gives the fetch as much time as it is held for, where that is more than a request gets", async () => {
-    const { life, journal } = setUp({ timeoutMs: 100, prefetchTimeoutMs: 9_000 });
-    await runLifecycle(life);
+  it("gives the fetch PREFETCH_TIMEOUT_MS if that is more than a request gets", async () => {
+    const { deps, journal } = setUp({ timeoutMs: 100, prefetchTimeoutMs: 9_000 });
+    await runLifecycle(deps);
     expect(journal).toContain("assume role within 9000 ms");
   });
 
-  it("is not held at all where PREFETCH_TIMEOUT_MS is 0, and fetches all the same", async () => {
-    const { life, journal } = setUp({ prefetchTimeoutMs: 0 }, { fetch: lasting(400), untilShutdown: never });
-    void runLifecycle(life);
+  it("does not wait if PREFETCH_TIMEOUT_MS is 0, but starts the fetch", async () => {
+    const { deps, journal } = setUp({ prefetchTimeoutMs: 0 }, { fetch: lasting(400), untilShutdown: never });
+    void runLifecycle(deps);
     await vi.advanceTimersByTimeAsync(1);
     expect(journal.slice(-2)).toEqual(["assume role within 2500 ms", "untilShutdown"]);
   });
 
-  it("is not held inside an invocation, on the invocation's clock, and fetches all the same", async () => {
-    const { life, journal } = setUp({}, { isFirstInit: false, fetch: lasting(400), untilShutdown: never });
-    void runLifecycle(life);
+  it("does not wait if Lambda repeats it inside an invocation, but starts the fetch", async () => {
+    const { deps, journal } = setUp({}, { isFirstInit: false, fetch: lasting(400), untilShutdown: never });
+    void runLifecycle(deps);
     await vi.advanceTimersByTimeAsync(1);
     expect(journal.slice(-2)).toEqual(["assume role within 2500 ms", "untilShutdown"]);
   });
 
-  it("is over at once when the fetch fails, and requests are served", async () => {
-    const { life, journal, lines } = setUp({}, { fetch: () => Promise.reject(denied()) });
-    expect(await runLifecycle(life)).toBe(0);
+  it("ends at once if the fetch fails, and requests are served", async () => {
+    const { deps, journal, lines } = setUp({}, { fetch: () => Promise.reject(denied()) });
+    expect(await runLifecycle(deps)).toBe(0);
     expect(journal).toContain("untilShutdown");
     expect(lines).toContainEqual({ level: "debug", event: "init-over", prefetch: "failed" });
     expect(Date.now()).toBe(START_EPOCH_MS);
   });
 
-  it("fails with nobody's unhandled rejection, when the fetch fails after it", async () => {
+  it("leaves no unhandled rejection if the fetch fails after it", async () => {
     const fetch = () => lasting(1_500)().then(() => Promise.reject(denied()));
-    const { life } = setUp({ source: { prefetchIds: ["app/a"] } }, { fetch, untilShutdown: lasting(5_000) });
-    const exitCode = runLifecycle(life);
+    const { deps } = setUp({ source: { prefetchIds: ["app/a"] } }, { fetch, untilShutdown: lasting(5_000) });
+    const exitCode = runLifecycle(deps);
     await vi.advanceTimersByTimeAsync(6_000);
     expect(await exitCode).toBe(0);
   });
@@ -272,15 +268,15 @@ describe("init", () => {
 describe("INIT_ERROR=fail", () => {
   const fail = { initError: "fail" } as const;
 
-  it("changes nothing where the fetch succeeds", async () => {
-    const { life, journal } = setUp(fail);
-    expect(await runLifecycle(life)).toBe(0);
+  it("changes nothing if the fetch succeeds", async () => {
+    const { deps, journal } = setUp(fail);
+    expect(await runLifecycle(deps)).toBe(0);
     expect(journal).toContain("untilShutdown");
   });
 
-  it("fails the init where the fetch fails, and says why", async () => {
-    const { life, journal, lines } = setUp(fail, { fetch: () => Promise.reject(denied()) });
-    expect(await runLifecycle(life)).toBe(1);
+  it("fails the init if the fetch fails, and tells Lambda and the log why", async () => {
+    const { deps, journal, lines } = setUp(fail, { fetch: () => Promise.reject(denied()) });
+    expect(await runLifecycle(deps)).toBe(1);
     expect(journal.slice(-2)).toEqual([
       "initError Extension.PrefetchFailed: AssumeRole was refused",
       "initError Extension.PrefetchFailed: AssumeRole was refused: done",
@@ -294,29 +290,31 @@ describe("INIT_ERROR=fail", () => {
     });
   });
 
-  it.each([true, false])("fails the init where the fetch takes too long (first init: %s)", async (isFirstInit) => {
-    const { life, journal } = setUp({ ...fail, prefetchTimeoutMs: 700 }, { isFirstInit, fetch: never });
-    const exitCode = runLifecycle(life);
+  it.each([true, false])("fails the init if the fetch takes too long (first init: %s)", async (isFirstInit) => {
+    const { deps, journal } = setUp({ ...fail, prefetchTimeoutMs: 700 }, { isFirstInit, fetch: never });
+    const exitCode = runLifecycle(deps);
     await vi.advanceTimersByTimeAsync(699);
     expect(journal.some((entry) => entry.startsWith("initError"))).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(await exitCode).toBe(1);
-    expect(journal).toContain("initError Extension.PrefetchFailed: the configured secrets and parameters were not fetched within 700 ms");
+    expect(journal).toContain(
+      "initError Extension.PrefetchFailed: the configured secrets and parameters were not fetched within 700 ms",
+    );
     expect(journal).not.toContain("untilShutdown");
   });
 
-  it("tells nobody the words of a bug", async () => {
-    const { life, journal, lines } = setUp(fail, { fetch: () => Promise.reject(new Error(CANARY)) });
-    expect(await runLifecycle(life)).toBe(1);
+  it("keeps the text of an unknown error out of the report and the log", async () => {
+    const { deps, journal, lines } = setUp(fail, { fetch: () => Promise.reject(new Error(CANARY)) });
+    expect(await runLifecycle(deps)).toBe(1);
     expect(JSON.stringify([journal, lines])).not.toContain(CANARY);
   });
 });
 
-describe("an init that cannot go on", () => {
-  it("registers, because only then may it say why, and tells Lambda and the log", async () => {
+describe("a failing init", () => {
+  it("registers, because only then it may report an error, and tells Lambda and the log why", async () => {
     const listen = () => Promise.reject(new PublicError("port 2773 on 127.0.0.1 is taken"));
-    const { life, journal, lines } = setUp({}, { listen });
-    expect(await runLifecycle(life)).toBe(1);
+    const { deps, journal, lines } = setUp({}, { listen });
+    expect(await runLifecycle(deps)).toBe(1);
     expect(journal).toEqual([
       "listen",
       "register",
@@ -332,23 +330,23 @@ describe("an init that cannot go on", () => {
     });
   });
 
-  it("repeats no words that are not ours", async () => {
-    const { life, journal, lines } = setUp({}, { listen: () => Promise.reject(new Error(CANARY)) });
-    expect(await runLifecycle(life)).toBe(1);
+  it("keeps the text of an unknown error out of the log", async () => {
+    const { deps, journal, lines } = setUp({}, { listen: () => Promise.reject(new Error(CANARY)) });
+    expect(await runLifecycle(deps)).toBe(1);
     expect(JSON.stringify([journal, lines])).not.toContain(CANARY);
   });
 
-  it("has a line in the log for each reason, before anything that may fail", async () => {
-    const { life, journal, events } = setUp({}, { register: () => Promise.reject(new PublicError("no")) });
-    const refused = failInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"]);
+  it("logs a line for each reason before it registers", async () => {
+    const { deps, journal, events } = setUp({}, { register: () => Promise.reject(new PublicError("no")) });
+    const refused = failInit(deps.api, deps.logger, "Extension.ConfigInvalid", ["one", "two"]);
     expect(await failureOf(refused)).toMatchObject({ message: "no" });
     expect(events()).toEqual(["error init-error", "error init-error"]);
     expect(journal).toEqual(["register"]);
   });
 
-  it("gives Lambda all reasons at once", async () => {
-    const { life, journal } = setUp();
-    expect(await failInit(life.api, life.logger, "Extension.ConfigInvalid", ["one", "two"])).toBe(1);
+  it("reports all reasons to Lambda in one message", async () => {
+    const { deps, journal } = setUp();
+    expect(await failInit(deps.api, deps.logger, "Extension.ConfigInvalid", ["one", "two"])).toBe(1);
     expect(journal[2]).toBe("initError Extension.ConfigInvalid: one\ntwo");
   });
 });
@@ -357,13 +355,13 @@ describe("SnapStart", () => {
   const snapStart = { isSnapStart: true, source: { prefetchIds: ["app/a"] } } as const;
 
   it.each(["serve", "fail"] as const)(
-    "has nothing fetched in init, which is over at once, INIT_ERROR being %s",
+    "fetches nothing in init, which ends at once, with INIT_ERROR=%s",
     async (initError) => {
-      const { life, journal, events } = setUp(
+      const { deps, journal, events } = setUp(
         { ...snapStart, initError },
         { fetch: () => Promise.reject(denied()), untilShutdown: never },
       );
-      void runLifecycle(life);
+      void runLifecycle(deps);
       await vi.advanceTimersByTimeAsync(0);
       expect(journal).toEqual(["listen", "listen: done", "register", "register: done", "untilShutdown"]);
       expect(events()).toEqual(["info starting", "debug registered"]);
@@ -371,28 +369,26 @@ describe("SnapStart", () => {
     },
   );
 
-  it("ends as any other life does", async () => {
-    const { life, journal } = setUp(snapStart);
-    expect(await runLifecycle(life)).toBe(0);
+  it("shuts down as any other environment does", async () => {
+    const { deps, journal } = setUp(snapStart);
+    expect(await runLifecycle(deps)).toBe(0);
     expect(journal.slice(-3)).toEqual(["close within 300 ms", "close within 300 ms: done", "finish metrics"]);
   });
 });
 
-describe("several sources", () => {
-  const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
-
-  it("are all fetched from in init, each with its own role, and named at the start", async () => {
-    const { life, readers, journal, lines } = setUp();
+describe("two sources", () => {
+  it("are both read in init, each with its own role, and named in the first log line", async () => {
+    const { deps, readers, journal, lines } = setUp();
     const [part] = readers;
     if (part === undefined) throw new Error("there is no source");
-    const other = { ...part.source, roleArn: OTHER_ROLE, home: { ...part.source.home, region: "us-east-1" } };
+    const other = { ...part.source, roleArn: OTHER_ROLE_ARN, home: { ...part.source.home, region: "us-east-1" } };
     const sources = [
       { ...part, source: { ...part.source, prefetchIds: ["app/a"] } },
       { ...part, source: { ...other, prefetchIds: ["app/b"] } },
     ] as const;
-    const config = { ...life.config, sources: [sources[0].source, sources[1].source] } as const;
-    const extension = { ...life.extension, prefetch: () => prefetch(config, sources, Date.now) };
-    expect(await runLifecycle({ ...life, config, extension })).toBe(0);
+    const config = { ...deps.config, sources: [sources[0].source, sources[1].source] } as const;
+    const extension = { ...deps.extension, prefetch: () => prefetch(config, sources, Date.now) };
+    expect(await runLifecycle({ ...deps, config, extension })).toBe(0);
     expect(journal.filter((entry) => entry.endsWith("ms"))).toEqual([
       "assume role within 2500 ms",
       "fetch app/a within 2500 ms",
@@ -402,31 +398,32 @@ describe("several sources", () => {
     ]);
     expect(lines[0]).toMatchObject({
       event: "starting",
-      roleArn: ["arn:aws:iam::111111111111:role/SecretReader", OTHER_ROLE],
+      roleArn: [TARGET_ROLE_ARN, OTHER_ROLE_ARN],
       region: ["eu-west-1", "us-east-1"],
     });
   });
 
-  it("fail the init together where one of them fails, and INIT_ERROR is fail", async () => {
-    const { life, readers, journal } = setUp({ initError: "fail" });
+  it("fail the init if one of them fails and INIT_ERROR is fail", async () => {
+    const { deps, readers, journal } = setUp({ initError: "fail" });
     const [part] = readers;
     if (part === undefined) throw new Error("there is no source");
     const broken = { ...part, credentials: { ...part.credentials, get: () => Promise.reject(denied()) } };
-    const extension = { ...life.extension, prefetch: () => prefetch(life.config, [part, broken], Date.now) };
-    expect(await runLifecycle({ ...life, extension })).toBe(1);
+    const extension = { ...deps.extension, prefetch: () => prefetch(deps.config, [part, broken], Date.now) };
+    expect(await runLifecycle({ ...deps, extension })).toBe(1);
     expect(journal.at(-1)).toBe("initError Extension.PrefetchFailed: AssumeRole was refused: done");
   });
 });
 
 describe("the last metrics", () => {
-  it("are printed when all requests are answered, and before the summary, which is the last line", async () => {
-    const { life, journal, events } = setUp({}, { close: lasting(50) });
-    let linesBefore: readonly string[] = [];
+  it("are printed after the last reply and before the summary, which is the last log line", async () => {
+    const { deps, journal, events } = setUp({}, { close: lasting(50) });
+    let linesBefore: readonly string[] | undefined;
     const finish = () => {
       journal.push("finish metrics");
       linesBefore = events();
     };
-    const exitCode = runLifecycle({ ...life, metrics: { report() {}, finish } });
+    const extension = { ...deps.extension, metrics: { report() {}, finish } };
+    const exitCode = runLifecycle({ ...deps, extension });
     await vi.advanceTimersByTimeAsync(50);
     expect(await exitCode).toBe(0);
     expect(journal.slice(-2)).toEqual(["close within 300 ms: done", "finish metrics"]);
@@ -435,10 +432,10 @@ describe("the last metrics", () => {
   });
 });
 
-describe("an extension that is switched off", () => {
-  it("listens, registers, and waits for SHUTDOWN: nothing else", async () => {
-    const { life, journal, lines } = setUp({}, { untilShutdown: lasting(1_000) });
-    const exitCode = runDisabled(life);
+describe("a disabled extension", () => {
+  it("listens, registers and waits for SHUTDOWN, and does nothing else", async () => {
+    const { deps, journal, lines } = setUp({}, { untilShutdown: lasting(1_000) });
+    const exitCode = runDisabled(deps);
     await vi.advanceTimersByTimeAsync(999);
     expect(journal.at(-1)).toBe("untilShutdown");
     await vi.advanceTimersByTimeAsync(1);
@@ -458,17 +455,17 @@ describe("an extension that is switched off", () => {
     ]);
   });
 
-  it("does not wait for a port that stays taken for a while", async () => {
-    const { life, journal } = setUp({}, { listen: never, untilShutdown: never });
-    void runDisabled(life);
+  it("does not wait for a port that is taken", async () => {
+    const { deps, journal } = setUp({}, { listen: never, untilShutdown: never });
+    void runDisabled(deps);
     await vi.advanceTimersByTimeAsync(0);
     expect(journal).toContain("untilShutdown");
   });
 
-  it("minds no port that is taken, and says so", async () => {
+  it("runs without its port if that stays taken, and logs a warning", async () => {
     const listen = () => Promise.reject(new PublicError("port 2773 on 127.0.0.1 is taken"));
-    const { life, journal, lines } = setUp({}, { listen });
-    expect(await runDisabled(life)).toBe(0);
+    const { deps, journal, lines } = setUp({}, { listen });
+    expect(await runDisabled(deps)).toBe(0);
     expect(journal).toContain("register: done");
     expect(journal.some((entry) => entry.startsWith("initError"))).toBe(false);
     expect(lines.at(-1)).toEqual({
@@ -478,31 +475,31 @@ describe("an extension that is switched off", () => {
     });
   });
 
-  it("repeats no words that are not ours", async () => {
-    const { life, lines } = setUp({}, { listen: () => Promise.reject(new Error(CANARY)) });
-    expect(await runDisabled(life)).toBe(0);
+  it("keeps the text of an unknown error out of the log", async () => {
+    const { deps, lines } = setUp({}, { listen: () => Promise.reject(new Error(CANARY)) });
+    expect(await runDisabled(deps)).toBe(0);
     expect(JSON.stringify(lines)).not.toContain(CANARY);
   });
 });
 
 describe("the exit code", () => {
-  it.each([0, 1] as const)("is that of the life: %d", async (code) => {
-    const { life, lines } = setUp();
-    expect(await toExitCode(Promise.resolve(code), life.logger)).toBe(code);
+  it.each([0, 1] as const)("is that of the lifecycle: %d", async (code) => {
+    const { deps, lines } = setUp();
+    expect(await toExitCode(Promise.resolve(code), deps.logger)).toBe(code);
     expect(lines).toEqual([]);
   });
 
-  it("is 1 for a life that fails, and the log says why", async () => {
-    const { life, lines } = setUp();
-    expect(await toExitCode(Promise.reject(new PublicError("event/next cannot be reached")), life.logger)).toBe(1);
+  it("is 1 if the lifecycle fails, and the log says why", async () => {
+    const { deps, lines } = setUp();
+    expect(await toExitCode(Promise.reject(new PublicError("event/next cannot be reached")), deps.logger)).toBe(1);
     expect(lines).toEqual([{ level: "error", event: "stopped", message: "event/next cannot be reached" }]);
   });
 
   it.each([new TypeError(CANARY), CANARY, undefined])(
-    "is 1 for a life that meets a bug, whose words are not repeated (%#)",
+    "is 1 if the lifecycle fails because of a bug, and the log does not quote its text (%#)",
     async (thrown) => {
-      const { life, lines } = setUp();
-      expect(await toExitCode(Promise.reject(thrown), life.logger)).toBe(1);
+      const { deps, lines } = setUp();
+      expect(await toExitCode(Promise.reject(thrown), deps.logger)).toBe(1);
       expect(lines).toMatchObject([{ level: "error", event: "stopped" }]);
       expect(JSON.stringify(lines)).not.toContain(CANARY);
     },
