@@ -10,7 +10,7 @@ function collect(level: LogLevel) {
 }
 
 describe("a log line", () => {
-  it("is one JSON object, with its time, level, source and event first, and a line feed", () => {
+  it("is one JSON object with a line feed, and begins with its time, level, source and event", () => {
     const { logger, written } = collect("info");
     logger.info("starting", { version: "1.2.3", port: 2773, isFirst: true, secretIds: ["a", "b"] });
     expect(written).toEqual([
@@ -30,13 +30,13 @@ describe("a log line", () => {
     });
   });
 
-  it("leaves an undefined field out", () => {
+  it("leaves undefined fields out", () => {
     const { logger, written } = collect("info");
     logger.warn("poll-lost", { code: undefined });
     expect(written[0]).not.toContain("code");
   });
 
-  it("says when, how grave, by whom and what, whatever its fields are called", () => {
+  it("keeps its time, level, source and event if a field has the same name", () => {
     const { logger, written } = collect("info");
     logger.error("bug", { time: "never", level: "debug", extension: "another", event: "nothing", message: "m" });
     expect(written).toEqual([
@@ -44,7 +44,7 @@ describe("a log line", () => {
     ]);
   });
 
-  it("stays one line whatever a field holds", () => {
+  it("stays one line if a field has line breaks", () => {
     const { logger, written } = collect("info");
     logger.error("init-error", { message: 'a "quoted"\r\nsecond line' });
     expect(written).toHaveLength(1);
@@ -52,7 +52,7 @@ describe("a log line", () => {
     expect(JSON.parse(written[0] ?? "")).toMatchObject({ message: 'a "quoted"\r\nsecond line' });
   });
 
-  it("carries the time at which it was written", () => {
+  it("has the time at which it was written", () => {
     let nowEpochMs = 0;
     const written: string[] = [];
     const logger = createLogger({ level: "info", now: () => nowEpochMs, write: (line) => written.push(line) });
@@ -71,7 +71,7 @@ describe("the log level", () => {
     ["warn", ["warn", "error"]],
     ["error", ["error"]],
     ["none", []],
-  ])("%s lets through %j", (level, expected) => {
+  ])("%s allows the lines of level %j", (level, expected) => {
     const { logger, written } = collect(level);
     logger.debug("event");
     logger.info("event");
@@ -80,7 +80,7 @@ describe("the log level", () => {
     expect(written.map((line) => JSON.parse(line).level)).toEqual(expected);
   });
 
-  it("is one of five, from most to least said", () => {
+  it("is one of five, listed from the most lines to none", () => {
     expect(logLevels).toEqual(["debug", "info", "warn", "error", "none"]);
   });
 });

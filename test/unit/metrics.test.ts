@@ -18,13 +18,13 @@ function setUp({ metrics = "emf" as "emf" | "none", counted = {} as Partial<Coun
     clock.epochMs += ms;
   };
   const parse = () => lines.map((line): Record<string, unknown> => JSON.parse(line));
-  /** What each line counts as requests. */
+  /** The number of requests in each line. */
   const requests = () => parse().map(({ Requests }) => Requests);
   return { counters, lines, pass, parse, report, finish, requests };
 }
 
 describe("metrics", () => {
-  it("are a line of the embedded metric format, with what was counted", () => {
+  it("are a line of the embedded metric format, with all counters", () => {
     const { counters, finish, lines, parse, pass } = setUp();
     Object.assign(counters, {
       requests: 7,
@@ -76,7 +76,7 @@ describe("metrics", () => {
   });
 
   // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-  it("name members of the line only: each metric a number, each dimension a text", () => {
+  it("refer only to members of their line: each metric to a number, each dimension to a text", () => {
     const { counters, finish, parse } = setUp();
     counters.requests = 1;
     finish();
@@ -92,7 +92,7 @@ describe("metrics", () => {
     }
   });
 
-  it("are what was counted since the line before, from when they were made on", () => {
+  it("have only what was counted since the line before, or since they were created", () => {
     const { counters, finish, requests } = setUp({ counted: { requests: 100 } });
     counters.requests += 5;
     finish();
@@ -101,7 +101,7 @@ describe("metrics", () => {
     expect(requests()).toEqual([5, 2]);
   });
 
-  it("are printed at requests, a minute after the line before at the earliest, and nothing is lost between", () => {
+  it("are printed after a request, at most once a minute, and no request is lost between", () => {
     const { counters, pass, report, requests } = setUp();
     const ask = () => {
       counters.requests += 1;
@@ -111,11 +111,11 @@ describe("metrics", () => {
       ask();
       pass(1_000);
     }
-    // The first line is of the requests at seconds 0 to 60.
+    // The first line has the requests at seconds 0 to 60.
     expect(requests()).toEqual([61, 60]);
   });
 
-  it("are due to the millisecond", () => {
+  it("are printed after a minute, and not a millisecond earlier", () => {
     const { counters, pass, report, requests } = setUp();
     counters.requests += 1;
     pass(MINUTE_MS - 1);
@@ -126,7 +126,7 @@ describe("metrics", () => {
     expect(requests()).toEqual([1]);
   });
 
-  it("are printed at SHUTDOWN, however short the time since, and are not printed again", () => {
+  it("are printed once at SHUTDOWN, even before a minute is over", () => {
     const { counters, pass, finish, report, requests } = setUp();
     counters.requests += 1;
     pass(1);
@@ -137,20 +137,20 @@ describe("metrics", () => {
     expect(requests()).toEqual([1]);
   });
 
-  it("are no line where nothing was counted", () => {
+  it("are not printed if nothing was counted", () => {
     const { counters, pass, finish, report, lines } = setUp({ counted: { hits: 3 } });
     for (let minute = 0; minute < 3; minute += 1) {
       pass(MINUTE_MS);
       report();
     }
     finish();
-    // How slow a request was is no count.
+    // The slowest request is not a count.
     counters.slowestMs = 2_500;
     finish();
     expect(lines).toEqual([]);
   });
 
-  it("that nothing was counted for still wait a minute from then", () => {
+  it("wait for another minute after one in which nothing was counted", () => {
     const { counters, pass, report, requests } = setUp();
     pass(MINUTE_MS);
     report();
@@ -163,7 +163,7 @@ describe("metrics", () => {
     expect(requests()).toEqual([1]);
   });
 
-  it("are not held back for hours by a clock that has stepped back", () => {
+  it("are printed as usual after the clock has stepped back", () => {
     const { counters, pass, report, requests, parse } = setUp();
     counters.requests += 1;
     pass(-24 * 60 * MINUTE_MS);
@@ -176,12 +176,34 @@ describe("metrics", () => {
     expect(requests()).toEqual([1, 2]);
   });
 
-  it("are nothing where nobody wants them", () => {
+  it("are never printed with METRICS=none", () => {
     const { counters, pass, report, finish, lines } = setUp({ metrics: "none" });
     counters.requests += 1;
     pass(MINUTE_MS);
     report();
     finish();
     expect(lines).toEqual([]);
+  });
+});
+
+describe("counters", () => {
+  it("all start at zero", () => {
+    expect(createCounters()).toEqual({
+      requests: 0,
+      hits: 0,
+      misses: 0,
+      stale: 0,
+      failures: 0,
+      slowestMs: 0,
+      assumeRoleCalls: 0,
+      getSecretValueCalls: 0,
+      getParameterCalls: 0,
+    });
+  });
+
+  it("are separate in each execution environment", () => {
+    const counters = createCounters();
+    counters.requests += 1;
+    expect(createCounters().requests).toBe(0);
   });
 });
