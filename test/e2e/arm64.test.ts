@@ -1,4 +1,4 @@
-/** The arm64 layer on a machine for x86_64: the kernel hands each of its programs to an emulator, and nothing else is there. */
+/** The arm64 layer on an x86_64 machine: the kernel runs each of its programs in an emulator, in an otherwise empty root. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { unavailable } from "./support/availability.ts";
 import { SECRETS_MANAGER, STS, startBareRoot } from "./support/bare-root.ts";
@@ -6,17 +6,17 @@ import { findEmulationObstacle, findEmulator } from "./support/qemu.ts";
 
 const obstacle = unavailable ?? findEmulationObstacle();
 
-describe.skipIf(obstacle)("the arm64 layer, emulated, in a root with nothing else", () => {
+describe.skipIf(obstacle)("the arm64 layer, emulated, in an otherwise empty root", () => {
   let emulator: string;
   beforeAll(async () => {
     emulator = await findEmulator();
   }, 300_000);
 
-  it("starts as its launcher, which registers and becomes its Node, and serves a secret over HTTPS by name", async () => {
+  it("registers by its launcher, which becomes Node.js, and serves a secret that it fetches over HTTPS by host name", async () => {
     const bench = await startBareRoot({
       layer: "arm64",
       emulator,
-      // Node needs some seconds to start in the emulator.
+      // Node.js needs some seconds to start in the emulator.
       environment: { CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "60000", CROSS_ACCOUNT_SECRETS_PREFETCH_TIMEOUT_MS: "0" },
     });
     await bench.lambda.init();
@@ -24,7 +24,7 @@ describe.skipIf(obstacle)("the arm64 layer, emulated, in a root with nothing els
     expect(answer.status).toBe(200);
     expect(bench.canaries.every((canary) => answer.body.includes(canary))).toBe(true);
     expect(new Set(bench.nameServer.asked)).toEqual(new Set([STS, SECRETS_MANAGER]));
-    // One registration: the launcher's own, inherited with the socket by Node.
+    // Only the launcher registers. Node.js inherits the registration with the socket.
     expect(bench.lambda.journal.filter(({ call }) => call === "register")).toHaveLength(1);
     const { exitCode } = await bench.lambda.shutdown();
     expect(exitCode).toBe(0);

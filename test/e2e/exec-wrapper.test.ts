@@ -1,7 +1,7 @@
 /**
- * The exec wrapper in front of Lambda's own runtime clients. Who heeds AWS_LAMBDA_EXEC_WRAPPER is the `bootstrap` script of
- * Lambda's runtimes, not Lambda, and so not the emulator: here the wrapper stands before the client's command, as that script
- * puts it there. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
+ * The exec wrapper in front of Lambda's own runtime clients. The `bootstrap` script of Lambda's runtimes reads
+ * AWS_LAMBDA_EXEC_WRAPPER; Lambda and the emulator do not. Here the wrapper is in front of the client's command, as in that
+ * script. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -10,19 +10,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type LayerName, toOpt } from "../../scripts/build/build.ts";
-import { findFreePort } from "../support/free-port.ts";
-import { SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../support/two-accounts.ts";
+import { SECRET_NAME } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
-import { endWithoutLeaks, secretsOf } from "./support/leaks.ts";
+import { type SandboxWithAccounts, startWithAccounts } from "./support/environment.ts";
 import { provided, python, type Runtime } from "./support/runtimes.ts";
-import { type Sandbox, startRie } from "./support/sandbox.ts";
 import { examples, missingForNode, prepareNode } from "./support/toolchains.ts";
 
 const WRAPPER = "/opt/cross-account-secrets/exec-wrapper";
-/** Cold, with compilers at work; a second run finds everything made. */
+/** For the first run, which compiles. A second run reuses all results. */
 const SET_UP_MS = 400_000;
 
-/** Each answers with the SHA-256 of the variables, as its static code has found them, or with "unset". */
+/** Each function answers with the SHA-256 of the variables in its static code, or with "unset". */
 const PYTHON = `
 import hashlib, os
 def digest(name):
@@ -61,7 +59,7 @@ public class Handler {
   }
 }
 `;
-/** A custom runtime: its `bootstrap` is the function's own, and there the wrapper is its first command. */
+/** In a custom runtime the `bootstrap` is the function's own, and the wrapper is its first command. */
 const BOOTSTRAP = `#!/bin/sh\nexec ${WRAPPER} ./real-bootstrap "two words"\n`;
 const REAL_BOOTSTRAP = `#!/bin/sh
 digest() { printf %s "$1" | sha256sum | cut -d ' ' -f 1; }
@@ -75,11 +73,11 @@ while headers=$(curl --silent --fail --dump-header - --output /dev/null "$api/ne
 done
 `;
 
-interface Subject {
+interface WrappedFunction {
   readonly layer: LayerName;
   readonly task: Readonly<Record<string, string>>;
   readonly runtime: () => Promise<Runtime>;
-  /** A command that this machine would need to have, and has not. */
+  /** A command that is needed, and missing on this machine. */
   readonly missing: string | undefined;
 }
 
@@ -87,14 +85,14 @@ const java = examples.find(({ language }) => language === "Java");
 
 const wrapped = (runtime: Runtime): Runtime => ({ ...runtime, bootstrap: [WRAPPER, ...runtime.bootstrap] });
 
-const subjects = {
+const functions = {
   Python: {
     layer: "x86_64",
     task: { "app.py": PYTHON },
     runtime: async () => wrapped(python("app.handler")),
     missing: undefined,
   },
-  "Node.js, with the layer that brings none": {
+  "Node.js, with the layer without Node.js": {
     layer: "nodejs",
     task: { "index.mjs": NODE },
     runtime: async () => wrapped(await prepareNode("nodejs24.x", "/var/lang/bin/node")),
@@ -110,22 +108,22 @@ const subjects = {
     layer: "x86_64",
     task: { "Handler.java": JAVA },
     runtime: async () => {
-      if (java === undefined) throw new Error("there is no Java among the examples");
+      if (java === undefined) throw new Error("the examples contain no Java");
       return wrapped((await java.prepare()).runtime);
     },
     missing: java?.missing,
   },
-  "sh and curl, its bootstrap begun with the wrapper": {
+  "sh and curl, with the wrapper first in its bootstrap": {
     layer: "x86_64",
     task: { bootstrap: BOOTSTRAP, "real-bootstrap": REAL_BOOTSTRAP },
     runtime: async () => provided,
     missing: undefined,
   },
-} as const satisfies Record<string, Subject>;
+} as const satisfies Record<string, WrappedFunction>;
 
 function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "exec-wrapper-"));
-  chmodSync(folder, 0o755); // Lambda's user reads it
+  chmodSync(folder, 0o755); // Lambda's user must read it
   return folder;
 }
 
@@ -140,54 +138,40 @@ function makeTask(files: Readonly<Record<string, string>>): string {
   return task;
 }
 
-interface Environment {
-  readonly sandbox: Sandbox;
-  readonly accounts: TwoAccounts;
-}
-
 const toReference = (text: string) => `cross-account-secret:${text}`;
 const digest = (text: string) => createHash("sha256").update(text).digest("hex");
 
 describe.skipIf(unavailable)("under the Runtime Interface Emulator, the exec wrapper", () => {
-  /** Ends with the test, which fails if a secret got out anywhere. */
-  async function startEnvironment(
-    { layer, task, runtime }: Subject,
+  /** Starts an environment that ends with the test, which fails if a secret leaked. */
+  const startEnvironment = async (
+    { layer, task, runtime }: WrappedFunction,
     variables: Readonly<Record<string, string>> = {},
-  ): Promise<Environment> {
-    const accounts = await startTwoAccounts();
-    onTestFinished(() => accounts.close());
-    const environment = {
-      ...accounts.environment,
-      CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(await findFreePort()),
-      LAMBDA_TASK_ROOT: "/var/task",
-      AWS_LAMBDA_EXEC_WRAPPER: WRAPPER,
-      HTTP_PROXY: "http://127.0.0.1:9",
-      WHOLE: toReference(SECRET_NAME),
-      FIELD: toReference(`${accounts.secretArn}#password`),
-      POINTER: toReference(`${SECRET_NAME}#/username`),
-      PLAIN: "plain",
-      ...variables,
-    };
-    const sandbox = await startRie({
+  ): Promise<SandboxWithAccounts> =>
+    startWithAccounts({
       opt: toOpt(layer),
       task: makeTask(task),
       runtime: await runtime(),
-      environment,
+      toVariables: ({ secretArn }) => ({
+        AWS_LAMBDA_EXEC_WRAPPER: WRAPPER,
+        HTTP_PROXY: "http://127.0.0.1:9",
+        WHOLE: toReference(SECRET_NAME),
+        FIELD: toReference(`${secretArn}#password`),
+        POINTER: toReference(`${SECRET_NAME}#/username`),
+        PLAIN: "plain",
+        ...variables,
+      }),
     });
-    endWithoutLeaks(sandbox, () => secretsOf(accounts));
-    return { sandbox, accounts };
-  }
 
-  function toExpected({ accounts }: Environment) {
+  function toExpected({ accounts }: SandboxWithAccounts) {
     const [username = "", password = ""] = accounts.canaries;
     const whole = JSON.stringify({ username, password });
     return { WHOLE: digest(whole), FIELD: digest(password), POINTER: digest(username), PLAIN: digest("plain") };
   }
 
-  it.each(Object.entries(subjects))(
-    "gives the secret to static code in %s",
-    async (_, subject) => {
-      const environment = await startEnvironment(subject);
+  it.each(Object.entries(functions))(
+    "sets the variables to the secret's values before static code runs in %s",
+    async (_, wrappedFunction) => {
+      const environment = await startEnvironment(wrappedFunction);
       const { status, body } = await environment.sandbox.invoke();
       expect(status, environment.sandbox.logs.map(({ text }) => text).join("\n")).toBe(200);
       expect(JSON.parse(body)).toEqual(toExpected(environment));
@@ -199,7 +183,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator, the exec wra
 
   it.each([
     [
-      "a field that is not there",
+      "a field that does not exist",
       { FIELD: toReference(`${SECRET_NAME}#passwort`) },
       /FIELD cannot be set: status 404 ResourceNotFoundException: my-shared-secret has no field "passwort"$/,
     ],
@@ -208,33 +192,33 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator, the exec wra
       { POINTER: toReference("another-secret") },
       /POINTER cannot be set: status 403 AccessDeniedException: .*; remedy: /,
     ],
-    ["a name that is none", { WHOLE: toReference("#x") }, /WHOLE cannot be set: it names no secret; /],
+    ["a reference without a name", { WHOLE: toReference("#x") }, /WHOLE cannot be set: it names no secret; /],
     [
       "SnapStart",
       { AWS_LAMBDA_INITIALIZATION_TYPE: "snap-start" },
       /WHOLE cannot be set: SnapStart would keep it in the snapshot; /,
     ],
-  ])("stops the start, and says why, with %s", async (_, variables, expected) => {
-    const { sandbox } = await startEnvironment(subjects.Python, variables);
+  ])("stops the start and logs the reason for %s", async (_, variables, expected) => {
+    const { sandbox } = await startEnvironment(functions.Python, variables);
     expect((await sandbox.invoke()).status).toBe(502);
     await sandbox.waitForLog(expected);
     await sandbox.waitForLog(/exit status 1/);
   });
 
-  it("starts without the variables that cannot be resolved, where asked to", async () => {
+  it("leaves unresolved variables unset and starts the function with EXEC_WRAPPER_ERROR=unset", async () => {
     const variables = {
       CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR: "unset",
       FIELD: toReference(`${SECRET_NAME}#passwort`),
     };
-    const environment = await startEnvironment(subjects.Python, variables);
+    const environment = await startEnvironment(functions.Python, variables);
     const { status, body } = await environment.sandbox.invoke();
     expect(status).toBe(200);
     expect(JSON.parse(body)).toEqual({ ...toExpected(environment), FIELD: "unset" });
     await environment.sandbox.waitForLog(/FIELD is left unset: status 404 ResourceNotFoundException: /);
   });
 
-  it("is not started by the emulator, nor by the Python client, of themselves", async () => {
-    const unwrapped = { ...subjects.Python, runtime: async () => python("app.handler") };
+  it("is not started by the emulator or the Python client, so the references stay in the variables", async () => {
+    const unwrapped = { ...functions.Python, runtime: async () => python("app.handler") };
     const environment = await startEnvironment(unwrapped, { AWS_LAMBDA_EXEC_WRAPPER: "/nope" });
     const { body } = await environment.sandbox.invoke();
     expect(JSON.parse(body)).toMatchObject({

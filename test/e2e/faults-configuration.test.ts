@@ -1,9 +1,16 @@
-/** Several target roles for one function, and an extension that is switched off. */
+/** Several target roles for one function, and an extension that is disabled. */
 import { createServer } from "node:net";
 import { describe, expect, onTestFinished } from "vitest";
 import { fault } from "../support/faults.ts";
-import { createCanary, FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
-import { GET, startAsker, toCounts, toDigest, toText } from "./support/asker.ts";
+import {
+  createCanary,
+  FUNCTION_ROLE_ARN,
+  REGION,
+  SECRET_PATH,
+  TARGET_ROLE_ARN,
+  type TwoAccounts,
+} from "../support/two-accounts.ts";
+import { startAsker, toAnswerText, toCallCounts, toDigest } from "./support/asker.ts";
 import { unavailable } from "./support/availability.ts";
 
 const group = "configuration";
@@ -14,7 +21,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     {
       group,
       on,
-      name: "CONFIG with a role in each of two accounts, and the same function",
+      name: "CONFIG with roles in two accounts for one function",
       expected: "both secrets are read, each role is assumed once",
     },
     async (see) => {
@@ -29,15 +36,15 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
           { roleArn: TARGET_ROLE_ARN, secretIds: ["my-shared-secret"] },
           { roleArn, secretIds: ["another-secret"] },
         ];
-        const alone = { CROSS_ACCOUNT_SECRETS_ROLE_ARN: "", CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
-        return { ...alone, CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources }) };
+        const unset = { CROSS_ACCOUNT_SECRETS_ROLE_ARN: "", CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
+        return { ...unset, CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources }) };
       };
       const asker = await startAsker({ prepare, canaries: [canary] });
-      const answers = await asker.ask({ paths: [GET, "/secretsmanager/get?secretId=another-secret"] });
+      const answers = await asker.ask({ paths: [SECRET_PATH, "/secretsmanager/get?secretId=another-secret"] });
       const roles = asker.aws.calls.flatMap(({ operation, roleArn = "" }) =>
         operation === "AssumeRole" ? roleArn : [],
       );
-      see(`${answers.map(toText).join(", ")}; ${toCounts(asker)} of ${new Set(roles).size} roles`);
+      see(`${answers.map(toAnswerText).join(", ")}; ${toCallCounts(asker)} of ${new Set(roles).size} roles`);
       expect(answers).toMatchObject([{ status: 200 }, { status: 200, digest: toDigest(canary) }]);
       expect(roles.toSorted()).toEqual([TARGET_ROLE_ARN, roleArn].toSorted());
     },
@@ -53,13 +60,13 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     {
       group,
       on,
-      name: "ENABLED=false, and three mistakes beside it",
-      expected: "init succeeds, who asks gets 503 Disabled, AWS is not called",
+      name: "ENABLED=false, with three mistakes in other variables",
+      expected: "init succeeds, a request gets 503 Disabled, AWS is not called",
     },
     async (see) => {
       const asker = await startAsker({ environment: off });
       const answer = await asker.askOnce();
-      see(`${toText(answer)}; ${toCounts(asker)}`);
+      see(`${toAnswerText(answer)}; ${toCallCounts(asker)}`);
       expect(answer).toMatchObject({ status: 503, type: "Disabled" });
       expect(asker.aws.calls).toEqual([]);
       expect(await asker.sandbox.shutdown()).toMatchObject({ exitCode: 0 });
@@ -70,16 +77,16 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     {
       group,
       on,
-      name: "ENABLED=false, three mistakes, and a port that another has",
-      expected: "init succeeds, the function runs, the log says who does not listen",
+      name: "ENABLED=false, with three mistakes, and a port that another program uses",
+      expected: "init succeeds, the function runs, the log says that the extension does not listen",
     },
     async (see) => {
-      const squatter = createServer();
-      onTestFinished(() => void squatter.close());
+      const occupant = createServer();
+      onTestFinished(() => void occupant.close());
       const asker = await startAsker({ environment: off });
-      await new Promise<void>((resolve) => squatter.listen(asker.port, "127.0.0.1", resolve));
+      await new Promise<void>((resolve) => occupant.listen(asker.port, "127.0.0.1", resolve));
       const { status, body, ms } = await asker.sandbox.invoke({ paths: [] });
-      // It is tried again for a second, which nobody waits for.
+      // The extension retries for a second. The function does not wait for it.
       await asker.sandbox.waitForLog(/"not-listening"/);
       const levels = asker.events("not-listening").map(({ level }) => level);
       see(`${status} in ${ms.toFixed(0)} ms; not-listening: ${levels}`);

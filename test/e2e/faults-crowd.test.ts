@@ -1,39 +1,45 @@
-/** A thousand requests at once from one invocation, and invocations that come at once, as Managed Instances have them. */
+/** A thousand requests in one invocation, and concurrent invocations, as on Managed Instances. */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect } from "vitest";
 import { fault } from "../support/faults.ts";
-import { createCanary, REGION, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+import {
+  createCanary,
+  REGION,
+  SECRET_PATH,
+  TARGET_ACCOUNT,
+  TARGET_ROLE_ARN,
+  type TwoAccounts,
+} from "../support/two-accounts.ts";
 import {
   type Asker,
   type AskerOptions,
-  GET,
+  NO_PREFETCH,
   startAsker,
-  toCounts,
+  toCallCounts,
   toDigest,
-  toOutcomes,
-  UNFETCHED,
+  toGroupedAnswers,
 } from "./support/asker.ts";
 import { unavailable } from "./support/availability.ts";
-import type { Invocation } from "./support/sandbox.ts";
+import type { EmulatorAnswer } from "./support/sandbox.ts";
 
 const group = "crowd";
 const on = "emulator";
 
-/** In this mode the emulator does init at its start, gives processes another user, and knows only `bootstrap`. */
+/** In this mode the emulator does init at its start, runs processes as another user, and supports only `bootstrap`. */
 const managedInstances: AskerOptions = {
   user: "0:0",
-  flags: ["--log-level", "debug"], // says who registered for what
+  flags: ["--log-level", "debug"], // logs the events that an extension registers for
   environment: {
-    ...UNFETCHED,
+    ...NO_PREFETCH,
     AWS_LAMBDA_INITIALIZATION_TYPE: "lambda-managed-instances",
     AWS_LAMBDA_MAX_CONCURRENCY: "50",
   },
   toRuntime: (python) => ({ ...python, bootstrap: [] }),
 };
 
-/** The emulator refuses an invocation that no thread of the runtime waits for yet; Lambda would give it another environment. */
-async function invokeWhenIdle({ sandbox }: Asker, payload: unknown): Promise<Invocation> {
+/** The emulator refuses an invocation if no thread of the runtime waits for one yet. Lambda would use another environment. */
+async function invokeWhenIdle({ sandbox }: Asker, payload: unknown): Promise<EmulatorAnswer> {
   for (;;) {
     const invocation = await sandbox.invoke(payload);
     if (!invocation.body.includes("Runtime.Unavailable")) return invocation;
@@ -47,27 +53,27 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     {
       group,
       on,
-      name: `${requests} requests in one invocation, 800 at once, for a secret not yet fetched, by four spellings`,
+      name: `${requests} requests in one invocation, 800 at once, for a secret that is not fetched yet, with four forms of its id`,
       expected: `${requests} × 200, 1 AssumeRole, 1 GetSecretValue, with 1,024 descriptors`,
     },
     async (see) => {
-      // The guide's own `my-shared-secret` ends like an ARN, so that AWS knows it by no partial one.
+      // The guide's `my-shared-secret` ends like an ARN, so AWS does not find it by a partial ARN.
       const name = "shop/database";
       let arn = "";
       const canary = createCanary();
       const prepare = ({ aws }: TwoAccounts) => {
         aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [name] });
-        ({ arn } = aws.createSecret({ account: "111111111111", region: REGION, name, secretString: canary }));
+        ({ arn } = aws.createSecret({ account: TARGET_ACCOUNT, region: REGION, name, secretString: canary }));
         aws.fault("AssumeRole", { kind: "slow", delayMs: 200 });
-        // All of the first 800 are there before the answer is.
+        // The first 800 requests arrive before this answer.
         aws.fault("GetSecretValue", { kind: "slow", delayMs: 300 });
-        // Nor is there a session, when the first of them comes.
-        const unassumed = { CROSS_ACCOUNT_SECRETS_PREFETCH_TIMEOUT_MS: "0" };
-        return { ...UNFETCHED, ...unassumed, CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "10000" };
+        // When the first request arrives, there is also no session.
+        const noSession = { CROSS_ACCOUNT_SECRETS_PREFETCH_TIMEOUT_MS: "0" };
+        return { ...NO_PREFETCH, ...noSession, CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "10000" };
       };
       const asker = await startAsker({ prepare, canaries: [canary] });
-      const spellings = [name, arn, arn.slice(0, -"-AbCdEf".length), `${name}&versionStage=AWSCURRENT`];
-      const paths = spellings.map((spelling) => `/secretsmanager/get?secretId=${spelling}`);
+      const ids = [name, arn, arn.slice(0, -"-AbCdEf".length), `${name}&versionStage=AWSCURRENT`];
+      const paths = ids.map((id) => `/secretsmanager/get?secretId=${id}`);
       const startMs = performance.now();
       const outcomes = await asker.ask({ paths, times: requests, atOnce: 800 });
       const ms = performance.now() - startMs;
@@ -75,11 +81,11 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       for (const { status, count } of outcomes) statuses.set(status, (statuses.get(status) ?? 0) + count);
       const text = [...statuses].map(([status, count]) => `${count} × ${status}`).join(", ");
       const limits = asker.sandbox.extensionPids().map((pid) => readFileSync(`/proc/${pid}/limits`, "utf8"));
-      see(`${text}; ${toCounts(asker)}; ${ms.toFixed(0)} ms, cold start included`);
+      see(`${text}; ${toCallCounts(asker)}; ${ms.toFixed(0)} ms, including the cold start`);
       expect(limits).toEqual([expect.stringMatching(/^Max open files +1024 +1024 /m)]);
       expect([...statuses]).toEqual([[200, requests]]);
       expect(new Set(outcomes.map(({ digest }) => digest))).toEqual(new Set([toDigest(canary)]));
-      expect(toCounts(asker)).toBe("1 AssumeRole, 1 GetSecretValue");
+      expect(toCallCounts(asker)).toBe("1 AssumeRole, 1 GetSecretValue");
     },
   );
 
@@ -87,8 +93,8 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     {
       group,
       on,
-      name: "Managed Instances: 50 invocations ask at once for a secret not yet fetched",
-      expected: "all get the secret, for 1 AssumeRole and 1 GetSecretValue; SHUTDOWN alone was registered for",
+      name: "Managed Instances: 50 concurrent invocations request a secret that is not fetched yet",
+      expected: "all get the secret with 1 AssumeRole and 1 GetSecretValue; the extension registers only for SHUTDOWN",
     },
     async (see) => {
       const asker = await startAsker(managedInstances);
@@ -96,17 +102,19 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       const events = /events=(.*)/.exec(registration.text)?.[1];
       await asker.sandbox.waitForLog(/"event":"init-over"/);
       const startMs = performance.now();
-      const invocations = Array.from({ length: 50 }, () => invokeWhenIdle(asker, { paths: [GET], meet: true }));
-      const outcomes = (await Promise.all(invocations)).flatMap((invocation) => toOutcomes(invocation, asker.sandbox));
+      const invocations = Array.from({ length: 50 }, () => invokeWhenIdle(asker, { paths: [SECRET_PATH], meet: true }));
+      const outcomes = (await Promise.all(invocations)).flatMap((invocation) =>
+        toGroupedAnswers(invocation, asker.sandbox),
+      );
       const ms = performance.now() - startMs;
       const { exitCode } = await asker.sandbox.shutdown();
       const [summary] = asker.events("shutdown");
       see(
-        `${outcomes.filter(({ status }) => status === 200).length} × 200 in ${ms.toFixed(0)} ms; ${toCounts(asker)}; ${events}`,
+        `${outcomes.filter(({ status }) => status === 200).length} × 200 in ${ms.toFixed(0)} ms; ${toCallCounts(asker)}; ${events}`,
       );
       expect(events).toBe("[SHUTDOWN]");
       expect(outcomes.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200));
-      expect(toCounts(asker)).toBe("1 AssumeRole, 1 GetSecretValue");
+      expect(toCallCounts(asker)).toBe("1 AssumeRole, 1 GetSecretValue");
       expect([exitCode, summary?.reason]).toEqual([0, "spindown"]);
     },
   );

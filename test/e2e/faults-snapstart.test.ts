@@ -1,9 +1,9 @@
-/** SnapStart, as far as the emulator has it, and as far as its clocks can be made to show a restore. */
+/** SnapStart, as far as the emulator supports it, and a restore, as far as clocks can simulate it. */
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
 import { toOpt } from "../../scripts/build/build.ts";
 import { fault } from "../support/faults.ts";
-import { type Asker, type AskerOptions, startAsker, toCounts, toText } from "./support/asker.ts";
+import { type Asker, type AskerOptions, startAsker, toAnswerText, toCallCounts } from "./support/asker.ts";
 import { unavailable } from "./support/availability.ts";
 import { readVariableNames } from "./support/process.ts";
 
@@ -13,9 +13,9 @@ const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
 const toSessionNames = ({ aws }: Asker) => aws.calls.flatMap(({ roleSessionName }) => roleSessionName ?? []);
 
 /**
- * The emulator has SnapStart's endpoint for credentials, and nothing else of it: it takes no snapshot, restores none, and
- * leaves the keys in, which a fixture takes out for the extension, and `env` for the function. The function is not told what
- * it is in: its client would wait for a restore.
+ * The emulator has only SnapStart's endpoint for credentials: it takes no snapshot, restores none, and leaves the keys in the
+ * environment. A fixture removes them for the extension, and `env` for the function. The function's client is told "on-demand",
+ * because otherwise it would wait for a restore.
  */
 const snapStart: AskerOptions = {
   flags: ["--enable-init-caching"],
@@ -38,19 +38,19 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     {
       group,
       on,
-      name: "no keys in the environment, and an init that a snapshot is taken of",
-      expected: "nothing is fetched until the function asks; then with the endpoint's credentials",
+      name: "no keys in the environment during the init that a snapshot would save",
+      expected: "nothing is fetched before the function's request; then with the endpoint's credentials",
     },
     async (see) => {
       const asker = await startAsker(snapStart);
       await asker.ask({ paths: [] });
       const names = asker.sandbox.extensionPids().flatMap(readVariableNames);
-      const asked = asker.aws.calls.length;
+      const callsInInit = asker.aws.calls.length;
       const answer = await asker.askOnce();
-      see(`${asked} calls in init; then ${toText(answer)}; ${toCounts(asker)}`);
+      see(`${callsInInit} calls in init; then ${toAnswerText(answer)}; ${toCallCounts(asker)}`);
       expect(names).toContain("AWS_CONTAINER_CREDENTIALS_FULL_URI");
       expect(names.filter((name) => KEYS.includes(name))).toEqual([]);
-      expect(asked).toBe(0);
+      expect(callsInInit).toBe(0);
       expect(answer.status).toBe(200);
       expect(asker.aws.calls.map(({ outcome }) => outcome)).toEqual(["ok", "ok"]);
     },
@@ -58,11 +58,15 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
 
   for (const [name, clocks, expected] of [
     [
-      "a minute passes on the wall clock alone, as over a restore",
+      "a minute passes on the wall clock only, as during a restore",
       "wall",
-      "value, session and session name are new, though the TTL is not over",
+      "value, session and session name are new, although the TTL has not ended",
     ],
-    ["a minute passes on both clocks, as over a freeze", "wall and monotonic", "no restore: the value is served"],
+    [
+      "a minute passes on both clocks, as during a freeze",
+      "wall and monotonic",
+      "this is no restore: the cached value is served",
+    ],
   ] as const) {
     fault({ group, on, name, expected }, async (see) => {
       const asker = await startAsker({ ...snapStart, clocks });
@@ -73,7 +77,9 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       const answer = await asker.askOnce();
       const names = new Set(toSessionNames(asker));
       const isNew = answer.digest === digest;
-      see(`${toText(answer)}, the ${isNew ? "new" : "old"} value; ${names.size} session names in ${toCounts(asker)}`);
+      see(
+        `${toAnswerText(answer)}, the ${isNew ? "new" : "old"} value; ${names.size} session names in ${toCallCounts(asker)}`,
+      );
       expect(answer).toMatchObject({ status: 200, digest: clocks === "wall" ? digest : before.digest });
       expect(names.size).toBe(clocks === "wall" ? 2 : 1);
       expect(asker.aws.count("AssumeRole")).toBe(names.size);

@@ -6,7 +6,7 @@ import { compileLaunchers, layerFolder } from "../../scripts/build/launchers.ts"
 import { unavailable } from "./support/availability.ts";
 
 describe.skipIf(unavailable)("the programs in layer/", () => {
-  it("are what their sources compile to, byte for byte, for both architectures", { timeout: 600_000 }, async () => {
+  it("are byte for byte what their sources compile to, for both architectures", { timeout: 600_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "launchers-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const names = await compileLaunchers(folder, () => {});

@@ -1,4 +1,4 @@
-/** The built layer on the code that Lambda itself runs, with Lambda's own runtime client, against moto and against the fake AWS. */
+/** The built layer in Lambda's own emulator, with Lambda's own runtime client, against moto and against the fake AWS. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -9,38 +9,45 @@ import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { startBench } from "../support/bench.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { expectHappyPath, KEYS } from "../support/happy-path.ts";
-import { parseLogLine } from "../support/log-lines.ts";
-import { createCanary, SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../support/two-accounts.ts";
+import { parseLogLine } from "../support/log.ts";
+import {
+  createCanary,
+  listSecrets,
+  SECRET_NAME,
+  startTwoAccounts,
+  type TwoAccounts,
+  toKeys,
+} from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
-import { endWithoutLeaks, secretsOf, toKeys } from "./support/leaks.ts";
+import { endWithoutLeaks } from "./support/environment.ts";
 import { FORBIDDEN_ROLE_ARN, type Moto, startMoto } from "./support/moto.ts";
 import { provided, python, type Runtime, withNode } from "./support/runtimes.ts";
 import { type Sandbox, startRie } from "./support/sandbox.ts";
 
 const toFolder = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
-interface Function {
+interface LayerFunction {
   readonly task: string;
   readonly runtime: () => Runtime;
 }
-/** The functions of `examples/`, and one that runs whatever shell command it is sent. */
+/** The functions of `examples/`, and a function that runs the shell command in its event. */
 const functions = {
   Python: { task: toFolder("examples/python"), runtime: () => python("app.handler") },
   "sh and curl": { task: toFolder("examples/bash"), runtime: () => provided },
   shell: { task: toFolder("test/fixtures/bench/python"), runtime: () => python("app.handler") },
-} as const satisfies Record<string, Function>;
+} as const satisfies Record<string, LayerFunction>;
 
-interface Options {
+interface EnvironmentOptions {
   readonly layer?: LayerName;
   readonly function?: keyof typeof functions;
   readonly environment: Readonly<Record<string, string>>;
-  /** What no line and no file may hold. */
+  /** The secrets that no line and no file may contain. */
   readonly secrets: () => readonly string[];
 }
 
-/** An execution environment with the layer. Ends with the test, which fails if a secret got out anywhere. */
+/** Starts an execution environment with the layer. It ends with the test, which fails if a secret leaked. */
 async function startEnvironment(
-  options: Options,
+  options: EnvironmentOptions,
 ): Promise<Sandbox & { events(event: string): Record<string, unknown>[] }> {
   const { layer = "x86_64", environment } = options;
   const { task, runtime } = functions[options.function ?? "Python"];
@@ -55,7 +62,7 @@ async function startEnvironment(
   return Object.assign(sandbox, { events });
 }
 
-/** A fake AWS of its own, and a port of its own. */
+/** Starts a fake AWS for one test, and chooses a port. */
 async function startFakeAccounts(): Promise<TwoAccounts & { secrets(): readonly string[] }> {
   const accounts = await startTwoAccounts();
   onTestFinished(() => accounts.close());
@@ -63,7 +70,7 @@ async function startFakeAccounts(): Promise<TwoAccounts & { secrets(): readonly 
   return {
     ...accounts,
     environment: { ...accounts.environment, CROSS_ACCOUNT_SECRETS_HTTP_PORT: port },
-    secrets: () => secretsOf(accounts),
+    secrets: () => listSecrets(accounts),
   };
 }
 
@@ -97,7 +104,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
 
     for (const layer of layers) {
       it.each(languages)(
-        `the ${layer} layer gives a function in %s the secret, on the default port`,
+        `the ${layer} layer serves the secret to a function in %s on the default port`,
         async (language) => {
           moto.calls.length = 0;
           const sandbox = await startEnvironment({ layer, function: language, environment: moto.environment, secrets });
@@ -107,7 +114,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       );
     }
 
-    it("works with the long-term keys of sam local, and a token of one's own", async () => {
+    it("the layer works with the long-term keys of sam local and a token in CROSS_ACCOUNT_SECRETS_TOKEN", async () => {
       moto.calls.length = 0;
       const environment = {
         ...moto.environment,
@@ -120,7 +127,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       await expectHappyPath(toSubject(sandbox, moto));
     });
 
-    it("the init ends, and the function answers, when the function's role may not assume the target role", async () => {
+    it("the init succeeds and the function gets AccessDeniedException if its role may not assume the target role", async () => {
       const environment = {
         ...moto.environment,
         CROSS_ACCOUNT_SECRETS_ROLE_ARN: FORBIDDEN_ROLE_ARN,
@@ -133,7 +140,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
   });
 
   describe("with the fake AWS", () => {
-    it.each(languages)("gives a function in %s the secret", async (language) => {
+    it.each(languages)("the layer serves the secret to a function in %s", async (language) => {
       const accounts = await startFakeAccounts();
       const sandbox = await startEnvironment({ function: language, ...accounts });
       await expectHappyPath(toSubject(sandbox, accounts.aws));
@@ -143,7 +150,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       ["denies", { kind: "deny" }, /^403 AccessDeniedException/],
       ["hangs", { kind: "hang" }, /^504 TimeoutError/],
       ["resets connections", { kind: "reset" }, /^503 ConnectionError/],
-    ] as const)("the function runs, and is told why, when STS %s", async (_, fault, expected) => {
+    ] as const)("the function runs and gets the reason when STS %s", async (_, fault, expected) => {
       const accounts = await startFakeAccounts();
       accounts.aws.fault("AssumeRole", fault);
       const environment = { ...accounts.environment, CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "1000" };
@@ -154,23 +161,23 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
         init: { error: expect.stringMatching(expected) },
         handler: { error: expect.stringMatching(expected) },
       });
-      // Static code and handler each wait TIMEOUT_MS at most, beside a cold start.
+      // Static code and handler each wait at most TIMEOUT_MS, in addition to the cold start.
       expect(ms).toBeLessThan(5_000);
     });
 
-    it("fails the init, where asked to, and does it again at the next invocation", async () => {
+    it("a denied AssumeRole fails the init with INIT_ERROR=fail, and a later invocation does init again", async () => {
       const accounts = await startFakeAccounts();
       accounts.aws.fault("AssumeRole", { kind: "deny" }, { times: 1 });
       const environment = { ...accounts.environment, CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" };
       const sandbox = await startEnvironment({ ...accounts, environment });
       expect((await sandbox.invoke()).status).toBe(502);
       await sandbox.waitForLog(/Extension\.PrefetchFailed/);
-      // The emulator loses one invocation more than Lambda: it does the second init before it has cleaned up the first.
+      // The emulator loses one more invocation than Lambda: it does the second init before it has cleaned up the first.
       const answers = [await sandbox.invoke(), await sandbox.invoke()].map(({ body }) => body);
       expect(answers.map((body) => body && JSON.parse(body))).toContainEqual({ init: KEYS, handler: KEYS });
     });
 
-    it("a function that timed out while STS was black-holed is invoked again, and again", async () => {
+    it("a function that timed out while STS did not answer can be invoked three more times", async () => {
       const accounts = await startFakeAccounts();
       accounts.aws.fault("AssumeRole", { kind: "hang" });
       const environment = { ...accounts.environment, AWS_LAMBDA_FUNCTION_TIMEOUT: "3" };
@@ -182,7 +189,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       }
     });
 
-    describe("the function's own settings for Node, the loader and the SDK, and what lies in /tmp, change nothing:", () => {
+    describe("the layer serves the secret despite the function's own settings or files in /tmp:", () => {
       const hostile: Record<string, string> = {
         NODE_OPTIONS: "--require=/nope.js",
         NODE_PATH: "/nope",
@@ -198,11 +205,11 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
         HOME: "/tmp",
       };
 
-      // As in every sandbox here, the root file system is read-only, and the user has no entry in /etc/passwd.
+      // In every sandbox, the root file system is read-only, and the user has no entry in /etc/passwd.
       it.each([...Object.keys(hostile), "all together"])("%s", async (name) => {
         const accounts = await startFakeAccounts();
         const own = name === "all together" ? hostile : { [name]: hostile[name] ?? "" };
-        // Not in Python, whose own runtime client would be broken by that library.
+        // Not Python, because that library would break its runtime client.
         const options = {
           ...accounts,
           function: "sh and curl",
@@ -216,9 +223,9 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
         await expectHappyPath(toSubject(sandbox, accounts.aws));
       });
 
-      it("a /tmp that is full", async () => {
+      it("a full /tmp", async () => {
         const bench = await startBench({ layer: "x86_64" });
-        // No room for a byte, nor for another file, however empty.
+        // There is no space for a further byte or a further file, even an empty one.
         execFileSync("mount", ["-t", "tmpfs", "-o", "size=4k,nr_inodes=2", "tmpfs", bench.lambda.tempFolder]);
         onTestFinished(() => void execFileSync("umount", [bench.lambda.tempFolder]));
         writeFileSync(join(bench.lambda.tempFolder, "filler"), "x".repeat(4_096));
@@ -228,7 +235,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
         expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
       });
 
-      it("a /tmp that cannot be written to", async () => {
+      it("a read-only /tmp", async () => {
         const accounts = await startFakeAccounts();
         const sandbox = await startEnvironment(accounts);
         chmodSync(sandbox.tmp, 0o555);
@@ -236,18 +243,18 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       });
     });
 
-    it("a taken port fails the init, with the port and the usual cause in the log", async () => {
+    it("a port in use fails the init, and the log names the port and the usual cause", async () => {
       const accounts = await startFakeAccounts();
-      const squatter = createServer();
+      const occupant = createServer();
       const port = Number(accounts.environment.CROSS_ACCOUNT_SECRETS_HTTP_PORT);
-      await new Promise<void>((resolve) => squatter.listen(port, "127.0.0.1", resolve));
-      onTestFinished(() => void squatter.close());
+      await new Promise<void>((resolve) => occupant.listen(port, "127.0.0.1", resolve));
+      onTestFinished(() => void occupant.close());
       const sandbox = await startEnvironment(accounts);
       expect((await sandbox.invoke()).status).toBe(502);
       await sandbox.waitForLog(new RegExp(`"port ${port} on 127\\.0\\.0\\.1 is taken; most often by AWS's own`));
     });
 
-    it("four mistakes in the configuration are four lines in the log", async () => {
+    it("four mistakes in the configuration fail the init, with one log line for each", async () => {
       const accounts = await startFakeAccounts();
       const environment = {
         ...accounts.environment,
@@ -263,7 +270,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
       }
     });
 
-    it("without a session token, as in sam local, the log says what to set", async () => {
+    it("a missing session token, as in sam local, fails the init, and the log says which variable to set", async () => {
       const accounts = await startFakeAccounts();
       const sandbox = await startEnvironment({ ...accounts, environment: { ...accounts.environment, ...SAM_LOCAL } });
       expect((await sandbox.invoke()).status).toBe(502);

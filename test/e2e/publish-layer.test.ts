@@ -3,17 +3,15 @@ import { fileURLToPath } from "node:url";
 import { GetLayerVersionCommand, GetLayerVersionPolicyCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { readManifest } from "../../scripts/build/layers.ts";
-import { findCounterparts, toPython } from "../../scripts/setup/end-to-end.ts";
 import { createFolder, publishLayer } from "../support/publish-layer.ts";
 import { unavailable } from "./support/availability.ts";
-import { createLog } from "./support/log.ts";
-import { startProcess } from "./support/process.ts";
+import { startMotoServer } from "./support/moto.ts";
 
 const REGIONS = ["eu-west-1", "us-east-1"];
 const ORGANIZATION = "o-exampleorgid";
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 
-/** moto's server, which keeps the bytes of a layer but has no address for them: this one puts them into a folder. */
+/** moto's server keeps the bytes of a layer, but has no URL for them. This one also writes them into a folder. */
 const MOTO_WITH_LOCATIONS = `
 import os, sys
 from moto.awslambda.models import LayerVersion
@@ -33,7 +31,7 @@ main(["-H", "127.0.0.1", "-p", "0"])
 `;
 
 describe.skipIf(unavailable)("publish:layer and moto's Lambda", () => {
-  test("two regions get every layer that is built, byte for byte", async () => {
+  test("every built layer is published to two regions, byte for byte", async () => {
     const endpoint = await startMotoLambda();
     const layers = await readManifest(dist);
     const run = await publishLayer(["--regions", REGIONS.join()], { endpoint });
@@ -43,18 +41,18 @@ describe.skipIf(unavailable)("publish:layer and moto's Lambda", () => {
     for (const region of REGIONS) {
       for (const layer of layers) {
         const name = `cross-account-secrets-${layer.name}`;
-        const there = await readBack(endpoint, region, name);
+        const published = await readBack(endpoint, region, name);
         const arn = `arn:aws:lambda:${region}:123456789012:layer:${name}:1`;
-        expect(there).toMatchObject({
+        expect(published).toMatchObject({
           LayerVersionArn: arn,
           Version: 1,
           LicenseInfo: "Apache-2.0",
           CompatibleArchitectures: layer.architectures,
           CompatibleRuntimes: layer.compatibleRuntimes,
         });
-        expect(there.Description).toMatch(`cross-account-secrets ${layer.version}, `);
+        expect(published.Description).toMatch(`cross-account-secrets ${layer.version}, `);
         const [sent, kept] = await Promise.all(
-          [`${dist}/${layer.file}`, there.Content?.Location ?? ""].map((file) => readFile(file)),
+          [`${dist}/${layer.file}`, published.Content?.Location ?? ""].map((file) => readFile(file)),
         );
         expect(sent?.equals(kept ?? Buffer.alloc(0))).toBe(true);
         expect(run.report?.layerVersions).toContainEqual({
@@ -68,7 +66,7 @@ describe.skipIf(unavailable)("publish:layer and moto's Lambda", () => {
     }
   });
 
-  test("a second run publishes nothing, and makes a grant that is missing, once", async () => {
+  test("a second run publishes nothing, and a missing grant is added once", async () => {
     const endpoint = await startMotoLambda();
     const args = ["--regions", REGIONS.join(), "--layers", "nodejs"];
     const states = async (more: string[]) => {
@@ -92,7 +90,7 @@ describe.skipIf(unavailable)("publish:layer and moto's Lambda", () => {
       const lambda = createClient(endpoint, region);
       const place = { LayerName: "cross-account-secrets-nodejs", VersionNumber: 1 };
       const { Policy = "" } = await lambda.send(new GetLayerVersionPolicyCommand(place));
-      // AWS makes a condition of the organization; moto keeps it as it came.
+      // AWS makes a condition from the organization. moto keeps the parameter.
       expect(JSON.parse(Policy).Statement).toEqual([
         expect.objectContaining({
           Sid: `organization-${ORGANIZATION}`,
@@ -106,7 +104,7 @@ describe.skipIf(unavailable)("publish:layer and moto's Lambda", () => {
     }
   });
 
-  test("--dry-run leaves nothing there", async () => {
+  test("--dry-run publishes nothing", async () => {
     const endpoint = await startMotoLambda();
     const run = await publishLayer(["--regions", REGIONS.join(), "--dry-run"], { endpoint });
     expect(run.exitCode).toBe(0);
@@ -122,22 +120,13 @@ const createClient = (endpoint: string, region: string): LambdaClient => {
   return client;
 };
 
-/** The first version of a layer. */
+/** Reads the first version of a layer. */
 const readBack = (endpoint: string, region: string, LayerName: string) =>
   createClient(endpoint, region).send(new GetLayerVersionCommand({ LayerName, VersionNumber: 1 }));
 
-/** Ends with the test. */
+/** Starts a moto server that ends with the test. Returns its URL. */
 async function startMotoLambda(): Promise<string> {
-  const counterparts = findCounterparts();
-  if (counterparts === undefined) throw new Error("no moto: run npx tsx scripts/setup/end-to-end.ts");
-  const log = createLog();
-  const command = [toPython(counterparts.venv), "-c", MOTO_WITH_LOCATIONS, await createFolder()];
-  const { child, ended } = startProcess({ command, onLine: log.add });
-  void ended.then(log.end);
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await ended;
-  });
-  const { text } = await log.waitFor(/Running on http:/, { timeoutMs: 30_000 });
-  return text.replace(/.*(http:\/\/[\d.:]+).*/, "$1");
+  const server = await startMotoServer(["-c", MOTO_WITH_LOCATIONS, await createFolder()]);
+  onTestFinished(() => server.close());
+  return server.url;
 }

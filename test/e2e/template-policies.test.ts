@@ -1,19 +1,19 @@
 /**
- * What the policies allow that the templates make: deployed into moto, in each partition, read back from there, and evaluated by
- * a policy engine. moto itself evaluates no trust policy across accounts, no key policy and no resource but "*".
+ * What the templates' policies allow: they are deployed into moto in each partition, read back, and evaluated by a policy
+ * engine. moto itself evaluates no trust policy across accounts, no key policy, and only the resource "*".
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { REGION } from "../support/two-accounts.ts";
+import type { PolicyDocument } from "../fakes/aws.ts";
+import { ALLOW_ALL, toKeyPolicy } from "../support/policy-documents.ts";
+import { policyEngine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
+import { FUNCTION_ACCOUNT, REGION, TARGET_ACCOUNT } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
-import { type Accounts, type DeployedRole, startAccounts } from "./support/deployment.ts";
-import { type Caller, evaluate, hasPolicyEngine, type PolicyDocument } from "./support/evaluation.ts";
+import { type DeployedRole, type MotoAccounts, startMotoAccounts } from "./support/deployment.ts";
+import { type EvaluatedCaller, evaluate } from "./support/evaluation.ts";
 
-const [A, B, OTHER] = ["111111111111", "222222222222", "333333333333"];
+const [A, B, OTHER] = [TARGET_ACCOUNT, FUNCTION_ACCOUNT, "333333333333"];
 const ORGANIZATION = "o-exampleorgid";
 const EXTERNAL_ID = "my-external-id";
-/** Of callers: what is denied to them, the other side denies. */
-const ALLOW_ALL = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] };
-
 /** A command takes half a second on an idle machine. */
 const SET_UP_MS = 60_000;
 
@@ -23,17 +23,17 @@ const PLACES = [
   { partition: "aws-us-gov", region: "us-gov-west-1" },
 ] as const;
 
-// One line for all that is left out where the engine cannot be had.
-if (!hasPolicyEngine) it.skip("the templates' policies are evaluated: npx tsx scripts/setup/policy-engine.ts");
+// One line reports that all tests here are skipped because the engine is missing.
+if (policyEngine === undefined) it.skip(`the templates' policies are evaluated (${WITHOUT_POLICY_ENGINE})`);
 
-describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
-  let accounts: Accounts;
+describe.skipIf(unavailable || policyEngine === undefined)("deployed policies", () => {
+  let accounts: MotoAccounts;
   beforeAll(async () => {
-    accounts = await startAccounts();
+    accounts = await startMotoAccounts();
   }, SET_UP_MS);
   afterAll(() => accounts.close());
 
-  /** Deploys account-a.yaml; each role is of a stack of its own. */
+  /** Deploys account-a.yaml. Each role has a stack of its own. */
   async function deployRole(region: string, parameters: Readonly<Record<string, string>>): Promise<DeployedRole> {
     const name = parameters.TargetRoleName ?? "SecretReader";
     const overrides = Object.entries({ FunctionAccountId: B, ...parameters }).map((pair) => pair.join("="));
@@ -68,19 +68,13 @@ describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
       "kms:ViaService": `${service}.${region}.${partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"}`,
       "kms:EncryptionContext:SecretARN": secretArn,
     });
-    const caller = (roleArn: string, organizationId: string | undefined = ORGANIZATION): Caller => ({
+    const caller = (roleArn: string, organizationId: string | undefined = ORGANIZATION): EvaluatedCaller => ({
       roleArn,
       organizationId,
-      policies: [ALLOW_ALL],
+      policies: [ALLOW_ALL], // so that only the other side can deny
     });
 
-    /** Of a key that leaves it to IAM who may use it. */
-    const delegating = {
-      Version: "2012-10-17",
-      Statement: [
-        { Effect: "Allow", Principal: { AWS: `arn:${partition}:iam::${A}:root` }, Action: "kms:*", Resource: "*" },
-      ],
-    };
+    const delegating = toKeyPolicy(A, partition);
 
     let role: DeployedRole;
     let keyArn: string;
@@ -94,14 +88,17 @@ describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
       keyPolicy = await readKeyPolicy(region, keyArn);
     }, SET_UP_MS);
 
-    const assume = (who: Caller, { externalId, ...to }: Partial<DeployedRole> & { externalId: string | undefined }) =>
+    const assume = (
+      who: EvaluatedCaller,
+      { externalId, ...to }: Partial<DeployedRole> & { externalId: string | undefined },
+    ) =>
       evaluate(who, {
         action: "sts:AssumeRole",
         resource: to.arn ?? role.arn,
         resourcePolicy: to.trustPolicy ?? role.trustPolicy,
         context: { "sts:ExternalId": externalId },
       });
-    /** By a session of the target role. */
+    /** Evaluates an action of a session of the target role. */
     const use = (action: string, resource: string, context = {}, resourcePolicy?: PolicyDocument) =>
       evaluate(
         { roleArn: role.arn, policies: role.policies },
@@ -109,7 +106,7 @@ describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
       );
 
     it.each(["my-lambda-role", "service-role/my-lambda-role", "a/b/my-lambda-role"])(
-      "the function's role may assume the target role, as %s",
+      "the function's role %s may assume the target role",
       async (name) => {
         expect(await assume(caller(toRoleArn(name)), { externalId: EXTERNAL_ID })).toBe("Allowed");
       },
@@ -128,7 +125,7 @@ describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
         "o-anotherorgid",
       ],
       ["a role of Account A itself", toRoleArn("my-lambda-role", A)],
-    ])("%s may not", async (_, roleArn, organizationId) => {
+    ])("%s may not assume the target role", async (_, roleArn, organizationId) => {
       expect(await assume(caller(roleArn, organizationId), { externalId: EXTERNAL_ID })).toMatch(/Denied/);
     });
 
@@ -136,16 +133,16 @@ describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
       ["no external ID", undefined],
       ["a wrong external ID", "my-external-id-2"],
       ["an external ID in other letters", "My-External-Id"],
-    ])("the function's role may not with %s", async (_, externalId) => {
+    ])("the function's role may not assume the target role with %s", async (_, externalId) => {
       expect(await assume(caller(toRoleArn("my-lambda-role")), { externalId })).toMatch(/Denied/);
     });
 
-    it("the function's role may not when its account is in no organization", async () => {
+    it("the function's role may not assume the target role if its account is in no organization", async () => {
       const { organizationId: _, ...outside } = caller(toRoleArn("my-lambda-role"));
       expect(await assume(outside, { externalId: EXTERNAL_ID })).toMatch(/Denied/);
     });
 
-    it("the target role reads the secret, its key and the parameter", async () => {
+    it("the target role may read the secret and the parameter, and use the secret's key", async () => {
       expect(await use("secretsmanager:GetSecretValue", secretArn)).toBe("Allowed");
       expect(await use("kms:Decrypt", keyArn, through("secretsmanager", secretArn), keyPolicy)).toBe("Allowed");
       expect(await use("ssm:GetParameter", parameter("/app/host"))).toBe("Allowed");
@@ -164,25 +161,25 @@ describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
       ["ssm:GetParametersByPath", parameter("/app")],
       ["ssm:PutParameter", parameter("/app/host")],
       ["sts:AssumeRole", toRoleArn("Other", A)],
-    ])("but not %s on %s", async (action, resource) => {
+    ])("the target role may not call %s on %s", async (action, resource) => {
       expect(await use(action, resource)).toMatch(/Denied/);
     });
 
     it.each([
       ["for another secret", "kms:Decrypt", () => through("secretsmanager", secret("my-other-secret-AbCdEf"))],
       [
-        "for a secret that begins so",
+        "for a secret whose name begins like the secret's",
         "kms:Decrypt",
         () => through("secretsmanager", secret("my-shared-secret-prod-AbCdEf")),
       ],
       ["through another service", "kms:Decrypt", () => through("ssm", secretArn)],
-      ["by itself", "kms:Decrypt", () => ({})],
+      ["directly, without a service", "kms:Decrypt", () => ({})],
       ["to encrypt", "kms:Encrypt", () => through("secretsmanager", secretArn)],
-    ])("nor the key %s", async (_, action, toContext) => {
+    ])("the target role may not use the key %s", async (_, action, toContext) => {
       expect(await use(action, keyArn, toContext(), keyPolicy)).toMatch(/Denied/);
     });
 
-    it("nor a second key, whose policy leaves it to IAM; nor may a second role of Account A use this one", async () => {
+    it("the target role may not use a second key with KMS's default policy, and a second role of Account A may not use this key", async () => {
       const context = through("secretsmanager", secretArn);
       expect(await use("kms:Decrypt", key("second"), context, delegating)).toMatch(/Denied/);
       const other = { roleArn: toRoleArn("Other", A), policies: [] };
@@ -190,12 +187,12 @@ describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
       expect(await evaluate(other, call)).toMatch(/Denied/);
     });
 
-    it("with the ARN of a key that is there, the target role may use that one", async () => {
-      const [mine, second] = [key("1234abcd"), key("5678abcd")];
-      const finder = await deployRole(region, { TargetRoleName: "KeyFinder", KmsKey: mine });
+    it("with the ARN of an existing key, the target role may use only that key, and only for the secret", async () => {
+      const [existing, second] = [key("1234abcd"), key("5678abcd")];
+      const keyUser = await deployRole(region, { TargetRoleName: "KeyFinder", KmsKey: existing });
       const decrypt = (resource: string, secretName: string) =>
         evaluate(
-          { roleArn: finder.arn, policies: finder.policies },
+          { roleArn: keyUser.arn, policies: keyUser.policies },
           {
             action: "kms:Decrypt",
             resource,
@@ -203,12 +200,12 @@ describe.skipIf(unavailable || !hasPolicyEngine)("deployed policies", () => {
             resourcePolicy: delegating,
           },
         );
-      expect(await decrypt(mine, "my-shared-secret-AbCdEf")).toBe("Allowed");
+      expect(await decrypt(existing, "my-shared-secret-AbCdEf")).toBe("Allowed");
       expect(await decrypt(second, "my-shared-secret-AbCdEf")).toMatch(/Denied/);
-      expect(await decrypt(mine, "my-other-secret-AbCdEf")).toMatch(/Denied/);
+      expect(await decrypt(existing, "my-other-secret-AbCdEf")).toMatch(/Denied/);
     });
 
-    it("without organization, external ID and parameter, it is the function's role alone, and the secret alone", async () => {
+    it("without organization, external ID and parameter, only the function's role may assume the target role, which reads only the secret", async () => {
       const plain = await deployRole(region, { TargetRoleName: "PlainReader" });
       const outside = caller(toRoleArn("my-lambda-role"), "o-anotherorgid");
       expect(await assume(outside, { ...plain, externalId: undefined })).toBe("Allowed");

@@ -1,70 +1,69 @@
-/** The templates of both accounts, deployed into moto with the commands that examples/README.md has. */
-import { execFileSync } from "node:child_process";
+/** The templates of both accounts, deployed into moto with the commands of examples/README.md. */
 import { readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { findCounterparts, toPython } from "../../scripts/setup/end-to-end.ts";
-import { REGION, SECRET_NAME } from "../support/two-accounts.ts";
+import { policyEngine } from "../support/policy-engine.ts";
+import { REGION, SECRET_NAME, toKeys } from "../support/two-accounts.ts";
 import { unzip } from "../support/unzip.ts";
 import { unavailable } from "./support/availability.ts";
-import { type Accounts, startAccounts } from "./support/deployment.ts";
-import { evaluate, hasPolicyEngine } from "./support/evaluation.ts";
-import { endWithoutLeaks, toKeys } from "./support/leaks.ts";
-import { assumeRole, startProxy } from "./support/moto.ts";
+import { type MotoAccounts, startMotoAccounts } from "./support/deployment.ts";
+import { endWithoutLeaks } from "./support/environment.ts";
+import { evaluate } from "./support/evaluation.ts";
+import { issueRoleSession, startAwsProxy } from "./support/moto.ts";
+import { runPythonTool } from "./support/python-tools.ts";
 import { python } from "./support/runtimes.ts";
 import { type Sandbox, startRie } from "./support/sandbox.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const readme = readFileSync(join(root, "examples/README.md"), "utf8");
 const section = /\n## Deploy both accounts\n(.*)/s.exec(readme)?.[1] ?? "";
-// The second builds dist/, which is there.
+// The second command builds dist/, which exists already.
 const [deployA = "", , deployB = "", invoke = ""] = [...section.matchAll(/```sh\n(.*?)```/gs)].map(([, text]) => text);
-/** Two command-line tools deploy, and moto has the zips to take. */
+/** Two command-line tools deploy, and moto stores the zips. */
 const SET_UP_MS = 60_000;
 const ANSWER = /answers with its keys: `(.*)`/.exec(section)?.[1] ?? "none is documented";
 
 describe.skipIf(unavailable)("the templates", () => {
-  const bin = dirname(toPython(findCounterparts()?.venv ?? ""));
   const templates = ["template.yaml", "examples/account-a.yaml"];
 
-  it.each(templates)("%s has nothing that cfn-lint complains of, in any partition", (template) => {
+  it.each(templates)("%s passes cfn-lint in every partition", (template) => {
     const args = ["--regions", REGION, "cn-north-1", "us-gov-west-1", "--", template];
-    expect(execFileSync(join(bin, "cfn-lint"), args, { cwd: root, encoding: "utf8" })).toBe("");
+    expect(runPythonTool("cfn-lint", args)).toBe("");
   });
 
   describe("deployed with the commands of examples/README.md", () => {
-    let accounts: Accounts;
+    let accounts: MotoAccounts;
     let fn: DeployedFunction;
     beforeAll(async () => {
-      accounts = await startAccounts();
+      accounts = await startMotoAccounts();
       await accounts.sh(deployA);
       await accounts.sh(deployB);
       fn = await readFunction(accounts);
     }, SET_UP_MS);
     afterAll(() => accounts.close());
 
-    it.each(templates)("%s has nothing that sam validate complains of", async (template) => {
+    it.each(templates)("%s passes sam validate", async (template) => {
       expect(await accounts.sh(`sam validate --lint --region ${REGION} --template-file ${template}`)).toMatch(
         "is a valid",
       );
     });
 
-    it("have the function read the secret", async () => {
+    it("give a function that reads the secret", async () => {
       const { SecretString } = await accounts.aws<{ SecretString: string }>(
         "account-a",
         ...["secretsmanager", "get-secret-value", "--secret-id", SECRET_NAME],
       );
-      const credentials = await assumeRole(accounts.endpoint, fn.roleArn);
-      const proxy = await startProxy(accounts.endpoint, credentials);
+      const credentials = await issueRoleSession(accounts.endpoint, fn.roleArn);
+      const proxy = await startAwsProxy(accounts.endpoint, credentials);
       onTestFinished(() => proxy.close());
       const sandbox = await startRie({
-        opt: await unpack(fn.layer),
-        task: await unpack(fn.code),
+        opt: await unpackZip(fn.layer),
+        task: await unpackZip(fn.code),
         runtime: python(fn.handler),
         environment: {
           ...fn.variables,
@@ -78,7 +77,7 @@ describe.skipIf(unavailable)("the templates", () => {
       });
       endWithoutLeaks(sandbox, () => [JSON.parse(SecretString).password, ...toKeys(proxy.listCredentials())]);
 
-      const printed = await accounts.sh(invoke, { AWS_ENDPOINT_URL_LAMBDA: await startLambda(fn.name, sandbox) });
+      const printed = await accounts.sh(invoke, { AWS_ENDPOINT_URL_LAMBDA: await startInvokeApi(fn.name, sandbox) });
       expect(printed).toContain(ANSWER);
       expect((await sandbox.shutdown()).exitCode).toBe(0);
       expect(proxy.calls).toEqual([
@@ -87,8 +86,8 @@ describe.skipIf(unavailable)("the templates", () => {
       ]);
     });
 
-    it.skipIf(!hasPolicyEngine)(
-      "let the function's role assume the one role, with the function's settings",
+    it.skipIf(policyEngine === undefined)(
+      "allow the function's role to assume only the target role, and only with the function's external ID",
       async () => {
         const target = await accounts.readRole("account-a", "SecretReader");
         const { arn, policies } = await accounts.readRole("account-b", "my-lambda-role");
@@ -112,19 +111,19 @@ describe.skipIf(unavailable)("the templates", () => {
   });
 });
 
-/** A function, as Lambda would start it. */
+/** What Lambda needs to start a function. */
 interface DeployedFunction {
   readonly name: string;
   readonly handler: string;
   readonly roleArn: string;
   readonly timeoutSeconds: number;
   readonly variables: Readonly<Record<string, string>>;
-  /** Zips. */
+  /** The paths of zips. */
   readonly code: string;
   readonly layer: string;
 }
 
-async function readFunction({ aws }: Accounts): Promise<DeployedFunction> {
+async function readFunction({ aws }: MotoAccounts): Promise<DeployedFunction> {
   const { Functions } = await aws<{ Functions: { FunctionName: string }[] }>("account-b", "lambda", "list-functions");
   const name = Functions[0]?.FunctionName ?? "";
   const { Configuration, Code } = await aws<{
@@ -153,8 +152,8 @@ async function readFunction({ aws }: Accounts): Promise<DeployedFunction> {
   };
 }
 
-/** A folder that is gone with the test. */
-async function unpack(zip: string): Promise<string> {
+/** Unpacks a zip into a folder that is removed with the test. */
+async function unpackZip(zip: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "deployed-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   await chmod(folder, 0o755);
@@ -162,8 +161,8 @@ async function unpack(zip: string): Promise<string> {
   return folder;
 }
 
-/** Lambda's own API, as far as it invokes this function. Ends with the test. */
-async function startLambda(name: string, sandbox: Sandbox): Promise<string> {
+/** Starts the part of Lambda's API that invokes this function. It ends with the test. */
+async function startInvokeApi(name: string, sandbox: Sandbox): Promise<string> {
   const server = createServer(async ({ url }, reply) => {
     const isKnown = url === `/2015-03-31/functions/${name}/invocations`;
     const { status, body } = isKnown ? await sandbox.invoke() : { status: 404, body: "{}" };

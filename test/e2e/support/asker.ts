@@ -3,17 +3,23 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { toOpt } from "../../../scripts/build/build.ts";
 import { findFreePort } from "../../support/free-port.ts";
-import { parseLogLine } from "../../support/log-lines.ts";
-import { createCanary, SECRET_NAME, startTwoAccounts, type TwoAccounts } from "../../support/two-accounts.ts";
+import { parseLogLine } from "../../support/log.ts";
+import {
+  createCanary,
+  listSecrets,
+  SECRET_PATH,
+  startTwoAccounts,
+  type TwoAccounts,
+} from "../../support/two-accounts.ts";
 import { type Clocks, clockEnvironment, setClock, withClock } from "./clock.ts";
-import { endWithoutLeaks, secretsOf } from "./leaks.ts";
+import { endWithoutLeaks } from "./environment.ts";
 import { python, type Runtime } from "./runtimes.ts";
-import { type Invocation, type RieOptions, type Sandbox, startRie } from "./sandbox.ts";
+import { type EmulatorAnswer, type RieOptions, type Sandbox, startRie } from "./sandbox.ts";
 
-/** What came of requests that all went the same way. */
-export interface Outcome {
+/** The answer to one or more requests, with their number. */
+export interface GroupedAnswer {
   readonly count: number;
-  /** 0: there was no connection. */
+  /** 0 if there was no connection. */
   readonly status: number;
   readonly cacheStatus?: string;
   readonly versionId?: string;
@@ -22,43 +28,42 @@ export interface Outcome {
   readonly message?: string;
 }
 
-export interface Questions {
+export interface AskOptions {
   readonly paths: readonly string[];
-  /** How many requests, for the paths in turn. Default: one for each. */
+  /** How many requests. They use the paths in turn. Default: one for each path. */
   readonly times?: number;
-  /** Default: one after the other. */
+  /** How many requests at once. Default: one. */
   readonly atOnce?: number;
 }
 
-/** Variables with which nothing is fetched before somebody asks for it, but for the session. */
-export const UNFETCHED = { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "", SECRET_NAME: "" };
-export const GET = `/secretsmanager/get?secretId=${SECRET_NAME}`;
+/** Variables with which only the session is fetched before the first request. */
+export const NO_PREFETCH = { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "", SECRET_NAME: "" };
 
-/** An execution environment with the layer, a function that asks it for what the test says, and a fake AWS with a clock. */
+/** An execution environment with the layer, a function that sends it the requests of the test, and a fake AWS with a clock. */
 export interface Asker extends TwoAccounts {
   readonly sandbox: Sandbox;
   readonly port: number;
-  /** One invocation, in which the function asks. */
-  ask(questions?: Questions): Promise<readonly Outcome[]>;
-  /** The same for one request. */
-  askOnce(path?: string): Promise<Outcome>;
-  /** Time goes on, for AWS, for the environment, or both. */
+  /** Invokes the function, which sends the requests. Answers that are equal are grouped. */
+  ask(options?: AskOptions): Promise<readonly GroupedAnswer[]>;
+  /** Invokes the function, which sends one request. */
+  askOnce(path?: string): Promise<GroupedAnswer>;
+  /** Moves AWS's clock, the environment's, or both. */
   pass(ms: number, where?: { readonly at: "AWS" | "environment" }): void;
-  /** A new value: how the function tells of it. */
+  /** Gives the secret a new value. Returns what the function answers for it. */
   rotate(): { readonly versionId: string; readonly digest: string };
   /** The extension's own log lines of this event. */
   events(event: string): Readonly<Record<string, unknown>>[];
 }
 
 export interface AskerOptions extends Partial<Pick<RieOptions, "flags" | "opt" | "user">> {
-  /** Default: both are this machine's, and `pass` is AWS's time alone. */
+  /** Default: the environment has this machine's clocks, and `pass` moves only AWS's. */
   readonly clocks?: Clocks;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Prepares AWS, and gives further variables. */
+  /** Prepares AWS and returns further variables. */
   readonly prepare?: (accounts: TwoAccounts) => Readonly<Record<string, string>>;
-  /** Further values that no output may hold. */
+  /** Further values that no output may contain. */
   readonly canaries?: readonly string[];
-  /** What is not as in Lambda's Python runtime. */
+  /** Changes Lambda's Python runtime. */
   readonly toRuntime?: (python: Runtime) => Runtime;
 }
 
@@ -83,20 +88,20 @@ export async function startAsker(options: AskerOptions = {}): Promise<Asker> {
     },
   });
   const canaries = [...accounts.canaries, ...(options.canaries ?? [])];
-  endWithoutLeaks(sandbox, () => secretsOf({ ...accounts, canaries }));
+  endWithoutLeaks(sandbox, () => listSecrets({ ...accounts, canaries }));
 
-  async function ask(questions: Questions = { paths: [GET] }): Promise<readonly Outcome[]> {
-    return toOutcomes(await sandbox.invoke(questions), sandbox);
+  async function ask(request: AskOptions = { paths: [SECRET_PATH] }): Promise<readonly GroupedAnswer[]> {
+    return toGroupedAnswers(await sandbox.invoke(request), sandbox);
   }
   return {
     ...accounts,
     sandbox,
     port,
     ask,
-    async askOnce(path = GET) {
-      const [outcome] = await ask({ paths: [path] });
-      if (outcome === undefined) throw new Error("the function says nothing");
-      return outcome;
+    async askOnce(path = SECRET_PATH) {
+      const [answer] = await ask({ paths: [path] });
+      if (answer === undefined) throw new Error("the function answered nothing");
+      return answer;
     },
     pass(ms, where) {
       if (where?.at !== "environment") aheadMs.AWS += ms;
@@ -118,19 +123,19 @@ export async function startAsker(options: AskerOptions = {}): Promise<Asker> {
   };
 }
 
-export function toOutcomes({ status, body }: Invocation, { logs }: Sandbox): readonly Outcome[] {
-  const outcomes: unknown = status === 200 ? JSON.parse(body) : undefined;
-  if (Array.isArray(outcomes)) return outcomes;
+export function toGroupedAnswers({ status, body }: EmulatorAnswer, { logs }: Sandbox): readonly GroupedAnswer[] {
+  const answers: unknown = status === 200 ? JSON.parse(body) : undefined;
+  if (Array.isArray(answers)) return answers;
   throw new Error(`the invocation failed: ${status} ${body}\n${logs.map(({ text }) => text).join("\n")}`);
 }
 
-/** Of a value, as the function tells of it. */
+/** The digest of a value, as the function answers it. */
 export const toDigest = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** For the table: `200 fwd=miss` or `503 ConnectionError`. */
-export const toText = ({ status, cacheStatus = "", type = "" }: Outcome): string =>
+export const toAnswerText = ({ status, cacheStatus = "", type = "" }: GroupedAnswer): string =>
   `${status} ${cacheStatus.replace("cross-account-secrets; ", "")}${type}`.trim();
 
-/** For the table: how many calls reached AWS, whatever came of them. */
-export const toCounts = ({ aws }: Asker): string =>
+/** For the table: how many calls reached AWS, whatever their outcome. */
+export const toCallCounts = ({ aws }: Asker): string =>
   `${aws.count("AssumeRole")} AssumeRole, ${aws.count("GetSecretValue")} GetSecretValue`;

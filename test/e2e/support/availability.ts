@@ -3,16 +3,16 @@ import { getuid, platform } from "node:process";
 import { findCounterparts, setUpCounterparts } from "../../../scripts/setup/end-to-end.ts";
 
 /**
- * Why the end-to-end tests cannot run here, in one sentence, or `undefined` where they can:
+ * Why the end-to-end tests cannot run here, in one sentence, or `undefined` if they can:
  *
  *     describe.skipIf(unavailable)(…)
  *
- * `npm test` sees to it that on a CI machine nothing is skipped.
+ * On a CI machine, `npm test` fails if they cannot run.
  */
 export const unavailable: string | undefined = findMachineObstacle() ?? findSetUpObstacle();
 
-/** What no set-up can mend. */
-export function findMachineObstacle(): string | undefined {
+/** A reason that no set-up can remove. */
+function findMachineObstacle(): string | undefined {
   if (platform !== "linux") return `they need Linux's namespaces, and this is ${platform}`;
   if (getuid?.() !== 0) return "they need root, to make namespaces and mounts";
   for (const command of ["unshare", "setpriv", "chroot", "mount"]) {
@@ -24,10 +24,10 @@ export function findMachineObstacle(): string | undefined {
   return undefined;
 }
 
-/** Why they cannot run here, even after an attempt to fetch what they need. */
+/** Installs what they need. Returns why they cannot run here, or `undefined` if they can. */
 export async function findObstacle(say: (line: string) => void): Promise<string | undefined> {
-  const ofMachine = findMachineObstacle();
-  if (ofMachine !== undefined) return ofMachine;
+  const machineObstacle = findMachineObstacle();
+  if (machineObstacle !== undefined) return machineObstacle;
   try {
     await setUpCounterparts(say);
     return undefined;
@@ -38,5 +38,5 @@ export async function findObstacle(say: (line: string) => void): Promise<string 
 
 function findSetUpObstacle(): string | undefined {
   if (findCounterparts() !== undefined) return undefined;
-  return "the emulators are not there, or not the pinned ones: run npx tsx scripts/setup/end-to-end.ts";
+  return "the emulators are missing, or not the pinned ones: run npx tsx scripts/setup/end-to-end.ts";
 }

@@ -1,23 +1,23 @@
 #!/bin/sh
-# Becomes the extension of a layer in a root file system that holds /opt, /tmp, /proc, /dev/null and /etc/resolv.conf: no
-# shell, no library, no command. Started as an extension is, with the variables of one; keeps its process id.
+# Becomes the extension of a layer in a root file system that contains only /opt, /tmp, /proc, /dev/null and /etc/resolv.conf: no
+# shell, no library, no command. It is started like an extension, with an extension's variables, and keeps its process id.
 #
 #   unshare --mount bare-root.sh <folder> <layer> <nameserver> [<emulator>]
 #
-# <folder> is where the root is mounted, for this process only. <layer> is unzipped; /tmp is $TMPDIR. With an emulator of
-# arm64, which is for `unshare --user --map-root-user --mount`, the kernel starts arm64 programs in it.
+# The root is mounted at <folder>, for this process only. <layer> is an unzipped layer, and /tmp is $TMPDIR. With an emulator of
+# arm64, the kernel starts arm64 programs in the root; this needs `unshare --user --map-root-user --mount`.
 set -eu
 folder=$1 layer=$2 nameserver=$3 emulator=${4-}
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 if [ "$emulator" ]; then
-  # A user namespace has an interpreter list of its own since Linux 6.7. F: the emulator is opened now, and so is found from
-  # any root. https://docs.kernel.org/admin-guide/binfmt-misc.html; the magic is ELF's for EM_AARCH64, ET_EXEC and ET_DYN.
-  mount -t binfmt_misc binfmt_misc "$folder" # and stays, below the root: the list lives as long as the mount
+  # A user namespace has an interpreter list of its own since Linux 6.7. F: the emulator is opened now, so it is found from any
+  # root. https://docs.kernel.org/admin-guide/binfmt-misc.html The magic is ELF's for EM_AARCH64, ET_EXEC and ET_DYN.
+  mount -t binfmt_misc binfmt_misc "$folder" # and stays mounted below the root: the list exists as long as the mount
   magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
   mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
   printf '%s' ":arm64:M::$magic:$mask:$emulator:F" >"$folder/register"
-  user= # this namespace has only one, which may not change its groups
+  user= # this namespace has only one user, who may not change its groups
 else
   user='--userspec=993:990 --groups='
 fi

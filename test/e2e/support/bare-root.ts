@@ -1,4 +1,4 @@
-// A layer's zip in a root file system without anything else (bare-root.sh), between the fake Lambda and the fake AWS:
+// A layer's zip in an otherwise empty root file system (bare-root.sh), between the fake Lambda and the fake AWS:
 //
 //   fake Lambda ── starts ──► extension in its root ── asks ──► name server of the test
 //   127.0.0.1, http                 └── https, by name, a certificate of the test ──► TLS ──► fake AWS
@@ -18,14 +18,14 @@ import { startTlsFront } from "./tls-front.ts";
 
 export const STS = `sts.${REGION}.amazonaws.test`;
 export const SECRETS_MANAGER = `secretsmanager.${REGION}.amazonaws.test`;
-/** Where the extension reads the certificate of the test's authority. */
+/** The extension reads the certificate of the test's authority from this file. */
 const AUTHORITY_FILE = "authority.pem";
 
 export interface BareRootOptions {
   readonly layer: LayerName;
-  /** The path of a qemu-user for arm64, statically linked. */
+  /** The path of a statically linked qemu-user for arm64. */
   readonly emulator?: string;
-  /** Further variables of the function; undefined removes one. */
+  /** Further variables of the function. Undefined removes one. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -33,7 +33,7 @@ export interface BareRoot extends Bench {
   readonly nameServer: NameServer;
 }
 
-/** Prepares it; `lambda.init()` starts the extension. Ends with the test. */
+/** Prepares the root. `lambda.init()` starts the extension. It ends with the test. */
 export async function startBareRoot({ layer, emulator, environment }: BareRootOptions): Promise<BareRoot> {
   const folder = mkdtempSync(join(tmpdir(), "bare-root-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -43,7 +43,7 @@ export async function startBareRoot({ layer, emulator, environment }: BareRootOp
   const nameServer = await startNameServer([STS, SECRETS_MANAGER]);
   onTestFinished(() => nameServer.close());
 
-  // To the fake Lambda this script is the extension, and so is what it becomes.
+  // For the fake Lambda, this script is the extension. The script then becomes the real one.
   const script = fileURLToPath(new URL("bare-root.sh", import.meta.url));
   const isolation = emulator === undefined ? ["--mount"] : ["--user", "--map-root-user", "--mount"];
   const inside = [script, inFolder("root"), inFolder("layer"), nameServer.address, emulator ?? ""];

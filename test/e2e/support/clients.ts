@@ -1,12 +1,12 @@
 /**
- * Clients of AWS's own extension that others have published, as they are: their registries have them, the lock files of
- * `test/e2e/clients/` their hashes, and the functions there use each as its README shows. Nothing of them is part of the product.
+ * Published third-party clients of AWS's own extension, unchanged. They come from their registries, the lock files of
+ * `test/e2e/clients/` have their hashes, and the functions there use each client as its README shows. The product contains none.
  */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { provided } from "./runtimes.ts";
 import {
-  findMissing,
+  findMissingTool,
   missingForNode,
   prepareGo,
   prepareNode,
@@ -17,26 +17,26 @@ import {
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "../clients");
 
-export interface Client {
+export interface PublishedClient {
   readonly name: string;
   readonly version: string;
   readonly language: string;
   readonly licence: string;
   readonly url: string;
-  /** What has the version and the hash of the client and of all that it needs. */
+  /** The file with the version and the hash of the client and of its dependencies. */
   readonly lockFile: string;
-  /** A command that this machine would need to have, and has not. */
+  /** A command that is needed, and missing on this machine. */
   readonly missing: string | undefined;
-  /** Whether it reads parameters, too. */
+  /** Whether it also reads parameters. */
   readonly readsParameters: boolean;
-  /** How many requests it makes for an answer of 400, which AWS's extension gives to whoever comes too early. */
+  /** How many requests it makes if the answer is 400. AWS's extension answers 400 to a request that comes too early. */
   readonly triesOn400: number;
-  /** What it makes of `"SecretString": null`, since it does not know of binary secrets. */
-  readonly ofNoString: { readonly value: string } | { readonly error: RegExp };
+  /** Its result for `"SecretString": null`, since it does not support binary secrets. */
+  readonly nullStringResult: { readonly value: string } | { readonly error: RegExp };
   prepare(): Promise<RunnableFunction>;
 }
 
-export const clients: readonly Client[] = [
+export const clients: readonly PublishedClient[] = [
   {
     name: "secretlamb",
     version: "v0.4.0",
@@ -44,10 +44,10 @@ export const clients: readonly Client[] = [
     licence: "MIT",
     url: "https://pkg.go.dev/github.com/winebarrel/secretlamb",
     lockFile: join(folder, "secretlamb/go.sum"),
-    missing: findMissing(["go"]),
+    missing: findMissingTool(["go"]),
     readsParameters: true,
     triesOn400: 4,
-    ofNoString: { value: "" },
+    nullStringResult: { value: "" },
     prepare: async () => ({ task: await prepareGo(join(folder, "secretlamb")), runtime: provided }),
   },
   {
@@ -57,10 +57,10 @@ export const clients: readonly Client[] = [
     licence: "Apache-2.0 OR MIT",
     url: "https://docs.rs/aws-parameters-and-secrets-lambda",
     lockFile: join(folder, "aws-parameters-and-secrets-lambda/Cargo.lock"),
-    missing: findMissing(["cargo"]),
+    missing: findMissingTool(["cargo"]),
     readsParameters: true,
     triesOn400: 1,
-    ofNoString: { error: /invalid JSON received/ },
+    nullStringResult: { error: /invalid JSON received/ },
     prepare: async () => ({
       task: await prepareRust(join(folder, "aws-parameters-and-secrets-lambda")),
       runtime: provided,
@@ -76,7 +76,7 @@ export const clients: readonly Client[] = [
     missing: missingForNode,
     readsParameters: false,
     triesOn400: 1,
-    ofNoString: { error: /^no text, but null$/ },
+    nullStringResult: { error: /^no text, but null$/ },
     prepare: async () => ({
       task: await prepareNpm(join(folder, "jaypie-aws")),
       runtime: await prepareNode("nodejs24.x", "/var/lang/bin/node"),

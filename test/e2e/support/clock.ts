@@ -5,8 +5,8 @@ import type { Runtime } from "./runtimes.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /**
- * Which clocks a test sets: the wall clock alone, as somebody sets it and as it has gone on over a restore from a snapshot;
- * or the monotonic one with it, as after a freeze.
+ * The clocks that a test sets: the wall clock alone, as after a manual change or a restore from a snapshot, or also the
+ * monotonic clock, as after a freeze.
  */
 export type Clocks = "wall" | "wall and monotonic";
 
@@ -14,8 +14,8 @@ const FOLDER = "/var/clock";
 const FILE = "clock";
 
 /**
- * Makes every program of an execution environment load libfaketime, but for the emulator and the launcher, which load no
- * library. The loader is told by its own file, since the launcher drops LD_PRELOAD.
+ * Makes every program of an execution environment load libfaketime, except the emulator and the launcher, which load no
+ * library. The loader reads this from its own file, because the launcher removes LD_PRELOAD.
  */
 export function withClock(runtime: Runtime): Runtime {
   const library = findCounterparts()?.clock ?? "";
@@ -24,16 +24,16 @@ export function withClock(runtime: Runtime): Runtime {
   return { ...runtime, files: { ...runtime.files, [FOLDER]: dirname(library), "/etc/ld.so.preload": preload } };
 }
 
-/** The function's variables that go with it; the launcher leaves them in. */
+/** The function's variables for libfaketime. The launcher keeps them. */
 export const clockEnvironment = (clocks: Clocks): Record<string, string> => ({
   FAKETIME_TIMESTAMP_FILE: `/tmp/${FILE}`,
   FAKETIME_NO_CACHE: "1",
   ...(clocks === "wall" ? { FAKETIME_DONT_FAKE_MONOTONIC: "1" } : {}),
 });
 
-/** From now on the environment is so far ahead of this machine. Without it, not at all. */
+/** Sets how far the environment's clock is ahead of this machine's from now on. */
 export function setClock({ tmp }: Sandbox, aheadMs: number): void {
-  // Renamed, because it is read at every look at the clock, and must not be found half written.
+  // Renamed, because every reading of the clock reads the file, and must not read a half-written one.
   const part = join(tmp, `${FILE}.part`);
   const seconds = Math.round(aheadMs / 1_000);
   writeFileSync(part, `${seconds < 0 ? "" : "+"}${seconds}\n`);

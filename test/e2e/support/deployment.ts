@@ -1,31 +1,31 @@
-// Account A and Account B in moto, empty, and a shell in which `aws` and `sam` have a profile for each: what is there in the end
-// is what templates and commands have made.
+// Account A and Account B in moto, empty, and a shell in which `aws` and `sam` have a profile for each: all later contents come
+// from templates and commands.
 
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { findCounterparts, toPython } from "../../../scripts/setup/end-to-end.ts";
-import { REGION } from "../../support/two-accounts.ts";
-import type { PolicyDocument } from "./evaluation.ts";
-import { createUser, startServer } from "./moto.ts";
+import type { PolicyDocument } from "../../fakes/aws.ts";
+import { FUNCTION_ACCOUNT, REGION, TARGET_ACCOUNT } from "../../support/two-accounts.ts";
+import { createUser, startMotoServer } from "./moto.ts";
+import { toPythonBin } from "./python-tools.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Profile -> account. */
-const ACCOUNTS = { "account-a": "111111111111", "account-b": "222222222222" } as const;
+/** The accounts by profile. */
+const ACCOUNTS = { "account-a": TARGET_ACCOUNT, "account-b": FUNCTION_ACCOUNT } as const;
 export type Profile = keyof typeof ACCOUNTS;
 
-export interface Accounts {
-  /** Of every service. */
+export interface MotoAccounts {
+  /** The URL of every service. */
   readonly endpoint: string;
-  /** Runs a script in what looks like the repository's root; gives what it prints. It stops at the first error. */
+  /** Runs a script in a copy of the repository's root, and returns its output. The script stops at the first error. */
   sh(script: string, environment?: Readonly<Record<string, string>>): Promise<string>;
-  /** What the AWS CLI answers. */
+  /** Runs the AWS CLI and returns its answer. */
   aws<Answer>(profile: Profile, ...args: string[]): Promise<Answer>;
-  /** The role as it is there now. */
+  /** Reads the current role. */
   readRole(profile: Profile, name: string, region?: string): Promise<DeployedRole>;
   close(): Promise<void>;
 }
@@ -36,15 +36,15 @@ export interface DeployedRole {
   readonly policies: readonly PolicyDocument[];
 }
 
-export async function startAccounts(): Promise<Accounts> {
+export async function startMotoAccounts(): Promise<MotoAccounts> {
   const folder = await mkdtemp(join(tmpdir(), "deployment-"));
   const [home, clone] = [join(folder, "home"), join(folder, "clone")];
   for (const name of [home, clone, join(home, ".aws-sam")]) await mkdir(name);
   for (const name of ["dist", "examples", "template.yaml"]) await symlink(join(root, name), join(clone, name));
-  // The SAM CLI would ask the registry for a newer one.
+  // Without this file, the SAM CLI would ask the registry for a newer version.
   await writeFile(join(home, ".aws-sam/metadata.json"), JSON.stringify({ lastVersionCheck: Date.now() / 1000 }));
 
-  const server = await startServer([fileURLToPath(new URL("moto-cloudformation.py", import.meta.url)), folder]);
+  const server = await startMotoServer([fileURLToPath(new URL("moto-cloudformation.py", import.meta.url)), folder]);
   const profiles = Object.entries(ACCOUNTS).map(async ([profile, account]) => {
     const keys = await createUser(server.url, account, { Action: "*", Resource: "*" });
     return [
@@ -56,9 +56,9 @@ export async function startAccounts(): Promise<Accounts> {
   });
   await writeFile(join(folder, "config"), (await Promise.all(profiles)).join("\n"));
 
-  const endpoint = server.url.replace("127.0.0.1", "localhost"); // for the URL that the SAM CLI makes of a bucket
+  const endpoint = server.url.replace("127.0.0.1", "localhost"); // for the bucket's URL that the SAM CLI makes
   const env = {
-    PATH: `${dirname(toPython(findCounterparts()?.venv ?? ""))}:${process.env.PATH}`,
+    PATH: `${toPythonBin()}:${process.env.PATH}`,
     HOME: home,
     AWS_CONFIG_FILE: join(folder, "config"),
     AWS_ENDPOINT_URL: endpoint,
@@ -71,7 +71,7 @@ export async function startAccounts(): Promise<Accounts> {
     const options = { cwd: clone, env: { ...env, ...environment }, maxBuffer: 10_000_000 };
     return (await promisify(execFile)(command, args, options)).stdout;
   };
-  const aws: Accounts["aws"] = async (profile, ...args) =>
+  const aws: MotoAccounts["aws"] = async (profile, ...args) =>
     JSON.parse(await run("aws", [...args, "--profile", profile, "--output", "json"]));
   return {
     endpoint,

@@ -2,9 +2,9 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
 export interface NameServer {
-  /** For /etc/resolv.conf, which has no place for a port: it is 53. */
+  /** For /etc/resolv.conf. The port is 53, because that file cannot name another. */
   readonly address: string;
-  /** The names that were asked for, in order. */
+  /** The requested names, in order. */
   readonly asked: readonly string[];
   close(): void;
 }
@@ -14,9 +14,9 @@ const TYPE_A = 1;
 const NXDOMAIN = 3;
 const HEADER_BYTES = 12;
 
-/** Resolves these names to 127.0.0.1, and says of others that they do not exist. Needs root, for the port. */
+/** Starts a server that resolves these names to 127.0.0.1, and answers NXDOMAIN for others. The port needs root. */
 export async function startNameServer(names: readonly string[]): Promise<NameServer> {
-  const address = "127.53.53.53"; // all of 127.0.0.0/8 is this machine; 127.0.0.53 may be taken by systemd
+  const address = "127.53.53.53"; // all of 127.0.0.0/8 is this machine, and systemd may use 127.0.0.53
   const asked: string[] = [];
   const socket = createSocket("udp4");
   socket.on("message", (query, sender) => {
@@ -33,10 +33,10 @@ export async function startNameServer(names: readonly string[]): Promise<NameSer
     const answers = isKnown && query.readUInt16BE(at + 1) === TYPE_A ? 1 : 0;
     const header = Buffer.alloc(HEADER_BYTES);
     query.copy(header, 0, 0, 2); // its id
-    header.writeUInt16BE(0x8580 | (isKnown ? 0 : NXDOMAIN), 2); // response, authoritative, recursion wanted and available
+    header.writeUInt16BE(0x8580 | (isKnown ? 0 : NXDOMAIN), 2); // response, authoritative, recursion desired and available
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(answers, 6);
-    // The name is at offset 12; type A, class IN, kept for no time, four bytes.
+    // The name is at offset 12; type A, class IN, TTL 0, four bytes.
     const answer = Buffer.from([0xc0, HEADER_BYTES, 0, TYPE_A, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1]);
     socket.send(Buffer.concat([header, question, ...(answers > 0 ? [answer] : [])]), sender.port, sender.address);
   });

@@ -1,38 +1,32 @@
-/** Whether policies allow a call, says an engine that is none of ours: see scripts/setup/policy-engine.ts. */
-import { findPolicyEngine } from "../../../scripts/setup/policy-engine.ts";
+/** Whether policies allow a call. A third-party engine decides: see scripts/setup/policy-engine.ts. */
+import type { PolicyDocument } from "../../fakes/aws.ts";
+import { policyEngine } from "../../support/policy-engine.ts";
 
-/** As much of the engine's interface as is used here: where it is not installed, its own types are not either. */
-interface Engine {
-  runSimulation(simulation: object, options: object): Promise<{ readonly overallResult?: string; errors?: unknown }>;
-}
-const at = findPolicyEngine();
-const engine: Engine | undefined = at === undefined ? undefined : await import(at);
-export const hasPolicyEngine = engine !== undefined;
-
-export type PolicyDocument = object;
-
-export interface Caller {
+export interface EvaluatedCaller {
   readonly roleArn: string;
-  /** Of the role. */
+  /** The policies of the role. */
   readonly policies: readonly PolicyDocument[];
-  /** Default: the account is in none. */
+  /** Default: the account is in no organization. */
   readonly organizationId?: string;
 }
 
-export interface Call {
+export interface EvaluatedCall {
   readonly action: string;
   readonly resource: string;
-  /** Of the resource: a role's trust policy, a key's policy. */
+  /** The policy of the resource: a role's trust policy or a key's policy. */
   readonly resourcePolicy?: PolicyDocument;
   readonly context?: Readonly<Record<string, string | undefined>>;
 }
 
-/** The engine knows a key with a variable only by the name that IAM's list of keys has, unless the variable follows a slash. */
-const inWordsOfEngine = <Json extends object | undefined>(json: Json): Json =>
+/** The engine knows a condition key with a variable only by its name in IAM's list of keys, unless the variable follows a slash. */
+const toEngineKeys = <Json extends object | undefined>(json: Json): Json =>
   json && JSON.parse(JSON.stringify(json).replaceAll(/(?<=kms:EncryptionContext:)\w+/g, "$${EncryptionContextKey}"));
 
-/** `Allowed`, or how it is denied. */
-export async function evaluate(caller: Caller, { action, resource, resourcePolicy, context = {} }: Call) {
+/** Returns `Allowed`, or the kind of denial. */
+export async function evaluate(
+  caller: EvaluatedCaller,
+  { action, resource, resourcePolicy, context = {} }: EvaluatedCall,
+) {
   const [, partition, , , account = "", role = ""] = caller.roleArn.split(":");
   const known = {
     "aws:PrincipalArn": caller.roleArn,
@@ -40,8 +34,8 @@ export async function evaluate(caller: Caller, { action, resource, resourcePolic
     "aws:PrincipalOrgID": caller.organizationId,
     ...context,
   };
-  const result = await engine?.runSimulation(
-    inWordsOfEngine({
+  const result = await policyEngine?.runSimulation(
+    toEngineKeys({
       request: {
         // A session's ARN has no path.
         principal: `arn:${partition}:sts::${account}:assumed-role/${role.split("/").at(-1)}/session`,

@@ -4,18 +4,18 @@ import { kill } from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { ifAlive } from "./process.ts";
 
-/** Stops processes without their noticing, and lets them go on. */
+/** Stops processes without their knowledge, and continues them. */
 export interface Freezer {
-  /** Settles when none of them runs any more, with what it was done by. Once, until they are thawed. */
+  /** Settles when all of them are stopped, with the name of the method. Call it once before each `thaw`. */
   freeze(pids: readonly number[]): Promise<string>;
-  /** No error where nothing is frozen. */
+  /** Continues them. Does nothing if nothing is frozen. */
   thaw(): Promise<void>;
-  /** To be called when the processes have ended. */
+  /** Call it when the processes have ended. */
   remove(): void;
 }
 
-/** Of the kernel's two freezers: where it is mounted, and how it is spoken to. */
-interface Hierarchy {
+/** One of the kernel's two freezers: its mount, and its files and words. */
+interface CgroupHierarchy {
   readonly name: string;
   readonly mount: string;
   readonly file: string;
@@ -29,7 +29,7 @@ const v2 = {
   words: { freeze: "1", thaw: "0" },
   state: { file: "cgroup.events", frozen: /^frozen 1$/m },
 };
-const hierarchies: readonly Hierarchy[] = [
+const hierarchies: readonly CgroupHierarchy[] = [
   {
     name: "cgroup v1",
     mount: "/sys/fs/cgroup/freezer",
@@ -41,9 +41,9 @@ const hierarchies: readonly Hierarchy[] = [
   { mount: "/sys/fs/cgroup/unified", ...v2 },
 ];
 
-/** The kernel's freezer, as Lambda's micro-VMs are stopped from without; where it cannot be had, SIGSTOP. */
+/** Uses the kernel's freezer, because Lambda also stops its micro-VMs from outside. Without a freezer it uses SIGSTOP. */
 export function createFreezer(): Freezer {
-  let group: Group | undefined;
+  let group: FreezerGroup | undefined;
   let stopped: readonly number[] = [];
   const set = async (word: "freeze" | "thaw") => {
     if (group === undefined) {
@@ -77,12 +77,12 @@ export function createFreezer(): Freezer {
   };
 }
 
-interface Group {
+interface FreezerGroup {
   readonly folder: string;
-  readonly hierarchy: Hierarchy;
+  readonly hierarchy: CgroupHierarchy;
 }
 
-function makeGroup(): Group | undefined {
+function makeGroup(): FreezerGroup | undefined {
   for (const hierarchy of hierarchies) {
     let folder: string;
     try {

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 
-/** Sends a request on a connection of its own: none is left open that a test would have to wait for. */
+/** Sends a request on a connection of its own, so that a test does not wait for an open connection at its end. */
 export function send(options: {
   readonly url: string;
   readonly method?: string | undefined;

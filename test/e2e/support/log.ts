@@ -1,29 +1,29 @@
-/** A printed line, and when it came. */
-export interface LogLine {
+/** A printed line, and the time since the start. */
+export interface OutputLine {
   readonly ms: number;
   readonly text: string;
 }
 
-export interface WaitForLogOptions {
-  /** Which of the matching lines, from 1. Default: the first, be it past or yet to come. */
+export interface WaitForLineOptions {
+  /** Which of the matching lines, from 1. Default: the first, past or future. */
   readonly nth?: number;
   /** Default: 10000. */
   readonly timeoutMs?: number;
 }
 
-/** What processes print, and a way to wait for it. */
-export interface Log {
-  readonly lines: readonly LogLine[];
-  /** Settles with the line at once when it is printed; rejects with the log's end when it is late or cannot come any more. */
-  waitFor(pattern: RegExp, options?: WaitForLogOptions): Promise<LogLine>;
+/** The lines that processes print. A caller can wait for a line. */
+export interface ProcessOutput {
+  readonly lines: readonly OutputLine[];
+  /** Settles with the line as soon as it is printed. Rejects after the time-out, and if the processes have ended. */
+  waitFor(pattern: RegExp, options?: WaitForLineOptions): Promise<OutputLine>;
   add(text: string): void;
-  /** Nothing will be added: whoever waits, waits in vain. */
+  /** Ends the output, so that all waiting callers fail. */
   end(): void;
 }
 
-/** An empty log, its clock at zero. */
-export function createLog(): Log {
-  const lines: LogLine[] = [];
+/** Makes an empty output. Its clock starts at zero. */
+export function createOutput(): ProcessOutput {
+  const lines: OutputLine[] = [];
   const waiters = new Set<() => void>();
   const startMs = performance.now();
   let hasEnded = false;
@@ -56,7 +56,7 @@ export function createLog(): Log {
           if (line !== undefined) {
             settle();
             resolve(line);
-          } else if (hasEnded) fail("all has ended");
+          } else if (hasEnded) fail("all processes have ended");
         };
         waiters.add(look);
         look();

@@ -1,8 +1,8 @@
-"""moto's server with what `aws cloudformation deploy` and `sam deploy` need of AWS and moto leaves out:
+"""moto's server, with additions that `aws cloudformation deploy` and `sam deploy` need and that moto does not have:
 
     python moto-cloudformation.py FOLDER
 
-Zips of layers and functions are told by a path in FOLDER, where AWS has a URL.
+The location of a layer's or function's zip is a path in FOLDER. In AWS it is a URL.
 """
 
 import json
@@ -21,7 +21,7 @@ from samtranslator.translator.transform import transform
 
 
 def around(cls, name):
-    """Puts the function below in the place of a method, which it gets as its first argument."""
+    """Replaces a method by the function below, which gets the method as its first argument."""
 
     def replace(function):
         method = getattr(cls, name)
@@ -32,7 +32,7 @@ def around(cls, name):
 
 @around(CloudFormationBackend, "create_change_set")
 def translate_sam(method, self, *, template, parameters, **others):
-    """By AWS's own translator, which in AWS runs inside CloudFormation."""
+    """Uses AWS's own translator, which in AWS runs inside CloudFormation."""
     parsed = Stack.parse_template(template)
     if "Transform" in parsed:
         os.environ["AWS_DEFAULT_REGION"] = self.region_name
@@ -59,7 +59,7 @@ def keep_json(method, self, name, policy):
     method(self, name, json.dumps(policy) if isinstance(policy, dict) else policy)
 
 
-LayerVersion.physical_resource_id = property(lambda self: self.arn)  # what !Ref gives
+LayerVersion.physical_resource_id = property(lambda self: self.arn)  # the value of !Ref
 
 
 @around(LayerVersion, "get_layer_version")
@@ -91,7 +91,7 @@ def with_layers(method, name, resource, *args, **kwargs):
 
 
 class Secret(CloudFormationModel):
-    __module__ = "moto.secretsmanager"  # moto takes the service's name from there
+    __module__ = "moto.secretsmanager"  # moto reads the service's name from it
 
     def __init__(self, arn):
         self.physical_resource_id = arn

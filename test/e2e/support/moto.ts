@@ -2,11 +2,11 @@
 //
 //   execution role of B ── AssumeRole ──► target role of A ── GetSecretValue ──► secrets of A
 //
-// The function's calls pass a small proxy, which counts them. moto can record calls itself, but without their outcome, and
-// into a file that then holds every session token. The proxy keeps the Host header, which is part of what callers sign.
+// The function's calls go through a small proxy, which counts them. moto can record calls itself, but without their outcome, and
+// into a file that then contains every session token. The proxy keeps the Host header, because callers sign it.
 //
-// What moto does not check: trust policies and external IDs across accounts, resource policies, session policies, the end of
-// a session. It knows permissions for Secrets Manager only on the resource "*", and refuses with XML where SDKs expect JSON.
+// moto does not check trust policies and external IDs across accounts, resource policies, session policies, and the end of a
+// session. It knows permissions for Secrets Manager only on the resource "*", and its errors are XML although SDKs expect JSON.
 // The fake in test/fakes does all this.
 
 import { once } from "node:events";
@@ -17,14 +17,22 @@ import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secre
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { findCounterparts, toPython } from "../../../scripts/setup/end-to-end.ts";
 import type { SessionCredentials } from "../../fakes/aws.ts";
-import { FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN, toFunctionEnvironment } from "../../support/two-accounts.ts";
+import { allow, toPolicy, trust } from "../../support/policy-documents.ts";
+import {
+  FUNCTION_ACCOUNT,
+  FUNCTION_ROLE_ARN,
+  REGION,
+  TARGET_ACCOUNT,
+  TARGET_ROLE_ARN,
+  toFunctionEnvironment,
+} from "../../support/two-accounts.ts";
 import { send } from "./http.ts";
-import { createLog } from "./log.ts";
-import { startProcess } from "./process.ts";
+import { createOutput } from "./log.ts";
+import { startChildProcess } from "./process.ts";
 
-/** In Account A; the execution role may not assume it. */
-export const FORBIDDEN_ROLE_ARN = "arn:aws:iam::111111111111:role/Forbidden";
-const OWNER_ROLE_ARN = "arn:aws:iam::111111111111:role/Owner";
+/** A role in Account A that the execution role may not assume. */
+export const FORBIDDEN_ROLE_ARN = `arn:aws:iam::${TARGET_ACCOUNT}:role/Forbidden`;
+const OWNER_ROLE_ARN = `arn:aws:iam::${TARGET_ACCOUNT}:role/Owner`;
 
 interface Permission {
   readonly Action: string;
@@ -39,66 +47,66 @@ export interface UserKeys {
 
 const FUNCTION_PERMISSION: Permission = { Action: "sts:AssumeRole", Resource: TARGET_ROLE_ARN };
 
-/** The roles that exist, and what each is allowed. */
+/** The roles that exist, with the permission of each. */
 const PERMISSIONS: Readonly<Record<string, Permission>> = {
   [FUNCTION_ROLE_ARN]: FUNCTION_PERMISSION,
   [TARGET_ROLE_ARN]: { Action: "secretsmanager:GetSecretValue", Resource: "*" },
   [OWNER_ROLE_ARN]: { Action: "secretsmanager:*", Resource: "*" },
 };
 
-/** A call of the function's side that moto has answered. */
-export interface AwsCall {
+/** A call from the function's side that moto has answered. */
+export interface ProxiedCall {
   /** Such as `AssumeRole`. */
   readonly operation: string;
   readonly status: number;
 }
 
-/** What becomes of a call: it passes, it is never answered, or its connection is reset. */
+/** `none`: calls pass. `hang`: calls are never answered. `reset`: their connections are reset. */
 export type Outage = "none" | "hang" | "reset";
 
-/** The way from the function's side to moto. */
-export interface Proxy {
-  /** Of STS and Secrets Manager. */
+/** The proxy between the function's side and moto. */
+export interface AwsProxy {
+  /** The URL of STS and Secrets Manager. */
   readonly endpoint: string;
-  /** In order. Set its `length` to 0 to start anew. */
-  readonly calls: AwsCall[];
-  /** How many calls there were of `AssumeRole`, `GetSecretValue`, …, whatever the answer. */
+  /** The calls in order. Set `length` to 0 to start again. */
+  readonly calls: ProxiedCall[];
+  /** How many calls of `AssumeRole`, `GetSecretValue` and so on there were, whatever the answer. */
   count(operation: string): number;
-  /** What no output may hold: of the session that it was started with, and of every one that was handed out since. */
+  /** The first session and every session that was issued later. No output may contain their secret parts. */
   listCredentials(): readonly SessionCredentials[];
-  /** Decides about all calls that follow. */
+  /** Applies to all later calls. */
   setOutage(outage: Outage): void;
   close(): void;
 }
 
-export interface Moto extends Omit<Proxy, "close"> {
+export interface Moto extends Omit<AwsProxy, "close"> {
   /** A session of the execution role. */
   readonly credentials: SessionCredentials;
-  /** Of a user of Account B, as `sam local` finds them in a developer's profile. */
+  /** The keys of a user of Account B, as in a developer's profile, where `sam local` finds them. */
   readonly userKeys: UserKeys;
-  /** A function's variables: these two, and the layer's settings for `SECRET_NAME`. */
+  /** A function's variables: the credentials, the endpoint, and the layer's settings for `SECRET_NAME`. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Secrets Manager for Account A's administrator, to rotate or delete: past the proxy. */
+  /** Secrets Manager for Account A's administrator, to rotate or delete. It bypasses the proxy. */
   readonly owner: SecretsManagerClient;
   close(): Promise<void>;
 }
 
-/** Starts moto with these secrets in Account A, name -> SecretString, and IAM enforced. */
+/** Starts moto with IAM enforced, and with these secrets in Account A: SecretString by name. */
 export async function startMoto({ secrets }: { readonly secrets: Readonly<Record<string, string>> }): Promise<Moto> {
-  const server = await startServer();
+  const server = await startMotoServer();
   for (const [roleArn, permission] of Object.entries(PERMISSIONS)) await createRole(server.url, roleArn, permission);
-  const credentials = await assumeRole(server.url, FUNCTION_ROLE_ARN);
+  const credentials = await issueRoleSession(server.url, FUNCTION_ROLE_ARN);
   // A user who may do what the execution role may.
-  const userKeys = await createUser(server.url, "222222222222", FUNCTION_PERMISSION);
-  const ownerCredentials = await assumeRole(server.url, OWNER_ROLE_ARN);
+  const userKeys = await createUser(server.url, FUNCTION_ACCOUNT, FUNCTION_PERMISSION);
+  const ownerCredentials = await issueRoleSession(server.url, OWNER_ROLE_ARN);
   const owner = new SecretsManagerClient({ region: REGION, endpoint: server.url, credentials: ownerCredentials });
   for (const [Name, SecretString] of Object.entries(secrets)) {
     await owner.send(new CreateSecretCommand({ Name, SecretString }));
   }
-  // The body is how many more requests pass unchecked. https://docs.getmoto.org/en/latest/docs/iam.html
+  // The body is the number of further requests that are not checked. https://docs.getmoto.org/en/latest/docs/iam.html
   await post(`${server.url}/moto-api/reset-auth`, { "content-type": "text/plain" }, "0");
 
-  const proxy = await startProxy(server.url, credentials);
+  const proxy = await startAwsProxy(server.url, credentials);
   return {
     ...proxy,
     credentials,
@@ -113,8 +121,8 @@ export async function startMoto({ secrets }: { readonly secrets: Readonly<Record
   };
 }
 
-export async function startProxy(url: string, credentials: SessionCredentials): Promise<Proxy> {
-  const calls: AwsCall[] = [];
+export async function startAwsProxy(url: string, credentials: SessionCredentials): Promise<AwsProxy> {
+  const calls: ProxiedCall[] = [];
   const sessions = [credentials];
   let outage: Outage = "none";
   const proxy = createServer((incoming, reply) => {
@@ -140,15 +148,15 @@ export async function startProxy(url: string, credentials: SessionCredentials): 
   };
 }
 
-/** A server that has nothing yet, and believes everybody. */
-export async function startServer(
+/** Starts a moto server. It is empty, and accepts every caller. */
+export async function startMotoServer(
   program: readonly string[] = ["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
   const counterparts = findCounterparts();
   if (counterparts === undefined) throw new Error("no moto: run npx tsx scripts/setup/end-to-end.ts");
-  const log = createLog();
+  const log = createOutput();
   const command = [toPython(counterparts.venv), ...program];
-  const { child, ended } = startProcess({ command, onLine: log.add });
+  const { child, ended } = startChildProcess({ command, onLine: log.add });
   void ended.then(log.end);
   const line = await log.waitFor(/Running on http:/, { timeoutMs: 30_000 });
   return {
@@ -160,20 +168,20 @@ export async function startServer(
   };
 }
 
-/** Anybody may assume the role who is allowed to: trust is not what moto checks. */
+/** The trust policy allows every principal, because moto does not check it. */
 async function createRole(url: string, roleArn: string, permission: Permission): Promise<void> {
   const [, , , , account = "", resource = ""] = roleArn.split(":");
   const RoleName = resource.replace("role/", "");
-  const AssumeRolePolicyDocument = toPolicy({ Principal: { AWS: "*" }, Action: "sts:AssumeRole" });
+  const AssumeRolePolicyDocument = JSON.stringify(toPolicy(trust("*", "sts:AssumeRole")));
   await callIam(url, account, { Action: "CreateRole", RoleName, AssumeRolePolicyDocument });
-  const policy = { PolicyName: "allow", PolicyDocument: toPolicy(permission) };
+  const policy = toInlinePolicy(permission);
   await callIam(url, account, { Action: "PutRolePolicy", RoleName, ...policy });
 }
 
 export async function createUser(url: string, account: string, permission: Permission): Promise<UserKeys> {
   const UserName = "developer";
   await callIam(url, account, { Action: "CreateUser", UserName });
-  const policy = { PolicyName: "allow", PolicyDocument: toPolicy(permission) };
+  const policy = toInlinePolicy(permission);
   await callIam(url, account, { Action: "PutUserPolicy", UserName, ...policy });
   const xml = await callIam(url, account, { Action: "CreateAccessKey", UserName });
   return { accessKeyId: readElement(xml, "AccessKeyId"), secretAccessKey: readElement(xml, "SecretAccessKey") };
@@ -183,17 +191,19 @@ function callIam(url: string, account: string, parameters: Record<string, string
   const headers = {
     "content-type": "application/x-www-form-urlencoded",
     "x-moto-account-id": account,
-    // Not checked yet, but it is how moto tells one service from another.
+    // moto does not check it yet, but it needs it to know the service.
     authorization: `AWS4-HMAC-SHA256 Credential=none/20260101/${REGION}/iam/aws4_request, SignedHeaders=host, Signature=none`,
   };
   return post(url, headers, new URLSearchParams({ Version: "2010-05-08", ...parameters }).toString());
 }
 
-const toPolicy = (statement: object): string =>
-  JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", ...statement }] });
+const toInlinePolicy = ({ Action, Resource }: Permission) => ({
+  PolicyName: "allow",
+  PolicyDocument: JSON.stringify(toPolicy(allow(Action, Resource))),
+});
 
-/** A session of a role, while nobody asks who wants it. */
-export async function assumeRole(endpoint: string, RoleArn: string): Promise<SessionCredentials> {
+/** Issues a session of a role. It works only while moto checks no caller. */
+export async function issueRoleSession(endpoint: string, RoleArn: string): Promise<SessionCredentials> {
   const sts = new STSClient({
     region: REGION,
     endpoint,
@@ -212,22 +222,22 @@ async function forward(
   url: string,
   incoming: IncomingMessage,
   reply: ServerResponse,
-  onAnswer: (call: AwsCall, body: string) => void,
+  onAnswer: (call: ProxiedCall, body: string) => void,
 ): Promise<void> {
   try {
-    const asked = await buffer(incoming);
+    const requested = await buffer(incoming);
     const { method, url: path, headers } = incoming;
-    const answer = await send({ url, method, path, headers, body: asked });
+    const answer = await send({ url, method, path, headers, body: requested });
     const { statusCode: status = 0, headers: answeredHeaders } = answer;
     const answered = await buffer(answer);
-    onAnswer({ operation: readOperation(incoming, asked), status }, answered.toString());
+    onAnswer({ operation: readOperation(incoming, requested), status }, answered.toString());
     reply.writeHead(status, answeredHeaders).end(answered);
   } catch {
-    reply.destroy(); // whoever asked, or moto, is gone
+    reply.destroy(); // the caller or moto is gone
   }
 }
 
-/** What AssumeRole answers. */
+/** Reads the credentials in an answer of AssumeRole. */
 function parseCredentials(xml: string): SessionCredentials {
   const [accessKeyId, secretAccessKey, sessionToken] = ["AccessKeyId", "SecretAccessKey", "SessionToken"].map((name) =>
     readElement(xml, name),
@@ -237,7 +247,7 @@ function parseCredentials(xml: string): SessionCredentials {
 
 const readElement = (xml: string, name: string): string => new RegExp(`<${name}>([^<]+)<`).exec(xml)?.[1] ?? "";
 
-/** Secrets Manager names an operation in a header, STS in its form. */
+/** Secrets Manager's requests name the operation in a header, STS's in a form. */
 function readOperation({ headers }: IncomingMessage, body: Buffer): string {
   const target = headers["x-amz-target"];
   return typeof target === "string"

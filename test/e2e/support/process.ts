@@ -4,17 +4,17 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 
 /** How a process ended. */
-export interface Exit {
+export interface ProcessExit {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A process that dies with this one, however this one ends; `onLine` gets what it prints. */
-export function startProcess(options: {
+/** Starts a process that is killed when this one ends, whatever the reason. `onLine` gets its output. */
+export function startChildProcess(options: {
   readonly command: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly onLine: (line: string) => void;
-}): { readonly child: ChildProcess; readonly ended: Promise<Exit> } {
+}): { readonly child: ChildProcess; readonly ended: Promise<ProcessExit> } {
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
     "setpriv",
     ["--pdeathsig", "SIGKILL", "--", ...options.command],
@@ -22,7 +22,7 @@ export function startProcess(options: {
   );
   createInterface({ input: child.stdout }).on("line", options.onLine);
   createInterface({ input: child.stderr }).on("line", options.onLine);
-  const ended = new Promise<Exit>((resolve) => {
+  const ended = new Promise<ProcessExit>((resolve) => {
     child.once("error", (error) => {
       options.onLine(String(error));
       resolve({ exitCode: null, signal: null });
@@ -32,25 +32,25 @@ export function startProcess(options: {
   return { child, ended };
 }
 
-/** The processes that a process has started, by any of its threads. */
+/** Lists the processes that any thread of a process has started. */
 export function readChildren(pid: number): number[] {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.flatMap((thread) => readWords(`/proc/${pid}/task/${thread}/children`).map(Number));
 }
 
-/** Those, and what they have started in turn. */
+/** Lists the children of a process, their children, and so on. */
 export function readDescendants(pid: number): number[] {
   const children = ifAlive(() => readChildren(pid)) ?? [];
   return children.flatMap((child) => [child, ...readDescendants(child)]);
 }
 
-/** The names of a process's variables. */
+/** Reads the names of a process's variables. */
 export function readVariableNames(pid: number): string[] {
   const variables = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
   return variables.map((variable) => variable.replace(/=.*/s, ""));
 }
 
-/** Runs something that needs a process which may end at any time; `undefined` when it has. */
+/** Runs a function that needs a process. Returns `undefined` if the process has ended meanwhile. */
 export function ifAlive<T>(read: () => T): T | undefined {
   try {
     return read();

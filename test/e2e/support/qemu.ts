@@ -8,7 +8,7 @@ import { downloadPackage } from "../../../scripts/build/debian.ts";
 const NAME = "qemu-aarch64-static";
 const folder = fileURLToPath(new URL("../../../.e2e", import.meta.url));
 
-/** Why the kernel cannot be made to start arm64 programs here; undefined where it can. */
+/** Why the kernel cannot start arm64 programs here, or undefined if it can. */
 export function findEmulationObstacle(): string | undefined {
   if (process.arch !== "x64") return `they emulate arm64 on x86_64, and this is ${process.arch}`;
   const mount = ["mount", "-t", "binfmt_misc", "binfmt_misc", "/tmp"];
@@ -17,7 +17,7 @@ export function findEmulationObstacle(): string | undefined {
     : "they need binfmt_misc in a user namespace, which Linux has since 6.7";
 }
 
-/** The path of a statically linked emulator of arm64: from Debian's qemu-user-static, fetched once, and not installed. */
+/** Returns the path of a statically linked emulator of arm64. It is unpacked once from Debian's qemu-user-static, not installed. */
 export async function findEmulator(): Promise<string> {
   const emulator = join(folder, NAME);
   if (existsSync(emulator)) return emulator;

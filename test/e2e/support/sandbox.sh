@@ -1,10 +1,10 @@
 #!/bin/sh
-# Becomes process 1 of an execution environment: a root file system with nothing of this machine but /usr, read-only as on
-# Lambda, then the command in it, as the given user, with an environment of its own and Lambda's 1,024 descriptors.
+# Becomes process 1 of an execution environment: makes a root file system that has only /usr of this machine, read-only as on
+# Lambda, then runs the command in it as the given user, with an environment of its own and Lambda's 1,024 descriptors.
 #
 #   unshare --mount --pid --fork sandbox.sh <folder> <user>:<group> [<file here> <path inside>]… -- [<name>=<value>]… <command>…
 #
-# <folder>/root is where it is mounted, for these processes only; <folder>/tmp is its /tmp.
+# It is mounted at <folder>/root, for these processes only, and <folder>/tmp is its /tmp.
 set -eu
 folder=$1
 root=$folder/root
@@ -33,11 +33,11 @@ mount -t tmpfs -o mode=755 sandbox "$root"
 cd "$root"
 mkdir -p dev etc opt proc run tmp var/task var/lang var/runtime
 bind_read_only /usr "$root/usr"
-for name in bin sbin lib lib32 lib64; do # links into /usr, but on old distributions
+for name in bin sbin lib lib32 lib64; do # links into /usr, except on old distributions
   if [ -h "/$name" ]; then cp -P "/$name" "$name"; elif [ -d "/$name" ]; then bind_read_only "/$name" "$root/$name"; fi
 done
 
-# No entry for Lambda's user, as in many container images.
+# It has no entry for Lambda's user, as in many container images.
 echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
 echo '127.0.0.1 localhost' >etc/hosts
 for name in alternatives ld.so.cache; do
@@ -47,7 +47,7 @@ for name in null zero full random urandom; do bind "/dev/$name" "$root/dev/$name
 ln -s /proc/self/fd dev/fd
 mount -t proc proc proc
 
-# A Node.js in /usr is this machine's: Lambda has one in /var/lang, and only in the nodejs runtimes. /dev/null cannot be executed.
+# Hides a Node.js in /usr, because Lambda has one only in /var/lang of the nodejs runtimes. /dev/null cannot be executed.
 for name in /usr/bin/node /usr/local/bin/node; do
   if [ -e "$name" ]; then
     node=$(readlink -f "$name")
@@ -60,11 +60,11 @@ while [ "$1" != -- ]; do
   shift 2
 done
 shift
-bind "$folder/tmp" "$root/tmp" # after the others, some of which may come from below /tmp
+bind "$folder/tmp" "$root/tmp" # after the others, because some of them may be below /tmp
 mount -o remount,ro "$root"
 
-# Not `exec`: the kernel forgets that a process is to die with its parent when the process changes its user, and all
-# processes here end with number 1. https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+# Not `exec`: when a process changes its user, the kernel no longer kills it with its parent, and all processes here must end
+# with number 1. https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 ulimit -n 1024
 chroot --userspec="$user" --groups= "$root" /usr/bin/env -i --chdir=/var/task "$@"
 exit $?

@@ -1,11 +1,11 @@
-// A real execution environment but for Lambda itself: the layer and a function, under the Runtime Interface Emulator, in a
-// namespace of their own (sandbox.sh).
+// A real execution environment, except for Lambda itself: the layer and a function, under the Runtime Interface Emulator, in
+// a namespace of their own (sandbox.sh).
 //
 //   startRie ── invoke ── invoke ── shutdown ── close
-//                 └ the emulator does init inside the first invocation, and inside the one after a time-out or a crash
+//                 └ the emulator does init in the first invocation, and in the first one after a time-out or a crash
 //
-// There is no network namespace: ports are this machine's. So an extension reaches a fake AWS on 127.0.0.1, and a test
-// reaches the extension. Two environments at once need two ports for the extension (`findFreePort`).
+// It has no network namespace: it uses this machine's ports. So an extension reaches a fake AWS on 127.0.0.1, and a test
+// reaches the extension. Two environments at the same time need two ports for the extension (`findFreePort`).
 
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -20,57 +20,64 @@ import { findCounterparts } from "../../../scripts/setup/end-to-end.ts";
 import { findFreePort } from "../../support/free-port.ts";
 import { createFreezer } from "./freezer.ts";
 import { send } from "./http.ts";
-import { createLog, type LogLine, type WaitForLogOptions } from "./log.ts";
-import { type Exit, ifAlive, readChildren, readDescendants, readVariableNames, startProcess } from "./process.ts";
+import { createOutput, type OutputLine, type WaitForLineOptions } from "./log.ts";
+import {
+  ifAlive,
+  type ProcessExit,
+  readChildren,
+  readDescendants,
+  readVariableNames,
+  startChildProcess,
+} from "./process.ts";
 import type { Runtime } from "./runtimes.ts";
 
 export interface RieOptions {
   /** The layer: an image of `/opt`. */
   readonly opt: string;
-  /** The function: what `/var/task` holds. */
+  /** The function: the contents of `/var/task`. */
   readonly task: string;
   readonly runtime: Runtime;
-  /** The function's variables, credentials included; they win over Lambda's own below. Extension and function get nothing else. */
+  /** The function's variables, credentials included. They replace Lambda's own below. Extension and function get no others. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Of the emulator's command line. */
+  /** Options for the emulator's command line. */
   readonly flags?: readonly string[];
-  /** Who the emulator is, as `chroot --userspec` takes it. Default: Lambda's user. */
+  /** The emulator's user, in the format of `chroot --userspec`. Default: Lambda's user. */
   readonly user?: string;
 }
 
-/** What the caller of a function gets. */
-export interface Invocation {
-  /** 200 also for a function that threw or timed out; 502 when the runtime or an extension died. */
+/** The emulator's answer to the caller of a function. */
+export interface EmulatorAnswer {
+  /** 200 also for a function that threw or timed out. 502 if the runtime or an extension ended. */
   readonly status: number;
   readonly body: string;
   readonly ms: number;
 }
 
 /** How an environment ended after SIGTERM. */
-export interface Shutdown extends Exit {
+export interface SandboxShutdown extends ProcessExit {
   readonly ms: number;
 }
 
 export interface Sandbox {
-  /** What emulator, extension and function print, with the milliseconds since the start. */
-  readonly logs: readonly LogLine[];
-  /** The folder that is `/tmp` inside: it outlives the emulator's resets and `shutdown`, and is removed by `close`. */
+  /** The lines that emulator, extension and function print, with the milliseconds since the start. */
+  readonly logs: readonly OutputLine[];
+  /** The folder that is `/tmp` inside. The emulator's resets and `shutdown` keep it, and `close` removes it. */
   readonly tmp: string;
-  /** One invocation; the payload is sent as JSON. Rejects when there is no answer in time. */
-  invoke(payload?: unknown, options?: { readonly timeoutMs?: number }): Promise<Invocation>;
-  waitForLog(pattern: RegExp, options?: WaitForLogOptions): Promise<LogLine>;
-  /** Process ids, as this machine numbers them, of what the emulator has started from `/opt/extensions` and still runs. */
+  /** Invokes the function with the payload as JSON. Rejects if there is no answer in time. */
+  invoke(payload?: unknown, options?: { readonly timeoutMs?: number }): Promise<EmulatorAnswer>;
+  waitForLog(pattern: RegExp, options?: WaitForLineOptions): Promise<OutputLine>;
+  /** The process ids, in this machine's numbering, of running processes that the emulator has started from `/opt/extensions`. */
   extensionPids(): number[];
-  /** Stops every process that the emulator has started, as Lambda does between two invocations; says by what. The emulator goes on. */
+  /** Stops every process that the emulator has started, as Lambda does between two invocations. Returns the method. The emulator continues. */
   freeze(): Promise<string>;
   thaw(): Promise<void>;
-  /** SIGTERM to the emulator: it sends SHUTDOWN to the extensions, and kills after two seconds. */
-  shutdown(): Promise<Shutdown>;
-  /** Ends every process and removes every file. To be called whatever the test's outcome; a second time is no error. */
+  /** Sends SIGTERM to the emulator, which sends SHUTDOWN to the extensions and kills them after two seconds. */
+  shutdown(): Promise<SandboxShutdown>;
+  /** Ends every process and removes every file. Call it whatever the test's outcome. A second call is no error. */
   close(): Promise<void>;
 }
 
-/** Lambda's own variables, where the emulator does not set them, in a region of Europe. */
+/** Lambda's own variables that the emulator does not set, in a region of Europe. */
 const LAMBDA_ENVIRONMENT = {
   AWS_DEFAULT_REGION: "eu-west-1",
   AWS_LAMBDA_FUNCTION_NAME: "function",
@@ -84,10 +91,10 @@ const LAMBDA_ENVIRONMENT = {
   TZ: ":UTC",
 };
 
-/** Where `sam local` puts it. */
+/** The emulator's path in `sam local`. */
 const EMULATOR = "/var/rapid/aws-lambda-rie";
 
-/** Starts an environment, and settles when it can be invoked. Nothing of the layer or the function runs before `invoke`. */
+/** Starts an environment, and settles when it can be invoked. Layer and function do not run before `invoke`. */
 export async function startRie(options: RieOptions): Promise<Sandbox> {
   const { opt, task, runtime, environment, flags = [], user = "993:990" } = options;
   const counterparts = findCounterparts();
@@ -96,13 +103,13 @@ export async function startRie(options: RieOptions): Promise<Sandbox> {
   const tmp = join(folder, "tmp");
   await mkdir(join(folder, "root"));
   await mkdir(tmp);
-  await chmod(tmp, 0o1777); // `mkdir` heeds the umask
+  await chmod(tmp, 0o1777); // `mkdir` applies the umask
 
   const [runtimeApiPort, invokePort] = await Promise.all([findFreePort(), findFreePort()]);
   const files = { ...runtime.files, "/opt": opt, "/var/task": task, [EMULATOR]: counterparts.emulator };
   const variables = { ...LAMBDA_ENVIRONMENT, AWS_LAMBDA_FUNCTION_HANDLER: runtime.handler, ...environment };
-  const log = createLog();
-  const { child, ended } = startProcess({
+  const log = createOutput();
+  const { child, ended } = startChildProcess({
     command: [
       ...["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL"],
       fileURLToPath(new URL("sandbox.sh", import.meta.url)),
@@ -128,8 +135,8 @@ export async function startRie(options: RieOptions): Promise<Sandbox> {
   const freezer = createFreezer();
 
   const close = async () => {
-    await freezer.thaw(); // a signal does not reach what is frozen
-    // With process 1 the kernel ends all others of its namespace, and their mounts, before `unshare` sees it gone.
+    await freezer.thaw(); // a frozen process gets no signal
+    // With process 1 the kernel ends all others of its namespace, and their mounts, before `unshare` sees its end.
     const init = findInit();
     if (!hasEnded && !ifAlive(() => init !== undefined && kill(init, "SIGKILL"))) child.kill("SIGKILL");
     await ended;
@@ -160,8 +167,8 @@ export async function startRie(options: RieOptions): Promise<Sandbox> {
       return { status: response.statusCode ?? 0, body, ms: performance.now() - startMs };
     },
     extensionPids() {
-      // Variables that begin with `_` are the runtime's alone. Nothing else tells the two apart in every case: a launcher
-      // becomes another program, and a bootstrap is a child of the emulator, too.
+      // Only the runtime gets variables that begin with `_`. No other difference holds in every case: a launcher becomes
+      // another program, and a bootstrap is also a child of the emulator.
       const isExtension = (pid: number) => ifAlive(() => !readVariableNames(pid).includes("_HANDLER")) ?? false;
       return toChildren(emulatorPid).filter(isExtension);
     },
@@ -175,7 +182,7 @@ export async function startRie(options: RieOptions): Promise<Sandbox> {
   };
 }
 
-/** Knocks until somebody listens: the emulator prints nothing that would say so. */
+/** Connects until a program listens: the emulator prints no line when it does. */
 async function isListening(port: number, isHopeless: () => boolean): Promise<boolean> {
   while (!isHopeless()) {
     const socket = connect(port, "127.0.0.1");

@@ -8,19 +8,19 @@ import { createServer } from "node:tls";
 
 export interface TlsFront {
   readonly port: number;
-  /** The certificate of the authority that its own is signed by: PEM. */
+  /** The certificate of the authority that signed the server's certificate, in PEM. */
   readonly authority: string;
   close(): void;
 }
 
-/** Takes TLS connections for these names, and passes what they hold to a server without TLS. Needs openssl 3, for certificates. */
+/** Accepts TLS connections for these names, and forwards them to a server without TLS. Needs openssl 3 for certificates. */
 export async function startTlsFront(names: readonly string[], toUrl: () => string): Promise<TlsFront> {
   const { key, cert, authority } = makeCertificate(names);
   const server = createServer({ key, cert }, (outside) => {
     const { hostname, port } = new URL(toUrl());
     const inside = connect(Number(port), hostname);
     outside.pipe(inside).pipe(outside);
-    // A side that goes away takes the other with it; why it went is for the client to say.
+    // When one side closes, the other is closed too. The client reports the reason.
     for (const [one, other] of [
       [outside, inside],
       [inside, outside],

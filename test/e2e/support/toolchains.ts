@@ -1,8 +1,8 @@
 /**
- * The functions of `examples/`, and those of clients.ts, on Lambda's real runtimes: fetches runtime clients, compiles what is to
- * be compiled, once.
+ * The functions of `examples/` and of clients.ts, on Lambda's real runtimes: fetches runtime clients, and compiles functions,
+ * once.
  *
- *   .e2e/examples/<name>-<hash>/   what came out; the hash is of all that went in: sources, versions, the way it is made
+ *   .e2e/examples/<name>-<hash>/   a result; the hash is of its sources, versions, and the code that makes it
  */
 import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -20,27 +20,27 @@ const toExample = (name: string): string => join(root, "examples", name);
 
 /** A function that the emulator can run. */
 export interface RunnableFunction {
-  /** What `/var/task` holds. */
+  /** The contents of `/var/task`. */
   readonly task: string;
   readonly runtime: Runtime;
 }
 
 /** A function of `examples/`. */
-export interface Example {
+export interface RunnableExample {
   readonly language: string;
-  /** A command that this machine would need to have, and has not. */
+  /** A command that is needed, and missing on this machine. */
   readonly missing: string | undefined;
   prepare(): Promise<RunnableFunction>;
 }
 
-/** Lambda's Java client, which carries its native half. */
+/** Lambda's Java client, which includes its native part. */
 const JAVA_CLIENT = {
   groupId: "com.amazonaws",
   artifactId: "aws-lambda-java-runtime-interface-client",
   version: "2.9.0",
 };
 const MAVEN_DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
-/** Lambda's Node.js client, whose native half has to be compiled, and what that needs. */
+/** Lambda's Node.js client, whose native part must be compiled, and a package that this needs. */
 const NODE_CLIENT = "aws-lambda-ric@4.0.2";
 const NODE_ADDON_API = "node-addon-api@8.9.2";
 
@@ -53,12 +53,12 @@ const NODE_BINARIES = {
 export type NodeRuntime = keyof typeof NODE_BINARIES;
 export const nodeRuntimes = Object.keys(NODE_BINARIES) as readonly NodeRuntime[];
 
-/** What compiles the native half of Lambda's Node.js client. */
+/** The tools that compile the native part of Lambda's Node.js client. */
 const NODE_TOOLS = ["npm", "tar", "xz", "g++", "curl"];
-export const missingForNode = findMissing(NODE_TOOLS);
+export const missingForNode = findMissingTool(NODE_TOOLS);
 
-/** Every runtime is without a Node.js on its PATH. These have to run wherever the end-to-end tests do, CI above all. */
-export const examples: readonly Example[] = [
+/** No runtime has a Node.js on its PATH. These must run on every machine that runs the end-to-end tests, above all in CI. */
+export const examples: readonly RunnableExample[] = [
   example("Python", [], async () => ({ task: toExample("python"), runtime: python("app.handler") })),
   example("sh and curl", ["curl"], async () => ({ task: toExample("bash"), runtime: provided })),
   example("Node.js", NODE_TOOLS, async () => ({
@@ -74,8 +74,8 @@ export const examples: readonly Example[] = [
   example("Rust", ["cargo"], async () => ({ task: await prepareRust(toExample("rust")), runtime: provided })),
 ];
 
-/** These run where their language is found, on a runtime client of the tests' own: Lambda's comes from registries of theirs. */
-export const optionalExamples: readonly Example[] = [
+/** These run if their language is installed, on a runtime client of the tests, because Lambda's come from further registries. */
+export const optionalExamples: readonly RunnableExample[] = [
   example("Ruby", ["ruby"], async () => ({
     task: toExample("ruby"),
     runtime: onFakeClient("ruby", "ruby.rb", "app.handler"),
@@ -86,16 +86,20 @@ export const optionalExamples: readonly Example[] = [
   })),
 ].filter(({ missing }) => missing === undefined);
 
-function example(language: string, tools: readonly string[], prepare: () => Promise<RunnableFunction>): Example {
-  return { language, missing: findMissing(tools), prepare };
+function example(
+  language: string,
+  tools: readonly string[],
+  prepare: () => Promise<RunnableFunction>,
+): RunnableExample {
+  return { language, missing: findMissingTool(tools), prepare };
 }
 
-/** The first command that this machine has not. */
-export function findMissing(tools: readonly string[]): string | undefined {
+/** Returns the first command that is missing on this machine. */
+export function findMissingTool(tools: readonly string[]): string | undefined {
   return tools.find((tool) => spawnSync(tool, ["--version"]).error !== undefined);
 }
 
-/** A nodejs runtime with Lambda's client, its Node.js at a place of one's choice: Lambda's is `/var/lang/bin/node`. */
+/** Makes a nodejs runtime with Lambda's client, and with its Node.js at the path `node`. Lambda's path is `/var/lang/bin/node`. */
 export async function prepareNode(name: NodeRuntime, node: string): Promise<Runtime> {
   const [folder, client] = await Promise.all([fetchNode(name), prepareNodeClient()]);
   return {
@@ -105,7 +109,7 @@ export async function prepareNode(name: NodeRuntime, node: string): Promise<Runt
   };
 }
 
-/** The package's folder has the headers, too. */
+/** Fetches a Node.js with its headers. */
 function fetchNode(name: NodeRuntime): Promise<string> {
   const { version, sha256 } = NODE_BINARIES[name];
   return once(`node-${version}`, [sha256], async (folder) => {
@@ -118,8 +122,8 @@ function fetchNode(name: NodeRuntime): Promise<string> {
 }
 
 /**
- * Its own script builds a libcurl first, which takes a minute; the one that belongs to the command `curl` does, with the headers
- * that the client carries. Node-API is the same for every Node.js, so one build is enough. https://nodejs.org/api/n-api.html
+ * The client's own script first builds a libcurl, which takes a minute. The library of the command `curl` works too, with the
+ * headers in the client. Node-API is the same for every Node.js, so one build is enough. https://nodejs.org/api/n-api.html
  */
 function prepareNodeClient(): Promise<string> {
   return once("node-client", [NODE_CLIENT, NODE_ADDON_API, NODE_BINARIES["nodejs24.x"].version], async (folder) => {
@@ -127,7 +131,7 @@ function prepareNodeClient(): Promise<string> {
     const work = join(folder, "work");
     await Promise.all([unpack(NODE_CLIENT, work), unpack(NODE_ADDON_API, join(work, "api"))]);
     const client = join(work, "package");
-    const quietly = ["--no-same-owner", "--warning=no-unknown-keyword"]; // they were packed on a Mac
+    const quietly = ["--no-same-owner", "--warning=no-unknown-keyword"]; // the archives were made on a Mac
     const extract = (archive: string, ...members: string[]) =>
       run("tar", ["-xJf", join(client, "deps", archive), ...quietly, "-C", work, ...members]);
     await extract("curl.tar.xz", "./include");
@@ -189,7 +193,7 @@ async function prepareJava(): Promise<RunnableFunction> {
   ]);
   const main = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
   const handler = "Handler::handle";
-  // Debian's has its configuration in /etc. What is in /usr is in sight already.
+  // Debian's Java has its configuration in /etc. The sandbox already has /usr.
   const places = [home, dirname(dirname(realpathSync(join(home, "conf/security/java.security"))))].filter(
     (place) => !place.startsWith("/usr/"),
   );
@@ -203,7 +207,7 @@ async function prepareJava(): Promise<RunnableFunction> {
   };
 }
 
-/** The task of a function in Go, whose sources are in `source`. */
+/** Compiles a function in Go, whose sources are in `source`. */
 export function prepareGo(source: string): Promise<string> {
   const version = spawnSync("go", ["version"], { encoding: "utf8" }).stdout;
   return once("go", [readSources(source), version], async (folder) => {
@@ -213,12 +217,12 @@ export function prepareGo(source: string): Promise<string> {
   });
 }
 
-/** The task of a function in Rust, whose sources are in `source`. */
+/** Compiles a function in Rust, whose sources are in `source`. */
 export function prepareRust(source: string): Promise<string> {
   const version = spawnSync("cargo", ["--version"], { encoding: "utf8" }).stdout;
   return once("rust", [readSources(source), version], async (folder) => {
     const target = join(folder, "target");
-    // A crate may wish to compile an OpenSSL of its own, which takes minutes. This machine's does, where there is one.
+    // A crate may compile an OpenSSL of its own, which takes minutes. This machine's OpenSSL avoids that, if there is one.
     const hasOpenSsl = spawnSync("pkg-config", ["--exists", "openssl"]).status === 0;
     const openSsl = hasOpenSsl ? { OPENSSL_NO_VENDOR: "1" } : {};
     const env = { ...process.env, ...openSsl, CARGO_TARGET_DIR: target, RUSTFLAGS: "-Dwarnings" };
@@ -228,7 +232,7 @@ export function prepareRust(source: string): Promise<string> {
   });
 }
 
-/** The task of a function in JavaScript, whose sources and lock file are in `source`, with its packages as they are. */
+/** Installs a function in JavaScript, whose sources and lock file are in `source`, with its packages unchanged. */
 export function prepareNpm(source: string): Promise<string> {
   return once("npm", [readSources(source)], async (folder) => {
     await cp(source, folder, { recursive: true });
@@ -244,13 +248,13 @@ function onFakeClient(command: string, file: string, handler: string): Runtime {
   };
 }
 
-/** Makes a folder, unless it was made before of the very same things. It gets its name when it is whole. */
+/** Makes a folder unless it was made before from the same inputs. The folder gets its name when it is complete. */
 async function once(
   name: string,
-  madeOf: readonly unknown[],
+  inputs: readonly unknown[],
   make: (folder: string) => Promise<void>,
 ): Promise<string> {
-  const key = JSON.stringify([madeOf, String(make)]);
+  const key = JSON.stringify([inputs, String(make)]);
   const folder = join(cache, `${name}-${createHash("sha256").update(key).digest("hex").slice(0, 16)}`);
   const made = making.get(folder) ?? makeFolder(folder, make);
   making.set(folder, made);
@@ -264,9 +268,9 @@ async function makeFolder(folder: string, make: (folder: string) => Promise<void
   const part = await mkdtemp(join(cache, "part-"));
   try {
     await make(part);
-    await run("chmod", ["a+rx", part]); // `mkdtemp` makes it root's alone, and Lambda's user reads it
+    await run("chmod", ["a+rx", part]); // `mkdtemp` makes it readable for root only, and Lambda's user must read it
     await rename(part, folder).catch((error: unknown) => {
-      if (!existsSync(folder)) throw error; // else another run was quicker
+      if (!existsSync(folder)) throw error; // otherwise another run was faster
     });
   } finally {
     await rm(part, { recursive: true, force: true });
@@ -274,14 +278,14 @@ async function makeFolder(folder: string, make: (folder: string) => Promise<void
   return folder;
 }
 
-/** Every file of a folder, by name. */
+/** Reads every file of a folder, by name. */
 function readSources(source: string): Record<string, string> {
   const entries = readdirSync(source, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const files = entries.map(({ parentPath, name }) => join(parentPath, name)).sort();
   return Object.fromEntries(files.map((file) => [relative(root, file), readFileSync(file, "utf8")]));
 }
 
-/** Unpacks an npm package to `<folder>/package`, without what it depends on and without running anything of it. */
+/** Unpacks an npm package to `<folder>/package`, without its dependencies, and runs no code of it. */
 async function unpack(packageSpec: string, folder: string, members: readonly string[] = []): Promise<void> {
   await mkdir(folder, { recursive: true });
   const tarball = (await run("npm", ["pack", packageSpec, "--silent", "--pack-destination", folder])).trim();

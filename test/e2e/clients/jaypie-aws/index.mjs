@@ -1,9 +1,9 @@
-// A function that reads secrets with @jaypie/aws, in static code and in the handler. What it says of a value tells whether it is
-// the right one, and not what it is.
+// A function that reads secrets with @jaypie/aws, in static code and in the handler. It answers the hash of a value, not the
+// value.
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 
-// Of the package's two halves, that of ES modules imports one that it does not list.
+// CommonJS, because the package's ES modules import a package that it does not list as a dependency.
 const { getSecret } = createRequire(import.meta.url)("@jaypie/aws");
 
 /** @param {string | undefined} secretId */

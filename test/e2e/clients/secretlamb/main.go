@@ -1,5 +1,5 @@
-// A function that reads secrets and parameters as secretlamb's README shows, in static code and in the handler. What it says
-// of a value tells whether it is the right one, and not what it is.
+// A function that reads secrets and parameters as secretlamb's README shows, in static code and in the handler. It answers
+// the hash of a value, not the value.
 package main
 
 import (
@@ -16,26 +16,26 @@ var (
 	secrets    = secretlamb.MustNewSecrets().WithRetry(3)
 	parameters = secretlamb.MustNewParameters().WithRetry(3)
 	static     = map[string]any{
-		"secret":    ofSecret(secrets.Get(os.Getenv("SECRET_NAME"))),
-		"parameter": ofParameter(parameters.Get(os.Getenv("PARAMETER_NAME"))),
+		"secret":    toSecretAnswer(secrets.Get(os.Getenv("SECRET_NAME"))),
+		"parameter": toParameterAnswer(parameters.Get(os.Getenv("PARAMETER_NAME"))),
 	}
 )
 
-func ofSecret(v *secretlamb.SecretOutput, err error) map[string]any {
+func toSecretAnswer(v *secretlamb.SecretOutput, err error) map[string]any {
 	if err != nil {
 		return map[string]any{"error": err.Error()}
 	}
-	return ofValue(v.SecretString)
+	return toHash(v.SecretString)
 }
 
-func ofParameter(v *secretlamb.ParameterOutput, err error) map[string]any {
+func toParameterAnswer(v *secretlamb.ParameterOutput, err error) map[string]any {
 	if err != nil {
 		return map[string]any{"error": err.Error()}
 	}
-	return ofValue(v.Parameter.Value)
+	return toHash(v.Parameter.Value)
 }
 
-func ofValue(value string) map[string]any {
+func toHash(value string) map[string]any {
 	sha256 := sha256.Sum256([]byte(value))
 	return map[string]any{"sha256": hex.EncodeToString(sha256[:])}
 }
@@ -49,11 +49,11 @@ type request struct {
 func read(event request) map[string]any {
 	switch {
 	case event.ParameterName == "":
-		return ofSecret(secrets.Get(event.SecretID))
+		return toSecretAnswer(secrets.Get(event.SecretID))
 	case event.WithDecryption:
-		return ofParameter(parameters.GetWithDecryption(event.ParameterName))
+		return toParameterAnswer(parameters.GetWithDecryption(event.ParameterName))
 	default:
-		return ofParameter(parameters.Get(event.ParameterName))
+		return toParameterAnswer(parameters.Get(event.ParameterName))
 	}
 }
 

@@ -1,19 +1,19 @@
 //! A function that reads secrets and parameters as aws-parameters-and-secrets-lambda shows, in static code and in the handler.
-//! What it says of a value tells whether it is the right one, and not what it is.
+//! It answers the hash of a value, not the value.
 use std::{env, error::Error, fmt::Display};
 
 use aws_parameters_and_secrets_lambda::Manager;
 use serde_json::{json, Value};
 
 async fn read_secret(manager: &Manager, secret_id: &str) -> Value {
-    tell(manager.get_secret(secret_id).get_raw().await)
+    to_answer(manager.get_secret(secret_id).get_raw().await)
 }
 
 async fn read_parameter(manager: &Manager, name: &str, with_decryption: bool) -> Value {
-    tell(manager.get_parameter(name, with_decryption).get_raw().await)
+    to_answer(manager.get_parameter(name, with_decryption).get_raw().await)
 }
 
-fn tell(read: Result<String, impl Display>) -> Value {
+fn to_answer(read: Result<String, impl Display>) -> Value {
     match read {
         Ok(value) => {
             let sha256 = openssl::sha::sha256(value.as_bytes());
