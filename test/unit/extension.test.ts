@@ -9,11 +9,11 @@ import type { Source } from "../../extension/values/source.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { failureOf } from "../support/failure-of.ts";
 import { createLog } from "../support/log.ts";
+import { OTHER_ROLE_ARN, TARGET_ROLE_ARN, toSecretArn } from "../support/values.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const SECRET = { secretId: "app" };
 const PARAMETER = { parameterId: "app", withDecryption: true };
-const OTHER_ROLE = "arn:aws:iam::333333333333:role/Other";
 
 beforeEach(() => {
   vi.useFakeTimers({ now: START_EPOCH_MS });
@@ -22,13 +22,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** What stands behind each source, over an AWS that tells with whose session it was asked, and how much time it had. */
+/** An extension with a fake AWS, whose answers name the session that asked. The journal has each call and its time limit. */
 function setUp(overrides: ConfigOverrides = {}, others: readonly Partial<Source>[] = []) {
   const journal: string[] = [];
-  let refusal: Failure | undefined;
+  let failure: Failure | undefined;
   const callAws: AwsCaller = async ({ operation, id = "" }, deadlineEpochMs, send) => {
     journal.push(`${operation} ${id} within ${deadlineEpochMs - Date.now()} ms`.replace("  ", " "));
-    if (refusal !== undefined && operation !== "AssumeRole") throw refusal;
+    if (failure !== undefined && operation !== "AssumeRole") throw failure;
     return send(new AbortController().signal);
   };
   const awsSdk = {
@@ -45,7 +45,7 @@ function setUp(overrides: ConfigOverrides = {}, others: readonly Partial<Source>
       dateEpochMs: undefined,
     }),
     getSecretValue: async ({ SecretId }: { SecretId?: string }, { credentials }: ClientOptions) => ({
-      ARN: `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${SecretId}-AbCdEf`,
+      ARN: toSecretArn(`${SecretId}`),
       Name: SecretId,
       VersionId: "1",
       CreatedDate: new Date(1),
@@ -81,32 +81,32 @@ function setUp(overrides: ConfigOverrides = {}, others: readonly Partial<Source>
     readFile: () => "",
   });
   const within = (timeoutMs = 2_500) => ({ deadlineEpochMs: Date.now() + timeoutMs });
-  const refuse = (failure: Failure | undefined) => {
-    refusal = failure;
+  const failWith = (next: Failure) => {
+    failure = next;
   };
-  return { journal, counters: extension.counters, loadAwsSsm, parts: extension.readers(), refuse, within };
+  return { journal, counters: extension.counters, loadAwsSsm, readers: extension.readers(), failWith, within };
 }
 
-describe("what stands behind a source", () => {
-  it("is one session, with which both its secrets and its parameters are asked for", async () => {
-    const { counters, parts, within } = setUp();
-    const [source] = parts;
+describe("the reader of a source", () => {
+  it("has one session, with which it reads both secrets and parameters", async () => {
+    const { counters, readers, within } = setUp();
+    const [source] = readers;
     const [secret, parameter] = await Promise.all([
       source?.secrets.get(SECRET, within()),
       source?.parameters.get(PARAMETER, within()),
     ]);
-    const session = "of arn:aws:iam::111111111111:role/SecretReader";
+    const session = `of ${TARGET_ROLE_ARN}`;
     expect([secret?.value.secretString, parameter?.value.value]).toEqual([`secret ${session}`, `parameter ${session}`]);
     expect(counters).toMatchObject({ assumeRoleCalls: 1, getSecretValueCalls: 1, getParameterCalls: 1 });
-    expect(source?.source.roleArn).toBe("arn:aws:iam::111111111111:role/SecretReader");
+    expect(source?.source.roleArn).toBe(TARGET_ROLE_ARN);
     expect((await source?.credentials.get(Date.now() + 2_500))?.accessKeyId).toBe(session);
   });
 
-  it("keeps a secret and a parameter of one name apart, each for its own TTL", async () => {
-    const { counters, parts, within } = setUp({ ttlMs: 60_000, parameterTtlMs: 10_000, maxStaleMs: 0 });
+  it("caches a secret and a parameter of the same name separately, each for its own TTL", async () => {
+    const { counters, readers, within } = setUp({ ttlMs: 60_000, parameterTtlMs: 10_000, maxStaleMs: 0 });
     const read = async () => {
-      const secret = await parts[0]?.secrets.get(SECRET, within());
-      const parameter = await parts[0]?.parameters.get(PARAMETER, within());
+      const secret = await readers[0]?.secrets.get(SECRET, within());
+      const parameter = await readers[0]?.parameters.get(PARAMETER, within());
       return [secret?.value.secretString?.split(" ")[0], parameter?.value.value?.split(" ")[0]];
     };
     expect(await read()).toEqual(["secret", "parameter"]);
@@ -120,54 +120,54 @@ describe("what stands behind a source", () => {
     expect(counters).toMatchObject({ getSecretValueCalls: 2, getParameterCalls: 3 });
   });
 
-  it("refreshes behind the reply within the time-out of what it refreshes", async () => {
-    const { journal, parts, within } = setUp({
+  it("refreshes in the background within the timeout of a secret or of a parameter", async () => {
+    const { journal, readers, within } = setUp({
       ttlMs: 10_000,
       timeoutMs: 700,
       parameterTtlMs: 10_000,
       parameterTimeoutMs: 900,
     });
-    await parts[0]?.secrets.get(SECRET, within());
-    await parts[0]?.parameters.get(PARAMETER, within());
+    await readers[0]?.secrets.get(SECRET, within());
+    await readers[0]?.parameters.get(PARAMETER, within());
     journal.length = 0;
     vi.setSystemTime(START_EPOCH_MS + 9_000);
-    await parts[0]?.secrets.get(SECRET, within());
-    await parts[0]?.parameters.get(PARAMETER, within());
+    await readers[0]?.secrets.get(SECRET, within());
+    await readers[0]?.parameters.get(PARAMETER, within());
     await vi.advanceTimersByTimeAsync(0);
-    // Less what the reply takes.
+    // 20 ms are left for the reply.
     expect(journal).toEqual(["GetSecretValue app within 680 ms", "GetParameter app within 880 ms"]);
   });
 
-  it("has the one table of failures for both: unreachable is served stale, and a denial is not", async () => {
-    const { parts, refuse, within } = setUp({ ttlMs: 1_000, parameterTtlMs: 1_000 });
+  it("treats both alike: a stale value is served if AWS is unreachable, and not after a denial", async () => {
+    const { readers, failWith, within } = setUp({ ttlMs: 1_000, parameterTtlMs: 1_000 });
     const read = () =>
       Promise.all([
-        failureOf(parts[0]?.secrets.get(SECRET, within()) ?? Promise.resolve()),
-        failureOf(parts[0]?.parameters.get(PARAMETER, within()) ?? Promise.resolve()),
+        failureOf(readers[0]?.secrets.get(SECRET, within()) ?? Promise.resolve()),
+        failureOf(readers[0]?.parameters.get(PARAMETER, within()) ?? Promise.resolve()),
       ]);
     await read();
     vi.setSystemTime(START_EPOCH_MS + 1_000);
-    refuse(new Failure("unreachable", "no way"));
+    failWith(new Failure("unreachable", "no route"));
     for (const outcome of await read()) expect(outcome).toHaveProperty("message", "it did not fail");
     vi.setSystemTime(START_EPOCH_MS + 60_000);
     const denied = new Failure("kms-denied", "may not");
-    refuse(denied);
+    failWith(denied);
     for (const outcome of await read()) expect(outcome).toMatchObject({ code: "kms-denied" });
   });
 
-  it("is a session and a memory of its own for each source", async () => {
-    const { counters, parts, within } = setUp({}, [{ roleArn: OTHER_ROLE }]);
+  it("has its own session and its own cache", async () => {
+    const { counters, readers, within } = setUp({}, [{ roleArn: OTHER_ROLE_ARN }]);
     const values: unknown[] = [];
-    for (const { parameters } of parts) values.push((await parameters.get(PARAMETER, within())).value.value);
-    expect(values).toEqual(["parameter of arn:aws:iam::111111111111:role/SecretReader", `parameter of ${OTHER_ROLE}`]);
+    for (const { parameters } of readers) values.push((await parameters.get(PARAMETER, within())).value.value);
+    expect(values).toEqual([`parameter of ${TARGET_ROLE_ARN}`, `parameter of ${OTHER_ROLE_ARN}`]);
     expect(counters).toMatchObject({ assumeRoleCalls: 2, getParameterCalls: 2 });
   });
 
-  it("loads Parameter Store's part of the SDK only for who asks for a parameter", async () => {
-    const { loadAwsSsm, parts, within } = setUp();
-    await parts[0]?.secrets.get(SECRET, within());
+  it("loads the SDK of Parameter Store only when a parameter is read", async () => {
+    const { loadAwsSsm, readers, within } = setUp();
+    await readers[0]?.secrets.get(SECRET, within());
     expect(loadAwsSsm).not.toHaveBeenCalled();
-    await parts[0]?.parameters.get(PARAMETER, within());
+    await readers[0]?.parameters.get(PARAMETER, within());
     expect(loadAwsSsm).toHaveBeenCalledTimes(1);
   });
 });

@@ -3,26 +3,16 @@ import { describe, expect, it } from "vitest";
 import {
   isParameterId,
   type ParameterQuery,
-  type ParameterValue,
   parameterRules,
   toArnName,
   toParameterRegion,
 } from "../../../extension/values/parameter.ts";
+import { HOME, toParameterValue, toSecretArn } from "../../support/values.ts";
 
-const HOME = { region: "eu-west-1", accountId: "111111111111" };
+/** An ARN in another region and another account than home. */
 const ARN = "arn:aws:ssm:us-east-1:333333333333:parameter/app/flag";
 
-const VALUE: ParameterValue = {
-  arn: ARN,
-  name: "/app/flag",
-  versionId: "3",
-  type: "String",
-  dataType: "text",
-  lastModifiedDate: new Date(0),
-  selector: undefined,
-  sourceResult: undefined,
-  value: "on",
-};
+const VALUE = toParameterValue({ arn: ARN });
 
 describe("a parameter's id", () => {
   it.each([
@@ -56,7 +46,7 @@ describe("a parameter's id", () => {
     "arn:aws:ssm::111111111111:parameter/flag",
     "arn:aws:ssm:eu-west-1:111111111111:document/flag",
     "arn:gcp:ssm:eu-west-1:111111111111:parameter/flag",
-    "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/flag-AbCdEf",
+    toSecretArn("app/flag"),
     "é",
     "/a\n",
     "/a%2Fb",
@@ -65,27 +55,27 @@ describe("a parameter's id", () => {
     expect(isParameterId(id)).toBe(false);
   });
 
-  it("has a region where it is an ARN", () => {
+  it("has a region if it is an ARN", () => {
     expect([ARN, "/app/flag", "flag"].map(toParameterRegion)).toEqual(["us-east-1", undefined, undefined]);
   });
 
-  it("has an account where it is an ARN", () => {
+  it("has an account if it is an ARN", () => {
     expect([ARN, "/app/flag"].map(parameterRules.toAccountId)).toEqual(["333333333333", undefined]);
   });
 
-  it("is in an ARN without its first slash, and with every other", () => {
+  it("loses its first slash in an ARN, and keeps the others", () => {
     expect(["/app/flag", "/flag", "flag", "//a//b"].map(toArnName)).toEqual(["app/flag", "flag", "flag", "/a//b"]);
   });
 });
 
-describe("where a parameter is", () => {
-  it("is at home for a name, and elsewhere where its ARN says so", () => {
+describe("the location of a parameter", () => {
+  it("is home for a name, and the ARN's own region and account for an ARN", () => {
     const { toLocation } = parameterRules;
     expect(toLocation("/app/flag", HOME)).toEqual({ place: "ssm:eu-west-1:111111111111", names: ["/app/flag"] });
     expect(toLocation(ARN, HOME)).toEqual({ place: "ssm:us-east-1:333333333333", names: ["/app/flag"] });
   });
 
-  it("leaves open, for an ARN of one part, whether the name begins with a slash", () => {
+  it("has two possible names for an ARN with one part, with and without a slash", () => {
     const arn = "arn:aws:ssm:eu-west-1:111111111111:parameter/flag";
     expect(parameterRules.toLocation(arn, HOME).names).toEqual(["/flag", "flag"]);
   });
@@ -103,7 +93,7 @@ describe("a parameter that AWS answered with", () => {
     },
   );
 
-  it("takes the bytes of its value, in UTF-8, and of what it refers to", () => {
+  it("is measured in the UTF-8 bytes of its value and of its reference's target", () => {
     const { toBytes } = parameterRules;
     expect(toBytes({ ...VALUE, value: "é🔑" })).toBe(6);
     expect(toBytes({ ...VALUE, value: undefined })).toBe(0);
@@ -111,14 +101,14 @@ describe("a parameter that AWS answered with", () => {
   });
 });
 
-describe("what is asked of a parameter", () => {
+describe("a query for a parameter", () => {
   const { toVariant, toId } = parameterRules;
 
-  it("is its id, whatever else", () => {
+  it("has the parameter's id, with every selector", () => {
     expect(toId({ parameterId: ARN, selector: "3", withDecryption: true })).toBe(ARN);
   });
 
-  it("is told apart by selector and decryption: ciphertext is never served for a value, nor a value for ciphertext", () => {
+  it("has a variant for each selector and decryption, so that ciphertext is never served as a value or a value as ciphertext", () => {
     const query = fc.record<ParameterQuery>(
       {
         parameterId: fc.constant("/app/flag"),

@@ -2,19 +2,18 @@ import { describe, expect, it } from "vitest";
 import { parameterRules } from "../../../extension/values/parameter.ts";
 import { secretRules } from "../../../extension/values/secret.ts";
 import { mayBeSame } from "../../../extension/values/source.ts";
+import { HOME, toPartialArn, toSecretArn } from "../../support/values.ts";
 
-const HOME = { region: "eu-west-1", accountId: "111111111111" };
 const toArn = (name: string, region = "eu-west-1", account = "111111111111") =>
   `arn:aws:ssm:${region}:${account}:parameter/${name}`;
-const toSecretArn = (name: string) => `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${name}`;
 
-describe("two spellings of one and the same", () => {
+describe("two ids", () => {
   it.each([
     ["app/db", "app/db"],
-    ["app/db", toSecretArn("app/db-AbCdEf")],
     ["app/db", toSecretArn("app/db")],
-    [toSecretArn("app/db-AbCdEf"), toSecretArn("app/db")],
-  ])("may be, of a secret, %s and %s", (one, other) => {
+    ["app/db", toPartialArn("app/db")],
+    [toSecretArn("app/db"), toPartialArn("app/db")],
+  ])("of one secret may be %s and %s", (one, other) => {
     expect(mayBeSame(secretRules, one, other, HOME)).toBe(true);
     expect(mayBeSame(secretRules, other, one, HOME)).toBe(true);
   });
@@ -24,7 +23,7 @@ describe("two spellings of one and the same", () => {
     ["/app/db", toArn("app/db")],
     ["flag", toArn("flag")],
     ["/flag", toArn("flag")],
-  ])("may be, of a parameter, %s and %s", (one, other) => {
+  ])("of one parameter may be %s and %s", (one, other) => {
     expect(mayBeSame(parameterRules, one, other, HOME)).toBe(true);
     expect(mayBeSame(parameterRules, other, one, HOME)).toBe(true);
   });
@@ -38,14 +37,14 @@ describe("two spellings of one and the same", () => {
     ["/app/db", toArn("app/db", "eu-west-1", "333333333333")],
     ["/app/db-AbCdEf", toArn("app/db")],
     ["app/db", toArn("app/db")],
-  ])("are not, of a parameter, %s and %s", (one, other) => {
+  ])("of one parameter are never %s and %s", (one, other) => {
     expect(mayBeSame(parameterRules, one, other, HOME)).toBe(false);
     expect(mayBeSame(parameterRules, other, one, HOME)).toBe(false);
   });
 });
 
-describe("the two kinds", () => {
-  it("have a word and a setting each, and what a source has configured of it", () => {
+describe("the rules of secrets and of parameters", () => {
+  it("name a word and a setting, and select the configured ids of a source", () => {
     const source = {
       roleArn: "arn:aws:iam::111111111111:role/r",
       externalId: undefined,
@@ -67,11 +66,11 @@ describe("the two kinds", () => {
     ]);
   });
 
-  it("are never in the same place, though both be called the same", () => {
-    const ofSecret = secretRules.toLocation("app", HOME).place;
-    const ofParameter = parameterRules.toLocation("app", HOME).place;
-    expect(ofSecret).not.toBe(ofParameter);
+  it("never give a secret and a parameter of one name the same place", () => {
+    const secretPlace = secretRules.toLocation("app", HOME).place;
+    const parameterPlace = parameterRules.toLocation("app", HOME).place;
+    expect(secretPlace).not.toBe(parameterPlace);
     expect(mayBeSame(secretRules, toArn("app"), "app", HOME)).toBe(false);
-    expect(mayBeSame(parameterRules, toSecretArn("app"), "app", HOME)).toBe(false);
+    expect(mayBeSame(parameterRules, toPartialArn("app"), "app", HOME)).toBe(false);
   });
 });
