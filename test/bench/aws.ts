@@ -10,7 +10,7 @@ export interface AwsDelays {
 /** Operation → how often it was asked for. */
 export type AwsCounts = Readonly<Record<string, number>>;
 
-export interface Aws {
+export interface BenchAws {
   /** For `AWS_ENDPOINT_URL_STS` and `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
   readonly url: string;
   delay(delays: AwsDelays): Promise<void>;
@@ -19,8 +19,8 @@ export interface Aws {
   close(): void;
 }
 
-export async function startAws(): Promise<Aws> {
-  const child = fork(fileURLToPath(new URL("aws-server.ts", import.meta.url)));
+export async function startAws(): Promise<BenchAws> {
+  const child = fork(fileURLToPath(new URL("aws-process.ts", import.meta.url)));
   const hear = async () => (await once(child, "message"))[0];
   const { port } = await hear();
   const ask = (message: AwsDelays | "take counts") => {

@@ -8,15 +8,15 @@ import type { LayerName } from "../../scripts/build/layers.ts";
 import { provided, python, type Runtime, withNode } from "../e2e/support/runtimes.ts";
 import { startRie } from "../e2e/support/sandbox.ts";
 import { findFreePort } from "../support/free-port.ts";
-import type { Aws } from "./aws.ts";
-import { toVariables } from "./extension.ts";
-import { toQuantile } from "./statistics.ts";
+import { toQuantile } from "../support/statistics.ts";
+import type { BenchAws } from "./aws.ts";
+import { toVariables } from "./processes.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** How the function comes by its secret: not at all, by the layer as in `examples/`, by AWS's agent, or as the guides tell. */
-const WAYS = ["idle", "layer", "agent", "guide"] as const;
-export type Way = (typeof WAYS)[number];
+const FUNCTION_VARIANTS = ["idle", "layer", "agent", "guide"] as const;
+export type FunctionVariant = (typeof FUNCTION_VARIANTS)[number];
 
 export interface Language {
   readonly name: string;
@@ -56,26 +56,26 @@ function toNodeRuntime(): Runtime {
   return withNode({ ...provided, handler, bootstrap: ["/var/lang/bin/node", client, handler], files });
 }
 
-/** Images of `/opt` and `/var/task`, which are there as long as `use` takes. */
-export interface Images {
-  toTask(language: Language, way: Way): string;
+/** FunctionImages of `/opt` and `/var/task`, which are there as long as `use` takes. */
+export interface FunctionImages {
+  toTask(language: Language, way: FunctionVariant): string;
   /** `layer` counts where the way is a layer. */
-  toOpt(way: Way, layer: LayerName): string;
+  toOpt(way: FunctionVariant, layer: LayerName): string;
 }
 
-export async function withImages<Result>(
+export async function withFunctionImages<T>(
   agent: string | undefined,
-  use: (images: Images) => Promise<Result>,
-): Promise<Result> {
+  use: (images: FunctionImages) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "bench-images-"));
-  const images: Images = {
+  const images: FunctionImages = {
     toTask: ({ name }, way) => join(folder, `${name}-${way}`),
     toOpt: (way, layer) => (way === "layer" ? toOpt(layer) : join(folder, way === "agent" ? "agent" : "empty")),
   };
   try {
     await chmod(folder, 0o755);
     for (const language of languages)
-      for (const way of WAYS) await makeTask(images.toTask(language, way), language, way);
+      for (const way of FUNCTION_VARIANTS) await makeTask(images.toTask(language, way), language, way);
     await mkdir(join(folder, "empty"));
     if (agent !== undefined) await makeAgent(join(folder, "agent"), agent);
     return await use(images);
@@ -84,7 +84,7 @@ export async function withImages<Result>(
   }
 }
 
-async function makeTask(task: string, { example, files }: Language, way: Way): Promise<void> {
+async function makeTask(task: string, { example, files }: Language, way: FunctionVariant): Promise<void> {
   await mkdir(task);
   await copyFile(here(`functions/${files.outer}`), join(task, files.outer));
   await copyFile(way === "layer" ? example : here(`functions/${way}.${files.extension}`), join(task, files.inner));
@@ -98,7 +98,7 @@ async function makeAgent(opt: string, program: string): Promise<void> {
 }
 
 /** When the function had its secret, in milliseconds from the start of the environment. */
-export interface Times {
+export interface EnvironmentTimes {
   /** Init and the first invocation, as the emulator does both in one. */
   readonly firstAnswerMs: number;
   readonly staticMs: number;
@@ -107,7 +107,7 @@ export interface Times {
   readonly warmMs: number;
 }
 
-interface Answer {
+interface FunctionAnswer {
   readonly staticAtMs: number;
   readonly handlerAtMs: number;
   readonly handlerMs: number;
@@ -126,15 +126,15 @@ export async function measureEnvironment(options: {
   readonly opt: string;
   readonly task: string;
   readonly runtime: Runtime;
-  readonly aws: Aws;
+  readonly aws: BenchAws;
   readonly variables?: Readonly<Record<string, string>>;
-}): Promise<Times> {
+}): Promise<EnvironmentTimes> {
   const { opt, task, runtime, aws, variables = {} } = options;
   const environment = { ...toVariables({ aws, port: await findFreePort() }), HOME, ...variables };
   const sandbox = await startRie({ opt, task, runtime, environment });
   const invoke = async () => {
     const { status, body, ms } = await sandbox.invoke();
-    const times: Partial<Answer> = status === 200 ? JSON.parse(body) : {};
+    const times: Partial<FunctionAnswer> = status === 200 ? JSON.parse(body) : {};
     const { staticAtMs = 0, handlerAtMs = 0, handlerMs = 0, answer = { error: "none" } } = times;
     if (Object.values(answer).every((keys) => String(keys) === KEYS)) return { staticAtMs, handlerAtMs, handlerMs, ms };
     throw new Error([`a function of the bench was answered ${status} ${body}`, ...sandbox.logs.map(toText)].join("\n"));

@@ -1,7 +1,7 @@
 /** What the bench finds out, and who finds it out. */
 import type { LayerName } from "../../scripts/build/layers.ts";
-import type { Aws } from "./aws.ts";
-import { type Spread, toRatios, toSpread } from "./statistics.ts";
+import { type Spread, toRatios, toSpread } from "../support/statistics.ts";
+import type { BenchAws } from "./aws.ts";
 
 export type Unit = "ms" | "MB" | "bytes" | "calls" | "per s";
 
@@ -20,31 +20,31 @@ export interface Figure {
 /** As a contestant, wherever it is measured. */
 export const AGENT = "AWS's agent";
 
-export interface Findings {
+export interface SectionFindings {
   readonly figures: readonly Figure[];
   /** What a reader of the figures has to know, and what could not be measured here: one line each. */
   readonly notes?: readonly string[];
 }
 
-export interface World {
+export interface BenchContext {
   /** Those that are built, and run on this machine. */
   readonly layers: readonly LayerName[];
-  readonly aws: Aws;
+  readonly aws: BenchAws;
   /** A rough answer, soon. */
   readonly isQuick: boolean;
   /** The program of AWS's agent. */
   readonly agent: string | undefined;
 }
 
-export type Section = (world: World) => Promise<Findings>;
+export type MeasureSection = (world: BenchContext) => Promise<SectionFindings>;
 
 /** A figure as the table, the plot and the file show it. */
-export interface Result extends Omit<Figure, "against"> {
+export interface FigureSummary extends Omit<Figure, "against"> {
   readonly spread: Spread;
   readonly against: readonly { readonly who: string; readonly spread: Spread; readonly ratio: Spread }[];
 }
 
-export const toResult = ({ against = [], ...figure }: Figure): Result => ({
+export const toSummary = ({ against = [], ...figure }: Figure): FigureSummary => ({
   ...figure,
   spread: toSpread(figure.numbers),
   against: against.map(({ who, numbers }) => ({

@@ -4,8 +4,8 @@
  */
 import { connect } from "node:net";
 import process from "node:process";
+import { toQuantile } from "../support/statistics.ts";
 import type { Load, Loaded } from "./load.ts";
-import { toQuantile } from "./statistics.ts";
 
 function run({ port, requests, head, tail, connections, isKeepAlive, until }: Load): Promise<Loaded> {
   const raw = requests.map((request) => Buffer.from(request));

@@ -1,16 +1,16 @@
-/** The ratios, as SVG: a row for each key figure, a logarithmic axis, and a line where both would be the same. Pure. */
-import { toText } from "../simulate/figures.ts";
-import { round, text, toSvg } from "../simulate/svg.ts";
-import { AGENT, type Result } from "./figure.ts";
-import type { Spread } from "./statistics.ts";
-import { toMeasured } from "./table.ts";
+/** The ratios as SVG: a row for each key figure, a logarithmic axis, and a line at the ratio 1. Pure. */
+
+import type { Spread } from "../support/statistics.ts";
+import { formatNumber } from "../support/text-table.ts";
+import { AGENT, type FigureSummary } from "./figure.ts";
+import { describeMeasured } from "./report.ts";
 
 const PLOT = { left: 330, width: 420, top: 96 };
 const WIDTH = 1_000;
 const ROW = 18;
 const HEADING = 30;
 const FOOT = 40;
-/** What is below is drawn there: a logarithm has no zero, and what a layer adds to a start may come out as nothing. */
+/** Smaller ratios are drawn here: a logarithm has no zero, and a layer may add nothing to a start. */
 const LEAST = 0.01;
 
 const STYLE = `
@@ -22,9 +22,9 @@ const STYLE = `
   .win { stroke: #1565c0; fill: #1565c0; stroke-width: 2 }
   .loss { stroke: #ef6c00; fill: #ef6c00; stroke-width: 2 }`;
 
-export interface Titled {
+export interface SectionReport {
   readonly title: string;
-  readonly results: readonly Result[];
+  readonly results: readonly FigureSummary[];
 }
 
 interface Row {
@@ -38,45 +38,46 @@ interface Group {
   readonly rows: readonly Row[];
 }
 
-export function toPlot(sections: readonly Titled[], machine: string): string {
+export function toPlot(sections: readonly SectionReport[], machine: string): string {
   const groups = sections.flatMap(toGroups);
   const ratios = groups.flatMap(({ rows }) => rows.flatMap(({ ratio: { lower, upper } }) => [lower, upper]));
   const toX = toScale(Math.max(LEAST, Math.min(0.5, ...ratios)), Math.max(2, ...ratios));
   const heights = groups.map(({ rows }) => HEADING + rows.length * ROW);
   const bottom = PLOT.top + heights.reduce((sum, height) => sum + height, 0);
   const title = "The layers, beside the least that could do the same";
-  return toSvg({
-    width: WIDTH,
-    height: bottom + FOOT,
-    title,
-    style: STYLE,
-    content: [
-      text(20, 28, title, "title"),
-      text(20, 48, machine),
-      text(
-        20,
-        66,
-        "Ratios of one run: medians, and lines from quartile to quartile. Left of 1 a time or a size is smaller;",
-      ),
-      text(20, 80, "requests per second are the better the further right. Blue: no worse than what it stands beside."),
-      ...toAxis(toX, bottom),
-      ...groups.flatMap((group, index) => {
-        const above = heights.slice(0, index).reduce((sum, height) => sum + height, PLOT.top);
-        return toGroupLines(group, above, toX);
-      }),
-    ],
-  });
+  const height = bottom + FOOT;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
+    `<title>${title}</title>`,
+    `<style>${STYLE}\n</style>`,
+    `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
+    text(20, 28, title, "title"),
+    text(20, 48, machine),
+    text(
+      20,
+      66,
+      "Ratios of one run: medians, and lines from quartile to quartile. Left of 1 a time or a size is smaller;",
+    ),
+    text(20, 80, "requests per second are the better the further right. Blue: no worse than what it stands beside."),
+    ...toAxis(toX, bottom),
+    ...groups.flatMap((group, index) => {
+      const above = heights.slice(0, index).reduce((sum, height) => sum + height, PLOT.top);
+      return toGroupLines(group, above, toX);
+    }),
+    "</svg>",
+    "",
+  ].join("\n");
 }
 
-/** One for each pair of contestants in a section: who stands first beside a figure, and AWS's agent. */
-function toGroups({ title, results }: Titled): Group[] {
+/** A group for each pair in a section: the layer beside the first in the figure's `against`, and beside AWS's agent. */
+function toGroups({ title, results }: SectionReport): Group[] {
   const groups = new Map<string, Row[]>();
   for (const { what, who, unit, spread, against, isKey } of results) {
     if (isKey !== true) continue;
     for (const other of against.filter((each, index) => index === 0 || each.who === AGENT)) {
       const heading = `${title}: ${who} / ${other.who}`;
       const isWin = unit === "per s" ? other.ratio.median >= 1 : other.ratio.median <= 1;
-      const row = { label: what, measured: toMeasured(spread, unit), ratio: other.ratio, isWin };
+      const row = { label: what, measured: describeMeasured(spread, unit), ratio: other.ratio, isWin };
       groups.set(heading, [...(groups.get(heading) ?? []), row]);
     }
   }
@@ -101,7 +102,7 @@ function toScale(least: number, most: number): Scale & { readonly ticks: readonl
 const toAxis = (toX: ReturnType<typeof toScale>, bottom: number): string[] =>
   toX.ticks.flatMap((tick) => [
     line(tick === 1 ? "same" : "grid", [toX(tick), PLOT.top], [toX(tick), bottom]),
-    text(toX(tick), bottom + 16, toText(tick), "", "middle"),
+    text(toX(tick), bottom + 16, formatNumber(tick), "", "middle"),
   ]);
 
 function toGroupLines({ heading, rows }: Group, y: number, toX: Scale): string[] {
@@ -114,7 +115,7 @@ function toGroupLines({ heading, rows }: Group, y: number, toX: Scale): string[]
         text(PLOT.left - 10, middle + 4, label, "", "end"),
         line(kind, [toX(ratio.lower), middle], [toX(ratio.upper), middle]),
         `<circle class="${kind}" cx="${round(toX(ratio.median))}" cy="${round(middle)}" r="3"/>`,
-        text(PLOT.left + PLOT.width + 12, middle + 4, `${toText(ratio.median)}x: ${measured}`),
+        text(PLOT.left + PLOT.width + 12, middle + 4, `${formatNumber(ratio.median)}x: ${measured}`),
       ];
     }),
   ];
@@ -123,3 +124,11 @@ function toGroupLines({ heading, rows }: Group, y: number, toX: Scale): string[]
 type Point = readonly [x: number, y: number];
 const line = (kind: string, [x1, y1]: Point, [x2, y2]: Point): string =>
   `<line class="${kind}" x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}"/>`;
+
+/** A tenth of a pixel is enough. */
+const round = (number: number): number => Math.round(number * 10) / 10;
+
+function text(x: number, y: number, content: string, cssClass = "", anchor = "start"): string {
+  const escaped = content.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  return `<text x="${round(x)}" y="${round(y)}" class="${cssClass}" text-anchor="${anchor}">${escaped}</text>`;
+}

@@ -1,22 +1,48 @@
-/**
- * `npm run demo`: a cold start and a few invocations, in each language found here, of a function that reads a secret of
- * another account through the built layer. Lambda and AWS are fakes on this machine; the layer is the real one.
- */
-import { env, stdout } from "node:process";
-import { styleText } from "node:util";
+/** `npm run demo`: see HELP. */
+import { argv, env, stdout } from "node:process";
 import { build, readVersion, toOpt } from "../../scripts/build/build.ts";
+import { parseOptions } from "../../scripts/cli/options.ts";
+import { toPaint } from "../../scripts/cli/world.ts";
 import { startFakeLambda } from "../fakes/lambda.ts";
+import { runCommand } from "../support/command-line.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { type ExampleFunction, exampleFunctions } from "../support/functions.ts";
 import { parseLogLine } from "../support/log.ts";
+import { toTableLines } from "../support/text-table.ts";
 import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
-import { drawTimeline, type Span } from "./timeline.ts";
 
 const INVOCATIONS = 3;
-type Style = Parameters<typeof styleText>[0];
-const isPlain = !stdout.isTTY || Boolean(env.NO_COLOR);
-const paint = (style: Style, text: string) => (isPlain ? text : styleText(style, text));
+const paint = toPaint(stdout.isTTY === true, env);
 const say = (line = "") => console.log(line);
+
+const HELP = `Shows a cold start and some invocations, in each language of this machine, of a function that reads a secret of another
+account through the built layer. Lambda and AWS are fakes on this machine.
+
+  npm run demo
+
+  --help   prints this text`;
+
+interface Span {
+  readonly label: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly remark: string;
+}
+
+const BAR_COLUMNS = 40;
+
+/** Bars over one time axis, one line for each span. */
+function toTimeline(spans: readonly Span[]): string[] {
+  const endMs = Math.max(1, ...spans.map(({ toMs }) => toMs));
+  const toColumn = (ms: number) => Math.min(BAR_COLUMNS, Math.max(0, Math.round((ms / endMs) * BAR_COLUMNS)));
+  const axis = `0${`${Math.round(endMs)} ms`.padStart(BAR_COLUMNS - 1)}`;
+  const rows = spans.map(({ label, fromMs, toMs, remark }) => {
+    const from = Math.min(toColumn(fromMs), BAR_COLUMNS - 1);
+    const bar = " ".repeat(from) + paint("cyan", "━".repeat(Math.max(1, toColumn(toMs) - from)));
+    return [label, bar, `${Math.round(toMs - fromMs)} ms`, remark];
+  });
+  return toTableLines([{}, {}, { isRightAligned: true }, {}], [["", axis], ...rows], { indent: "  " });
+}
 
 async function show({ language, version, runtime }: ExampleFunction): Promise<void> {
   const accounts = await startTwoAccounts();
@@ -43,7 +69,12 @@ async function show({ language, version, runtime }: ExampleFunction): Promise<vo
         toMs: registeredMs,
         remark: "and registers: now Lambda may start the runtime",
       },
-      { label: "  loads AWS SDK", fromMs: registeredMs, toMs: logMs("aws-sdk-loaded"), remark: "not before" },
+      {
+        label: "  loads AWS SDK",
+        fromMs: registeredMs,
+        toMs: logMs("aws-sdk-loaded"),
+        remark: "after the registration",
+      },
       { label: "  AssumeRole", fromMs: callMs("AssumeRole"), toMs: logMs("role-assumed"), remark: TARGET_ROLE_ARN },
       {
         label: "  GetSecretValue",
@@ -61,17 +92,19 @@ async function show({ language, version, runtime }: ExampleFunction): Promise<vo
 
     say(paint("bold", `${language} ${version}`));
     say();
-    for (const line of drawTimeline(spans, (bar) => paint("cyan", bar))) say(`  ${line}`);
+    for (const line of toTimeline(spans)) say(line);
     say();
+    const rows: string[][] = [];
     for (let number = 1; number <= INVOCATIONS; number += 1) {
       const invocation = await lambda.invoke();
       if (!("payload" in invocation)) throw new Error(`the function failed: ${invocation.error.errorMessage}`);
       const answer = JSON.stringify(invocation.payload);
       if (answer.includes("error")) throw new Error(`the function reports ${answer}`);
-      say(`  invocation ${number}  ${`${invocation.durationMs.toFixed(1)} ms`.padStart(8)}  ${answer}`);
+      rows.push([`invocation ${number}`, `${invocation.durationMs.toFixed(1)} ms`, answer]);
     }
     const { exitCode, ms } = await lambda.shutdown();
-    say(`  shutdown      ${`${ms.toFixed(1)} ms`.padStart(8)}  exit code ${exitCode}`);
+    rows.push(["shutdown", `${ms.toFixed(1)} ms`, `exit code ${exitCode}`]);
+    for (const line of toTableLines([{}, { isRightAligned: true }, {}], rows, { indent: "  " })) say(line);
     say();
     const summary = lambda.logs.map((log) => parseLogLine(log.line)).find((line) => line?.event === "shutdown");
     const reads = `${INVOCATIONS + 1} reads by the function, ${summary?.hits} of them from memory`;
@@ -89,14 +122,18 @@ async function show({ language, version, runtime }: ExampleFunction): Promise<vo
   }
 }
 
-say(paint("bold", `cross-account-secrets ${await readVersion()}`));
-say();
-say("A function in account 222222222222 reads a secret that account 111111111111 keeps.");
-say("The layer is the one that `npm run build` makes; Lambda and AWS are fakes on this machine.");
-say();
-await build(["nodejs"], (line) => say(`  built ${line}`));
-say();
-for (const example of exampleFunctions) {
-  if (example.version === undefined) say(`${example.language}: not found here, left out\n`);
-  else await show(example);
-}
+await runCommand("demo", async () => {
+  const { values } = parseOptions(argv.slice(2), { help: { type: "boolean" } });
+  if (values.help === true) return say(HELP);
+  say(paint("bold", `cross-account-secrets ${await readVersion()}`));
+  say();
+  say("A function in account 222222222222 reads a secret of account 111111111111.");
+  say("The layer is the one that `npm run build` makes; Lambda and AWS are fakes on this machine.");
+  say();
+  await build(["nodejs"], (line) => say(`  built ${line}`));
+  say();
+  for (const example of exampleFunctions) {
+    if (example.version === undefined) say(`${example.language}: not found on this machine, left out\n`);
+    else await show(example);
+  }
+});

@@ -1,6 +1,6 @@
 /**
- * STS and Secrets Manager, as far as a fleet can tell: they take some time, throttle above AWS's default quotas, know
- * when a session has ended, and can be out of order. Errors have the shape of the SDK's.
+ * STS and Secrets Manager as a fleet sees them: a call takes some time, is throttled above AWS's default quotas, fails
+ * if its session has ended, and fails in an outage. Errors have the shape of the SDK's errors.
  */
 import type * as AwsSdk from "../../extension/aws/sdk.ts";
 import type { Clock } from "./clock.ts";
@@ -8,23 +8,23 @@ import type { Clock } from "./clock.ts";
 /** Calls per second, by account and region. */
 export const quotas = {
   /**
-   * Together with GetCallerIdentity and others, of the account that calls; the target account's is not touched.
+   * Shared with GetCallerIdentity and others. The quota is that of the calling account, and not of the target account.
    * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
    */
   AssumeRole: 600,
   /**
-   * Together with DescribeSecret, of the account whose identity calls: here that of the target role.
+   * Shared with DescribeSecret. The quota is that of the account whose identity calls: here that of the target role.
    * https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
    */
   GetSecretValue: 10_000,
 } as const;
 export type Operation = keyof typeof quotas;
 
-export type Condition = "well" | "out of order" | "denying";
+export type AwsCondition = "well" | "outage" | "denying";
 
-export interface Aws {
+export interface SimulatedAws {
   readonly sdk: typeof AwsSdk;
-  condition: Condition;
+  condition: AwsCondition;
   /** The version that has the stage AWSCURRENT. */
   versionId: string;
 }
@@ -38,7 +38,7 @@ export function createAws(parts: {
   readonly clock: Clock;
   readonly random: () => number;
   readonly onCall: (operation: Operation, isThrottled: boolean) => void;
-}): Aws {
+}): SimulatedAws {
   const { clock, random, onCall } = parts;
   const buckets = {
     AssumeRole: createBucket("AssumeRole", clock),
@@ -49,26 +49,26 @@ export function createAws(parts: {
   async function receive(operation: Operation, signal: AbortSignal): Promise<void> {
     const isThrottled = !buckets[operation].take();
     onCall(operation, isThrottled);
-    if (aws.condition === "out of order") return fail(signal);
+    if (aws.condition === "outage") return fail(signal);
     await latency();
     const name = operation === "AssumeRole" ? "Throttling" : "ThrottlingException";
     if (isThrottled) throw toSdkError(name, 400);
   }
 
-  /** As in a real outage, some calls are answered with 5xx, some cannot connect, and some hang. */
+  /** As in a real outage, some calls get a 5xx, some cannot connect, and some hang. */
   async function fail(signal: AbortSignal): Promise<never> {
-    const kind = random();
-    if (kind < 0.2) {
+    const chance = random();
+    if (chance < 0.2) {
       await new Promise((_, reject) =>
         signal.addEventListener("abort", () => reject(new DOMException("", "AbortError"))),
       );
     }
     await latency();
-    if (kind < 0.6) throw toSdkError("InternalFailure", 500);
+    if (chance < 0.6) throw toSdkError("InternalFailure", 500);
     throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
   }
 
-  const aws: Aws = {
+  const aws: SimulatedAws = {
     condition: "well",
     versionId: "version-1",
     sdk: {
@@ -78,14 +78,14 @@ export function createAws(parts: {
         const Credentials = {
           AccessKeyId: "ASIAEXAMPLE",
           SecretAccessKey: "secret",
-          // Its own end is all that Secrets Manager has to know of a session.
+          // Secrets Manager only needs the end of the session.
           SessionToken: String(expiresAtEpochMs),
           Expiration: new Date(expiresAtEpochMs),
         };
         return { answer: { Credentials, $metadata: {} }, dateEpochMs: clock.now() };
       },
       connectSecretsManager: () => ({}),
-      getContainerCredentials: () => Promise.reject(new Error("a plain execution environment has none")),
+      getContainerCredentials: () => Promise.reject(new Error("an execution environment has no container credentials")),
       async getSecretValue(_input, { credentials }, signal) {
         await receive("GetSecretValue", signal);
         if (clock.now() >= Number(credentials.sessionToken)) throw toSdkError("ExpiredTokenException", 400);
@@ -106,8 +106,8 @@ export function createAws(parts: {
 }
 
 /**
- * A bucket of tokens that is refilled at the quota's rate, as AWS says its own work. It holds one second's worth: what
- * AWS's hold is not published. https://aws.amazon.com/blogs/security/how-to-monitor-and-query-iam-resources-at-scale-part-2/
+ * A token bucket that is refilled at the rate of the quota, as AWS describes its own. It holds the tokens of one second:
+ * AWS does not publish the size of its buckets. https://aws.amazon.com/blogs/security/how-to-monitor-and-query-iam-resources-at-scale-part-2/
  */
 function createBucket(operation: Operation, clock: Clock) {
   const quota = quotas[operation];

@@ -1,8 +1,8 @@
 import { nextTick } from "node:process";
 
 /**
- * A clock that stands still while code runs, and leaps to the next thing that is due. What is due in the same
- * millisecond runs in the order in which it was scheduled, so that two runs are the same.
+ * A virtual clock: it stands still while code runs, and jumps to the next callback that is due. Callbacks of the same
+ * millisecond run in the order in which they were scheduled, so that two runs are the same.
  */
 export interface Clock {
   /** Milliseconds since 1970, as Date.now gives them. */
@@ -11,7 +11,7 @@ export interface Clock {
   readonly atS: () => number;
   readonly schedule: (inMs: number, run: () => void) => Scheduled;
   readonly pause: (ms: number) => Promise<void>;
-  /** Runs all that is due until then; before each leap, every promise has come to rest. */
+  /** Runs all callbacks that are due until then. Before each jump of the clock, no promise has anything left to do. */
   readonly runUntil: (atS: number) => Promise<void>;
 }
 
@@ -34,8 +34,8 @@ export function createClock(startEpochMs: number): Clock {
     return scheduled;
   }
 
-  /** All that is due at the next point in time. */
-  function leap(untilEpochMs: number): boolean {
+  /** Runs all callbacks of the next point in time. */
+  function jump(untilEpochMs: number): boolean {
     const first = queue.first();
     if (first === undefined || first.atEpochMs > untilEpochMs) return false;
     nowEpochMs = first.atEpochMs;
@@ -51,20 +51,20 @@ export function createClock(startEpochMs: number): Clock {
     runUntil: (atS) =>
       new Promise((resolve, reject) => {
         const untilEpochMs = startEpochMs + atS * 1_000;
-        let leaps = 0;
+        let jumps = 0;
         const step = () => {
           try {
-            if (!leap(untilEpochMs)) {
+            if (!jump(untilEpochMs)) {
               nowEpochMs = Math.max(nowEpochMs, untilEpochMs);
               return resolve();
             }
           } catch (error) {
             return reject(error);
           }
-          leaps += 1;
-          // A tick that a microtask asks for runs once no microtask is left: no promise can go any further. A turn of the
-          // event loop would do as well, and takes longer; now and then there is one, for everybody else.
-          if (leaps % 1_000 === 0) setImmediate(step);
+          jumps += 1;
+          // A nextTick that a microtask schedules runs when no microtask is left, so that no promise can go on. A turn of
+          // the event loop would do the same, but takes longer. One in a thousand jumps makes one, for other callbacks.
+          if (jumps % 1_000 === 0) setImmediate(step);
           else queueMicrotask(() => nextTick(step));
         };
         setImmediate(step);
@@ -73,9 +73,8 @@ export function createClock(startEpochMs: number): Clock {
 }
 
 /**
- * aws-call.ts pauses, and deadline.ts bounds its waits and finds out freezes, by the global timers, and must go on doing so
- * in real life: while `work` is under way, the global ones are the clock's. A real timer would fire when this machine is
- * slow, and not when AWS is.
+ * While `work` runs, the global timers are those of the clock: aws/call.ts and cache/deadline.ts use the global timers for
+ * pauses, deadlines and the detection of a freeze. A real timer would fire when this machine is slow, and not when AWS is.
  */
 export async function withTimersOf<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
   const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
@@ -104,7 +103,7 @@ interface Timer {
   scheduled: Scheduled;
 }
 
-/** A binary heap: the earliest first. */
+/** A binary heap with the earliest callback first. */
 function createQueue() {
   const heap: Scheduled[] = [];
   const isBefore = (a: Scheduled, b: Scheduled) =>

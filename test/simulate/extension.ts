@@ -3,7 +3,7 @@
 import { type Config, parseConfig } from "../../extension/config/config.ts";
 import { createExtension, type Extension } from "../../extension/extension.ts";
 import { createLogger } from "../../extension/logger.ts";
-import { type Aws, SECRET_NAME } from "./aws.ts";
+import { SECRET_NAME, type SimulatedAws } from "./aws.ts";
 import type { Clock } from "./clock.ts";
 
 /** The settings that a function needs, and defaults for the others. */
@@ -25,7 +25,7 @@ export function createConfig(): Config {
 
 export function createSimulatedExtension(deps: {
   readonly config: Config;
-  readonly aws: Aws;
+  readonly aws: SimulatedAws;
   readonly clock: Clock;
   readonly random: () => number;
 }): Extension {

@@ -2,62 +2,64 @@
  * A fleet of execution environments. Each starts, fetches, is invoked now and then, reads the secret once in each
  * invocation, and ends after some two hours; the next invocation starts another in its place.
  *
- * Not simulated is the freeze between invocations: what goes on behind a reply goes on here as if there were none, which
- * makes no fewer calls than there would be.
+ * The freeze between invocations is not simulated: background work goes on as if there were no freeze. That does not make
+ * fewer calls than a real fleet makes.
  */
 import type { Config } from "../../extension/config/config.ts";
-import { Failure } from "../../extension/failure/failure.ts";
-import { type Aws, SECRET_NAME } from "./aws.ts";
-import type { Clock } from "./clock.ts";
 import type { Extension } from "../../extension/extension.ts";
+import { Failure } from "../../extension/failure/failure.ts";
+import { SECRET_NAME, type SimulatedAws } from "./aws.ts";
+import type { Clock } from "./clock.ts";
 import { createSimulatedExtension } from "./extension.ts";
-import { toInterval } from "./random.ts";
-import type { Outcome } from "./tally.ts";
+import type { ReadOutcome } from "./tally.ts";
 
-export interface Environment {
+export interface SimulatedEnvironment {
   readonly number: number;
   readonly bornAtS: number;
 }
 
-/** What one invocation got. */
+/** What one invocation read. */
 export interface Reading {
-  readonly environment: Environment;
-  readonly outcome: Outcome;
+  readonly environment: SimulatedEnvironment;
+  readonly outcome: ReadOutcome;
   readonly versionId: string | undefined;
-  /** How old the value was. */
+  /** The age of the value. */
   readonly ageMs: number;
-  /** The first version that it was given was no longer accepted by what the secret opens. */
+  /** Whether the first version that it read was no longer accepted. */
   readonly wasRefused: boolean;
 }
 
-export interface Habits {
-  /** At once. */
+export interface FleetOptions {
+  /** The number of environments at the same time. */
   readonly environments: number;
   readonly startWithinMs: number;
-  /** Whether the first environments are to live their whole lives, or to end at any time, as those of an old fleet do. */
+  /** Whether the first environments have just started. Those of an old fleet may end at any time. */
   readonly areNew: boolean;
   /** From the end of one invocation to the next. */
   readonly meanIntervalMs: number;
 }
 
-/** Environments of a busy function were seen to live so long: https://xebia.com/blog/til-that-aws-lambda-terminates-instances-preemptively/ */
+/** Environments of a busy function were seen to live this long: https://xebia.com/blog/til-that-aws-lambda-terminates-instances-preemptively/ */
 const LIFE_MS = { least: 105 * 60_000, most: 145 * 60_000 };
-/** From the start of the extension to the handler's first line. */
+/** The time from the start of the extension to the first line of the handler. */
 const INIT_MS = { least: 200, most: 600 };
 
+/** The time to the next event, if events are independent of each other. */
+const toInterval = (mean: number, random: () => number): number => -mean * Math.log(1 - random());
+
 export function startFleet(parts: {
-  readonly habits: Habits;
+  readonly options: FleetOptions;
   readonly config: Config;
-  readonly aws: Aws;
+  readonly aws: SimulatedAws;
   readonly clock: Clock;
-  /** The fleet's own, and the extensions'. */
+  /** The random numbers of the fleet, and of the extensions. */
   readonly random: () => number;
   readonly extensionRandom: () => number;
   readonly onStart: () => void;
   readonly onInvocation: () => void;
   readonly onReading: (reading: Reading) => void;
 }): void {
-  const { habits, config, aws, clock, random } = parts;
+  const { options, config, aws, clock, random } = parts;
   const query = { secretId: SECRET_NAME };
   const between = ({ least, most }: { least: number; most: number }) => least + (most - least) * random();
   const deadline = () => clock.now() + config.timeoutMs;
@@ -73,10 +75,10 @@ export function startFleet(parts: {
     clock.schedule(between(INIT_MS), () => void live(environment, extension, endsAtEpochMs));
   }
 
-  async function live(environment: Environment, extension: Extension, endsAtEpochMs: number): Promise<void> {
+  async function live(environment: SimulatedEnvironment, extension: Extension, endsAtEpochMs: number): Promise<void> {
     parts.onInvocation();
     parts.onReading({ environment, ...(await read(extension)) });
-    const intervalMs = toInterval(habits.meanIntervalMs, random);
+    const intervalMs = toInterval(options.meanIntervalMs, random);
     const hasEnded = clock.now() + intervalMs >= endsAtEpochMs;
     const next = hasEnded
       ? () => start(clock.now() + between(LIFE_MS))
@@ -105,9 +107,9 @@ export function startFleet(parts: {
     }
   }
 
-  for (let index = 0; index < habits.environments; index += 1) {
-    const startMs = random() * habits.startWithinMs;
-    const lifeMs = between(LIFE_MS) * (habits.areNew ? 1 : random());
+  for (let index = 0; index < options.environments; index += 1) {
+    const startMs = random() * options.startWithinMs;
+    const lifeMs = between(LIFE_MS) * (options.areNew ? 1 : random());
     clock.schedule(startMs, () => start(clock.now() + lifeMs));
   }
 }

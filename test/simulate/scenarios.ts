@@ -1,34 +1,55 @@
-/** What befalls the fleet, and what is to be known of it beyond the calls that it makes. */
+/** What happens to the fleet in each scenario, and what the report says about it besides the number of calls. */
 import type { Config } from "../../extension/config/config.ts";
-import type { Aws } from "./aws.ts";
-import { createFirsts, toRate, toSpread, toText } from "./figures.ts";
+import { toQuantile } from "../support/statistics.ts";
+import { formatNumber } from "../support/text-table.ts";
+import type { SimulatedAws } from "./aws.ts";
 import type { Reading } from "./fleet.ts";
-import { type Tally, toPeak, toTotal } from "./tally.ts";
+import { type Seconds, type Tally, toPeak, toTotal } from "./tally.ts";
 
-export interface Turn {
+/** A change of AWS in the course of a scenario. */
+export interface AwsChange {
   readonly atS: number;
-  readonly label: string;
-  readonly becomes: Partial<Pick<Aws, "condition" | "versionId">>;
+  readonly to: Partial<Pick<SimulatedAws, "condition" | "versionId">>;
 }
 
-/** Sees every invocation of a run, and then has something to say. */
-export interface Watch {
-  readonly see: (reading: Reading, atS: number) => void;
+/** Receives every reading of a run, and summarizes them at the end. */
+export interface Observer {
+  readonly add: (reading: Reading, atS: number) => void;
   readonly toFindings: (tally: Tally) => readonly string[];
 }
 
 export interface Scenario {
   readonly name: string;
-  /** What is told of it; `environments` are those at once. */
+  /** `environments` is their number at the same time. */
   readonly toTitle: (environments: string) => string;
-  /** Of the environments that are asked for, how many there are at once. */
+  /** The part of the environments that this scenario has at the same time. */
   readonly share: number;
   readonly areNew: boolean;
   readonly startWithinS: number;
   readonly meanIntervalS: number;
   readonly durationS: number;
-  readonly turns: readonly Turn[];
-  readonly watch: (config: Config) => Watch;
+  readonly changes: readonly AwsChange[];
+  readonly observe: (config: Config) => Observer;
+}
+
+/** Keeps the first number of each environment. */
+function createFirsts() {
+  const firsts = new Map<number, number>();
+  return {
+    add(environment: number, value: number): void {
+      if (!firsts.has(environment)) firsts.set(environment, value);
+    },
+    all: () => [...firsts.values()],
+  };
+}
+
+function describeDelays(seconds: readonly number[]): string {
+  const at = (part: number) => formatNumber(seconds.length === 0 ? 0 : toQuantile(seconds, part));
+  return `${at(0.5)} s (median), ${at(0.99)} s (99 %), ${at(1)} s (last)`;
+}
+
+function describeRate(seconds: Seconds, fromS: number, toS: number): string {
+  return `${formatNumber(toTotal(seconds, fromS, toS) / (toS - fromS))} (peak ${formatNumber(toPeak(seconds, fromS, toS))})`;
 }
 
 const MINUTE_S = 60;
@@ -44,16 +65,16 @@ const burst: Scenario = {
   startWithinS: 10,
   meanIntervalS: 30,
   durationS: 6 * MINUTE_S,
-  turns: [],
-  watch: () => {
+  changes: [],
+  observe: () => {
     const hadAfterS = createFirsts();
     return {
-      see({ environment, outcome }, atS) {
+      add({ environment, outcome }, atS) {
         if (outcome !== "failed") hadAfterS.add(environment.number, atS - environment.bornAtS);
       },
       toFindings: ({ calls }) => [
-        `an environment's first good read comes ${toSpread(hadAfterS.all())} after its start`,
-        `the refreshes of the burst, four minutes later, peak at ${toText(toPeak(calls.GetSecretValue, 2 * MINUTE_S))} GetSecretValue/s`,
+        `an environment's first good read comes ${describeDelays(hadAfterS.all())} after its start`,
+        `the refreshes of the burst, four minutes later, peak at ${formatNumber(toPeak(calls.GetSecretValue, 2 * MINUTE_S))} GetSecretValue/s`,
       ],
     };
   },
@@ -67,12 +88,12 @@ const day: Scenario = {
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: MINUTE_S,
   durationS: 24 * HOUR_S,
-  turns: [],
-  watch: () => ({
-    see: () => {},
+  changes: [],
+  observe: () => ({
+    add: () => {},
     toFindings: ({ environments, calls, invocations }) => [
-      `${toText(environments)} environments in all; for each, ${toText(toTotal(calls.AssumeRole) / environments)} AssumeRole and ` +
-        `${toText(toTotal(calls.GetSecretValue) / environments)} GetSecretValue for ${toText(toTotal(invocations) / environments)} invocations`,
+      `${formatNumber(environments)} environments in all; for each, ${formatNumber(toTotal(calls.AssumeRole) / environments)} AssumeRole and ` +
+        `${formatNumber(toTotal(calls.GetSecretValue) / environments)} GetSecretValue for ${formatNumber(toTotal(invocations) / environments)} invocations`,
     ],
   }),
 };
@@ -87,21 +108,21 @@ const rotation: Scenario = {
   startWithinS: 1.5 * MINUTE_S,
   meanIntervalS: 5,
   durationS: 3 * MINUTE_S,
-  turns: [{ atS: ROTATION_S, label: "rotation", becomes: { versionId: "version-2" } }],
-  watch: () => {
+  changes: [{ atS: ROTATION_S, to: { versionId: "version-2" } }],
+  observe: () => {
     const hadAfterS = createFirsts();
     let refused = 0;
     return {
-      see({ environment, outcome, versionId, wasRefused }, atS) {
+      add({ environment, outcome, versionId, wasRefused }, atS) {
         if (wasRefused) refused += 1;
         const isOld = environment.bornAtS < ROTATION_S;
         if (isOld && outcome === "served" && versionId === "version-2")
           hadAfterS.add(environment.number, atS - ROTATION_S);
       },
       toFindings: ({ calls }) => [
-        `an environment has the new version ${toSpread(hadAfterS.all())} after the rotation, at its first invocation or the next`,
-        `${toText(refused)} invocations were given the old version and reported it as invalid; peak after the rotation: ` +
-          `${toText(toPeak(calls.GetSecretValue, ROTATION_S))} GetSecretValue/s`,
+        `an environment has the new version ${describeDelays(hadAfterS.all())} after the rotation, at its first invocation or the next`,
+        `${formatNumber(refused)} invocations were given the old version and reported it as invalid; peak after the rotation: ` +
+          `${formatNumber(toPeak(calls.GetSecretValue, ROTATION_S))} GetSecretValue/s`,
       ],
     };
   },
@@ -117,30 +138,30 @@ const outage: Scenario = {
   startWithinS: 10 * MINUTE_S,
   meanIntervalS: 30,
   durationS: OUTAGE_S + HOUR_S + 10 * MINUTE_S,
-  turns: [
-    { atS: OUTAGE_S, label: "outage", becomes: { condition: "out of order" } },
-    { atS: OUTAGE_S + HOUR_S, label: "over", becomes: { condition: "well" } },
+  changes: [
+    { atS: OUTAGE_S, to: { condition: "outage" } },
+    { atS: OUTAGE_S + HOUR_S, to: { condition: "well" } },
   ],
-  watch: ({ ttlMs, maxStaleMs }) => {
+  observe: ({ ttlMs, maxStaleMs }) => {
     const overS = OUTAGE_S + HOUR_S;
-    const wellAfterS = createFirsts();
+    const readableAfterS = createFirsts();
     const askedAtS = new Map<number, number>();
     let [unborn, tooOld, tooEarly] = [0, 0, 0];
     return {
-      see({ environment, outcome, ageMs }, atS) {
+      add({ environment, outcome, ageMs }, atS) {
         const { number, bornAtS } = environment;
         const heldAtS = askedAtS.get(number);
         if (outcome !== "failed") askedAtS.set(number, atS - ageMs / 1_000);
         else if (heldAtS === undefined) unborn += 1;
         else if ((atS - heldAtS) * 1_000 >= ttlMs + maxStaleMs) tooOld += 1;
         else tooEarly += 1;
-        if (atS >= overS && bornAtS < overS && outcome === "served") wellAfterS.add(number, atS - overS);
+        if (atS >= overS && bornAtS < overS && outcome === "served") readableAfterS.add(number, atS - overS);
       },
       toFindings: ({ calls: { AssumeRole, GetSecretValue } }) => [
-        `during the outage ${toRate(AssumeRole, OUTAGE_S, overS)} AssumeRole/s and ${toRate(GetSecretValue, OUTAGE_S, overS)} GetSecretValue/s`,
-        `in the first minute after it ${toRate(AssumeRole, overS, overS + MINUTE_S)} AssumeRole/s and ${toRate(GetSecretValue, overS, overS + MINUTE_S)} GetSecretValue/s`,
-        `failed reads: ${toText(unborn)} in environments born in the outage, ${toText(tooOld)} of values older than TTL and MAX_STALE, ${toText(tooEarly)} of younger ones`,
-        `an environment has a fresh value ${toSpread(wellAfterS.all())} after the end`,
+        `during the outage ${describeRate(AssumeRole, OUTAGE_S, overS)} AssumeRole/s and ${describeRate(GetSecretValue, OUTAGE_S, overS)} GetSecretValue/s`,
+        `in the first minute after it ${describeRate(AssumeRole, overS, overS + MINUTE_S)} AssumeRole/s and ${describeRate(GetSecretValue, overS, overS + MINUTE_S)} GetSecretValue/s`,
+        `failed reads: ${formatNumber(unborn)} in environments born in the outage, ${formatNumber(tooOld)} of values older than TTL and MAX_STALE, ${formatNumber(tooEarly)} of younger ones`,
+        `an environment has a fresh value ${describeDelays(readableAfterS.all())} after the end`,
       ],
     };
   },
@@ -157,27 +178,27 @@ const denial: Scenario = {
   startWithinS: 5 * MINUTE_S,
   meanIntervalS: 30,
   durationS: ALLOWED_S + 5 * MINUTE_S,
-  turns: [
-    { atS: DENIAL_S, label: "denied", becomes: { condition: "denying" } },
-    { atS: ALLOWED_S, label: "allowed", becomes: { condition: "well" } },
+  changes: [
+    { atS: DENIAL_S, to: { condition: "denying" } },
+    { atS: ALLOWED_S, to: { condition: "well" } },
   ],
-  watch: () => {
-    const wellAfterS = createFirsts();
+  observe: () => {
+    const readableAfterS = createFirsts();
     const denied = new Set<number>();
     let servedAfterDenial = 0;
     return {
-      see({ environment, outcome }, atS) {
+      add({ environment, outcome }, atS) {
         const { number, bornAtS } = environment;
         const isDenying = atS >= DENIAL_S && atS < ALLOWED_S;
         if (isDenying && outcome === "failed") denied.add(number);
         if (isDenying && outcome !== "failed" && denied.has(number)) servedAfterDenial += 1;
         const isOld = bornAtS < ALLOWED_S;
-        if (atS >= ALLOWED_S && isOld && outcome === "served") wellAfterS.add(number, atS - ALLOWED_S);
+        if (atS >= ALLOWED_S && isOld && outcome === "served") readableAfterS.add(number, atS - ALLOWED_S);
       },
       toFindings: ({ calls: { AssumeRole, GetSecretValue } }) => [
-        `while denied ${toRate(AssumeRole, DENIAL_S, ALLOWED_S)} AssumeRole/s and ${toRate(GetSecretValue, DENIAL_S, ALLOWED_S)} GetSecretValue/s`,
-        `reads served by environments that had been denied: ${toText(servedAfterDenial)}`,
-        `an environment is well again ${toSpread(wellAfterS.all())} after the permission is back`,
+        `while denied ${describeRate(AssumeRole, DENIAL_S, ALLOWED_S)} AssumeRole/s and ${describeRate(GetSecretValue, DENIAL_S, ALLOWED_S)} GetSecretValue/s`,
+        `reads served by environments that had been denied: ${formatNumber(servedAfterDenial)}`,
+        `an environment can read again ${describeDelays(readableAfterS.all())} after the permission is back`,
       ],
     };
   },

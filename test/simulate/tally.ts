@@ -1,10 +1,10 @@
-/** What is counted of a run, second by second. */
+/** The counts of a run, second by second. */
 import { type Operation, quotas } from "./aws.ts";
 
-export type Outcome = "served" | "stale" | "failed";
+export type ReadOutcome = "served" | "stale" | "failed";
 
 export const operations = Object.keys(quotas) as readonly Operation[];
-export const outcomes: readonly Outcome[] = ["served", "stale", "failed"];
+export const outcomes: readonly ReadOutcome[] = ["served", "stale", "failed"];
 
 /** One count for each second. */
 export type Seconds = Uint32Array;
@@ -14,19 +14,19 @@ export interface Tally {
   readonly calls: Readonly<Record<Operation, Seconds>>;
   readonly throttled: Record<Operation, number>;
   readonly invocations: Seconds;
-  readonly reads: Readonly<Record<Outcome, Seconds>>;
+  readonly reads: Readonly<Record<ReadOutcome, Seconds>>;
   /** Execution environments that were started. */
   environments: number;
 }
 
-/** What the common guide's own code calls in the same invocations: both, in each. */
+/** The calls of the guide's code in the same invocations: it makes both calls in each invocation. */
 export const toGuideCalls = ({ invocations }: Tally): Tally["calls"] => ({
   AssumeRole: invocations,
   GetSecretValue: invocations,
 });
 
 export function createTally(durationS: number): Tally {
-  // What is under way at the end may last some seconds more.
+  // What has begun before the end may last some seconds more.
   const seconds = () => new Uint32Array(durationS + 1);
   return {
     durationS,
@@ -54,10 +54,4 @@ export function toPeak(seconds: Seconds, fromS = 0, toS = seconds.length): numbe
     peak = Math.max(peak, seconds[second] ?? 0);
   }
   return peak;
-}
-
-/** The least number that `part` of all are not above; 0 of none. */
-export function toQuantile(numbers: readonly number[], part: number): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? 0;
 }

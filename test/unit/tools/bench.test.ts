@@ -1,10 +1,11 @@
-/** What makes figures of measurements, and shows them. */
+/** How the bench turns measurements into figures, and how it shows them. */
 import { describe, expect, it } from "vitest";
+import { CommandError } from "../../../scripts/cli/world.ts";
 import { parseArguments, sectionNames } from "../../bench/arguments.ts";
-import { type Figure, interleave, toResult } from "../../bench/figure.ts";
+import { type Figure, interleave, toSummary } from "../../bench/figure.ts";
 import { toPlot } from "../../bench/plot.ts";
-import { toQuantile, toRatios, toSpread } from "../../bench/statistics.ts";
-import { toTable } from "../../bench/table.ts";
+import { toSectionTable } from "../../bench/report.ts";
+import { toQuantile, toRatios, toSpread } from "../../support/statistics.ts";
 
 describe("the statistics", () => {
   it.each([
@@ -15,31 +16,31 @@ describe("the statistics", () => {
     [[4, 1, 3, 2], 1, 4],
     [[1, 2, 3, 4, 5], 0.25, 2],
     [[0, 10], 0.99, 9.9],
-  ])("of %j have the quantile %d at %d", (numbers, part, quantile) => {
+  ])("find in %j the %d quantile %d", (numbers, part, quantile) => {
     expect(toQuantile(numbers, part)).toBeCloseTo(quantile, 10);
   });
 
-  it("leave the numbers in the order in which they came", () => {
+  it("do not sort the numbers that they are given", () => {
     const numbers = [3, 1, 2];
     expect(toSpread(numbers)).toEqual({ lower: 1.5, median: 2, upper: 2.5 });
     expect(numbers).toEqual([3, 1, 2]);
   });
 
-  it("do not know a quantile of nothing", () => {
-    expect(() => toQuantile([], 0.5)).toThrow("there is no quantile of nothing");
+  it("throw if there are no numbers", () => {
+    expect(() => toQuantile([], 0.5)).toThrow("there is no quantile of no numbers");
   });
 
-  it("compare turn by turn, so that a slower minute is nobody's loss", () => {
+  it("compare the two numbers of each turn, so that a slower turn changes no ratio", () => {
     expect(toRatios([2, 20, 200], [1, 10, 100])).toEqual({ lower: 2, median: 2, upper: 2 });
     expect(() => toRatios([1, 2], [1])).toThrow("2 numbers beside 1");
   });
 });
 
 describe("interleaved rounds", () => {
-  it("take turns, begin each with another contestant, and leave the first round out", async () => {
+  it("begin each with another measurement, and do not count the first round", async () => {
     const order: string[] = [];
-    const contestant = (name: string) => async () => order.push(name);
-    const measured = await interleave(2, new Map(["a", "b", "c"].map((name) => [name, contestant(name)])));
+    const measure = (name: string) => async () => order.push(name);
+    const measured = await interleave(2, new Map(["a", "b", "c"].map((name) => [name, measure(name)])));
     expect(order.join("")).toBe("abcbcacab");
     expect([measured("a"), measured("b"), measured("c")]).toEqual([
       [6, 8],
@@ -73,8 +74,8 @@ const figures: readonly Figure[] = [
 ];
 
 describe("the table", () => {
-  it("has a line for each pair, with medians, quartiles and ratio", () => {
-    expect(toTable(figures.map(toResult)).split("\n")).toEqual(
+  it("has a line for each pair, with medians, quartiles and the ratio", () => {
+    expect(toSectionTable(figures.map(toSummary)).split("\n")).toEqual(
       [
         "                                measured              beside                        ratio",
         "  start to register  the layer  2.5 ms (2.25–2.75)    floor   50 ms (45–55)         0.05",
@@ -86,7 +87,7 @@ describe("the table", () => {
   });
 });
 
-/** Whatever the columns' widths. */
+/** Matches any width of the columns. */
 const toLoosePattern = (line: string) => {
   const cells = line
     .trim()
@@ -96,14 +97,14 @@ const toLoosePattern = (line: string) => {
 };
 
 describe("the plot", () => {
-  const plot = toPlot([{ title: "start", results: figures.map(toResult) }], "a machine & its <Node>");
+  const plot = toPlot([{ title: "start", results: figures.map(toSummary) }], "a machine & its <Node>");
 
-  it("shows the key figures, each beside the first of its others", () => {
+  it("shows the key figures, each beside the first that it is compared with", () => {
     expect(plot.match(/start: the layer \/ \w+/g)).toEqual(["start: the layer / floor", "start: the layer / limit"]);
     expect(plot).not.toContain("zip");
   });
 
-  it("draws what is no ratio of a logarithm at its left edge", () => {
+  it("draws a ratio that has no logarithm at the left edge", () => {
     const nothing: Figure = {
       ...figures[0],
       what: "added",
@@ -113,7 +114,7 @@ describe("the plot", () => {
       isKey: true,
       against: [{ who: "b", numbers: [2] }],
     };
-    const drawn = toPlot([{ title: "init", results: [toResult(nothing)] }], "a machine");
+    const drawn = toPlot([{ title: "init", results: [toSummary(nothing)] }], "a machine");
     expect(drawn).not.toContain("NaN");
     expect(drawn).toContain("-0.5x");
   });
@@ -122,7 +123,7 @@ describe("the plot", () => {
     expect(plot.match(/<circle class="\w+"/g)).toEqual(['<circle class="win"', '<circle class="loss"']);
   });
 
-  it("is XML whatever the words, and every mark is within it", () => {
+  it("is XML whatever the texts are, and draws every mark inside the image", () => {
     expect(plot).toContain("a machine &#38; its &#60;Node&#62;");
     const [, width = 0] = /viewBox="0 0 (\d+)/.exec(plot) ?? [];
     const places = [...plot.matchAll(/ (?:cx|x1|x2|x)="([^"]+)"/g)].map(([, x]) => Number(x));
@@ -132,7 +133,7 @@ describe("the plot", () => {
 });
 
 describe("the arguments", () => {
-  it("name sections in any order, or all", () => {
+  it("choose sections in any order, or all of them", () => {
     expect(parseArguments(["read", "start", "--quick", "--wcp=agent", "--json=a.json", "--plot", "b.svg"])).toEqual({
       sections: ["start", "read"],
       isQuick: true,
@@ -149,8 +150,8 @@ describe("the arguments", () => {
     [["--plot="], "--plot names no file"],
     [["--json="], "--json names no file"],
     [["--wcp="], "--wcp names no file"],
-    [["--quik"], "unknown option '--quik'; --help says what there is"],
-  ])("are refused: %j", (args, message) => {
-    expect(() => parseArguments(args)).toThrow(expect.objectContaining({ name: "Refusal", message }));
+    [["--quik"], "unknown option '--quik'; did you mean --quick?"],
+  ])("are rejected if they are %j", (args, message) => {
+    expect(() => parseArguments(args)).toThrow(new CommandError(2, message));
   });
 });

@@ -1,14 +1,11 @@
 /** What a layer asks of AWS, as AWS counts it. */
 import { setTimeout as wait } from "node:timers/promises";
-import type { LayerName } from "../../scripts/build/layers.ts";
-import { createDeferred } from "../fakes/lambda/deferred.ts";
-import { startAgent } from "./agent.ts";
-import type { Aws } from "./aws.ts";
-import { SECRET_NAME, startExtension } from "./extension.ts";
-import { AGENT, type Figure, type Section } from "./figure.ts";
-import { toContestant } from "./layers.ts";
-import { type Loader, startLoader } from "./load.ts";
-import { type Answer, read, toMarks, toRequest, type Whom } from "./requests.ts";
+import type { LayerName } from "../../../scripts/build/layers.ts";
+import { createDeferred } from "../../fakes/lambda/deferred.ts";
+import type { BenchAws } from "../aws.ts";
+import { AGENT, type Figure, type MeasureSection } from "../figure.ts";
+import { type Loader, type ReadOptions, read, type SecretAnswer, startLoader, toMarks, toRequest } from "../load.ts";
+import { SECRET_NAME, startAgent, startExtension, toMeasuredLayer } from "../processes.ts";
 
 const NO_DELAYS = { stsMs: 0, secretsManagerMs: 0 };
 /** Long enough that all readers come while AWS has not answered. */
@@ -35,24 +32,24 @@ interface Server {
 
 /** Who asks AWS, started as each scenario wants it. */
 interface Asker {
-  readonly whom: Whom;
+  readonly whom: ReadOptions;
   /** Settles with it, and with the answer of the first read, which was made as early as can be. */
-  startCold(): Promise<readonly [Server, Answer]>;
+  startCold(): Promise<readonly [Server, SecretAnswer]>;
   startEmpty(): Promise<Server>;
   startShortLived(): Promise<Server>;
 }
 
-export const measureCalls: Section = async ({ layers, aws, agent }) => {
+export const measureCalls: MeasureSection = async ({ layers, aws, agent }) => {
   const loader = startLoader();
   const measured = new Map<string, readonly number[]>();
-  const askers = new Map(layers.map((name) => [toContestant(name).layer, toLayer(name, aws)]));
+  const askers = new Map(layers.map((name) => [toMeasuredLayer(name).layer, toLayer(name, aws)]));
   if (agent !== undefined) askers.set(AGENT, toAgent(agent, aws));
   for (const [who, asker] of askers) measured.set(who, await countAll(asker, aws, loader));
   loader.close();
 
   const ofAgent = measured.get(AGENT);
   const figures = layers.flatMap((name) => {
-    const who = toContestant(name).layer;
+    const who = toMeasuredLayer(name).layer;
     return SCENARIOS.map((what, index): Figure => {
       const against = ofAgent === undefined ? [] : [{ who: AGENT, numbers: ofAgent.slice(index, index + 1) }];
       return { what, who, unit: "calls", numbers: measured.get(who)?.slice(index, index + 1) ?? [], against };
@@ -62,7 +59,7 @@ export const measureCalls: Section = async ({ layers, aws, agent }) => {
 };
 
 /** One number for each scenario. */
-async function countAll(asker: Asker, aws: Aws, loader: Loader): Promise<readonly number[]> {
+async function countAll(asker: Asker, aws: BenchAws, loader: Loader): Promise<readonly number[]> {
   const takeTotal = async () => Object.values(await aws.takeCounts()).reduce((sum, count) => sum + count, 0);
   await takeTotal();
 
@@ -90,12 +87,12 @@ async function countAll(asker: Asker, aws: Aws, loader: Loader): Promise<readonl
   return [ofCold, ofCrowd, await takeTotal()];
 }
 
-function toLayer(name: LayerName, aws: Aws): Asker {
-  const { layer: command } = toContestant(name).commands;
+function toLayer(name: LayerName, aws: BenchAws): Asker {
+  const { layer: command } = toMeasuredLayer(name).commands;
   return {
     whom: {},
     async startCold() {
-      const early = createDeferred<Answer>();
+      const early = createDeferred<SecretAnswer>();
       const onRegistered = (port: number) => void read(port, SECRET_NAME).then(early.resolve, early.reject);
       return [await startExtension({ command, aws, onRegistered }), await early.promise];
     },
@@ -104,7 +101,7 @@ function toLayer(name: LayerName, aws: Aws): Asker {
   };
 }
 
-function toAgent(program: string, aws: Aws): Asker {
+function toAgent(program: string, aws: BenchAws): Asker {
   const whom = { isAgent: true };
   return {
     whom,

@@ -3,19 +3,24 @@ import { readFile } from "node:fs/promises";
 import { platform } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { toOpt } from "../../scripts/build/build.ts";
-import { startAgent } from "./agent.ts";
-import { type Command, SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
-import { AGENT, type Figure, interleave, type Section } from "./figure.ts";
-import { toContestant } from "./layers.ts";
-import { startLoader } from "./load.ts";
-import { read, toMarks, toRequest, type Whom } from "./requests.ts";
+import { toOpt } from "../../../scripts/build/build.ts";
+import { AGENT, type Figure, interleave, type MeasureSection } from "../figure.ts";
+import { type ReadOptions, read, startLoader, toMarks, toRequest } from "../load.ts";
+import {
+  type CommandLine,
+  SECRET_NAME,
+  startAgent,
+  startExtension,
+  startProgram,
+  toMeasuredLayer,
+  toNodeCommand,
+} from "../processes.ts";
 
 export const kinds = ["RSS", "PSS", "private", "private dirty"] as const;
-export type Memory = Readonly<Record<(typeof kinds)[number], number>>;
+export type MemoryUse = Readonly<Record<(typeof kinds)[number], number>>;
 
 /** In megabytes. https://docs.kernel.org/filesystems/proc.html: smaps_rollup */
-export async function readMemory(pid: number): Promise<Memory> {
+export async function readMemory(pid: number): Promise<MemoryUse> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
   const take = (name: string) => (Number(new RegExp(`^${name}: +(\\d+) kB`, "m").exec(rollup)?.[1]) * 1_024) / 1e6;
   const dirty = take("Private_Dirty");
@@ -24,7 +29,7 @@ export async function readMemory(pid: number): Promise<Memory> {
 
 /** What Node.js still does of its own after the start. */
 const SETTLE_MS = 500;
-const bareProgram = fileURLToPath(new URL("programs/bare.cjs", import.meta.url));
+const bareProgram = fileURLToPath(new URL("../programs/bare.cjs", import.meta.url));
 const NOTES = [
   "private counts the pages of Node.js's own file where no other process runs the same file, as this bench does where a layer carries none; private dirty never does: it is what the kernel cannot drop",
 ];
@@ -39,17 +44,17 @@ interface Server {
   close(): Promise<void>;
 }
 
-export const measureMemory: Section = async ({ layers, aws, isQuick, agent: program }) => {
+export const measureMemory: MeasureSection = async ({ layers, aws, isQuick, agent: program }) => {
   if (platform !== "linux") return { figures: [], notes: ["memory: /proc is Linux's"] };
   const loader = startLoader();
   /** Until V8 has compiled what is read often, and from then on. */
   const counts = isQuick ? [1_000, 10_000] : [10_000, 100_000];
   const [early = "", reads = ""] = counts.map((count) => `after ${count.toLocaleString("en-US")} reads`);
-  const contestants = layers.map((name) => ({ ...toContestant(name), node: toNodeCommand(toOpt(name)) }));
+  const contestants = layers.map((name) => ({ ...toMeasuredLayer(name), node: toNodeCommand(toOpt(name)) }));
 
   const measureServer =
-    (start: () => Promise<Server>, secretIds: readonly string[], whom: Whom = {}) =>
-    async (): Promise<Memory[]> => {
+    (start: () => Promise<Server>, secretIds: readonly string[], whom: ReadOptions = {}) =>
+    async (): Promise<MemoryUse[]> => {
       const server = await start();
       try {
         const requests = secretIds.map((id) => toRequest(server.port, id, whom));
@@ -68,7 +73,7 @@ export const measureMemory: Section = async ({ layers, aws, isQuick, agent: prog
         await server.close();
       }
     };
-  const startLayer = (command: Command, variables = {}) => startExtension({ command, aws, variables });
+  const startLayer = (command: CommandLine, variables = {}) => startExtension({ command, aws, variables });
   const measureProgram = (start: () => Promise<{ pid: number; close(): Promise<void> }>) => async () => {
     const program = await start();
     await wait(SETTLE_MS);

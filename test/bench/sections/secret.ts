@@ -1,10 +1,17 @@
 /** From the start of an execution environment until the function has its secret; and how long a later invocation takes to have it. */
 
-import type { LayerName } from "../../scripts/build/layers.ts";
-import { findObstacle } from "../e2e/support/availability.ts";
-import { type Language, languages, measureEnvironment, type Times, type Way, withImages } from "./environment.ts";
-import { AGENT, type Figure, interleave, type Section } from "./figure.ts";
-import { toContestant } from "./layers.ts";
+import type { LayerName } from "../../../scripts/build/layers.ts";
+import { findObstacle } from "../../e2e/support/availability.ts";
+import {
+  type EnvironmentTimes,
+  type FunctionVariant,
+  type Language,
+  languages,
+  measureEnvironment,
+  withFunctionImages,
+} from "../environment.ts";
+import { AGENT, type Figure, interleave, type MeasureSection } from "../figure.ts";
+import { toMeasuredLayer } from "../processes.ts";
 
 const DELAYS = { stsMs: 40, secretsManagerMs: 30 };
 const MEASURES = [
@@ -13,22 +20,23 @@ const MEASURES = [
   ["a warm invocation's read", "warmMs"],
 ] as const;
 
-export const measureSecret: Section = async ({ layers, aws, isQuick, agent }) => {
+export const measureSecret: MeasureSection = async ({ layers, aws, isQuick, agent }) => {
   const obstacle = await findObstacle(console.error);
   if (obstacle !== undefined) return { figures: [], notes: [`secret: ${obstacle}`] };
   const present = languages.flatMap((language) =>
     language.layers.filter((layer) => layers.includes(layer)).map((layer) => ({ language, layer })),
   );
   /** Without a layer it is the same whichever layer there might be. */
-  const toName = ({ name }: Language, way: Way, layer: LayerName) => `${name}, ${way === "layer" ? layer : way}`;
-  const ways: readonly Way[] = agent === undefined ? ["layer", "guide"] : ["layer", "guide", "agent"];
+  const toName = ({ name }: Language, way: FunctionVariant, layer: LayerName) =>
+    `${name}, ${way === "layer" ? layer : way}`;
+  const ways: readonly FunctionVariant[] = agent === undefined ? ["layer", "guide"] : ["layer", "guide", "agent"];
   await aws.delay(DELAYS);
-  const measured = await withImages(agent, (images) =>
+  const measured = await withFunctionImages(agent, (images) =>
     interleave(
       isQuick ? 2 : 15,
       new Map(
         present.flatMap(({ language, layer }) =>
-          ways.map((way): [string, () => Promise<Times>] => [
+          ways.map((way): [string, () => Promise<EnvironmentTimes>] => [
             toName(language, way, layer),
             () =>
               measureEnvironment({
@@ -46,12 +54,12 @@ export const measureSecret: Section = async ({ layers, aws, isQuick, agent }) =>
 
   const figures = present.flatMap(({ language, layer }) =>
     MEASURES.map(([what, key]): Figure => {
-      const take = (way: Way) => measured(toName(language, way, layer)).map((times) => times[key]);
+      const take = (way: FunctionVariant) => measured(toName(language, way, layer)).map((times) => times[key]);
       const guide = { who: "the guides' code", numbers: take("guide") };
       const isAgentAble = agent !== undefined && key !== "staticMs";
       return {
         what: `${language.name}, ${what}`,
-        who: toContestant(layer).layer,
+        who: toMeasuredLayer(layer).layer,
         unit: "ms",
         numbers: take("layer"),
         isKey: true,

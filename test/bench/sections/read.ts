@@ -1,13 +1,10 @@
 /** A warm read, beside the limits: `node:http` with the same bytes from a constant, and a socket that echoes. */
 import { fileURLToPath } from "node:url";
-import { toOpt } from "../../scripts/build/build.ts";
-import { findFreePort } from "../support/free-port.ts";
-import { startAgent } from "./agent.ts";
-import { SECRET_NAME, startExtension, startProgram, toNodeCommand } from "./extension.ts";
-import { AGENT, type Figure, interleave, type Section } from "./figure.ts";
-import { toContestant } from "./layers.ts";
-import { type Load, type Loaded, startLoader } from "./load.ts";
-import { read, toMarks, toRequest } from "./requests.ts";
+import { toOpt } from "../../../scripts/build/build.ts";
+import { findFreePort } from "../../support/free-port.ts";
+import { AGENT, type Figure, interleave, type MeasureSection } from "../figure.ts";
+import { type Load, type Loaded, read, startLoader, toMarks, toRequest } from "../load.ts";
+import { SECRET_NAME, startAgent, startExtension, startProgram, toMeasuredLayer, toNodeCommand } from "../processes.ts";
 
 const ways = [
   { connections: 1, isKeepAlive: true },
@@ -33,14 +30,14 @@ const NOT_OURS = ["date", "connection", "keep-alive", "transfer-encoding"];
 const SHARED =
   "what asks is a process on the same machine, with sockets and no client: it takes its part of the processors, the same for all";
 
-export const measureRead: Section = async ({ layers, aws, isQuick, agent: program }) => {
+export const measureRead: MeasureSection = async ({ layers, aws, isQuick, agent: program }) => {
   const [name] = layers.toSorted((a, b) => Number(a === "nodejs") - Number(b === "nodejs"));
   if (name === undefined) return { figures: [] };
-  const { layer, commands } = toContestant(name);
+  const { layer, commands } = toMeasuredLayer(name);
   const node = toNodeCommand(toOpt(name));
   const startLimit = async (program: string, variables: Record<string, string> = {}) => {
     const port = await findFreePort();
-    const path = fileURLToPath(new URL(`programs/${program}.cjs`, import.meta.url));
+    const path = fileURLToPath(new URL(`../programs/${program}.cjs`, import.meta.url));
     const environment = { PORT: String(port), ...variables };
     return { port, ...(await startProgram({ command: [...node, path], environment, sign: "listening" })) };
   };

@@ -1,10 +1,15 @@
 /** What the layer adds to a cold start, which users pay for: init and the first invocation, with it and without. */
-import { findObstacle } from "../e2e/support/availability.ts";
-import type { Aws } from "./aws.ts";
-import { type Images, type Language, languages, measureEnvironment, withImages } from "./environment.ts";
-import { type Command, startExtension } from "./extension.ts";
-import { type Figure, interleave, type Section } from "./figure.ts";
-import { toContestant } from "./layers.ts";
+import { findObstacle } from "../../e2e/support/availability.ts";
+import type { BenchAws } from "../aws.ts";
+import {
+  type FunctionImages,
+  type Language,
+  languages,
+  measureEnvironment,
+  withFunctionImages,
+} from "../environment.ts";
+import { type Figure, interleave, type MeasureSection } from "../figure.ts";
+import { type CommandLine, startExtension, toMeasuredLayer } from "../processes.ts";
 
 /** Of each of the two calls to AWS. */
 const DELAYS_MS = [0, 10, 40];
@@ -32,11 +37,11 @@ interface Measured {
 }
 type Contestants = readonly (readonly [string, () => Promise<Measured>])[];
 
-export const measureInit: Section = async ({ layers, aws, isQuick }) => {
+export const measureInit: MeasureSection = async ({ layers, aws, isQuick }) => {
   const obstacle = await findObstacle(console.error);
   if (obstacle !== undefined) return { figures: [], notes: [`init: ${obstacle}`] };
   const present = languages.filter((language) => layers.includes(language.layers[0]));
-  const measured = await withImages(undefined, (images) => {
+  const measured = await withFunctionImages(undefined, (images) => {
     const contestants = present.flatMap((language) => toContestants(language, images, aws));
     return interleave(isQuick ? 2 : 15, new Map(contestants));
   });
@@ -49,8 +54,8 @@ const toCaseName = (language: Language, { importsMs, delayMs, name }: (typeof ca
   `${toName(language, importsMs)}, AWS ${delayMs} ms${name}`;
 const toAloneName = (layer: string, delayMs: number) => `${layer}, alone, AWS ${delayMs} ms`;
 
-function toContestants(language: Language, images: Images, aws: Aws): Contestants {
-  const { floor, layer, commands } = toContestant(language.layers[0]);
+function toContestants(language: Language, images: FunctionImages, aws: BenchAws): Contestants {
+  const { floor, layer, commands } = toMeasuredLayer(language.layers[0]);
   const slow = (delayMs: number, measure: () => Promise<Measured>) => async () => {
     await aws.delay({ stsMs: delayMs, secretsManagerMs: delayMs });
     return measure();
@@ -78,14 +83,14 @@ function toContestants(language: Language, images: Images, aws: Aws): Contestant
   ];
 }
 
-async function time(command: Command, aws: Aws, which: "registerMs" | "readyMs"): Promise<Measured> {
+async function time(command: CommandLine, aws: BenchAws, which: "registerMs" | "readyMs"): Promise<Measured> {
   const extension = await startExtension({ command, aws });
   await extension.close();
   return { ms: extension[which] };
 }
 
 function toFigures(language: Language, measured: (name: string) => readonly Measured[]): Figure[] {
-  const { layer, floor } = toContestant(language.layers[0]);
+  const { layer, floor } = toMeasuredLayer(language.layers[0]);
   const take = (name: string) => measured(name).map(({ ms }) => ms);
   const figure = { who: layer, unit: "ms" } as const;
   const absolute = IMPORTS_MS.map((importsMs): Figure => {

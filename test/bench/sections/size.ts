@@ -1,13 +1,13 @@
 /** What is uploaded, what it takes of the 250 MB that a function has for itself and its layers, and what Node.js loads of it. */
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { toOpt } from "../../scripts/build/build.ts";
-import { readManifest } from "../../scripts/build/layers.ts";
-import type { Figure, Section } from "./figure.ts";
+import { toOpt } from "../../../scripts/build/build.ts";
+import { readManifest } from "../../../scripts/build/layers.ts";
+import type { Figure, MeasureSection } from "../figure.ts";
 
 const bundles = ["main.cjs", "aws-sdk.cjs", "aws-ssm.cjs"];
 
-export const measureSize: Section = async () => {
+export const measureSize: MeasureSection = async () => {
   const entries = await readManifest(dirname(toOpt("nodejs")));
   const ofLayers = entries.flatMap(({ name, zippedBytes, unzippedBytes }): Figure[] => [
     { what: "zip", who: `${name} layer`, unit: "bytes", numbers: [zippedBytes] },

@@ -1,13 +1,14 @@
 /** Start and memory with what Lambda gives a function of little memory: a share of a processor, and that memory. */
+import { existsSync } from "node:fs";
+import { mkdir, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
-import { type Group, makeGroup } from "./cgroup.ts";
-import { type Command, SECRET_NAME, startExtension } from "./extension.ts";
-import { type Figure, interleave, type Section } from "./figure.ts";
-import { toContestant } from "./layers.ts";
-import { type Loaded, type Loader, startLoader } from "./load.ts";
-import { type Memory, readMemory } from "./memory.ts";
-import { read, toMarks, toRequest } from "./requests.ts";
-import { toQuantile } from "./statistics.ts";
+import { toQuantile } from "../../support/statistics.ts";
+import { type Figure, interleave, type MeasureSection } from "../figure.ts";
+import { type Loaded, type Loader, read, startLoader, toMarks, toRequest } from "../load.ts";
+import { type CommandLine, SECRET_NAME, startExtension, toMeasuredLayer } from "../processes.ts";
+import { type MemoryUse, readMemory } from "./memory.ts";
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html: a whole processor at 1,769 MB, and in proportion. */
 const shares = [
@@ -28,20 +29,20 @@ const NOTES = [
   "the period of the group is the kernel's default, 100 ms; what one process uses up of it is not there for the next start",
 ];
 
-export const measureShare: Section = async ({ layers, aws, isQuick }) => {
+export const measureShare: MeasureSection = async ({ layers, aws, isQuick }) => {
   const figures: Figure[] = [];
   const loader = startLoader();
   for (const { megabytes, cores } of shares) {
-    let group: Group;
+    let group: ControlGroup;
     try {
-      group = await makeGroup({ cores, bytes: megabytes * 1_048_576 });
+      group = await createControlGroup({ cores, bytes: megabytes * 1_048_576 });
     } catch (error) {
       loader.close();
       const { code } = error as NodeJS.ErrnoException;
       return { figures: [], notes: [`share: no control group can be made here (${code}); it needs Linux and root`] };
     }
     const measure =
-      (command: Command, { isLayer }: { isLayer: boolean }) =>
+      (command: CommandLine, { isLayer }: { isLayer: boolean }) =>
       async () => {
         const extension = await startExtension({ command: group.toCommand(command), startSign: group.sign, aws });
         await wait(SETTLE_MS);
@@ -50,7 +51,7 @@ export const measureShare: Section = async ({ layers, aws, isQuick }) => {
         await extension.close();
         return { ...extension, memory, reads };
       };
-    const contestants = layers.map(toContestant);
+    const contestants = layers.map(toMeasuredLayer);
     const measured = await interleave(
       isQuick ? 2 : 5,
       new Map(
@@ -83,7 +84,7 @@ function toSensible(figures: readonly Figure[]): string {
 interface Measured {
   readonly registerMs: number;
   readonly readyMs: number;
-  readonly memory: Memory;
+  readonly memory: MemoryUse;
   /** Of the layer. */
   readonly reads: Loaded | undefined;
 }
@@ -120,4 +121,53 @@ function toFigures(layer: string, floor: string, megabytes: number, measured: (w
       against: [{ who: floor, numbers: take(floor, toDirty) }],
     },
   ] as const satisfies readonly Figure[];
+}
+
+interface ControlGroup {
+  /** The same command in the group. */
+  toCommand(command: CommandLine): CommandLine;
+  /** The line that the shell prints when it has entered the group, which takes some time, and before it becomes the command. */
+  readonly sign: string;
+  close(): Promise<void>;
+}
+
+const ROOT = "/sys/fs/cgroup";
+const SIGN = "inside";
+/** The kernel's default. The kernel rejects a quota below 1 ms. */
+const PERIOD_US = 100_000;
+
+/** Folder → file → content. */
+function toFolders(cores: number, bytes: number): Record<string, Record<string, string>> {
+  const name = `cross-account-secrets-bench-${process.pid}`;
+  const quotaUs = String(Math.round(PERIOD_US * cores));
+  if (existsSync(join(ROOT, "cgroup.controllers"))) {
+    return { [join(ROOT, name)]: { "cpu.max": `${quotaUs} ${PERIOD_US}`, "memory.max": String(bytes) } };
+  }
+  return {
+    [join(ROOT, "cpu", name)]: { "cpu.cfs_period_us": String(PERIOD_US), "cpu.cfs_quota_us": quotaUs },
+    [join(ROOT, "memory", name)]: { "memory.limit_in_bytes": String(bytes) },
+  };
+}
+
+/** A share of a processor and a limit of memory, by control groups of version 1 or 2. Rejects if they are not available or not allowed. */
+async function createControlGroup({ cores, bytes }: { cores: number; bytes: number }): Promise<ControlGroup> {
+  const folders = toFolders(cores, bytes);
+  const close = async () => {
+    for (const folder of Object.keys(folders)) await rmdir(folder).catch(() => {}); // it may not exist
+  };
+  try {
+    for (const [folder, files] of Object.entries(folders)) {
+      await mkdir(folder);
+      for (const [file, content] of Object.entries(files)) await writeFile(join(folder, file), content);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const enter = Object.keys(folders).map((folder) => `echo $$ >${folder}/cgroup.procs`);
+  return {
+    toCommand: (command) => ["/bin/sh", "-c", [...enter, `echo ${SIGN}`, 'exec "$@"'].join(" && "), "sh", ...command],
+    sign: SIGN,
+    close,
+  };
 }

@@ -3,23 +3,28 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { toOpt } from "../../scripts/build/build.ts";
-import { type Command, type Extension, startExtension, toLayerCommand } from "./extension.ts";
-import { type Figure, interleave, type Section } from "./figure.ts";
-import { toContestant } from "./layers.ts";
+import { toOpt } from "../../../scripts/build/build.ts";
+import { type Figure, interleave, type MeasureSection } from "../figure.ts";
+import {
+  type CommandLine,
+  type MeasuredExtension,
+  startExtension,
+  toLayerCommand,
+  toMeasuredLayer,
+} from "../processes.ts";
 
-const SHELL_LAUNCHER = fileURLToPath(new URL("../../layer/extension.sh", import.meta.url));
+const SHELL_LAUNCHER = fileURLToPath(new URL("../../../layer/extension.sh", import.meta.url));
 
-export const measureStart: Section = async ({ layers, aws, isQuick }) => {
+export const measureStart: MeasureSection = async ({ layers, aws, isQuick }) => {
   const folder = await mkdtemp(join(tmpdir(), "bench-shell-"));
   try {
     const contestants = await Promise.all(
       layers.map(async (name) => ({
-        ...toContestant(name),
+        ...toMeasuredLayer(name),
         shell: await makeShellImage(join(folder, name), toOpt(name)),
       })),
     );
-    const measure = (command: Command) => async () => {
+    const measure = (command: CommandLine) => async () => {
       const extension = await startExtension({ command, aws });
       await extension.close();
       return extension;
@@ -36,7 +41,7 @@ export const measureStart: Section = async ({ layers, aws, isQuick }) => {
     );
     const figures = contestants.flatMap(({ layer, floor }): Figure[] => {
       const take = (who: string, which: "registerMs" | "readyMs") =>
-        measured(who).map((extension: Extension) => extension[which]);
+        measured(who).map((extension: MeasuredExtension) => extension[which]);
       const against = [{ who: `${floor}, register`, numbers: take(floor, "registerMs") }];
       return [layer, toShellName(layer)].flatMap((who): Figure[] => {
         const figure = { who, unit: "ms", against, isKey: who === layer } as const;
@@ -55,7 +60,7 @@ export const measureStart: Section = async ({ layers, aws, isQuick }) => {
 const toShellName = (layer: string): string => `${layer}, shell launcher`;
 
 /** The same image, but as on a machine for which there is no native launcher. */
-async function makeShellImage(image: string, opt: string): Promise<Command> {
+async function makeShellImage(image: string, opt: string): Promise<CommandLine> {
   const command = toLayerCommand(image);
   await mkdir(join(image, "extensions"), { recursive: true });
   await symlink(join(opt, "cross-account-secrets"), join(image, "cross-account-secrets"));
