@@ -1,32 +1,32 @@
-/** The credentials of the function's own role, with which the target role is assumed. */
+/** The credentials of the function's own role, which assume the target role. */
 import type { AwsCredentials, AwsEnvironment } from "../config/aws-environment.ts";
 import { Failure } from "../failure/failure.ts";
 import type * as AwsSdk from "./sdk.ts";
 
 export interface BaseCredentials {
   /**
-   * Those of this moment. Fails with `credentials-missing` or `credentials-unavailable`.
+   * The current credentials. Fails with `credentials-missing` or `credentials-unavailable`.
    *
-   * In a plain execution environment they stand in its variables for as long as it lives. A snapshot holds none: they are
-   * asked for at an endpoint of Lambda's each time, since only it knows how long they are good.
+   * An ordinary execution environment has them in its variables for all its life. Under SnapStart, Lambda's credentials
+   * endpoint gives them: it is asked each time, because only the endpoint knows how long they are valid.
    * https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html
    */
   get(): Promise<AwsCredentials>;
-  /** Whether those of the next moment may be others. */
+  /** Whether the next call may return others. */
   readonly mayChange: boolean;
 }
 
-export function createBaseCredentials(parts: {
+export function createBaseCredentials(deps: {
   readonly config: { readonly aws: Pick<AwsEnvironment, "credentials" | "containerCredentials"> };
   readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
 }): BaseCredentials {
-  const { credentials, containerCredentials } = parts.config.aws;
+  const { credentials, containerCredentials } = deps.config.aws;
   return {
     mayChange: containerCredentials !== undefined,
     async get() {
       if (containerCredentials !== undefined) {
-        const { getContainerCredentials } = await parts.loadAwsSdk();
-        // The cause is dropped: what such an endpoint answers with are credentials.
+        const { getContainerCredentials } = await deps.loadAwsSdk();
+        // The error is dropped: the answers of this endpoint hold credentials.
         return getContainerCredentials(containerCredentials).catch(() => {
           const message = "the credentials endpoint of this environment does not give the function's credentials";
           const remedy = "AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_AUTHORIZATION_TOKEN are Lambda's to set";

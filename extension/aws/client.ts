@@ -3,8 +3,8 @@ import type { AwsCredentials } from "../config/aws-environment.ts";
 import type { Agents } from "./connection.ts";
 
 /**
- * How a client of the AWS SDK is made, used once, and left. Every option is given here, so that the SDK asks neither the
- * function's environment nor `~/.aws` for any.
+ * How a client of the AWS SDK is configured and destroyed. Every option is set here, so that the SDK reads neither the
+ * function's environment nor `~/.aws`.
  */
 
 export interface ClientOptions {
@@ -13,17 +13,20 @@ export interface ClientOptions {
   readonly endpoint: string | undefined;
   readonly useFipsEndpoint: boolean;
   readonly useDualstackEndpoint: boolean;
-  /** Appended to the SDK's own, as `cross-account-secrets/<version>`. */
+  /** Appended to the SDK's user agent, as `cross-account-secrets/<version>`. */
   readonly version: string;
-  /** With a connection that was opened ahead. */
+  /** Agents with a connection that was opened in advance. */
   readonly agents?: Agents | undefined;
 }
 
-/** How far AWS's clock is ahead of ours, in milliseconds: clients learn it from the `Date` of every answer. */
+/** How far AWS's clock is ahead of ours, in milliseconds. Clients learn it from the `Date` of every answer. */
 let systemClockOffset = 0;
 
-/** `startedWithMs`: a client that got no answer has nothing to say, and another may have learned meanwhile. */
-export function leave(
+/**
+ * Destroys a client, and keeps the clock offset that it learned. A client without an answer still has the offset that it
+ * started with, while another client may have learned a new one.
+ */
+export function destroyClient(
   client: { destroy(): void; readonly config: { readonly systemClockOffset: number } },
   startedWithMs: number,
 ): void {
@@ -33,18 +36,18 @@ export function leave(
 }
 
 /**
- * One client a call, and no connection kept: two calls an hour need no pool, and a pooled socket cannot be trusted after
- * a freeze, nor can credentials that a client remembers.
+ * Each call has its own client and its own connection. Two calls an hour need no pool, and neither a pooled socket nor the
+ * credentials that a client remembers can be trusted after a freeze.
  */
 export function toClientConfig({ endpoint, version, agents, ...given }: ClientOptions) {
   return {
     ...given,
     ...(endpoint === undefined ? {} : { endpoint }),
-    // The caller's signal bounds the whole call; the SDK's own time-outs are off or only warn, and stay out of the way.
+    // The caller's signal limits the whole call. The SDK's own time-outs are off, or only warn.
     requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false }, ...agents },
-    // The SDK's own asks first whether it is a stream of the web's, all of which Node would load to tell.
+    // The SDK's own collector checks for web streams first, for which Node would load all of them.
     streamCollector: readBody,
-    // Tries are counted where the deadline is known.
+    // call.ts tries again, because it knows the deadline.
     maxAttempts: 1,
     retryMode: "standard",
     systemClockOffset,
@@ -58,14 +61,14 @@ export function toClientConfig({ endpoint, version, agents, ...given }: ClientOp
   };
 }
 
-/** All bytes of a body; fails when it ends too early. At its first use cheaper than what streams have of their own. */
+/** Reads a whole body; fails if it ends too early. The streams' own ways to do this load more modules. */
 export function readBody(stream: Readable): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("end", () => resolve(Buffer.concat(chunks)));
     stream.on("error", reject);
-    // It comes last, and after the others says nothing.
+    // This event comes last. After "end" or "error" it has no effect.
     stream.on("close", () => reject(new Error("the body ended too early")));
   });
 }

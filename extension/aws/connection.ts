@@ -1,22 +1,22 @@
 /**
- * A connection that is opened before its request can be made: DNS, TCP and TLS take some round trips, and who waits for
- * credentials to sign a request with can go them meanwhile.
+ * A connection that is opened before its request can be signed. DNS, TCP and TLS take several round trips, which fit into
+ * the time that AssumeRole takes.
  */
 import { Agent } from "node:http";
 import { Agent as TlsAgent } from "node:https";
 import { isIP, type Socket } from "node:net";
 
-/** For the SDK: who opens the connections of a client. */
+/** The SDK's option for what opens a client's connections. */
 export interface Agents {
   readonly httpAgent?: Agent;
   readonly httpsAgent?: TlsAgent;
 }
 
-/** So long a connection waits for its request. What is older may have been frozen with us, and be dead without a word. */
+/** How long a connection waits for its request. An older one may have died during a freeze without notice. */
 const LONGEST_WAIT_MS = 1_000;
 
-/** For one request to this place. Where the connection is lost or too old by then, or was never to be had, another is opened. */
-export function connectAhead(url: URL): Agents {
+/** Agents for one request to this address. If the connection is lost or too old by then, they open another. */
+export function connectEarly(url: URL): Agents {
   if (url.protocol === "https:") return { httpsAgent: fill(new TlsAgent({ keepAlive: false }), url, 443) };
   return { httpAgent: fill(new Agent({ keepAlive: false }), url, 80) };
 }
@@ -26,18 +26,18 @@ function fill<A extends Agent>(agent: A, url: URL, defaultPort: number): A {
   const port = Number(url.port) || defaultPort;
   const connect = agent.createConnection.bind(agent);
   const openedAtEpochMs = Date.now();
-  const ahead = connect({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}) }) as Socket;
-  // Whoever needs it opens another, and is told what is wrong.
-  ahead.on("error", () => {});
-  // Who does not read does not learn that the other side has closed.
-  ahead.resume();
-  ahead.setTimeout(LONGEST_WAIT_MS, () => ahead.destroy());
+  const early = connect({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}) }) as Socket;
+  // The request opens another connection, and reports that one's error.
+  early.on("error", () => {});
+  // Only a socket that is read notices that the other side has closed.
+  early.resume();
+  early.setTimeout(LONGEST_WAIT_MS, () => early.destroy());
   agent.createConnection = (options, callback) => {
     agent.createConnection = connect;
     const ageMs = Date.now() - openedAtEpochMs;
     const isMeant = options.host === host && Number(options.port) === port;
-    if (isMeant && ageMs >= 0 && ageMs < LONGEST_WAIT_MS && !ahead.destroyed) return ahead.setTimeout(0);
-    ahead.destroy();
+    if (isMeant && ageMs >= 0 && ageMs < LONGEST_WAIT_MS && !early.destroyed) return early.setTimeout(0);
+    early.destroy();
     return connect(options, callback);
   };
   return agent;

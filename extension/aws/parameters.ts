@@ -12,11 +12,11 @@ import type * as AwsSsm from "./sdk-ssm.ts";
 import { asRole, type RoleCredentials } from "./session.ts";
 
 export interface ParameterStore {
-  /** GetParameter as the target role. Fails with a `Failure` only, and at the deadline at the latest. */
+  /** Calls GetParameter as the target role. Fails with a Failure only, at the deadline at the latest. */
   getParameter(query: ParameterQuery, deadlineEpochMs: DeadlineEpochMs): Promise<ParameterValue>;
 }
 
-export function createParameterStore(parts: {
+export function createParameterStore(deps: {
   readonly source: Source;
   readonly config: Config;
   readonly credentials: RoleCredentials;
@@ -27,24 +27,24 @@ export function createParameterStore(parts: {
   readonly logger: Logger;
   readonly now: () => number;
 }): ParameterStore {
-  const { config, source, counters, logger, now } = parts;
+  const { config, source, counters, logger, now } = deps;
 
   async function ask(query: ParameterQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
     const { parameterId, selector, withDecryption } = query;
     const region = source.region ?? toParameterRegion(parameterId) ?? config.aws.region;
     const call: AwsCall = { operation: "GetParameter", roleArn: source.roleArn, region, id: parameterId };
     const { endpoints, clientOptions } = config.aws;
-    const awsSsm = await parts.loadAwsSsm();
+    const awsSsm = await deps.loadAwsSsm();
     const startedAtEpochMs = now();
-    const { requestId, ...value } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
+    const { requestId, ...value } = await deps.callAws(call, deadlineEpochMs, async (signal) => {
       counters.getParameterCalls += 1;
       const { Parameter, $metadata } = await awsSsm.getParameter(
         { Name: selector === undefined ? parameterId : `${parameterId}:${selector}`, WithDecryption: withDecryption },
-        { ...clientOptions, region, credentials, endpoint: endpoints.ssm, version: parts.version },
+        { ...clientOptions, region, credentials, endpoint: endpoints.ssm, version: deps.version },
         signal,
       );
       const { Name, Type, Value } = Parameter ?? {};
-      // A reference to a binary secret has no Value: what there is of it stands in SourceResult.
+      // A reference to a binary secret has no Value, only a SourceResult.
       if (!Name || !Type || (Value === undefined && !Parameter?.SourceResult)) throw diagnose(undefined, call);
       return {
         requestId: $metadata.requestId,
@@ -66,6 +66,6 @@ export function createParameterStore(parts: {
 
   return {
     getParameter: (query, deadlineEpochMs) =>
-      asRole(parts.credentials, deadlineEpochMs, (credentials) => ask(query, credentials, deadlineEpochMs)),
+      asRole(deps.credentials, deadlineEpochMs, (credentials) => ask(query, credentials, deadlineEpochMs)),
   };
 }

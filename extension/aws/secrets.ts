@@ -14,14 +14,14 @@ import type * as AwsSdk from "./sdk.ts";
 import { asRole, type RoleCredentials } from "./session.ts";
 
 export interface SecretsManager {
-  /** GetSecretValue as the target role. Fails with a `Failure` only, and at the deadline at the latest. */
+  /** Calls GetSecretValue as the target role. Fails with a Failure only, at the deadline at the latest. */
   getSecretValue(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<SecretValue>;
 }
 
-/** What may be a region's fault, so that a replica in another is worth a try. */
+/** Failures that may come from one region, so that a replica in another region may answer. */
 const REGIONAL: readonly FailureCode[] = ["aws-error", "aws-response-invalid", "unreachable", "timeout"];
 
-export function createSecretsManager(parts: {
+export function createSecretsManager(deps: {
   readonly source: Source;
   readonly config: Config;
   readonly credentials: RoleCredentials;
@@ -32,26 +32,26 @@ export function createSecretsManager(parts: {
   readonly logger: Logger;
   readonly now: () => number;
 }): SecretsManager {
-  const { config, source, counters, logger, now } = parts;
+  const { config, source, counters, logger, now } = deps;
   const { failoverRegion } = config;
   const { endpoints, clientOptions } = config.aws;
   const toOptions = (region: string) => ({
     ...clientOptions,
     region,
     endpoint: endpoints.secretsManager,
-    version: parts.version,
+    version: deps.version,
   });
   const toHome = (secretId: string) => source.region ?? toRegion(secretId) ?? config.aws.region;
-  /** Of the next call, if its connection was opened ahead. */
-  let ahead: Agents | undefined;
+  /** The agents of the next call, if its connection was opened in advance. */
+  let early: Agents | undefined;
 
-  /** While a session is asked for: without one, nothing can be signed, but the way can be opened. */
-  async function connectAhead(secretId: string): Promise<void> {
-    const awsSdk = await parts.loadAwsSdk();
-    ahead ??= awsSdk.connectSecretsManager(toOptions(toHome(secretId)));
+  /** Without a session the request cannot be signed, but its connection can be opened. */
+  async function connectEarly(secretId: string): Promise<void> {
+    const awsSdk = await deps.loadAwsSdk();
+    early ??= awsSdk.connectSecretsManager(toOptions(toHome(secretId)));
   }
 
-  /** One GetSecretValue, with the tries that it may take. */
+  /** One GetSecretValue call, with its tries. */
   async function ask(
     { secretId, versionId, versionStage }: SecretQuery,
     region: string,
@@ -59,12 +59,12 @@ export function createSecretsManager(parts: {
     deadlineEpochMs: DeadlineEpochMs,
   ) {
     const call: AwsCall = { operation: "GetSecretValue", roleArn: source.roleArn, region, id: secretId };
-    const awsSdk = await parts.loadAwsSdk();
+    const awsSdk = await deps.loadAwsSdk();
     const startedAtEpochMs = now();
-    const { requestId, ...value } = await parts.callAws(call, deadlineEpochMs, async (signal) => {
+    const { requestId, ...value } = await deps.callAws(call, deadlineEpochMs, async (signal) => {
       counters.getSecretValueCalls += 1;
-      const agents = ahead;
-      ahead = undefined;
+      const agents = early;
+      early = undefined;
       const answer = await awsSdk.getSecretValue(
         {
           SecretId: secretId,
@@ -92,7 +92,7 @@ export function createSecretsManager(parts: {
     return value;
   }
 
-  /** The secret's own region and, where that fails, its replica's, which has the time that is left. */
+  /** Asks the secret's own region and, if that fails, the replica's region, which has the remaining time. */
   async function askAnywhere(query: SecretQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
     const region = toHome(query.secretId);
     if (failoverRegion === undefined || failoverRegion === region) {
@@ -107,10 +107,10 @@ export function createSecretsManager(parts: {
       const there = { ...query, secretId: inRegion(query.secretId, failoverRegion) };
       try {
         const value = await ask(there, failoverRegion, credentials, deadlineEpochMs);
-        // It goes by the original's ARN, as what it stands in for.
+        // The caller gets the original's ARN.
         return { ...value, arn: inRegion(value.arn, region) };
       } catch {
-        // A replica that is missing or denied, say, is no news of the original.
+        // A failure of the replica says nothing about the original.
         throw failure;
       }
     }
@@ -119,9 +119,9 @@ export function createSecretsManager(parts: {
   return {
     getSecretValue(query, deadlineEpochMs) {
       const ask = (credentials: AwsCredentials) => askAnywhere(query, credentials, deadlineEpochMs);
-      const answer = asRole(parts.credentials, deadlineEpochMs, ask);
-      // AssumeRole goes first. What fails here, fails again where it is told.
-      if (!parts.credentials.isAtHand()) connectAhead(query.secretId).catch(() => {});
+      const answer = asRole(deps.credentials, deadlineEpochMs, ask);
+      // An error here is ignored: the request itself will meet and report it.
+      if (!deps.credentials.isAtHand()) connectEarly(query.secretId).catch(() => {});
       return answer;
     },
   };

@@ -1,6 +1,6 @@
 /**
- * The session policy: what a session of the target role may do at the most, so that a stolen one reads the configured
- * secrets and parameters and nothing else. Pure.
+ * The session policy limits a session of the target role: a stolen session can read the configured secrets and parameters
+ * only. Pure.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
  */
 
@@ -14,10 +14,10 @@ import {
 import { inRegion, toRegion } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
 
-/** STS's limit for the text; it also packs it, which only STS can tell the size of. */
+/** STS's limit for the text. STS also limits the packed size, which only STS can compute. */
 const MAX_CHARACTERS = 2_048;
 
-/** As JSON; undefined where it would be too long for STS. */
+/** Returns JSON, or undefined if it would be too long for STS. */
 export function toSessionPolicy(source: Source, failoverRegion: string | undefined): string | undefined {
   const [secrets, parameters] = [toSecretArns(source, failoverRegion), toParameterArns(source)];
   const services = [...(secrets.length > 0 ? ["secretsmanager.*"] : []), ...(parameters.length > 0 ? ["ssm.*"] : [])];
@@ -26,7 +26,7 @@ export function toSessionPolicy(source: Source, failoverRegion: string | undefin
     Statement: [
       ...(secrets.length > 0 ? [toReadStatement([...new Set(secrets)])] : []),
       ...(parameters.length > 0 ? [toParameterStatement([...new Set(parameters)])] : []),
-      // Which keys these are, only the secrets and parameters know.
+      // The keys are not known here.
       {
         Effect: "Allow",
         Action: "kms:Decrypt",
@@ -39,7 +39,7 @@ export function toSessionPolicy(source: Source, failoverRegion: string | undefin
 }
 
 function toSecretArns(source: Source, failoverRegion: string | undefined): readonly string[] {
-  // A parameter may be a reference to a secret, which is then read with the role's permission too.
+  // A parameter may refer to a secret, which the role then reads as well.
   const ids = [...source.secretIds, ...source.parameterNames.flatMap((name) => toReferencedSecret(name) ?? [])];
   return ids.flatMap((secretId) => {
     const region = source.region ?? toRegion(secretId) ?? source.home.region;

@@ -16,34 +16,34 @@ import type * as AwsSdk from "./sdk.ts";
 import { toSessionPolicy } from "./session-policy.ts";
 
 export interface RoleCredentials {
-  /** Whether `get` has some without asking for them. */
+  /** Whether `get` returns without a call to STS. */
   isAtHand(): boolean;
-  /** Credentials of a session of the target role: those at hand while they live, else new ones, asked for once however many wait. */
+  /** Returns the credentials of a session of the target role. All callers that need a new session share one AssumeRole. */
   get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
   /**
-   * Others than these, which AWS has refused: their session may have been revoked, or its role created anew. The same,
-   * if the session is so new that the refusal must be meant.
+   * Returns others than these, which AWS refused: their session may have been revoked, or its role created again. Returns
+   * the same if the session is so new that the refusal must be true.
    */
   getInstead(refused: AwsCredentials, deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
 }
 
-/** The last part of a session's life in which a new one is asked for; 6 minutes of an hour. */
+/** In this last part of its life a session is renewed: 6 minutes of an hour. */
 const RENEWAL_WINDOW = 0.1;
 /**
- * So long a session is new; twice as long if it took the place of one that was refused, up to the most: what is denied for
- * good costs an AssumeRole in that time, and not more.
+ * How long a session counts as new. The time doubles, up to `most`, for each session that replaces a refused one: a
+ * permanent denial costs at most one AssumeRole in that time.
  */
 const NEW_SESSION_MS = { least: 60_000, most: 240_000 };
 /**
- * The least between two AssumeRole that fail, however many secrets are asked for: those are remembered one by one, and for
- * longer. Shorter where AWS may be back at any moment.
+ * The pause after an AssumeRole that failed. It is short, because the cache remembers the failure of each secret for longer.
+ * It is shorter still if AWS may answer again at any moment.
  */
 const DENIED_PAUSE: BackOff = { firstMs: 1_000, mostMs: 1_000, isJittered: false };
 const FAILED_PAUSE: BackOff = { firstMs: 200, mostMs: 200, isJittered: false };
-/** What AWS says of credentials whose time is over. */
+/** The failures of credentials that are no longer valid. */
 const REFUSED: readonly FailureCode[] = ["credentials-expired", "credentials-invalid"];
 
-export function createRoleCredentials(parts: {
+export function createRoleCredentials(deps: {
   readonly source: Source;
   readonly config: Config;
   readonly baseCredentials: BaseCredentials;
@@ -56,16 +56,16 @@ export function createRoleCredentials(parts: {
   readonly logger: Logger;
   readonly now: () => number;
 }): RoleCredentials {
-  const { config, source, baseCredentials, counters, logger, now } = parts;
+  const { config, source, baseCredentials, counters, logger, now } = deps;
   const { roleArn, externalId } = source;
-  const wishes = {
+  const options = {
     externalId,
     hasTags: config.sessionTags !== undefined,
     hasSourceIdentity: config.sourceIdentity !== undefined,
   };
-  const call: AwsCall = { operation: "AssumeRole", roleArn, region: config.aws.region, ...wishes };
-  // It names the consumer in Account A's CloudTrail; STS takes 64 characters.
-  const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toSuffix(parts.random())}`;
+  const call: AwsCall = { operation: "AssumeRole", roleArn, region: config.aws.region, ...options };
+  // It names the consumer in Account A's CloudTrail. STS allows 64 characters.
+  const roleSessionName = config.roleSessionName ?? `${config.functionName.slice(0, 55)}-${toSuffix(deps.random())}`;
   const hasPolicy = config.sessionPolicy === "auto" && config.allow === "configured";
   let policy = hasPolicy ? toSessionPolicy(source, config.failoverRegion) : undefined;
   if (hasPolicy && policy === undefined) warnOfNoPolicy("it would be longer than STS allows");
@@ -73,15 +73,15 @@ export function createRoleCredentials(parts: {
   let renewals = 0;
   const fly = createSingleFlight<Session>(now);
   const backOffOf = (failure: Failure) => (toRow(failure).mayServeStale ? FAILED_PAUSE : DENIED_PAUSE);
-  const failures = createFailureMemory({ backOffOf, now, random: parts.random });
+  const failures = createFailureMemory({ backOffOf, now, random: deps.random });
 
   async function assumeRole(deadlineEpochMs: DeadlineEpochMs, newForMs: number): Promise<Session> {
-    const awsSdk = await parts.loadAwsSdk();
+    const awsSdk = await deps.loadAwsSdk();
     if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
     const startedAtEpochMs = now();
     renewals += 1;
     const order = renewals;
-    const { requestId, lifeMs, askedAtEpochMs, ...credentials } = await parts.callAws(
+    const { requestId, lifeMs, askedAtEpochMs, ...credentials } = await deps.callAws(
       call,
       deadlineEpochMs,
       async (signal) => {
@@ -99,7 +99,7 @@ export function createRoleCredentials(parts: {
             ...(config.sourceIdentity === undefined ? {} : { SourceIdentity: config.sourceIdentity }),
             ...(config.sessionTags === undefined ? {} : { Tags: [...config.sessionTags] }),
           },
-          { ...clientOptions, region, credentials, endpoint: endpoints.sts, version: parts.version },
+          { ...clientOptions, region, credentials, endpoint: endpoints.sts, version: deps.version },
           signal,
         );
         const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
@@ -108,7 +108,7 @@ export function createRoleCredentials(parts: {
         return {
           requestId: answer.$metadata.requestId,
           askedAtEpochMs,
-          // Counted from the answer's own Date, so that a wrong clock of ours does not matter.
+          // Relative to the answer's own Date, so that our clock may be wrong.
           lifeMs: Expiration.getTime() - dateEpochMs,
           accessKeyId: AccessKeyId,
           secretAccessKey: SecretAccessKey,
@@ -126,11 +126,11 @@ export function createRoleCredentials(parts: {
     logger.warn("session-policy-left-out", { roleArn, reason });
   }
 
-  /** The session itself is set in the work, so that nobody finds neither the work nor what it made. */
+  /** Sets the session before the flight ends: a caller always finds one of the two. */
   async function begin(deadlineEpochMs: DeadlineEpochMs, newForMs: number): Promise<Session> {
     const renewed = await assumeRole(deadlineEpochMs, newForMs).catch((thrown: unknown) => {
       const { code, details } = toFailure(thrown);
-      // Between the look at the base credentials and their use, Lambda may have put others in their place.
+      // Lambda may have replaced the base credentials between reading and using them.
       const isWorthwhile = baseCredentials.mayChange && REFUSED.includes(code);
       const isTooLarge = policy !== undefined && details.awsCode?.startsWith("PackedPolicyTooLarge");
       if (!isWorthwhile && !isTooLarge) throw thrown;
@@ -140,7 +140,7 @@ export function createRoleCredentials(parts: {
       }
       return assumeRole(deadlineEpochMs, newForMs);
     });
-    // One that was frozen brings what is older than what is at hand.
+    // A call that was frozen may bring an older session than the one that is held.
     if (session === undefined || renewed.order > session.order) session = renewed;
     return renewed;
   }
@@ -169,7 +169,7 @@ export function createRoleCredentials(parts: {
     const atEpochMs = now();
     const held = session;
     if (!isAlive(held, atEpochMs)) return (await renew(deadlineEpochMs)).credentials;
-    // Towards its end the next one is fetched behind the request, and a failure of STS, which is logged, costs it nothing.
+    // Near its end, the next session is fetched behind the request. A failure of STS is logged and costs nothing.
     if (atEpochMs >= held.renewAtEpochMs) renew(deadlineEpochMs).catch(() => {});
     return held.credentials;
   }
@@ -187,23 +187,23 @@ export function createRoleCredentials(parts: {
   };
 }
 
-/** Of the target role. */
+/** A session of the target role. */
 export interface Session {
   readonly credentials: AwsCredentials;
-  /** The how-manieth renewal brought it. */
+  /** Sequence number of the renewal that brought it. */
   readonly order: number;
-  /** When it was asked for: over a freeze, the answer may have lain in the socket for hours. */
+  /** When it was asked for. During a freeze, the answer may have waited in the socket for hours. */
   readonly askedAtEpochMs: number;
   readonly newForMs: number;
   readonly renewAtEpochMs: number;
   readonly expiresAtEpochMs: number;
 }
 
-/** A clock that is behind its beginning has stepped back, and says nothing about how long the session still lives. */
+/** If the clock is before the session's start, it has stepped back, and does not tell how long the session is valid. */
 export const isAlive = (session: Session | undefined, atEpochMs: number): session is Session =>
   session !== undefined && atEpochMs >= session.askedAtEpochMs && atEpochMs < session.expiresAtEpochMs;
 
-/** What AWS refused stays refused, though no new session is to be had. A session that was revoked meets an explicit deny. */
+/** Denials that stand if no new session can be had. A revoked session meets an explicit deny. */
 const DENIED: readonly FailureCode[] = [
   "get-secret-value-denied",
   "get-parameter-denied",
@@ -211,10 +211,10 @@ const DENIED: readonly FailureCode[] = [
   "explicit-deny",
 ];
 
-/** What may be the session's fault and not the permissions': believed only of a new session. */
+/** Failures that may come from the session instead of the permissions. They are believed only of a new session. */
 const DOUBTFUL: readonly FailureCode[] = [...DENIED, "credentials-expired", "credentials-invalid"];
 
-/** Asks as the target role; once more, in a new session, where the refusal may be the old one's fault. */
+/** Asks as the target role. If the session may be the cause of a failure, asks once more in a new session. */
 export async function asRole<T>(
   credentials: RoleCredentials,
   deadlineEpochMs: DeadlineEpochMs,

@@ -1,4 +1,4 @@
-/** AWS's own variables: what of the function's environment reaches the SDK. Pure. */
+/** AWS's own variables in the function's environment, as far as they reach the SDK. Pure. */
 import type { Environment, Problem } from "./setting-rules.ts";
 import { REGION } from "./settings.ts";
 
@@ -8,18 +8,18 @@ export interface AwsCredentials {
   readonly sessionToken?: string;
 }
 
-/** Where credentials are to be had by HTTP: under SnapStart, a snapshot must hold none. */
+/** An HTTP endpoint that gives credentials. SnapStart has one, because a snapshot must not hold credentials. */
 export interface ContainerCredentials {
   readonly uri: string;
-  /** What the endpoint asks for: as it stands, or in a file. */
+  /** What the endpoint requires: a token, or the path of a file with one. */
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
 }
 
-/** What of the function's own AWS variables reaches the SDK; nothing else does. */
+/** Everything that the SDK gets from the function's own AWS variables. */
 export interface AwsEnvironment {
   readonly region: string;
-  /** In place of `credentials`, where it is given. */
+  /** If it is given, it is used instead of `credentials`. */
   readonly containerCredentials: ContainerCredentials | undefined;
   readonly credentials: AwsCredentials | undefined;
   readonly endpoints: {
@@ -33,7 +33,7 @@ export interface AwsEnvironment {
 const HTTP_URL = /^https?:\/\//;
 const HTTP_URL_RULE = "an http or https URL";
 
-/** Adds to `problems` what is unusable. */
+/** Adds every unusable value to `problems`. */
 export function parseAwsEnvironment(environment: Environment, problems: Problem[]): AwsEnvironment {
   const read = (name: string) => environment[name]?.trim() || undefined;
   const region = read("AWS_REGION");

@@ -7,11 +7,11 @@ import { parseSources } from "./sources.ts";
 import { parseToken, type Token } from "./token.ts";
 
 /**
- * The environment, parsed into a Config, or into every problem at once. Pure but for the token's file, which it is
- * handed a way to read. An empty value is an unset one, since templates produce them.
+ * From the environment to a Config, or to every problem at once. An empty value counts as unset, because templates produce
+ * empty values.
  */
 
-/** These become others, or are heeded before there is a Config. */
+/** Settings that a Config holds in another form, or not at all. */
 type Raw =
   | "roleArn"
   | "secretIds"
@@ -38,17 +38,17 @@ export interface Config extends Omit<SettingValues, Raw> {
 
 export interface ParsedConfig {
   readonly config: Config | undefined;
-  /** The kill switch: whether there is work to do at all. Where there is not, no mistake is one. */
+  /** The kill switch. If it is false, problems in other settings are ignored. */
   readonly isEnabled: boolean;
-  /** Known even when the rest is broken. */
+  /** Known even if other settings are wrong. */
   readonly httpPort: number;
-  /** Why there is no config, a sentence for each mistake; empty when there is one. */
+  /** Why there is no config: a sentence for each mistake. Empty if there is a config. */
   readonly problems: readonly string[];
-  /** Known even when the rest is broken, so that the problems can be logged. */
+  /** Known even if other settings are wrong, so that the problems can be logged. */
   readonly logLevel: SettingValues["logLevel"];
 }
 
-/** Whoever breaks one of them has set what may be asked for. */
+/** A problem with one of these rules means that the setting was set. */
 const LIST_RULES: readonly string[] = [settings.secretIds.rule, settings.parameterNames.rule];
 
 function toSentence({ name, rule, got }: Problem): string {
@@ -57,7 +57,7 @@ function toSentence({ name, rule, got }: Problem): string {
 
 export function parseConfig(environment: Environment, readFile: (path: string) => string): ParsedConfig {
   const problems: Problem[] = [];
-  const { unknown, typos } = findStrangers(environment);
+  const { unknown, typos } = findUnknown(environment);
   problems.push(...typos);
 
   const values = Object.fromEntries(
@@ -69,7 +69,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     return { config: undefined, isEnabled: false, httpPort, problems: [], logLevel: values.logLevel ?? "info" };
   }
   const aws = parseAwsEnvironment(environment, problems);
-  // A function's own SECRET_NAME never narrows what may be asked for, nor is it ours to judge.
+  // SECRET_NAME belongs to the function. It never narrows what may be asked for, and is never a problem.
   const secretName = [environment.SECRET_NAME?.trim() ?? ""].find(isSecretId);
   const sources = parseSources({ values, awsRegion: aws.region, secretName, readFile, problems });
   const [source, ...others] = sources;
@@ -80,11 +80,11 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     const ofConfig = without.map(({ roleArn }) => `${PREFIX}CONFIG secretIds of ${roleArn}`);
     const isNone = values.secretIds === undefined && values.parameterNames === undefined;
     for (const name of values.config !== undefined ? ofConfig : isNone ? [`${PREFIX}SECRET_IDS`] : []) {
-      problems.push({ name, rule: "set where ALLOW is configured", got: undefined });
+      problems.push({ name, rule: "set if ALLOW is configured", got: undefined });
     }
   }
   if (values.initError === "fail" && values.prefetchTimeoutMs === 0) {
-    problems.push({ name: `${PREFIX}PREFETCH_TIMEOUT_MS`, rule: "above 0 where INIT_ERROR is fail", got: "0" });
+    problems.push({ name: `${PREFIX}PREFETCH_TIMEOUT_MS`, rule: "above 0 if INIT_ERROR is fail", got: "0" });
   }
 
   const {
@@ -100,12 +100,12 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     ...rest
   } = values;
   if (problems.length > 0 || source === undefined || token === undefined) {
-    const asides = unknown.map((name) => `${name} is not a setting of this version`);
+    const remarks = unknown.map((name) => `${name} is not a setting of this version`);
     return {
       config: undefined,
       isEnabled: true,
       httpPort,
-      problems: [...new Set([...problems.map(toSentence), ...asides])],
+      problems: [...new Set([...problems.map(toSentence), ...remarks])],
       logLevel: logLevel ?? "info",
     };
   }
@@ -130,9 +130,9 @@ const isConfigured = ({ secretIds, parameterNames }: Source): boolean =>
 function readSetting(setting: Setting<unknown>, environment: Environment, problems: Problem[]): unknown {
   for (const name of [PREFIX + setting.name, ...(setting.alsoRead ?? [])]) {
     const text = environment[name]?.trim() ?? "";
-    // 0 is AWS's default of SECRETS_MANAGER_TIMEOUT_MILLIS, "no time-out", and CDK always writes it: not a wish.
+    // 0 is AWS's default of SECRETS_MANAGER_TIMEOUT_MILLIS, "no time-out". The CDK always sets it, so it counts as unset.
     if (text === "" || (name.endsWith("_TIMEOUT_MILLIS") && text === "0")) continue;
-    // It is the function's own beside a CONFIG, which has its roles in it.
+    // Next to a CONFIG, which has its own roles, ROLE_ARN belongs to the function.
     if (name === "ROLE_ARN" && environment[`${PREFIX}CONFIG`]?.trim()) continue;
     const value = setting.parse(text);
     if (value === undefined) {
@@ -143,8 +143,8 @@ function readSetting(setting: Setting<unknown>, environment: Environment, proble
   return setting.default === undefined ? undefined : setting.parse(setting.default);
 }
 
-/** Names with our prefix that are no setting: a typo, when within two edits of one; else something for a later version. */
-function findStrangers(environment: Environment): { unknown: string[]; typos: Problem[] } {
+/** Names with our prefix that are not settings. A name within two edits of a setting is a typo; any other is unknown. */
+function findUnknown(environment: Environment): { unknown: string[]; typos: Problem[] } {
   const known = Object.values(settings).map(({ name }) => PREFIX + name);
   const unknown: string[] = [];
   const typos: Problem[] = [];
@@ -157,7 +157,7 @@ function findStrangers(environment: Environment): { unknown: string[]; typos: Pr
   return { unknown, typos };
 }
 
-/** Levenshtein distance: how many letters have to be changed, added or left out. Pure. */
+/** The Levenshtein distance: how many letters must be changed, added or removed. */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (const [i, letter] of [...a].entries()) {

@@ -1,12 +1,12 @@
 /**
- * What a setting is, and the rules that many of them share: each goes from the text of a variable to its value, or to
- * undefined when the text breaks the rule. Pure.
+ * What a setting is, and the rules that several settings share. A rule turns the text of a variable into its value, or into
+ * undefined if the text breaks the rule. Pure.
  */
 export const PREFIX = "CROSS_ACCOUNT_SECRETS_";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** One mistake: which variable, what was expected, and what was got, save for what may be secret. */
+/** One mistake: which variable, what was expected, and what was found, unless that may be secret. */
 export interface Problem {
   readonly name: string;
   readonly rule: string;
@@ -16,19 +16,21 @@ export interface Problem {
 export interface Setting<T> {
   /** Without the prefix. */
   readonly name: string;
-  /** Other variables, whole names, read in this order when ours is unset. */
+  /** What it does, as the README's table says it, in Markdown. */
+  readonly description: string;
+  /** Other variables, with their whole names, which are read in this order if ours is unset. */
   readonly alsoRead?: readonly string[];
-  /** As it would be written in the environment. */
+  /** As it is written in the environment. */
   readonly default?: string;
   /** What is expected, to finish the sentence "… must be". */
   readonly rule: string;
-  /** The value, or undefined when the text breaks the rule. */
+  /** Returns the value, or undefined if the text breaks the rule. */
   readonly parse: (text: string) => T | undefined;
 }
 
 export const matching = (pattern: RegExp) => (text: string) => (pattern.test(text) ? text : undefined);
 
-/** From `least` to `most`, as written; given back in the unit of which one written unit has `factor`. */
+/** From `least` to `most`, as written. The value is multiplied by `factor`. */
 export const wholeNumber =
   (least: number, most: number, factor = 1) =>
   (text: string) => {
@@ -36,13 +38,13 @@ export const wholeNumber =
     return number >= least && number <= most ? number * factor : undefined;
   };
 
-/** In any case: AWS writes TRUE and INFO. */
+/** Upper and lower case are the same: AWS writes TRUE and INFO. */
 export const oneOf =
   <W extends string>(...words: readonly W[]) =>
   (text: string) =>
     words.find((word) => word === text.toLowerCase());
 
-/** Comma or space separated; each member once. */
+/** Comma or space separated. A repeated member counts once. */
 export const list = (isMember: (text: string) => boolean) => (text: string) => {
   const members = text.split(/[\s,]+/).filter((member) => member !== "");
   return members.length > 0 && members.every(isMember) ? [...new Set(members)] : undefined;
@@ -58,7 +60,7 @@ export interface SessionTag {
 }
 
 const MAX_TAGS = 50;
-/** STS allows more, `=` in a key too: here the first `=` ends the key. */
+/** STS allows `=` in a key, too. Here the first `=` ends the key. */
 const TAG = /^([\p{L}\p{Z}\p{N}_.:/+@-]{1,128})=([\p{L}\p{Z}\p{N}_.:/=+@-]{0,256})$/u;
 
 export const sessionTagsRule = `key=value,key=value: up to ${MAX_TAGS} tags, keys of 1 to 128 and values of up to 256 letters, digits, spaces and _.:/=+@-, each key once in whatever case, none that begins with aws:`;

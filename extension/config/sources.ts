@@ -1,6 +1,6 @@
 /**
- * Where secrets come from: target roles, and what is asked for through each. There is one, in variables of its own, or as
- * many as CONFIG lists. Pure but for CONFIG's file, which it is handed a way to read.
+ * The target roles, and what may be read through each. Either there is one, in its own variables, or as many as CONFIG
+ * lists.
  */
 import { isParameterId, parameterIdRule } from "../values/parameter.ts";
 import { isSecretId, secretIdRule } from "../values/secret.ts";
@@ -8,7 +8,7 @@ import type { Source } from "../values/source.ts";
 import { PREFIX, type Problem } from "./setting-rules.ts";
 import { EXTERNAL_ID, REGION, ROLE_ARN, type SettingValues, settings } from "./settings.ts";
 
-/** What variables say of a source, or one member of CONFIG's `sources`. */
+/** A source as the variables describe it, or as one member of CONFIG's `sources` does. */
 interface Entry {
   readonly roleArn: string;
   readonly externalId?: string | undefined;
@@ -18,16 +18,16 @@ interface Entry {
 }
 
 const NAME = `${PREFIX}CONFIG`;
-/** Each source has credentials of its own, and a part of the memory for values. */
+/** Each source has its own credentials, and a part of the memory for values. */
 const MAX_SOURCES = 20;
-/** What stands in fields that are not ours: the file may be another than was meant. */
+/** Unknown fields are not quoted: the file may be the wrong one, and hold anything. */
 const NOT_SHOWN = "a value that is not shown";
 
-/** Adds to `problems` what is wrong, each with the place where it stands. */
+/** Adds every problem to `problems`, with its place. */
 export function parseSources(parts: {
   readonly values: SettingValues;
   readonly awsRegion: string;
-  /** The function's own SECRET_NAME, if it has a usable one: one more secret to fetch in init, of no say beside CONFIG. */
+  /** The function's own SECRET_NAME, if it is a secret's id. It is fetched in init, unless there is a CONFIG. */
   readonly secretName: string | undefined;
   readonly readFile: (path: string) => string;
   readonly problems: Problem[];
@@ -49,7 +49,7 @@ export function parseSources(parts: {
       SECRET_IDS: secretIds,
       PARAMETER_NAMES: parameterNames,
     })) {
-      if (value !== undefined) problems.push({ name: PREFIX + name, rule: `unset where ${NAME} is set`, got: "both" });
+      if (value !== undefined) problems.push({ name: PREFIX + name, rule: `unset if ${NAME} is set`, got: "both" });
     }
     return parseEntries(values.config, parts.readFile, problems).map((entry) => toSource(entry));
   }
@@ -59,7 +59,7 @@ export function parseSources(parts: {
     }
     return [];
   }
-  // Where only parameters may be asked for, the session policy lets no secret through either.
+  // If only parameters may be asked for, the session policy allows no secret either.
   const isAllowed = parameterNames === undefined || values.allow === "any";
   const prefetchIds = secretIds ?? (parts.secretName !== undefined && isAllowed ? [parts.secretName] : []);
   return [toSource({ roleArn, secretIds, parameterNames }, prefetchIds)];
@@ -73,8 +73,8 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
   }
   const refuse = (place: string, rule: string, got: unknown) =>
     void problems.push({ name: `${NAME} ${place}`, rule, got: got === undefined ? undefined : toText(got) });
-  const { sources, ...strangers } = root as { sources?: unknown };
-  for (const name of Object.keys(strangers)) refuse(name, "left out: only sources is known there", NOT_SHOWN);
+  const { sources, ...unknown } = root as { sources?: unknown };
+  for (const name of Object.keys(unknown)) refuse(name, "left out: only sources is known there", NOT_SHOWN);
   if (!Array.isArray(sources) || sources.length < 1 || sources.length > MAX_SOURCES) {
     refuse("sources", `a list of 1 to ${MAX_SOURCES} objects, each with a roleArn`, sources);
     return [];
@@ -86,7 +86,7 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
       refuse(place, "an object with a roleArn", entry);
       continue;
     }
-    // As in a variable, an empty value is an unset one.
+    // As in a variable, an empty value counts as unset.
     const given = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== "")) as Partial<Entry>;
     for (const [name, value] of Object.entries(given)) {
       const field = fields.get(name);
@@ -95,9 +95,9 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
       else if (!field.isValid(value)) refuse(`${place}.${name}`, field.rule, value);
     }
     if (given.roleArn === undefined) refuse(`${place}.roleArn`, settings.roleArn.rule, undefined);
-    // `roleArn` is how a caller says which one is meant.
+    // Callers choose a source by its `roleArn`.
     else if (entries.some(({ roleArn }) => roleArn === given.roleArn)) {
-      refuse(`${place}.roleArn`, "another than in the sources before it", given.roleArn);
+      refuse(`${place}.roleArn`, "different from those of the sources before it", given.roleArn);
     }
     entries.push({ ...given, roleArn: given.roleArn ?? "" });
   }
@@ -111,7 +111,7 @@ function isListOf(isMember: (text: string) => boolean) {
 
 const isMatch = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
 
-/** A Map, since an object has a `constructor` too. */
+/** A Map, because an object also has a `constructor`. */
 const fields = new Map([
   ["roleArn", { rule: settings.roleArn.rule, isValid: isMatch(ROLE_ARN) }],
   ["externalId", { rule: settings.externalId.rule, isValid: isMatch(EXTERNAL_ID) }],
@@ -120,7 +120,7 @@ const fields = new Map([
   ["parameterNames", { rule: `a list of ${parameterIdRule}`, isValid: isListOf(isParameterId) }],
 ]);
 
-/** The object, or what was expected in its place. */
+/** Returns the object, or the rule that the text breaks. */
 function toJson(text: string, readFile: (path: string) => string): object | string {
   let json = text;
   if (text.startsWith("/")) {
@@ -134,7 +134,7 @@ function toJson(text: string, readFile: (path: string) => string): object | stri
     const parsed: unknown = JSON.parse(json);
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
   } catch {
-    // The parser's message would repeat the text, whoever's file that is.
+    // The parser's message would quote the text, which may be secret.
   }
   return text.startsWith("/") ? "the path of a file that holds a JSON object" : "a JSON object, or the path of one";
 }

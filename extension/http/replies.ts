@@ -1,3 +1,4 @@
+/** From a value or a failure to the reply that a caller gets. Pure. */
 import type { Cached } from "../cache/cache.ts";
 import { memoizeObjects } from "../cache/memoize.ts";
 import { Failure, toRow } from "../failure/failure.ts";
@@ -5,11 +6,30 @@ import type { ParameterValue } from "../values/parameter.ts";
 import type { SecretValue } from "../values/secret.ts";
 import type { Versioned } from "../values/source.ts";
 
-/** From a secret to the answer that holds it, in each of the forms that callers know. Pure. */
+/** A reply before it becomes bytes on a socket. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+/** No reply may be stored by anything between us and the function. */
+export function toReply(
+  status: number,
+  contentType: string,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): Reply {
+  return { status, headers: { "Content-Type": contentType, "Cache-Control": "no-store", ...headers }, body };
+}
+
+export function toJsonReply(status: number, body: object, headers: Readonly<Record<string, string>> = {}): Reply {
+  return toReply(status, "application/json", JSON.stringify(body), headers);
+}
 
 export type CachedSecret = Cached<SecretValue>;
 
-/** The body of AWS's own Parameters and Secrets Lambda extension: every key is always there, in its order. */
+/** The body of AWS's own Parameters and Secrets Lambda extension. It always has every key, in this order. */
 const toExtensionBody = memoizeObjects((value: SecretValue) =>
   JSON.stringify({
     ARN: value.arn,
@@ -26,7 +46,7 @@ const toExtensionBody = memoizeObjects((value: SecretValue) =>
 export const toExtensionReply = (secret: CachedSecret): Reply =>
   toReply(200, "application/json", toExtensionBody(secret.value), toCacheHeaders(secret));
 
-/** The body of AWS's agent (Workload Credentials Provider): what is not there is left out, and the date is in seconds. */
+/** The body of AWS's agent (Workload Credentials Provider). It has no empty keys, and its date is in seconds. */
 const toAgentBody = memoizeObjects((value: SecretValue) =>
   JSON.stringify({
     ARN: value.arn,
@@ -42,7 +62,7 @@ const toAgentBody = memoizeObjects((value: SecretValue) =>
 export const toAgentReply = (secret: CachedSecret): Reply =>
   toReply(200, "application/json", toAgentBody(secret.value), toCacheHeaders(secret));
 
-/** The bare value as stored, or one field of it. */
+/** The value as it is stored, or one field of it. */
 export function toBareReply(secret: CachedSecret, key: string | undefined): Reply {
   const headers = toCacheHeaders(secret);
   const { secretString, secretBinary } = secret.value;
@@ -77,13 +97,13 @@ function pick({ name, secretString }: SecretValue, key: string): unknown {
   return field;
 }
 
-/** Own properties only: "constructor" is a field of no secret that does not say so; of an array, its members only. */
+/** Own properties only, so that "constructor" is no field. An array has only its members as fields. */
 function hasField(value: unknown, step: string): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null || isRawNumber(value)) return false;
   return Object.hasOwn(value, step) && (!Array.isArray(value) || /^(0|[1-9]\d*)$/.test(step));
 }
 
-/** A JSON Pointer's steps (https://www.rfc-editor.org/rfc/rfc6901#section-4), or the one name. */
+/** The steps of a JSON Pointer (https://www.rfc-editor.org/rfc/rfc6901#section-4), or the one name. */
 function toSteps(key: string): readonly string[] {
   if (!key.startsWith("/")) return [key];
   if (/~([^01]|$)/.test(key)) throw new Failure("invalid-request", "in a JSON Pointer, ~ must be written ~0, and / ~1");
@@ -94,8 +114,8 @@ function toSteps(key: string): readonly string[] {
 }
 
 /**
- * Undefined for what is not JSON; V8's own message would quote the secret. A number that JavaScript would round keeps its
- * digits where Node can (https://github.com/tc39/proposal-json-parse-with-source, Node 22): a secret's fields are as stored.
+ * Returns undefined if the text is not JSON: V8's own message would quote the secret. A number that JavaScript would round
+ * keeps its digits on Node 22 and newer (https://github.com/tc39/proposal-json-parse-with-source).
  */
 function parseJson(text: string): unknown {
   try {
@@ -115,9 +135,7 @@ function keepDigits(_: string, value: unknown, { source }: { source?: string } =
   return isRounded && toRawNumber ? toRawNumber(source) : value;
 }
 
-/** From a parameter to the answer that holds it. Pure. */
-
-/** The body of AWS's own Parameters and Secrets Lambda extension: every key is always there, in its order. */
+/** The body of AWS's own Parameters and Secrets Lambda extension. It always has every key, in this order. */
 export function toParameterReply(parameter: Cached<ParameterValue>): Reply {
   const { value } = parameter;
   const body = {
@@ -137,9 +155,7 @@ export function toParameterReply(parameter: Cached<ParameterValue>): Reply {
   return toJsonReply(200, body, toCacheHeaders(parameter));
 }
 
-/** What an answer says of how old it is, and where it is from. Pure. */
-
-/** `Age` and `ETag` are HTTP's own (RFC 9110, 9111); `Cache-Status` is RFC 9211. All in whole seconds. */
+/** `ETag` is of RFC 9110, `Age` of RFC 9111, `Cache-Status` of RFC 9211. Times are in whole seconds. */
 export function toCacheHeaders({ value, from, ageMs, ttlMs }: Cached<Versioned>): Record<string, string> {
   return {
     ETag: `"${value.versionId}"`,
@@ -153,7 +169,7 @@ function toStatus(from: Cached<Versioned>["from"], ttlSeconds: number): string {
   return from === "fetch" ? "fwd=miss" : `fwd=stale; fwd-status=${toRow(from.failed).status}`;
 }
 
-/** The answer that a failure becomes: `{"__type","message","cause"[,"remedy"][,"statements"][,"requestId"]}`. */
+/** The reply for a failure: `{"__type","message","cause"[,"remedy"][,"statements"][,"requestId"]}`. */
 export function toErrorReply(failure: Failure): Reply {
   const { code, message, details } = failure;
   const { status, type } = toRow(failure);
@@ -163,25 +179,4 @@ export function toErrorReply(failure: Failure): Reply {
     ...(retryAfterMs === undefined ? {} : { "Retry-After": String(Math.ceil(retryAfterMs / 1_000)) }),
   };
   return toJsonReply(status, { __type: type, message, cause: code, remedy, statements, requestId }, headers);
-}
-
-/** An answer before it becomes bytes on a socket. */
-export interface Reply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
-}
-
-/** No answer of ours may be kept by anything between us and the function. */
-export function toReply(
-  status: number,
-  contentType: string,
-  body: string | Uint8Array,
-  headers: Readonly<Record<string, string>> = {},
-): Reply {
-  return { status, headers: { "Content-Type": contentType, "Cache-Control": "no-store", ...headers }, body };
-}
-
-export function toJsonReply(status: number, body: object, headers: Readonly<Record<string, string>> = {}): Reply {
-  return toReply(status, "application/json", JSON.stringify(body), headers);
 }

@@ -6,33 +6,33 @@ import type { Handover } from "../lambda/handover.ts";
 import type { HttpHandler } from "./handler.ts";
 import { type Reply, toErrorReply } from "./replies.ts";
 
-/** Sockets, limits and bytes: between the kernel and the handler. */
+/** Sockets, limits and bytes: what is between the kernel and the handler. */
 
 export interface HttpServer {
-  /** Accepts requests from here on; fails with an error that names the port when it stays taken for a second. */
+  /** Starts to accept requests. If the port stays taken for a second, fails with an error that names it. */
   listen(): Promise<void>;
-  /** Stops accepting, and waits for what is under way, but not longer than `graceMs`. */
+  /** Stops accepting, and waits up to `graceMs` for the requests in flight. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Loopback only, and IPv4 only, as AWS's own extension and agent. */
+/** Loopback and IPv4 only, like AWS's own extension and agent. */
 const HOST = "127.0.0.1";
-/** A process that was told to leave may hold the port for a moment after a reset. */
+/** After a reset, the process before us may hold the port for a moment. */
 const PORT_RETRY_FOR_MS = 1_000;
 const PORT_RETRY_EVERY_MS = 50;
-/** Lambda gives a process 1,024 descriptors: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+/** Lambda allows a process 1,024 descriptors: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const MAX_CONNECTIONS = 900;
-/** A function on the same machine sends a request in one piece; nobody else is to hold a connection by dripping. */
+/** A function on the same machine sends a request at once. A slow sender must not hold a connection. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const REQUEST_CHECK_EVERY_MS = 2_000;
 
-export function createHttpServer(parts: {
+export function createHttpServer(deps: {
   readonly handler: HttpHandler;
   readonly config: Pick<Config, "httpPort">;
-  /** Its listening socket, if there is one; then the port is not bound again. */
+  /** If it has a listening socket, the port is not bound again. */
   readonly handover: Handover;
 }): HttpServer {
-  /** By connection, in the order of the requests: of an answer that stands behind another, Node does not say when it is lost. */
+  /** The replies in flight by connection, in order. Node does not tell when a reply that waits behind another is lost. */
   const underWay = new Map<Socket, Set<ServerResponse>>();
   const limit = createConnectionLimit(MAX_CONNECTIONS);
   let onIdle = () => {};
@@ -53,22 +53,22 @@ export function createHttpServer(parts: {
       answers.delete(response);
       if (answers.size === 0) forget(socket);
     });
-    respond(request, response, parts.handler).catch(() => response.destroy());
+    respond(request, response, deps.handler).catch(() => response.destroy());
   });
-  // Node's 5 s would reset a pooled client's idle connection at the thaw: the timer is overdue, and fires first.
+  // After a freeze, Node's 5 s timer would be overdue, and would reset a pooled client's idle connection.
   server.keepAliveTimeout = 0;
-  // Node would drop every header past the 2,000th, and with it the one that a guard looks for. Their size is limited anyway.
+  // Node would drop every header after the 2,000th, perhaps the one that a guard needs. Their size is limited anyway.
   server.maxHeadersCount = 0;
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    // Node counts from the connection, but a client may open one ahead, and be frozen before it uses it.
+    // Node counts from the connection's start, but a client may be frozen before it uses the connection.
     if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && socket.bytesRead === 0) return;
     refuseInTurn(socket, toParserCode(error));
   });
-  // Node would refuse it in words of its own. Who expects what we do not know may be answered as anybody (RFC 9110, 10.1.1).
+  // Node would refuse an unknown expectation with its own text. It may be ignored (RFC 9110, 10.1.1).
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
-  // Node would close the connection without a word.
+  // Node would close the connection without a reply.
   server.on("connect", (_, socket: Socket) => {
-    // Node no longer listens to it.
+    // Node no longer handles its errors.
     socket.on("error", () => socket.destroy());
     refuseInTurn(socket, "method-not-allowed");
   });
@@ -77,7 +77,7 @@ export function createHttpServer(parts: {
     if (!limit.admit(socket)) refuse(socket, "too-many-connections");
   });
 
-  /** Answers come in the order of the requests: those that were good have theirs before. */
+  /** Replies have the order of the requests: earlier requests get theirs first. */
   function refuseInTurn(socket: Socket, code: FailureCode): void {
     const last = [...(underWay.get(socket) ?? [])].at(-1);
     if (last === undefined) refuse(socket, code);
@@ -91,8 +91,8 @@ export function createHttpServer(parts: {
 
   return {
     async listen() {
-      const port = parts.config.httpPort;
-      const fd = parts.handover.descriptor;
+      const port = deps.config.httpPort;
+      const fd = deps.handover.descriptor;
       const where = fd === undefined ? { host: HOST, port } : { fd };
       for (let leftMs = PORT_RETRY_FOR_MS; ; leftMs -= PORT_RETRY_EVERY_MS) {
         try {
@@ -106,7 +106,7 @@ export function createHttpServer(parts: {
     },
     async close(graceMs) {
       server.close();
-      // Of its own connections Node would also wait for those that never sent a byte.
+      // Node itself would also wait for connections that never sent a byte.
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, graceMs);
         onIdle = () => {
@@ -132,17 +132,17 @@ export function createHttpServer(parts: {
 
 async function respond(request: IncomingMessage, response: ServerResponse, handler: HttpHandler): Promise<void> {
   const { method = "", url: target = "", headers } = request;
-  // Node keeps the first of several; what stands before us, if anything does, may have looked at another.
+  // Node keeps the first of several Host headers. A proxy before us may have used another, so none is believed.
   const believed = countHosts(request.rawHeaders) === 1 ? headers : { ...headers, host: undefined };
   const { status, headers: replyHeaders, body } = await handler({ method, target, headers: believed });
   const closing = status === 413 ? { Connection: "close" } : {};
   response.writeHead(status, { ...replyHeaders, ...closing, "Content-Length": Buffer.byteLength(body) });
-  // Behind another answer, Node would put a `100 Continue` of this request between a head and a body of bytes.
+  // If this reply waits behind another, Node would put a `100 Continue` between its head and a body of bytes.
   if (typeof body !== "string") response.flushHeaders();
   response.end(body);
 }
 
-/** Names and values take turns. `headersDistinct` would make an object of all of them, at every read. */
+/** Names and values alternate. `headersDistinct` would build an object of all headers at every read. */
 const countHosts = (rawHeaders: readonly string[]): number =>
   rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length;
 
@@ -153,7 +153,7 @@ const parserCodes: Readonly<Record<string, FailureCode>> = {
 
 const toParserCode = ({ code = "" }: NodeJS.ErrnoException): FailureCode => parserCodes[code] ?? "invalid-request";
 
-/** What never becomes a request is answered by hand. */
+/** Replies to what Node's parser refused. */
 function refuse(socket: Socket, code: FailureCode): void {
   if (!socket.writable) {
     socket.destroy();
@@ -174,23 +174,23 @@ function toPortMessage(port: number, code: string | undefined): string {
 }
 
 /**
- * Keeps the number of connections below what the process has descriptors for, at the cost of those that have been longest
- * without a complete request: idle ones, and ones that drip.
+ * Limits the number of connections to what the process has descriptors for. The connection that has been longest without a
+ * complete request, idle or slow, is closed for a new one.
  */
 
 export interface ConnectionLimit {
-  /** False when there are too many, each with a request under way. The socket is forgotten when it closes. */
+  /** Returns false if there are too many, all with a request in flight. */
   admit(socket: Socket): boolean;
-  /** A complete request has come. */
+  /** Must be called when a complete request has come. */
   begin(socket: Socket): void;
-  /** It has been answered. */
+  /** Must be called when the request has its reply. */
   end(socket: Socket): void;
 }
 
 export function createConnectionLimit(most: number): ConnectionLimit {
-  /** With how many requests there are under way on each. */
+  /** Each connection, with the number of its requests in flight. */
   const connections = new Map<Socket, number>();
-  /** Those without a request under way, in the order of the last one: a Set keeps the order of insertion. */
+  /** Connections without a request in flight, in the order of their last request: a Set keeps its order. */
   const idle = new Set<Socket>();
 
   return {

@@ -3,48 +3,47 @@
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
  */
 import { request } from "node:http";
-import { readBody } from "../aws/client.ts";
 import { PublicError } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
 import type { Handover } from "./handover.ts";
 
 export interface ShutdownEvent {
   readonly reason: string;
-  /** When Lambda kills what is left of us. */
+  /** When Lambda kills the process. */
   readonly deadlineEpochMs: number;
 }
 
 export interface ExtensionsApi {
-  /** Registers for SHUTDOWN alone: for INVOKE, every invocation would wait for us, and Managed Instances refuse it. */
+  /** Registers for SHUTDOWN only. With INVOKE, every invocation would wait for us, and Managed Instances refuse it. */
   register(): Promise<void>;
-  /** The first call says that init is over. Blocks, over any freeze, until Lambda shuts the environment down. */
+  /** The first call ends init. Blocks, through any freeze, until Lambda shuts the environment down. */
   untilShutdown(): Promise<ShutdownEvent>;
-  /** Only between `register` and the first `untilShutdown`. The process has to end afterwards. */
+  /** Allowed between `register` and the first `untilShutdown`. The process must end afterwards. */
   initError(type: string, message: string): Promise<void>;
-  /** At any time. The process has to end afterwards. */
+  /** Allowed at any time. The process must end afterwards. */
   exitError(type: string, message: string): Promise<void>;
 }
 
-/** Lambda wants the file name of the extension under /opt/extensions. */
+/** Lambda requires the extension's file name in /opt/extensions. */
 const EXTENSION_NAME = "cross-account-secrets";
-/** Before the next poll after an event that we did not ask for, so that an odd Lambda is not polled in a loop. */
+/** The pause after an event that we did not register for, so that Lambda is not polled in a tight loop. */
 const STRANGE_EVENT_PAUSE_MS = 100;
-/** How a poll ends that had been accepted: what comes before that says that Lambda was never reached. */
+/** The codes of a poll that Lambda had accepted. Any other code means that Lambda was never reached. */
 const LOST_CODES = ["ECONNRESET", "EPIPE", "ETIMEDOUT"];
 const REGISTER_RETRIES_MS = [50, 100, 200, 400];
 
-export function createExtensionsApi(parts: {
-  /** `host:port`, from AWS_LAMBDA_RUNTIME_API; unset where this is not Lambda. */
+export function createExtensionsApi(deps: {
+  /** `host:port`, from AWS_LAMBDA_RUNTIME_API. Undefined outside Lambda. */
   readonly runtimeApi: string | undefined;
-  /** Its registration, if there is one; then there is nothing to register. */
+  /** If the launcher has registered, `register` does nothing. */
   readonly handover: Handover;
   readonly logger: Logger;
 }): ExtensionsApi {
-  let identifier = parts.handover.identifier;
+  let identifier = deps.handover.identifier;
 
   function call(method: "GET" | "POST", path: string, headers: Record<string, string>, body = ""): Promise<Answer> {
     const identity = identifier === undefined ? {} : { "Lambda-Extension-Identifier": identifier };
-    const url = `http://${parts.runtimeApi}/2020-01-01/extension/${path}`;
+    const url = `http://${deps.runtimeApi}/2020-01-01/extension/${path}`;
     return send(url, method, { "Content-Type": "application/json", ...identity, ...headers }, body);
   }
 
@@ -60,13 +59,13 @@ export function createExtensionsApi(parts: {
   return {
     async register() {
       if (identifier !== undefined) return;
-      if (!parts.runtimeApi)
+      if (!deps.runtimeApi)
         throw new PublicError("AWS_LAMBDA_RUNTIME_API is not set: it is Lambda that starts this program");
       const headers = { "Lambda-Extension-Name": EXTENSION_NAME };
       const body = JSON.stringify({ events: ["SHUTDOWN"] });
       const answer = await retry(() => call("POST", "register", headers, body));
       const given = answer.headers["lambda-extension-identifier"];
-      if (answer.status !== 200 || typeof given !== "string") throw refusal("register", answer);
+      if (answer.status !== 200 || typeof given !== "string") throw rejected("register", answer);
       identifier = given;
     },
 
@@ -84,9 +83,9 @@ export function createExtensionsApi(parts: {
         if (neverWorked)
           throw answer instanceof Error
             ? new PublicError("event/next cannot be reached")
-            : refusal("event/next", answer);
-        // Init is over: whoever leaves now crashes a function that can still be served.
-        parts.logger.error("poll-lost", answer instanceof Error ? { code: answer.code } : { status: answer.status });
+            : rejected("event/next", answer);
+        // Init is over. If the process ended now, a function that can still be served would crash.
+        deps.logger.error("poll-lost", answer instanceof Error ? { code: answer.code } : { status: answer.status });
         return await new Promise<never>(() => {});
       }
     },
@@ -103,21 +102,27 @@ interface Answer {
 }
 
 /**
- * `node:http` and not `fetch`, which gives up after 300 s without an answer: `event/next` blocks for as long as the
- * environment is frozen. No agent, no time-out.
+ * Uses `node:http` instead of `fetch`, which gives up after 300 s without an answer: `event/next` blocks while the
+ * environment is frozen. There is no agent and no time-out.
  */
 function send(url: string, method: string, headers: Record<string, string>, body: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, agent: false, headers }, (response) => {
       const { statusCode: status = 0, headers } = response;
-      readBody(response).then((body) => resolve({ status, headers, body: body.toString("utf8") }), reject);
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => {
+        body += text;
+      });
+      response.on("end", () => resolve({ status, headers, body })).on("error", reject);
+      // This event comes last. After "end" or "error" it has no effect.
+      response.on("close", () => reject(new Error("the body ended too early")));
     });
     outgoing.on("error", reject);
     outgoing.end(body);
   });
 }
 
-/** Tries again on 5xx and on connection errors; a 4xx is final. */
+/** Tries again after 5xx and connection errors. A 4xx is final. */
 async function retry(attempt: () => Promise<Answer>): Promise<Answer> {
   for (const delayMs of REGISTER_RETRIES_MS) {
     const answer = await attempt().catch(() => undefined);
@@ -127,7 +132,7 @@ async function retry(attempt: () => Promise<Answer>): Promise<Answer> {
   return attempt();
 }
 
-/** Lambda's content type for SHUTDOWN is text/plain, so that the body alone is believed. */
+/** Lambda sends SHUTDOWN as text/plain, so only the body is used. */
 function parseEvent(body: string): { eventType?: string; shutdownReason?: string; deadlineMs?: number } {
   try {
     return JSON.parse(body) ?? {};
@@ -136,4 +141,4 @@ function parseEvent(body: string): { eventType?: string; shutdownReason?: string
   }
 }
 
-const refusal = (path: string, { status }: Answer) => new PublicError(`${path} was answered with status ${status}`);
+const rejected = (path: string, { status }: Answer) => new PublicError(`${path} was answered with status ${status}`);

@@ -1,7 +1,7 @@
 /** From the command line to a command. Pure, but for what commands do. */
 import { toPublicText } from "../../extension/failure/failure.ts";
 import { toSuggestion } from "./suggestion.ts";
-import { BUG, type Command, type CommandWorld, Refusal, USAGE } from "./world.ts";
+import { BUG, type Command, CommandError, type CommandWorld, USAGE } from "./world.ts";
 
 export interface Entry {
   /** What the command is for, in half a line. */
@@ -35,7 +35,7 @@ export async function dispatch(
     return await run(others, world);
   } catch (error) {
     // Anything else's message may quote a secret.
-    if (error instanceof Refusal) return say(error.exitCode, `${NAME} ${name}: ${error.message}`);
+    if (error instanceof CommandError) return say(error.exitCode, `${NAME} ${name}: ${error.message}`);
     return say(BUG, `${NAME} ${name}: ${toPublicText(error)}: this is a bug; please report it`);
   }
 }

@@ -1,10 +1,10 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { toSuggestion } from "./suggestion.ts";
-import { Refusal, USAGE } from "./world.ts";
+import { CommandError, USAGE } from "./world.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
-/** `parseArgs`, in our words: an unknown option is named, and so is the one that was meant. Throws a Refusal. */
+/** `parseArgs`, in our words: an unknown option is named, and so is the one that was meant. Throws a CommandError. */
 export function parseOptions<const O extends Options, const P extends boolean = false>(
   args: readonly string[],
   options: O,
@@ -19,6 +19,6 @@ export function parseOptions<const O extends Options, const P extends boolean = 
     const unknown = code === "ERR_PARSE_ARGS_UNKNOWN_OPTION" ? /'(--?[^']*)'/.exec(sentence)?.[1] : undefined;
     const known = Object.keys(options).map((name) => `--${name}`);
     const advice = (unknown && toSuggestion(unknown, known)) || "; --help says what there is";
-    throw new Refusal(USAGE, `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}${advice}`);
+    throw new CommandError(USAGE, `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}${advice}`);
   }
 }

@@ -2,7 +2,7 @@
 
 import type { ManifestEntry } from "../build/layers.ts";
 import { parseOptions } from "../cli/options.ts";
-import { Refusal, USAGE } from "../cli/world.ts";
+import { CommandError, USAGE } from "../cli/world.ts";
 
 export const HELP = `Publishes the built layers to Lambda and prints their ARNs.
 
@@ -55,17 +55,17 @@ export function parsePublishOptions(
   const isDryRun = values["dry-run"] === true;
   // npm has an option of the same name. It takes the option for itself, and still runs the script.
   if (environment.npm_config_dry_run === "true" && !isDryRun) {
-    throw new Refusal(USAGE, "npm took --dry-run for itself: write npm run publish:layer -- --dry-run");
+    throw new CommandError(USAGE, "npm took --dry-run for itself: write npm run publish:layer -- --dry-run");
   }
   const regions = toList(values.regions);
-  if (regions.length === 0) throw new Refusal(USAGE, "--regions is missing; an example: --regions eu-west-1");
+  if (regions.length === 0) throw new CommandError(USAGE, "--regions is missing; an example: --regions eu-west-1");
   const wrong = regions.find((region) => !REGION.test(region));
-  if (wrong !== undefined) throw new Refusal(USAGE, `${JSON.stringify(wrong)} is not a region; an example: eu-west-1`);
+  if (wrong !== undefined) throw new CommandError(USAGE, `${JSON.stringify(wrong)} is not a region; an example: eu-west-1`);
   const layers = toList(values.layers);
-  if (values.layers !== undefined && layers.length === 0) throw new Refusal(USAGE, "--layers names no layer");
+  if (values.layers !== undefined && layers.length === 0) throw new CommandError(USAGE, "--layers names no layer");
   const organizationId = values.organization;
   if (organizationId !== undefined && !ORGANIZATION.test(organizationId)) {
-    throw new Refusal(
+    throw new CommandError(
       USAGE,
       `${JSON.stringify(organizationId)} is not an organization's id; an example: o-exampleorgid`,
     );
@@ -88,7 +88,7 @@ export function parseManifest(text: string, file: string): readonly ManifestEntr
     // The error is thrown below.
   }
   if (isRecord(manifest) && Array.isArray(manifest.layers) && manifest.layers.every(isEntry)) return manifest.layers;
-  throw new Refusal(1, `${file} is not what npm run build writes: run it again`);
+  throw new CommandError(1, `${file} is not what npm run build writes: run it again`);
 }
 
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
@@ -123,17 +123,17 @@ export function chooseLayers(
   const missing = wanted?.find((name) => !layers.some((layer) => layer.name === name));
   if (missing !== undefined) {
     const built = layers.map(({ name }) => name).join(", ") || "none";
-    throw new Refusal(1, `layer ${JSON.stringify(missing)} is not built (built: ${built}): run npm run build`);
+    throw new CommandError(1, `layer ${JSON.stringify(missing)} is not built (built: ${built}): run npm run build`);
   }
   const chosen = layers.filter(({ name }) => wanted?.includes(name) ?? true);
   const [version, other] = new Set(chosen.map((layer) => layer.version));
-  if (version === undefined) throw new Refusal(1, "no layer is built: run npm run build");
+  if (version === undefined) throw new CommandError(1, "no layer is built: run npm run build");
   if (other !== undefined) {
-    throw new Refusal(1, `the built layers have two versions, ${version} and ${other}: run npm run build`);
+    throw new CommandError(1, `the built layers have two versions, ${version} and ${other}: run npm run build`);
   }
   for (const layer of chosen) {
     const excess = findExcess(layer);
-    if (excess !== undefined) throw new Refusal(1, `${layer.file} ${excess}`);
+    if (excess !== undefined) throw new CommandError(1, `${layer.file} ${excess}`);
   }
   return { version, chosen };
 }
@@ -152,5 +152,5 @@ function findExcess({ zippedBytes, unzippedBytes, compatibleRuntimes: { length: 
 /** `found` is the SHA-256 of the zip in the folder, in hexadecimal. */
 export function checkZip({ file, sha256 }: ManifestEntry, found: string): void {
   if (found === sha256) return;
-  throw new Refusal(1, `${file} has sha256 ${found}, but manifest.json says ${sha256}: run npm run build`);
+  throw new CommandError(1, `${file} has sha256 ${found}, but manifest.json says ${sha256}: run npm run build`);
 }

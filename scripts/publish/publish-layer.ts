@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { argv, env } from "node:process";
 import { fileURLToPath } from "node:url";
 import { toLayerName } from "../build/layers.ts";
-import { Refusal } from "../cli/world.ts";
+import { CommandError } from "../cli/world.ts";
 import { checkZip, chooseLayers, HELP, type PublishOptions, parseManifest, parsePublishOptions } from "./checks.ts";
 import { type BuiltLayer, createRegionalLambdas, type LayerVersion, type RegionalLambda } from "./layer-versions.ts";
 import {
@@ -25,7 +25,7 @@ import {
   toRegionSummary,
 } from "./report.ts";
 
-/** Returns the exit code. Throws a Refusal if it has done nothing. */
+/** Returns the exit code. Throws a CommandError if it has done nothing. */
 async function publishLayers(options: PublishOptions, say: (text: string) => void): Promise<number> {
   const { version, layers } = await readLayers(options);
   const results: PublishResult[] = [];
@@ -51,7 +51,7 @@ async function readLayers(options: PublishOptions): Promise<{ version: string; l
     try {
       return await readFile(file);
     } catch {
-      throw new Refusal(1, `${file} is missing: run npm run build first`);
+      throw new CommandError(1, `${file} is missing: run npm run build first`);
     }
   };
   const manifest = join(folder, "manifest.json");
@@ -99,7 +99,7 @@ async function orThrow<T>(region: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    throw new Refusal(1, toFailureText(error, region));
+    throw new CommandError(1, toFailureText(error, region));
   }
 }
 
@@ -136,7 +136,7 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
     if (options === "help") console.log(HELP);
     else process.exitCode = await publishLayers(options, console.error);
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof CommandError)) throw error;
     console.error(`publish:layer: ${error.message}`);
     process.exitCode = error.exitCode;
   }

@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import type { Refusal } from "../../scripts/cli/world.ts";
+import type { CommandError } from "../../scripts/cli/world.ts";
 import { checkZip, chooseLayers, parseManifest, parsePublishOptions } from "../../scripts/publish/checks.ts";
 import {
   type PublishResult,
@@ -341,7 +341,7 @@ function errorOf(call: () => unknown): { message: string; exitCode: number } {
   try {
     call();
   } catch (error) {
-    const { message, exitCode } = error as Refusal;
+    const { message, exitCode } = error as CommandError;
     return { message, exitCode };
   }
   throw new Error("the call did not throw");

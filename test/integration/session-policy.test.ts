@@ -1,7 +1,7 @@
 /** What the session policy lets a session do, says a policy engine that is none of ours: see scripts/setup/policy-engine.ts. */
 import { describe, expect, it } from "vitest";
 import { toSessionPolicy } from "../../extension/aws/session-policy.ts";
-import type { Source } from "../../extension/config/sources.ts";
+import type { Source } from "../../extension/values/source.ts";
 import { policyEngine as engine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
 
 const ACCOUNT = "111111111111";

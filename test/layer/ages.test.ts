@@ -2,12 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Fault } from "../fakes/aws.ts";
 import { type Bench, type BenchOptions, type LocalAnswer, startBench } from "../support/bench.ts";
-import { createCanary, REGION, SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { createCanary, IN_TARGET_ACCOUNT, SECRET_NAME, SECRET_PATH, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 
 const TTL_MS = 1_000;
-const GET = `/secretsmanager/get?secretId=${SECRET_NAME}`;
 
-/** A layer that has fetched the secret in init, with a TTL that a test can wait for. */
+/** Starts a layer that has fetched the secret in init, with a TTL short enough for a test. */
 async function startWith(environment: Record<string, string> = {}, options: BenchOptions = {}): Promise<Bench> {
   const bench = await startBench({
     ...options,
@@ -20,10 +19,10 @@ async function startWith(environment: Record<string, string> = {}, options: Benc
 const cacheStatusOf = ({ headers }: LocalAnswer) => String(headers["cache-status"]);
 const typeOf = ({ body }: LocalAnswer) => JSON.parse(body).__type;
 const versionOf = ({ body }: LocalAnswer) => JSON.parse(body).VersionId;
-/** A little more than the TTL, counted from a fetch that ended before. */
+/** Waits for a little more than the TTL. */
 const untilExpired = () => delay(TTL_MS + 50);
 
-describe("a value at hand, while AWS cannot be reached", () => {
+describe("a cached value whose TTL is over", () => {
   it.each<[string, Fault, number]>([
     ["fails", { kind: "error", status: 500, code: "InternalServiceError" }, 502],
     ["throttles", { kind: "throttle" }, 429],
@@ -46,22 +45,22 @@ describe("a value at hand, while AWS cannot be reached", () => {
     expect(bench.aws.count("GetSecretValue")).toBe(calls);
   });
 
-  it("is fetched again once AWS is back and the pause is over", async () => {
+  it("is fetched again when AWS works again and the pause is over", async () => {
     const bench = await startWith();
     bench.aws.fault("GetSecretValue", { kind: "throttle" });
     await untilExpired();
     expect(cacheStatusOf(await bench.askForSecret())).toContain("fwd=stale");
     bench.aws.heal();
-    // The first pause is half a second at the longest.
+    // The first pause is at most half a second.
     await delay(500);
     const fetched = await bench.askForSecret();
     expect(cacheStatusOf(fetched)).toBe("cross-account-secrets; fwd=miss");
     expect(fetched.headers.age).toBe("0");
   });
 
-  it("is served stale when STS fails, if the session is over", async () => {
+  it("is served stale when the session has expired and STS fails", async () => {
     const bench = await startWith();
-    // The session's life is STS's to say, and 15 minutes at the least: it is revoked in its place.
+    // A session lives for at least 15 minutes. Secrets Manager says that it has expired.
     bench.aws.fault("GetSecretValue", { kind: "error", status: 400, code: "ExpiredTokenException" });
     bench.aws.fault("AssumeRole", { kind: "error", status: 500, code: "InternalFailure" });
     await untilExpired();
@@ -70,7 +69,7 @@ describe("a value at hand, while AWS cannot be reached", () => {
     expect(cacheStatusOf(stale)).toMatch(/^cross-account-secrets; fwd=stale; fwd-status=50\d$/);
   });
 
-  it("is not served beyond MAX_STALE, and the failure says when to ask again", async () => {
+  it("is not served after MAX_STALE, and the failure carries Retry-After", async () => {
     const bench = await startWith({ CROSS_ACCOUNT_SECRETS_MAX_STALE_SECONDS: "0" });
     bench.aws.fault("GetSecretValue", { kind: "throttle" });
     await untilExpired();
@@ -81,7 +80,7 @@ describe("a value at hand, while AWS cannot be reached", () => {
 });
 
 describe("an ageing value", () => {
-  it("is served at once and refreshed behind the reply, once however many ask", async () => {
+  it("is served at once, and one refresh in the background is enough for fifty requests", async () => {
     const bench = await startWith({ CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "4" });
     const before = versionOf(await bench.askForSecret());
     bench.aws.putSecretValue(bench.secretArn, { secretString: JSON.stringify({ password: bench.canaries[1] }) });
@@ -101,7 +100,7 @@ describe("an ageing value", () => {
 });
 
 describe("a denial", () => {
-  it("ends a value at once, says when to ask again, and is remembered", async () => {
+  it("ends the use of the cached value, carries Retry-After, and is remembered", async () => {
     const bench = await startWith();
     bench.aws.fault("GetSecretValue", { kind: "deny" });
     await untilExpired();
@@ -119,20 +118,20 @@ describe("a denial", () => {
     expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual(calls);
   });
 
-  it("is over for refreshNow as soon as it is mended", async () => {
+  it("is over with the next refreshNow after access is restored", async () => {
     const bench = await startWith();
     bench.aws.fault("GetSecretValue", { kind: "deny" });
     await untilExpired();
     expect((await bench.askForSecret()).status).toBe(403);
     bench.aws.heal();
-    const hasty = await bench.ask(`${GET}&refreshNow=true`);
+    const hasty = await bench.ask(`${SECRET_PATH}&refreshNow=true`);
     expect([hasty.status, hasty.headers["retry-after"]]).toEqual([403, "1"]);
     await delay(1_000);
-    expect((await bench.ask(`${GET}&refreshNow=true`)).status).toBe(200);
+    expect((await bench.ask(`${SECRET_PATH}&refreshNow=true`)).status).toBe(200);
     expect(cacheStatusOf(await bench.askForSecret())).toContain("hit");
   });
 
-  it("is what AWS says of a secret that is gone: no value is served stale", async () => {
+  it("also comes for a secret that is marked for deletion, and nothing is served stale", async () => {
     const bench = await startWith();
     bench.aws.markForDeletion(bench.secretArn);
     await untilExpired();
@@ -141,8 +140,8 @@ describe("a denial", () => {
   });
 });
 
-describe("a version that was refused", () => {
-  it("is replaced by the one that AWS has, at the price of one call, and not asked about within seconds", async () => {
+describe("a report that a version was refused", () => {
+  it("fetches the current version with one call, and gets 429 within five seconds of a fetch", async () => {
     const bench = await startWith({ CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "300" });
     const old = versionOf(await bench.askForSecret());
     const canary = createCanary();
@@ -167,7 +166,7 @@ describe("a version that was refused", () => {
 });
 
 describe("the spellings of one secret", () => {
-  /** The guide's own `my-shared-secret` ends like an ARN, so that AWS knows it by no partial one. */
+  /** AWS does not find `my-shared-secret` by a partial ARN, because that name ends like the suffix of an ARN. */
   const NAME = "app/database";
 
   async function startWithAnother(environment: Record<string, string>) {
@@ -177,7 +176,7 @@ describe("the spellings of one secret", () => {
       {
         prepare: ({ aws, canaries }) => {
           aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: [NAME] });
-          const secret = { account: "111111111111", region: REGION, name: NAME, secretString: canaries[0] ?? "" };
+          const secret = { ...IN_TARGET_ACCOUNT, name: NAME, secretString: canaries[0] ?? "" };
           arn = aws.createSecret(secret).arn;
         },
       },
@@ -186,7 +185,7 @@ describe("the spellings of one secret", () => {
     return { bench, targets: spellings.map((spelling) => `/secretsmanager/get?secretId=${spelling}`) };
   }
 
-  it("are all hits of what init has fetched by name", async () => {
+  it("are all cache hits after init has fetched the secret by its name", async () => {
     const { bench, targets } = await startWithAnother({ CROSS_ACCOUNT_SECRETS_SECRET_IDS: NAME });
     for (const target of targets) {
       const answer = await bench.ask(target);
@@ -195,7 +194,7 @@ describe("the spellings of one secret", () => {
     expect(bench.aws.count("GetSecretValue")).toBe(1);
   });
 
-  it("cost one AssumeRole and one GetSecretValue, asked for at once and not yet fetched", async () => {
+  it("cost one AssumeRole and one GetSecretValue when all are requested at once", async () => {
     const { bench, targets } = await startWithAnother({ CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" });
     expect(bench.aws.count("GetSecretValue")).toBe(0);
     bench.aws.fault("GetSecretValue", { kind: "slow", delayMs: 300 });
@@ -205,7 +204,7 @@ describe("the spellings of one secret", () => {
     expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual([1, 1]);
   });
 
-  it("of a name that ends like an ARN are each answered as AWS does", async () => {
+  it("all get the same version if its name ends like the suffix of an ARN", async () => {
     const bench = await startWith({ CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "300" });
     const partialArn = bench.secretArn.slice(0, -"-AbCdEf".length);
     const answers = await Promise.all(

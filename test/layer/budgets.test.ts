@@ -1,6 +1,6 @@
 /**
- * What must not grow unseen: budgets on what is the same on every machine. `npm run bench` has the times and the memory.
- * Who has a reason raises a budget, here, and writes the new figure beside it.
+ * Budgets for what is the same on every machine; `npm run bench` measures times and memory. A change with a reason to exceed a
+ * budget raises it here, and writes the new figure beside it.
  */
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ import { readManifest } from "../../scripts/build/layers.ts";
 import { startBench } from "../support/bench.ts";
 import { findLoadedAtRegistration } from "../support/loaded-modules.ts";
 
-/** Bytes of what Node.js reads and compiles. Figures of version 0.1.0: 72,448, 195,546 and 210,544. */
+/** Bytes of the files that Node.js reads and compiles. Figures of version 0.1.0: 72,448, 195,546 and 210,544. */
 const bundleBudgets: readonly [string, number, string][] = [
   ["main.cjs", 74_000, "it is loaded before anything is served"],
   ["aws-sdk.cjs", 204_000, "it is loaded before the first secret is there, and the function may be waiting"],
@@ -25,31 +25,31 @@ const zipBudgets = {
   arm64: 31_800_000,
 };
 
-/** The least program that registers: what Node.js loads for it, Node.js loads for everybody. */
+/** The smallest program that registers. Node.js loads the modules of this one for every program. */
 const FLOOR = new URL("../bench/programs/floor.cjs", import.meta.url);
-/** By the names that a program gives them. What is not here, Node.js loads for every program. */
+/** The names that a program imports. Node.js loads all other modules for every program. */
 const modulesBeforeRegistration = [
-  ...["http", "net", "stream", "stream/promises", "string_decoder", "dns", "diagnostics_channel"], // of http, which listens and registers
-  ...["cluster", "child_process", "dgram", "worker_threads", "inspector"], // of net, by the first listen
+  ...["http", "net", "stream", "stream/promises", "string_decoder", "dns", "diagnostics_channel"], // for http, which listens and registers
+  ...["cluster", "child_process", "dgram", "worker_threads", "inspector"], // for net, at the first listen
   "crypto", // the token is compared in constant time
 ];
 
-/** One AssumeRole and one GetSecretValue: it cannot be done with less. */
+/** One AssumeRole and one GetSecretValue: the minimum. */
 const CALLS = { AssumeRole: 1, GetSecretValue: 1 };
 
-describe("within its budget", () => {
-  it.each(bundleBudgets)("%s is at most %d bytes long: %s", (file, budget) => {
+describe("the budget", () => {
+  it.each(bundleBudgets)("of %s is %d bytes, because %s", (file, budget) => {
     expect(statSync(join(toOpt("nodejs"), "cross-account-secrets", file)).size).toBeLessThanOrEqual(budget);
   });
 
-  it("the zip of each built layer is no larger than it may be", async () => {
+  it("holds for the zip of each built layer", async () => {
     const entries = await readManifest(dirname(toOpt("nodejs")));
     expect(entries.map(({ name }) => name)).toContain("nodejs");
     const tooLarge = entries.filter(({ name, zippedBytes }) => zippedBytes > zipBudgets[name]);
     expect(tooLarge.map(({ name, zippedBytes }) => ({ name, zippedBytes }))).toEqual([]);
   });
 
-  it("what is loaded before it registers is the program and what it listens with, and nothing of AWS's SDK", async () => {
+  it("before the registration is one file and the modules that listen, without the AWS SDK", async () => {
     const floor = await findLoadedAtRegistration(fileURLToPath(FLOOR));
     const { builtIn, files } = await findLoadedAtRegistration(join(toOpt("nodejs"), "cross-account-secrets/main.cjs"));
     expect(files).toEqual(["main.cjs"]);
@@ -57,14 +57,14 @@ describe("within its budget", () => {
     expect(builtIn.filter((name) => !allowed.includes(name))).toEqual([]);
   });
 
-  it("a cold start costs two calls to AWS, and the first read none", async () => {
+  it("of a cold start is two calls to AWS, and of the first read none", async () => {
     const { lambda, askForSecret, aws } = await startBench();
     await lambda.init();
     expect((await askForSecret()).status).toBe(200);
     expect(toCalls(aws.count)).toEqual(CALLS);
   });
 
-  it("a thousand readers of a secret that is not there yet cost two calls to AWS", async () => {
+  it("of a thousand reads of a secret that is not cached yet is two calls to AWS", async () => {
     const { lambda, askForSecret, aws } = await startBench({
       environment: { CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined, SECRET_NAME: undefined },
     });
@@ -72,7 +72,7 @@ describe("within its budget", () => {
     expect(aws.count("GetSecretValue")).toBe(0);
     aws.fault("GetSecretValue", { kind: "slow", delayMs: 500 });
     const statuses = [];
-    // As many at the same time as connections are open at the most, with room to spare; the others follow.
+    // First fewer than the limit of open connections at the same time, then the others.
     for (const readers of [800, 200]) {
       const answers = await Promise.all(Array.from({ length: readers }, () => askForSecret()));
       statuses.push(...answers.map(({ status }) => status));

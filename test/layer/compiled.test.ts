@@ -1,45 +1,34 @@
-/** The code that V8 made of a self-contained layer's files, when it was built. */
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+/** The code that V8 compiled from a self-contained layer's files when the layer was built. */
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { arch } from "node:process";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { toOpt } from "../../scripts/build/build.ts";
 import { canRunHere, writeCodeCache } from "../../scripts/build/self-contained.ts";
 import { startBench } from "../support/bench.ts";
+import { createTempFolder } from "../support/temp-files.ts";
 
 const FILES = ["aws-sdk", "aws-ssm", "program"];
-/** Says of each file whether V8 took its code. */
+/** Prints for each file whether V8 accepted its compiled code. */
 const WATCH = `
   const vm = require("node:vm");
   vm.Script = class extends vm.Script {
     constructor(text, options) {
       super(text, options);
-      console.log("V8", this.cachedDataRejected === false ? "took" : "compiled", options.filename.split("/").at(-1));
+      console.log("V8", this.cachedDataRejected === false ? "accepted" : "compiled", options.filename.split("/").at(-1));
     }
   };`;
 
-/** The other has no code, and could not run it. */
+/** The layer of the other architecture has no compiled code, and this machine could not run it. */
 const architecture = arch === "arm64" ? "arm64" : "x86_64";
 
 describe(`the compiled code of the ${architecture} layer`, () => {
   const opt = toOpt(architecture);
   const test = it.skipIf(!canRunHere(architecture) || !existsSync(join(opt, "cross-account-secrets/bin/node")));
 
-  /** The layer, with what it carries where it is. */
+  /** Copies the layer, with links to Node and the libraries. */
   function copyLayer(): { readonly copy: string; readonly program: string } {
-    const copy = mkdtempSync(join(tmpdir(), "compiled-"));
-    onTestFinished(() => rmSync(copy, { recursive: true }));
+    const copy = createTempFolder();
     const program = join(copy, "cross-account-secrets");
     mkdirSync(program);
     cpSync(join(opt, "extensions"), join(copy, "extensions"), { recursive: true });
@@ -51,7 +40,7 @@ describe(`the compiled code of the ${architecture} layer`, () => {
     return { copy, program };
   }
 
-  /** What V8 does with each file, in a life that needs all of them. */
+  /** Runs the layer until all files are loaded, and returns what V8 did with each. */
   async function watch({ copy, program }: ReturnType<typeof copyLayer>): Promise<string[]> {
     const environment = { CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: "any" };
     const main = join(program, "main.cjs");
@@ -63,11 +52,11 @@ describe(`the compiled code of the ${architecture} layer`, () => {
     return lambda.logs.flatMap(({ line }) => (line.startsWith("V8 ") ? [line] : [])).sort();
   }
 
-  test("is taken by its Node, as the launcher starts it", async () => {
-    expect(await watch(copyLayer())).toEqual(FILES.map((name) => `V8 took ${name}.cjs`));
+  test("is accepted by the layer's Node when the launcher starts it", async () => {
+    expect(await watch(copyLayer())).toEqual(FILES.map((name) => `V8 accepted ${name}.cjs`));
   });
 
-  test("is the same in another folder, and has nothing of this machine", async () => {
+  test("is the same if it is made in another folder, and does not contain the folder's path", async () => {
     const { program } = copyLayer();
     for (const name of FILES) rmSync(join(program, `${name}.code`));
     await writeCodeCache(program);
@@ -81,12 +70,12 @@ describe(`the compiled code of the ${architecture} layer`, () => {
     }
   });
 
-  test("of another V8 is not taken, and none is needed", async () => {
+  test("is ignored if another version of V8 made it, and the layer works without it", async () => {
     const layer = copyLayer();
     for (const name of FILES) {
       const file = join(layer.program, `${name}.code`);
       const code = readFileSync(file);
-      // V8 begins with a magic number, and its version's hash.
+      // The code begins with a magic number and the hash of V8's version.
       code.writeUInt32LE(code.readUInt32LE(4) + 1, 4);
       if (name === "aws-ssm") rmSync(file);
       else writeFileSync(file, code);

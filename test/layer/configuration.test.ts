@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { startBench } from "../support/bench.ts";
 
 describe("a broken configuration", () => {
-  it("is reported whole, to Lambda and line by line to the log, and ends the process", async () => {
+  it("is reported in full to Lambda and, with a line for each problem, to the log, and ends the process", async () => {
     const bench = await startBench({
       environment: {
         CROSS_ACCOUNT_SECRETS_ROLE_ARN: "arn:aws:iam::1:role/x",
@@ -34,7 +34,7 @@ describe("a broken configuration", () => {
     expect(bench.aws.calls).toEqual([]);
   });
 
-  it("never shows a token, not even one that is wrong", async () => {
+  it("is reported without the value of the token, even if the token is invalid", async () => {
     const token = "pass word of the function";
     const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_TOKEN: token } });
     await bench.lambda.init().catch(() => undefined);
@@ -45,7 +45,7 @@ describe("a broken configuration", () => {
 });
 
 describe("the environment of sam local", () => {
-  // Long-term keys have no session token, and a template's unset variables are empty strings.
+  // Long-term keys have no session token, and unset variables of a template are empty strings.
   const samLocal = {
     AWS_SESSION_TOKEN: "",
     AWS_SAM_LOCAL: "true",
@@ -53,15 +53,15 @@ describe("the environment of sam local", () => {
     AWS_PROFILE: "",
   };
 
-  it("works with a token of one's own", async () => {
+  it("works with a configured token", async () => {
     const bench = await startBench({ environment: { ...samLocal, CROSS_ACCOUNT_SECRETS_TOKEN: "my-local-token" } });
     await bench.lambda.init();
-    // The fake AWS knows no long-term keys: that the call is refused by AWS and not by us shows that it was made.
+    // The fake AWS knows no long-term keys. Its refusal shows that the extension made the call.
     expect((await bench.askForSecret()).status).toBe(502);
     expect(bench.aws.count("AssumeRole")).toBeGreaterThan(0);
   });
 
-  it("without one says what to set", async () => {
+  it("fails the init without a token, and the log says what to set", async () => {
     const bench = await startBench({ environment: samLocal });
     await expect(bench.lambda.init()).rejects.toMatchObject({ errorType: "Extension.InitError" });
     const [line] = bench.events("init-error").map(({ message }) => String(message));
@@ -99,7 +99,7 @@ describe("the function's own settings", () => {
     await bench.lambda.init();
     expect((await bench.askForSecret()).status).toBe(200);
     await bench.lambda.shutdown();
-    // Nothing but its own lines: no warning, no trace of another's debugging.
+    // The log has only the extension's own lines: no warning, no debug output of Node.
     expect(bench.lambda.logs.filter(({ line }) => !line.startsWith('{"time":'))).toEqual([]);
   });
 });

@@ -1,51 +1,34 @@
-/** A thousand connections that ask for nothing, where a process has descriptors for no more: the function is answered. */
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+/** A thousand connections without a request use up the descriptors of the process, and the function still gets answers. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build/build.ts";
 import { type Bench, startBench } from "../support/bench.ts";
+import { until } from "../support/faults.ts";
+import { createLimitedLayer } from "../support/temp-files.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";
 
 /** Lambda's: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const DESCRIPTORS = 1_024;
 const CONNECTIONS = 1_000;
-/** What the layer keeps of them. */
+/** The number of connections that the layer keeps. */
 const MOST_AT_ONCE = 900;
 const REQUESTS = 30;
 const DRIP_EVERY_MS = 250;
 const TURNS = 25;
 const BETWEEN_REQUESTS_MS = 20;
-/** Beside it, ten times what the same request takes on this machine when nobody disturbs it. */
+/** The limit of a request, or ten times its duration on this machine without the other connections. */
 const LIMIT_MS = 100;
 
-/** The layer, started as Lambda starts it, with its limit. */
+/** Starts the layer with Lambda's limit of descriptors. */
 async function start(): Promise<Bench> {
-  const opt = mkdtempSync(join(tmpdir(), "limited-layer-"));
-  onTestFinished(() => rmSync(opt, { recursive: true, force: true }));
-  mkdirSync(join(opt, "extensions"));
-  const extension = join(opt, "extensions/cross-account-secrets");
-  const layer = join(toOpt("nodejs"), "extensions/cross-account-secrets");
-  writeFileSync(extension, `#!/bin/sh\nulimit -n ${DESCRIPTORS}\nexec '${layer}'\n`);
-  chmodSync(extension, 0o755);
-  const bench = await startBench({ opt, runtime: { onInvoke: () => null } });
+  const bench = await startBench({ opt: createLimitedLayer(DESCRIPTORS), runtime: { onInvoke: () => null } });
   await bench.lambda.init();
   return bench;
 }
 
-/** The function's own requests: each on a new connection, and each on the same one. */
+/** Sends the requests of the function: each with every agent. Returns their durations. */
 async function ask({ port, environment }: Bench, agents: readonly Agent[]): Promise<number[]> {
   const headers = { "X-Aws-Parameters-Secrets-Token": environment.AWS_SESSION_TOKEN };
   const one = (agent: Agent) =>
@@ -68,9 +51,9 @@ async function ask({ port, environment }: Bench, agents: readonly Agent[]): Prom
   return tookMs;
 }
 
-/** Holds so many connections open, and opens another for each that is closed. */
+/** Keeps CONNECTIONS connections open, and opens another for each that is closed. */
 async function flood(port: number, drip: string) {
-  /** With how many bytes each has sent. */
+  /** The number of bytes that each has sent. */
   const sockets = new Map<Socket, number>();
   let isOn = true;
   let opened = 0;
@@ -86,7 +69,7 @@ async function flood(port: number, drip: string) {
       setTimeout(open, DRIP_EVERY_MS);
     });
   };
-  // Spread out: a thousand writes at once would keep this process from measuring.
+  // The writes are spread out, because a thousand at once would disturb the measurement in this process.
   let turn = 0;
   const timer = setInterval(() => {
     turn += 1;
@@ -103,15 +86,8 @@ async function flood(port: number, drip: string) {
   };
   onTestFinished(stop);
   for (let count = 0; count < CONNECTIONS; count += 1) open();
-  await until(`${CONNECTIONS} connections`, () => opened >= CONNECTIONS);
+  await until(() => opened >= CONNECTIONS);
   return { stop, countOpened: () => opened };
-}
-
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (let left = 1_000; !isSo(); left -= 1) {
-    if (left === 0) throw new Error(`never: ${what}`);
-    await delay(10);
-  }
 }
 
 const countDescriptors = (pid: number | undefined): number => readdirSync(`/proc/${pid}/fd`).length;
@@ -121,9 +97,9 @@ describe.each([
   ["idle", ""],
   ["dripping", `GET /${"x".repeat(200)} HTTP/1.1\r\n`],
 ])("a thousand %s connections", (_, drip) => {
-  // Descriptors and limits are read from there.
+  // Descriptors and limits are read from /proc.
   it.skipIf(!existsSync("/proc/self/fd"))(
-    "keep no request of the function waiting, and leave nothing behind",
+    "do not delay the function's requests, and leave no descriptor open afterwards",
     async () => {
       const bench = await start();
       const pid = bench.lambda.extensionPid;
@@ -135,14 +111,14 @@ describe.each([
       const descriptorsBefore = countDescriptors(pid);
 
       const storm = await flood(bench.port, drip);
-      // To the clients, a connection is there as soon as the kernel has it.
-      await until(`${MOST_AT_ONCE} descriptors`, () => countDescriptors(pid) >= MOST_AT_ONCE);
+      // A client considers a connection open as soon as the kernel has accepted it.
+      await until(() => countDescriptors(pid) >= MOST_AT_ONCE);
       const stormyMs = await ask(bench, agents);
       expect(storm.countOpened()).toBeGreaterThanOrEqual(CONNECTIONS);
       expect(worst(stormyMs)).toBeLessThan(Math.max(LIMIT_MS, 10 * worst(calmMs)));
 
       storm.stop();
-      await until(`${descriptorsBefore} descriptors`, () => countDescriptors(pid) <= descriptorsBefore);
+      await until(() => countDescriptors(pid) <= descriptorsBefore);
       const afterMs = await ask(bench, agents);
       expect(worst(afterMs)).toBeLessThan(Math.max(LIMIT_MS, 10 * worst(calmMs)));
       expect(bench.lambda.extensionPid).toBe(pid);

@@ -1,16 +1,7 @@
-/** Who gets in, and what gets out when the process is poked, crashed or starved. At log level debug, where no other is named. */
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+/** Which requests are refused, and what the process reveals under signals, errors and lack of memory. The log level is debug. */
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { constants, tmpdir } from "node:os";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
@@ -19,10 +10,11 @@ import { logLevels } from "../../extension/logger.ts";
 import { toOpt } from "../../scripts/build/build.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
 import { findLeaks, readFolder } from "../support/canary.ts";
+import { copyLayer, createTempFolder } from "../support/temp-files.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";
 
 const SECRET = `/secrets/${SECRET_NAME}`;
-/** Where the kernel shows its processes as files. */
+/** Whether the kernel shows processes as files. */
 const HAS_PROC = existsSync("/proc/self/limits");
 const CARRIES_NODE = process.arch === "x64" && existsSync(join(toOpt("x86_64"), "cross-account-secrets/bin/node"));
 
@@ -32,16 +24,9 @@ async function start(options: BenchOptions = {}): Promise<Bench> {
   return bench;
 }
 
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "door-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
-/** A layer whose program does this first. */
+/** Makes a layer whose program runs this code first. */
 function withPrologue(code: string): string {
-  const opt = makeFolder();
-  cpSync(toOpt("nodejs"), opt, { recursive: true });
+  const opt = copyLayer();
   const main = join(opt, "cross-account-secrets/main.cjs");
   writeFileSync(main, `${code}\n${readFileSync(main, "utf8")}`);
   return opt;
@@ -53,8 +38,8 @@ function toPid({ lambda }: Bench): number {
 }
 
 describe("a token in a file", () => {
-  it("that is replaced is good within two seconds, and the old one is not; no file and a broken one change nothing", async () => {
-    const file = join(makeFolder(), "token");
+  it("is read again within two seconds after a change, but a missing or invalid file changes nothing", async () => {
+    const file = join(createTempFolder(), "token");
     writeFileSync(file, "the-first-token\n");
     const bench = await start({ environment: { CROSS_ACCOUNT_SECRETS_TOKEN: `file://${file}` } });
     const statusOf = async (token: string) =>
@@ -83,7 +68,7 @@ describe("a token in a file", () => {
   });
 });
 
-/** Sends these bytes, and gives the status of the first answer; what is sent asks for the end of the connection. */
+/** Sends these bytes, which ask the server to close the connection, and returns the status of the first answer. */
 async function exchange(port: number, request: string): Promise<number> {
   const socket = connect(port, "127.0.0.1");
   onTestFinished(() => void socket.destroy());
@@ -107,7 +92,7 @@ describe("a request", () => {
     ["Forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43"],
     ["X-Forwarded-For", "192.0.2.60"],
     ["X-Forwarded-For", ""],
-  ])("with the header %s is refused, the ping too", async (name, value) => {
+  ])("with the header %s: %s is refused, also on /ping", async (name, value) => {
     const { ask } = await start();
     for (const path of [SECRET, "/ping"]) {
       const refused = await ask(path, { headers: { [name]: value } });
@@ -115,7 +100,7 @@ describe("a request", () => {
     }
   });
 
-  it("with two Host headers, or none, or another's, is refused", async () => {
+  it("with two Host headers, none, or that of another server is refused", async () => {
     const bench = await start();
     const { port } = bench;
     const own = `Host: 127.0.0.1:${port}`;
@@ -129,7 +114,7 @@ describe("a request", () => {
     }
   });
 
-  it("may have a body of 1 KiB, and a target of 10 KiB, and no more", async () => {
+  it("may have a body of up to 1 KiB and a target of up to 10 KiB", async () => {
     const bench = await start();
     const { port } = bench;
     const withBody = (method: string, target: string, length: number) =>
@@ -138,7 +123,7 @@ describe("a request", () => {
     expect(await withBody("GET", SECRET, 1_025)).toBe(413);
     expect(await withBody("POST", `${SECRET}/invalid?versionId=x`, 1_024)).toBe(204);
     expect(await withBody("POST", `${SECRET}/invalid?versionId=x`, 1_025)).toBe(413);
-    // In chunks, and without an end.
+    // A chunked body without an end.
     const chunked = toRequest(bench, "GET", SECRET, ["Transfer-Encoding: chunked"], `400\r\n${"x".repeat(1_024)}\r\n`);
     expect(await exchange(port, chunked)).toBe(413);
     const toTarget = (length: number) => `${SECRET}?key=`.padEnd(length, "x");
@@ -149,7 +134,7 @@ describe("a request", () => {
 });
 
 describe.skipIf(!HAS_PROC)("the process (needs /proc)", () => {
-  /** The TCP ports that this process listens on, by what the kernel says. */
+  /** Finds the TCP ports that a process listens on, according to the kernel. */
   function findListeningPorts(pid: number): number[] {
     const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
     const inodes = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
@@ -160,7 +145,7 @@ describe.skipIf(!HAS_PROC)("the process (needs /proc)", () => {
     });
   }
 
-  /** Whether it has a handler for this signal, by what the kernel says. */
+  /** Whether a process has a handler for this signal, according to the kernel. */
   function catches(pid: number | undefined, signal: number): boolean {
     if (!existsSync(`/proc/${pid}/status`)) return false;
     const [, caught = "0"] = /^SigCgt:\s+([\da-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
@@ -171,11 +156,11 @@ describe.skipIf(!HAS_PROC)("the process (needs /proc)", () => {
     ["the runtime's own Node", "nodejs", true],
     ["the carried Node (Linux on x86_64)", "x86_64", CARRIES_NODE],
   ] as const) {
-    it.skipIf(!canRun)(`opens no inspector at SIGUSR1, and lives: ${node}`, async () => {
+    it.skipIf(!canRun)(`opens no inspector at SIGUSR1, and keeps running (${node})`, async () => {
       const bench = await start({ layer });
       const pid = toPid(bench);
       process.kill(pid, "SIGUSR1");
-      // A Node that opens its inspector does so within milliseconds; ours answers a request in between.
+      // Node opens its inspector within milliseconds. A request is answered in between.
       await bench.askForSecret();
       await delay(500);
       expect(findListeningPorts(pid)).toEqual([bench.port]);
@@ -188,7 +173,7 @@ describe.skipIf(!HAS_PROC)("the process (needs /proc)", () => {
   it("closes the inspector that SIGUSR1 opens before the program runs", async () => {
     const bench = await startBench({ opt: withPrologue("for (const end = Date.now() + 300; Date.now() < end; );") });
     const init = bench.lambda.init();
-    // As soon as Node has its handler: before, the signal ends whatever is there.
+    // Without Node's handler, the signal would end the process.
     const isReady = () => catches(bench.lambda.extensionPid, constants.signals.SIGUSR1);
     await expect.poll(isReady, { interval: 1 }).toBe(true);
     const pid = toPid(bench);
@@ -226,8 +211,8 @@ describe.skipIf(!HAS_PROC)("the process (needs /proc)", () => {
   });
 });
 
-describe("what the process says", () => {
-  /** A layer whose program does what a bug might do, at SIGUSR2: it gets a secret and a token, and throws them. */
+describe("the output of the process", () => {
+  /** Makes a layer whose program behaves like a bug at SIGUSR2: it reads a secret and a token, and throws them. */
   function withBug(bug: string): string {
     return withPrologue(
       `const stolen = process.env.AWS_SESSION_TOKEN;
@@ -245,22 +230,22 @@ describe("what the process says", () => {
     );
   }
 
-  /** Whether it is logged that there is a bug, is a matter of the level; what is logged of it, is not. */
+  /** The level decides whether a bug is logged. It does not change the logged text. */
   describe.each(logLevels)("at log level %s", (level) => {
     const environment = { CROSS_ACCOUNT_SECRETS_LOG_LEVEL: level };
     const says = (line: Readonly<Record<string, unknown>>) => (level === "none" ? [] : [line]);
-    /** The program's own lines alone. */
+    /** Asserts that the log has only lines of the program. */
     const expectNoOthers = ({ lambda }: Bench) =>
       expect(lambda.logs.filter(({ line }) => level === "none" || !line.startsWith('{"time":'))).toEqual([]);
 
     it.each([
-      ["an exception that nobody catches", "throw error;"],
-      ["a rejection that nobody handles", "Promise.reject(error);"],
-      ["something thrown that is no error", "throw body;"],
-    ])("of %s is its kind alone, and it lives", async (_, bug) => {
+      ["an uncaught exception", "throw error;"],
+      ["an unhandled rejection", "Promise.reject(error);"],
+      ["a thrown value that is not an error", "throw body;"],
+    ])("names only the type of %s, and the process keeps running", async (_, bug) => {
       const bench = await start({ opt: withBug(bug), environment });
       process.kill(toPid(bench), "SIGUSR2");
-      // The bug's own reading of the secret, and then what it does with it.
+      // The bug reads the secret, and then throws it.
       await expect.poll(async () => JSON.parse((await bench.ask("/stats")).body).hits).toBe(1);
       expect((await bench.askForSecret()).status).toBe(200);
       const message = expect.stringMatching(/^unexpected \w+$/);
@@ -269,7 +254,7 @@ describe("what the process says", () => {
       expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
     });
 
-    it.each(["SIGTERM", "SIGQUIT", "SIGABRT"] as const)("at %s is nothing", async (signal) => {
+    it.each(["SIGTERM", "SIGQUIT", "SIGABRT"] as const)("is empty at %s", async (signal) => {
       const bench = await start({ environment });
       await bench.askForSecret();
       await bench.ask("/secrets/not-configured");
@@ -282,9 +267,9 @@ describe("what the process says", () => {
       expectNoOthers(bench);
     });
 
-    it("when memory runs out is V8's, and holds no secret", async () => {
+    it("comes from V8 when memory runs out, and contains no secret", async () => {
       const opt = withBug("const held = []; for (;;) held.push([...error.message]);");
-      // The launcher starts Node without any option, and heeds no NODE_OPTIONS: one for this test alone.
+      // The launcher starts Node without options and ignores NODE_OPTIONS, so this test has its own launcher.
       const program = join(opt, "cross-account-secrets/main.cjs");
       const launcher = `#!/bin/sh\nulimit -c 0\nexec "${process.execPath}" --max-old-space-size=64 --no-warnings "${program}"\n`;
       writeFileSync(join(opt, "extensions/cross-account-secrets"), launcher, { mode: 0o755 });

@@ -1,25 +1,23 @@
 import { once } from "node:events";
-import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type BenchOptions, startBench } from "../support/bench.ts";
+import { startLocalServer } from "../support/local-server.ts";
 import { FUNCTION_ROLE_ARN, SECRET_NAME } from "../support/two-accounts.ts";
 
 describe("under SnapStart", () => {
   const TOKEN = "5a1cf3b2-0d70-4a6e-9f57-3f0f4bd2f6d1";
 
-  /** An environment without key variables, whose credentials are at an endpoint of Lambda's. */
+  /** Starts an environment without credentials in variables: Lambda offers them at an endpoint. */
   async function startSnapStart(options: BenchOptions = {}) {
     const asked: (string | undefined)[] = [];
     let give = (): object => ({});
-    const endpoint = createHttpServer((request, response) => {
+    const endpoint = await startLocalServer((request, response) => {
       asked.push(request.headers.authorization);
       const isRight = request.headers.authorization === TOKEN && request.url === "/2021-04-23/credentials";
       response.writeHead(isRight ? 200 : 404, { "Content-Type": "application/json" });
       response.end(isRight ? JSON.stringify(give()) : "");
-    }).listen(0, "127.0.0.1");
-    await once(endpoint, "listening");
-    onTestFinished(() => void endpoint.close());
+    });
     const bench = await startBench({
       initializationType: "snap-start",
       ...options,
@@ -27,7 +25,7 @@ describe("under SnapStart", () => {
         AWS_ACCESS_KEY_ID: undefined,
         AWS_SECRET_ACCESS_KEY: undefined,
         AWS_SESSION_TOKEN: undefined,
-        AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/2021-04-23/credentials`,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoint.url}/2021-04-23/credentials`,
         AWS_CONTAINER_AUTHORIZATION_TOKEN: TOKEN,
         ...options.environment,
       },
@@ -42,7 +40,7 @@ describe("under SnapStart", () => {
     return { ...bench, asked, ask };
   }
 
-  it("nothing is fetched before the snapshot, and what is asked for after it is", async () => {
+  it("the extension fetches nothing before the snapshot, and a requested secret after it", async () => {
     const { lambda, aws, asked, ask } = await startSnapStart();
     await lambda.init();
     expect([asked, aws.calls]).toEqual([[], []]);
@@ -53,13 +51,13 @@ describe("under SnapStart", () => {
     expect([aws.count("AssumeRole"), aws.count("GetSecretValue")]).toEqual([1, 1]);
   });
 
-  it("init does not fail for want of a fetch, where a failed one would end it", async () => {
+  it("init succeeds without a fetch, even if INIT_ERROR is fail", async () => {
     const { lambda, ask } = await startSnapStart({ environment: { CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" } });
     await lambda.init();
     expect((await ask()).status).toBe(200);
   });
 
-  it("an endpoint that refuses is answered with 502, and says whose fault it is", async () => {
+  it("a request gets 502, which names the credentials endpoint, if that endpoint refuses", async () => {
     const { lambda, aws, ask } = await startSnapStart({
       environment: { AWS_CONTAINER_AUTHORIZATION_TOKEN: "another", CROSS_ACCOUNT_SECRETS_TOKEN: TOKEN },
     });
@@ -72,7 +70,7 @@ describe("under SnapStart", () => {
 });
 
 describe("under Managed Instances", () => {
-  it("registers for SHUTDOWN alone, and serves many at once", async () => {
+  it("the extension registers for SHUTDOWN only, and serves fifty requests at once", async () => {
     const bench = await startBench({ initializationType: "lambda-managed-instances" });
     await bench.lambda.init();
     const answers = await Promise.all(Array.from({ length: 50 }, () => bench.askForSecret()));
@@ -81,10 +79,10 @@ describe("under Managed Instances", () => {
   });
 });
 
-describe("switched off", () => {
+describe("with ENABLED=false", () => {
   const OFF = { CROSS_ACCOUNT_SECRETS_ENABLED: "False" };
 
-  it("init succeeds whatever else is wrong, nothing is fetched, and whoever asks is told so", async () => {
+  it("init succeeds despite other mistakes, nothing is fetched, and every request gets 503 Disabled", async () => {
     const bench = await startBench({
       environment: {
         ...OFF,
@@ -110,15 +108,15 @@ describe("switched off", () => {
     const port = String((other.address() as AddressInfo).port);
     const bench = await startBench({ environment: { ...OFF, CROSS_ACCOUNT_SECRETS_HTTP_PORT: port } });
     await bench.lambda.init();
-    // It is tried again for a second, which init does not wait for.
+    // The extension tries the port again for a second. Init does not wait for that.
     expect(bench.events("not-listening")).toEqual([]);
     while (bench.events("not-listening").length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     expect((await bench.lambda.shutdown()).exitCode).toBe(0);
   });
 });
 
-describe("what is counted", () => {
-  it("is told by /stats, to those who have the token", async () => {
+describe("the counters", () => {
+  it("are in the answer of /stats, which needs the token", async () => {
     const bench = await startBench();
     await bench.lambda.init();
     await bench.askForSecret();
@@ -137,7 +135,7 @@ describe("what is counted", () => {
     expect((await bench.ask("/stats", { headers: { "X-Aws-Parameters-Secrets-Token": "" } })).status).toBe(403);
   });
 
-  it("becomes CloudWatch metrics in the log, where that is asked for, at the end at the latest", async () => {
+  it("are in the log as CloudWatch metrics, at shutdown at the latest, if METRICS is emf", async () => {
     const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_METRICS: "emf" } });
     await bench.lambda.init();
     await bench.askForSecret();

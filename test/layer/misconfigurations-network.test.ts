@@ -1,34 +1,30 @@
-/** What can be wrong on the way to AWS: credentials, the clock, a region, the network. No policy is at fault. */
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Mistakes on the way to AWS, with correct policies: credentials, the clock, a region, the network. */
 import { setTimeout as delay } from "node:timers/promises";
-import { onTestFinished } from "vitest";
 import { createCertificate } from "../support/certificate.ts";
 import { findFreePort } from "../support/free-port.ts";
+import { startLocalServer } from "../support/local-server.ts";
 import { type Misconfiguration, misconfiguration } from "../support/misconfigurations.ts";
 import { allow, toPolicy, trust } from "../support/policy-documents.ts";
 import { startFront } from "../support/tcp-front.ts";
+import { writeTempFile } from "../support/temp-files.ts";
 import {
   FUNCTION_ROLE_ARN,
   REGION,
+  TARGET_ACCOUNT,
   TARGET_ROLE_ARN,
   type TwoAccounts,
   toFunctionEnvironment,
 } from "../support/two-accounts.ts";
 
 const MINUTE_MS = 60_000;
-/** That of the init: as long as Parameter Store may take. */
+/** The longest time limit of a fetch in init, which is the one for Parameter Store. */
 const LONGEST_FETCH_MS = 2_500;
 
 /** The variables of a new execution environment. */
 const withNewSession = ({ aws }: TwoAccounts) =>
   toFunctionEnvironment(aws.issueSession({ roleArn: FUNCTION_ROLE_ARN }), aws.url);
 
-/** AWS's clock, as a machine sees it whose own stands still for minutes between any two looks, until somebody sets it. */
+/** AWS's clock for a machine whose own clock loses 20 minutes between any two readings, until it is set. */
 function createDriftingClock() {
   let [aheadMs, stepMs] = [0, 20 * MINUTE_MS];
   return {
@@ -44,25 +40,25 @@ function createDriftingClock() {
 
 const clock = createDriftingClock();
 
-const others: Misconfiguration[] = [
+const otherRows: Misconfiguration[] = [
   {
     name: "STS is not activated in the region, in Account A",
-    change: ({ aws }) => aws.changeAccount("111111111111", { regionsWithoutSts: [REGION] }),
+    change: ({ aws }) => aws.changeAccount(TARGET_ACCOUNT, { regionsWithoutSts: [REGION] }),
     cause: "region-disabled",
     tells: [`enable the region ${REGION} for STS in the account of ${TARGET_ROLE_ARN}`],
-    mend: ({ aws }) => aws.changeAccount("111111111111", { regionsWithoutSts: [] }),
+    repair: ({ aws }) => aws.changeAccount(TARGET_ACCOUNT, { regionsWithoutSts: [] }),
   },
   {
-    name: "the function's credentials are over",
+    name: "the function's credentials have expired",
     environment: ({ aws }) =>
       toFunctionEnvironment(aws.issueSession({ roleArn: FUNCTION_ROLE_ARN, durationSeconds: 0 }), aws.url),
     cause: "credentials-expired",
     tells: ["a new execution environment has new ones"],
-    mend: () => {},
+    repair: () => {},
     newEnvironment: withNewSession,
   },
   {
-    name: "the function's role was created anew, and its credentials are those of the old one",
+    name: "the function's role was created again, and its credentials are from the old role",
     change({ aws }) {
       aws.deleteRole(FUNCTION_ROLE_ARN);
       aws.createRole({ arn: FUNCTION_ROLE_ARN, policies: [toPolicy(allow("sts:AssumeRole", TARGET_ROLE_ARN))] });
@@ -70,29 +66,33 @@ const others: Misconfiguration[] = [
     },
     cause: "credentials-invalid",
     tells: ["a new execution environment has new ones", `the region ${REGION} is not enabled in their account`],
-    mend: () => {},
+    repair: () => {},
     newEnvironment: withNewSession,
   },
   {
-    name: "the secret access key is another's",
-    environment: { AWS_SECRET_ACCESS_KEY: "a-key-of-somebody-else" },
+    name: "the secret access key belongs to other credentials",
+    environment: { AWS_SECRET_ACCESS_KEY: "a-key-of-other-credentials" },
     cause: "signature-invalid",
     tells: ["check the secret access key"],
-    mend: () => {},
+    repair: () => {},
     newEnvironment: {},
   },
   {
-    name: "the clock of the machine does not go",
+    name: "the clock of the machine does not keep time",
     now: clock.now,
     cause: "clock-skewed",
     tells: ["set the clock of this machine"],
-    mend: clock.set,
+    repair: clock.set,
   },
 ];
 
 const services = [
-  { name: "the way to STS", operation: "AssumeRole", endpoint: "AWS_ENDPOINT_URL_STS" },
-  { name: "the way to Secrets Manager", operation: "GetSecretValue", endpoint: "AWS_ENDPOINT_URL_SECRETS_MANAGER" },
+  { name: "network path to STS", operation: "AssumeRole", endpoint: "AWS_ENDPOINT_URL_STS" },
+  {
+    name: "network path to Secrets Manager",
+    operation: "GetSecretValue",
+    endpoint: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+  },
 ] as const;
 
 const ROUTE = [
@@ -100,62 +100,53 @@ const ROUTE = [
   `two interface endpoints with private DNS names, for sts and secretsmanager in ${REGION}`,
 ];
 
-/** Nobody listens at that port, until somebody does. */
+/** Nothing listens on the port of the endpoint until the repair. */
 async function toUnreachable(endpoint: string): Promise<Misconfiguration> {
   const port = await findFreePort();
   return {
-    name: "nobody listens at the endpoint",
+    name: "nothing listens at the endpoint",
     environment: { [endpoint]: `http://127.0.0.1:${port}` },
     cause: "unreachable",
     tells: ROUTE,
-    mend: ({ aws }) => startFront(() => aws.url, undefined, port),
+    repair: ({ aws }) => startFront(() => aws.url, undefined, port),
   };
 }
 
-/** A proxy opens the connection, and shows a certificate of its own. */
+/** A proxy opens the TLS connection with its own certificate. */
 function toUntrusted(endpoint: string): Misconfiguration {
   const certificate = createCertificate("proxy");
   let url = "";
   return {
-    name: "something on the way shows a certificate of its own",
+    name: "a proxy presents its own certificate",
     async environment({ aws }) {
       ({ url } = await startFront(() => aws.url, certificate));
       return { [endpoint]: url };
     },
     cause: "unreachable",
     tells: ["NODE_EXTRA_CA_CERTS"],
-    mend: () => {},
-    newEnvironment() {
-      const folder = mkdtempSync(join(tmpdir(), "authority-"));
-      onTestFinished(() => rmSync(folder, { recursive: true }));
-      const authority = join(folder, "proxy.pem");
-      writeFileSync(authority, certificate.cert);
-      return { [endpoint]: url, NODE_EXTRA_CA_CERTS: authority };
-    },
+    repair: () => {},
+    newEnvironment: () => ({ [endpoint]: url, NODE_EXTRA_CA_CERTS: writeTempFile(certificate.cert) }),
   };
 }
 
-/** A page in AWS's place. */
+/** A server at the endpoint answers with an HTML page. */
 function toPage(endpoint: string, status: number): Misconfiguration {
   return {
-    name: `something else answers, ${status} and a page`,
+    name: `a server that is not AWS answers with status ${status} and a page`,
     async environment() {
-      const server = createServer((_, response) => {
+      const { url } = await startLocalServer((_, response) => {
         response.writeHead(status, { "Content-Type": "text/html" }).end("<html><body>Please sign in.</body></html>");
       });
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      onTestFinished(() => void server.close().closeAllConnections());
-      return { [endpoint]: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+      return { [endpoint]: url };
     },
     cause: "aws-response-invalid",
     tells: ["look at AWS_ENDPOINT_URL…, at a proxy"],
-    mend: () => {},
+    repair: () => {},
     newEnvironment: {},
   };
 }
 
-for (const row of others) misconfiguration("credentials, clock, region", row);
+for (const row of otherRows) misconfiguration("credentials, clock, region", row);
 for (const { name, operation, endpoint } of services) {
   const rows: Misconfiguration[] = [
     {
@@ -163,18 +154,18 @@ for (const { name, operation, endpoint } of services) {
       change: ({ aws }) => aws.fault(operation, { kind: "throttle" }),
       cause: "throttled",
       tells: ["a longer TTL"],
-      mend: ({ aws }) => aws.heal(),
+      repair: ({ aws }) => aws.heal(),
     },
     await toUnreachable(endpoint),
     {
-      name: "whatever is sent to the endpoint is lost",
+      name: "the endpoint never answers",
       change: ({ aws }) => aws.fault(operation, { kind: "hang" }),
       environment: { CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "600" },
       cause: "timeout",
       tells: ROUTE,
-      async mend({ aws }) {
+      async repair({ aws }) {
         aws.heal();
-        // What is under way then, nobody answers.
+        // Calls that are under way get no answer.
         await delay(LONGEST_FETCH_MS);
       },
     },

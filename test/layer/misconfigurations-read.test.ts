@@ -1,44 +1,53 @@
-/** What can be wrong when the role is assumed, and is to read: permissions, the secret, its key, and parameters. */
+/** Mistakes that make a read fail after AssumeRole: in permissions, the secret, its key, or parameters. */
 import { it } from "vitest";
 import { type Misconfiguration, misconfiguration } from "../support/misconfigurations.ts";
 import { ALLOW_ALL, allow, deny, toKeyPolicy, toPolicy, trust } from "../support/policy-documents.ts";
 import { policyEngine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
-import { REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+import {
+  IN_TARGET_ACCOUNT,
+  REGION,
+  SECRET_NAME,
+  SECRETS_ARN,
+  TARGET_ACCOUNT,
+  TARGET_ROLE_ARN,
+  type TwoAccounts,
+} from "../support/two-accounts.ts";
 
-const A = "111111111111";
-const PLACE = { account: A, region: REGION };
 const [READ, GET, DECRYPT] = ["secretsmanager:GetSecretValue", "ssm:GetParameter", "kms:Decrypt"];
 const PARAMETER = "/app/host";
-const PARAMETER_ARN = `arn:aws:ssm:${REGION}:${A}:parameter`;
-const WIDE = { CROSS_ACCOUNT_SECRETS_ALLOW: "any", CROSS_ACCOUNT_SECRETS_SESSION_POLICY: "none" };
+const PARAMETER_ARN = `arn:aws:ssm:${REGION}:${TARGET_ACCOUNT}:parameter`;
+const ANY_SECRET_WITHOUT_SESSION_POLICY = {
+  CROSS_ACCOUNT_SECRETS_ALLOW: "any",
+  CROSS_ACCOUNT_SECRETS_SESSION_POLICY: "none",
+};
 
 const permitting =
   (...statements: Parameters<typeof toPolicy>) =>
   ({ aws }: TwoAccounts) =>
     aws.changeRole(TARGET_ROLE_ARN, { policies: [toPolicy(...statements)] });
 
-/** The secret is gone, and may come back under its name. */
-const lose = ({ aws, secretArn }: TwoAccounts) => aws.deleteSecret(secretArn);
+/** Deletes the secret; `create` creates it again with the same name. */
+const deleteSecret = ({ aws, secretArn }: TwoAccounts) => aws.deleteSecret(secretArn);
 const create = ({ aws, canaries: [secretString = ""] }: TwoAccounts) =>
-  aws.createSecret({ ...PLACE, name: SECRET_NAME, secretString });
+  aws.createSecret({ ...IN_TARGET_ACCOUNT, name: SECRET_NAME, secretString });
 
-/** The secret has a key of the account's own, and the key this policy. */
+/** Encrypts the secret with a customer managed key that has this policy. */
 const encrypting =
-  (policy = toKeyPolicy(A)) =>
+  (policy = toKeyPolicy(TARGET_ACCOUNT)) =>
   ({ aws, secretArn, canaries: [secretString = ""] }: TwoAccounts) => {
-    const { arn: kmsKey } = aws.createKey({ ...PLACE, policy });
+    const { arn: kmsKey } = aws.createKey({ ...IN_TARGET_ACCOUNT, policy });
     aws.deleteSecret(secretArn);
-    aws.createSecret({ ...PLACE, name: SECRET_NAME, secretString, kmsKey });
+    aws.createSecret({ ...IN_TARGET_ACCOUNT, name: SECRET_NAME, secretString, kmsKey });
     return kmsKey;
   };
 
-const keyOf = ({ aws }: TwoAccounts) => aws.findSecret(SECRET_NAME, A, REGION)?.kmsKey ?? "";
+const keyOf = ({ aws }: TwoAccounts) => aws.findSecret(SECRET_NAME, TARGET_ACCOUNT, REGION)?.kmsKey ?? "";
 
-/** All that it may be when AWS says that no policy of the role's allows it. */
+/** All possible causes if AWS says that no policy of the role allows the read. */
 const DENIED = [
   `${TARGET_ROLE_ARN} must be allowed ${READ} on ${SECRET_NAME}`,
   "must end in -??????",
-  `where nothing of that name is in account ${A} and region ${REGION}`,
+  `where nothing with that name is in account ${TARGET_ACCOUNT} and region ${REGION}`,
 ];
 const KEY_DENIED = [
   `the policy of the KMS key of ${SECRET_NAME} must allow ${TARGET_ROLE_ARN} kms:Decrypt`,
@@ -66,18 +75,18 @@ const permissions: Misconfiguration[] = [
   },
   {
     name: "the permission is for another account",
-    change: permitting(allow(READ, `${SECRETS_ARN.replace(A, "222222222222")}:${SECRET_NAME}-??????`)),
+    change: permitting(allow(READ, `${SECRETS_ARN.replace(TARGET_ACCOUNT, "222222222222")}:${SECRET_NAME}-??????`)),
     cause: "get-secret-value-denied",
     tells: DENIED,
   },
   {
-    name: "a policy of the target role denies it",
+    name: "a policy of the target role denies secretsmanager:*",
     change: permitting(allow(READ, "*"), deny("secretsmanager:*")),
     cause: "explicit-deny",
     tells: [`in a policy of ${TARGET_ROLE_ARN} matches`],
   },
   {
-    name: "the target role has a boundary that does not allow it",
+    name: "the target role has a permissions boundary that does not allow the read",
     change: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { permissionsBoundary: toPolicy(allow("s3:*", "*")) }),
     cause: "get-secret-value-denied",
     tells: [`the permissions boundary of ${TARGET_ROLE_ARN} must allow it, too`],
@@ -85,14 +94,14 @@ const permissions: Misconfiguration[] = [
   {
     name: "a service control policy of Account A denies Secrets Manager",
     change: ({ aws }) =>
-      aws.changeAccount(A, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny("secretsmanager:*"))] }),
+      aws.changeAccount(TARGET_ACCOUNT, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny("secretsmanager:*"))] }),
     cause: "explicit-deny",
     tells: [
-      `a service control policy of the organization that is in force for the account of ${TARGET_ROLE_ARN} matches`,
+      `a service control policy of the organization that is applies to the account of ${TARGET_ROLE_ARN} matches`,
     ],
   },
   {
-    name: "the secret's own policy denies it",
+    name: "the secret's own policy denies the read",
     change: ({ aws, secretArn }) =>
       aws.changeSecret(secretArn, {
         resourcePolicy: toPolicy({ ...trust(TARGET_ROLE_ARN, READ), Effect: "Deny", Resource: "*" }),
@@ -101,7 +110,7 @@ const permissions: Misconfiguration[] = [
     tells: [`the resource policy of ${SECRET_NAME}, or of its KMS key`],
   },
   {
-    name: "the VPC endpoint for Secrets Manager does not allow it",
+    name: "the policy of the VPC endpoint for Secrets Manager does not allow the read",
     change: ({ aws }) =>
       aws.changeEndpoint("secretsmanager", toPolicy({ ...allow(READ, `${SECRETS_ARN}:other-*`), Principal: "*" })),
     cause: "get-secret-value-denied",
@@ -111,44 +120,53 @@ const permissions: Misconfiguration[] = [
 
 const secrets: Misconfiguration[] = [
   {
-    name: "there is no secret of that name, and the role may read that one alone",
-    change: lose,
+    name: "there is no secret of that name, and the role may read only that one",
+    change: deleteSecret,
     cause: "get-secret-value-denied",
     tells: DENIED,
-    mend: create,
+    repair: create,
   },
   {
-    name: "there is no secret of that name, the role may read all, and the session that one",
+    name: "there is no secret of that name, the role may read all, and the session only that one",
     change(accounts) {
       permitting(allow(READ, "*"))(accounts);
-      lose(accounts);
+      deleteSecret(accounts);
     },
     cause: "get-secret-value-denied",
-    tells: ["the session policy", "SECRET_IDS", `where nothing of that name is in account ${A} and region ${REGION}`],
-    mend: create,
+    tells: [
+      "the session policy",
+      "SECRET_IDS",
+      `where nothing with that name is in account ${TARGET_ACCOUNT} and region ${REGION}`,
+    ],
+    repair: create,
   },
   {
     name: "there is no secret of that name, and the role and its session may read all",
     change(accounts) {
       permitting(allow(READ, "*"))(accounts);
-      lose(accounts);
+      deleteSecret(accounts);
     },
-    environment: WIDE,
+    environment: ANY_SECRET_WITHOUT_SESSION_POLICY,
     cause: "secret-not-found",
     tells: [`check the name and the region ${REGION}`, `the account of ${TARGET_ROLE_ARN}`],
-    mend: create,
+    repair: create,
   },
   {
     name: "the secret is in another region",
     change(accounts) {
       const { aws, canaries } = accounts;
-      permitting(allow(READ, `arn:aws:secretsmanager:*:${A}:secret:${SECRET_NAME}-??????`))(accounts);
-      lose(accounts);
-      aws.createSecret({ ...PLACE, region: "us-east-1", name: SECRET_NAME, secretString: canaries[0] ?? "" });
+      permitting(allow(READ, `arn:aws:secretsmanager:*:${TARGET_ACCOUNT}:secret:${SECRET_NAME}-??????`))(accounts);
+      deleteSecret(accounts);
+      aws.createSecret({
+        ...IN_TARGET_ACCOUNT,
+        region: "us-east-1",
+        name: SECRET_NAME,
+        secretString: canaries[0] ?? "",
+      });
     },
     cause: "get-secret-value-denied",
     tells: DENIED,
-    mend: () => {},
+    repair: () => {},
     newEnvironment: { CROSS_ACCOUNT_SECRETS_REGION: "us-east-1" },
   },
   {
@@ -156,33 +174,33 @@ const secrets: Misconfiguration[] = [
     change: ({ aws, secretArn }) => aws.markForDeletion(secretArn),
     cause: "secret-deleted",
     tells: ["aws secretsmanager restore-secret"],
-    mend: ({ aws, secretArn }) => aws.restoreSecret(secretArn),
+    repair: ({ aws, secretArn }) => aws.restoreSecret(secretArn),
   },
   {
     name: "the secret never got a value",
     change(accounts) {
-      lose(accounts);
-      accounts.aws.createSecret({ ...PLACE, name: SECRET_NAME });
+      deleteSecret(accounts);
+      accounts.aws.createSecret({ ...IN_TARGET_ACCOUNT, name: SECRET_NAME });
     },
     cause: "secret-version-not-found",
     tells: [`${SECRET_NAME} is there`, "AWSCURRENT", "aws secretsmanager put-secret-value"],
-    mend({ aws, canaries: [secretString = ""] }) {
-      aws.putSecretValue(aws.findSecret(SECRET_NAME, A, REGION)?.arn ?? "", { secretString });
+    repair({ aws, canaries: [secretString = ""] }) {
+      aws.putSecretValue(aws.findSecret(SECRET_NAME, TARGET_ACCOUNT, REGION)?.arn ?? "", { secretString });
     },
   },
 ];
 
 const keys: Misconfiguration[] = [
   {
-    name: "the key leaves it to the role's permissions, and they lack kms:Decrypt",
+    name: "the key's policy leaves the decision to the role's permissions, which lack kms:Decrypt",
     change: encrypting(),
     cause: "kms-denied",
     tells: KEY_DENIED,
   },
   {
-    name: "the key's policy names another role, and leaves nothing to permissions",
+    name: "the key's policy names another role, and does not rely on permissions",
     change(accounts) {
-      const other = trust(`arn:aws:iam::${A}:role/Other`, "kms:*");
+      const other = trust(`arn:aws:iam::${TARGET_ACCOUNT}:role/Other`, "kms:*");
       const key = encrypting(toPolicy({ ...other, Resource: "*" }))(accounts);
       permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
     },
@@ -194,11 +212,11 @@ const keys: Misconfiguration[] = [
     change(accounts) {
       const key = encrypting()(accounts);
       permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
-      accounts.aws.changeAccount(A, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny("kms:*"))] });
+      accounts.aws.changeAccount(TARGET_ACCOUNT, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny("kms:*"))] });
     },
     cause: "kms-denied",
     tells: [...KEY_DENIED, "service control policy"],
-    mend: ({ aws }) => aws.changeAccount(A, { serviceControlPolicies: [ALLOW_ALL] }),
+    repair: ({ aws }) => aws.changeAccount(TARGET_ACCOUNT, { serviceControlPolicies: [ALLOW_ALL] }),
   },
   {
     name: "the key is disabled",
@@ -209,10 +227,10 @@ const keys: Misconfiguration[] = [
     },
     cause: "kms-key-unusable",
     tells: ["aws kms enable-key"],
-    mend: (accounts) => accounts.aws.changeKey(keyOf(accounts), { state: "enabled" }),
+    repair: (accounts) => accounts.aws.changeKey(keyOf(accounts), { state: "enabled" }),
   },
   {
-    name: "the key is to be deleted",
+    name: "the key is scheduled for deletion",
     change(accounts) {
       const key = encrypting()(accounts);
       permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
@@ -220,15 +238,15 @@ const keys: Misconfiguration[] = [
     },
     cause: "kms-key-unusable",
     tells: ["aws kms cancel-key-deletion and then enable-key"],
-    mend: (accounts) => accounts.aws.changeKey(keyOf(accounts), { state: "enabled" }),
+    repair: (accounts) => accounts.aws.changeKey(keyOf(accounts), { state: "enabled" }),
   },
 ];
 
 const parameters: Misconfiguration[] = [
   {
-    name: "the permission has two slashes",
+    name: "the ARN in the permission has two slashes",
     change(accounts) {
-      accounts.aws.createParameter({ ...PLACE, name: PARAMETER, value: "x" });
+      accounts.aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PARAMETER, value: "x" });
       permitting(allow(GET, `${PARAMETER_ARN}/${PARAMETER}`))(accounts);
     },
     cause: "get-parameter-denied",
@@ -243,14 +261,14 @@ const parameters: Misconfiguration[] = [
     change: permitting(allow(GET, `${PARAMETER_ARN}${PARAMETER}`)),
     cause: "parameter-not-found",
     tells: ["check the name", `the region ${REGION}`, `the account of ${TARGET_ROLE_ARN}`],
-    mend: ({ aws }) => aws.createParameter({ ...PLACE, name: PARAMETER, value: "x" }),
+    repair: ({ aws }) => aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PARAMETER, value: "x" }),
   },
   {
-    name: "its key leaves it to the role's permissions, and they lack kms:Decrypt",
+    name: "the key's policy leaves the decision to the role's permissions, which lack kms:Decrypt",
     change(accounts) {
       const { aws } = accounts;
-      const { arn: kmsKey } = aws.createKey({ ...PLACE, policy: toKeyPolicy(A) });
-      aws.createParameter({ ...PLACE, name: PARAMETER, value: "x", type: "SecureString", kmsKey });
+      const { arn: kmsKey } = aws.createKey({ ...IN_TARGET_ACCOUNT, policy: toKeyPolicy(TARGET_ACCOUNT) });
+      aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PARAMETER, value: "x", type: "SecureString", kmsKey });
       permitting(allow(GET, `${PARAMETER_ARN}${PARAMETER}`))(accounts);
     },
     cause: "kms-denied",
@@ -258,28 +276,28 @@ const parameters: Misconfiguration[] = [
     path: `/systemsmanager/parameters/get?name=${PARAMETER}&withDecryption=true`,
   },
   {
-    name: "its key is disabled",
+    name: "the parameter's key is disabled",
     change(accounts) {
       const { aws } = accounts;
-      const { arn: kmsKey } = aws.createKey({ ...PLACE, policy: toKeyPolicy(A) });
-      aws.createParameter({ ...PLACE, name: PARAMETER, value: "x", type: "SecureString", kmsKey });
+      const { arn: kmsKey } = aws.createKey({ ...IN_TARGET_ACCOUNT, policy: toKeyPolicy(TARGET_ACCOUNT) });
+      aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PARAMETER, value: "x", type: "SecureString", kmsKey });
       permitting(allow([GET, DECRYPT], "*"))(accounts);
       aws.changeKey(kmsKey, { state: "disabled" });
     },
     cause: "kms-key-unusable",
     tells: ["aws kms enable-key"],
     path: `/systemsmanager/parameters/get?name=${PARAMETER}&withDecryption=true`,
-    mend: ({ aws }) =>
+    repair: ({ aws }) =>
       aws.changeKey(aws.findParameter(`${PARAMETER_ARN}${PARAMETER}`)?.kmsKey ?? "", { state: "enabled" }),
   },
 ];
 
-// One line for all that is left out where the engine cannot be had.
-if (policyEngine === undefined) it.skip(`misconfigurations when the role is to read ${WITHOUT_POLICY_ENGINE}`);
+// One skipped test stands for all rows if the policy engine is not installed.
+if (policyEngine === undefined) it.skip(`the table of misconfigurations of reads ${WITHOUT_POLICY_ENGINE}`);
 else {
   for (const row of permissions) misconfiguration("permissions", row);
   for (const row of secrets) misconfiguration("the secret", row);
-  for (const row of keys) misconfiguration("its KMS key", row);
+  for (const row of keys) misconfiguration("the secret's KMS key", row);
   for (const row of parameters) {
     const path = `/systemsmanager/parameters/get?name=${PARAMETER}`;
     const environment = { CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: PARAMETER };

@@ -1,6 +1,6 @@
 /** What only `doctor` uses of the AWS SDK: who one is. It is bundled apart, and no layer has it. */
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import { type ClientOptions, leave, toClientConfig } from "../../../extension/aws/client.ts";
+import { type ClientOptions, destroyClient, toClientConfig } from "../../../extension/aws/client.ts";
 
 /** GetCallerIdentity: one try. `clockOffsetMs` is how far AWS's clock is ahead of ours, as its answer tells. */
 export async function getCallerIdentity(options: ClientOptions, signal: AbortSignal) {
@@ -10,7 +10,7 @@ export async function getCallerIdentity(options: ClientOptions, signal: AbortSig
     const answer = await client.send(new GetCallerIdentityCommand(), { abortSignal: signal });
     return { answer, clockOffsetMs: client.config.systemClockOffset };
   } finally {
-    leave(client, config.systemClockOffset);
+    destroyClient(client, config.systemClockOffset);
   }
 }
 

@@ -2,7 +2,7 @@
 import { type Config, parseConfig } from "../../../extension/config/config.ts";
 import { type Environment, PREFIX } from "../../../extension/config/setting-rules.ts";
 import { settings } from "../../../extension/config/settings.ts";
-import { Refusal, USAGE } from "../world.ts";
+import { CommandError, USAGE } from "../world.ts";
 
 /** Options that stand for a variable. `--help` lists them in this order. */
 export const optionTable = {
@@ -37,7 +37,7 @@ const names = Object.keys(optionTable) as readonly OptionName[];
 /** They say what is asked for, in place of a CONFIG with the same. */
 const INSTEAD_OF_CONFIG: readonly OptionName[] = ["role-arn", "secret", "parameter"];
 
-/** Throws a Refusal that names every problem. */
+/** Throws a CommandError that names every problem. */
 export function toConfig(
   values: OptionValues,
   environment: Environment,
@@ -57,8 +57,8 @@ export function toConfig(
     parts.readFile,
   );
   if (config.config !== undefined) return config.config;
-  if (!config.isEnabled) throw new Refusal(USAGE, `${PREFIX}ENABLED is false: the layer asks AWS for nothing`);
-  throw new Refusal(USAGE, config.problems.map((problem) => toOwnWords(problem, given)).join("\n  "));
+  if (!config.isEnabled) throw new CommandError(USAGE, `${PREFIX}ENABLED is false: the layer asks AWS for nothing`);
+  throw new CommandError(USAGE, config.problems.map((problem) => toOwnWords(problem, given)).join("\n  "));
 }
 
 /** A problem begins with the variable; who gave an option wants to read of that, and who gave neither, of both. */
@@ -81,6 +81,6 @@ const TIMEOUT_MS = 5_000;
 export function toTimeoutMs(text: string | undefined): number {
   if (text === undefined) return TIMEOUT_MS;
   const timeoutMs = settings.timeoutMs.parse(text);
-  if (timeoutMs === undefined) throw new Refusal(USAGE, `--timeout-ms must be ${settings.timeoutMs.rule}`);
+  if (timeoutMs === undefined) throw new CommandError(USAGE, `--timeout-ms must be ${settings.timeoutMs.rule}`);
   return timeoutMs;
 }

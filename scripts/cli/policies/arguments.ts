@@ -5,7 +5,7 @@ import { EXTERNAL_ID, REGION, settings } from "../../../extension/config/setting
 import { toParameterResource, toReferencedSecret, toSecretResources } from "../../../extension/failure/statements.ts";
 import { isParameterId, parameterIdRule, toParameterRegion } from "../../../extension/values/parameter.ts";
 import { isSecretId, secretIdRule, toRegion } from "../../../extension/values/secret.ts";
-import { Refusal, USAGE } from "../world.ts";
+import { CommandError, USAGE } from "../world.ts";
 import type { Account } from "./documents.ts";
 import { type Options, readOptions } from "./options.ts";
 import { type RoleFacts, readCallerRole, readTargetRole } from "./roles.ts";
@@ -30,7 +30,7 @@ const KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/;
 const ORGANIZATION_ID = /^o-[a-z0-9]{10,32}$/;
 const PARTITION = /^aws(-[a-z]+)*$/;
 
-/** Throws a Refusal that names all that is wrong. */
+/** Throws a CommandError that names all that is wrong. */
 export function parseArguments(args: readonly string[], environment: Environment): Wishes {
   const options = readOptions(args);
   if (options.has("help")) return { is: "help" };
@@ -166,7 +166,7 @@ function toCaller(
 function refuse(problems: readonly string[]): void {
   const [first, ...others] = problems;
   if (first === undefined) return;
-  throw new Refusal(
+  throw new CommandError(
     USAGE,
     others.length === 0 ? first : `${problems.length} mistakes:${problems.map((problem) => `\n  ${problem}`).join("")}`,
   );

@@ -1,6 +1,6 @@
 /** Prints the four policies that two accounts need, or checks those that they have: `cross-account-secrets policies --help`. */
 import { readFile } from "node:fs/promises";
-import { type CommandWorld, Refusal, USAGE } from "../world.ts";
+import { CommandError, type CommandWorld, USAGE } from "../world.ts";
 import { parseArguments, type Wishes } from "./arguments.ts";
 import { check, type File } from "./check/check.ts";
 import { isFault, toLine } from "./check/finding.ts";
@@ -57,6 +57,6 @@ async function read(name: string): Promise<File> {
   try {
     return { name, text: await readFile(name, "utf8") };
   } catch (error) {
-    throw new Refusal(USAGE, `${name} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw new CommandError(USAGE, `${name} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
 }

@@ -7,7 +7,7 @@ import type * as AwsSdk from "../../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
 import type { AwsCredentials } from "../../../extension/config/aws-environment.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
-import { Refusal, USAGE } from "../world.ts";
+import { CommandError, USAGE } from "../world.ts";
 
 export interface FakeAws {
   readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
@@ -27,7 +27,7 @@ export function createFakeAws(parts: {
     try {
       return parseSecrets(readFile, path);
     } catch (error) {
-      throw new Failure("aws-error", error instanceof Refusal ? error.message : "");
+      throw new Failure("aws-error", error instanceof CommandError ? error.message : "");
     }
   };
   const sdk: typeof AwsSdk = {
@@ -101,7 +101,7 @@ function parseSecrets(readFile: (path: string) => string, path: string): Readonl
   try {
     text = readFile(path);
   } catch (error) {
-    throw new Refusal(USAGE, `--fake ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw new CommandError(USAGE, `--fake ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   let parsed: unknown;
   try {
@@ -110,7 +110,7 @@ function parseSecrets(readFile: (path: string) => string, path: string): Readonl
     // Refused below.
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new Refusal(USAGE, `--fake ${path} is not a JSON object, {"name": "value" or {…}, …}`);
+    throw new CommandError(USAGE, `--fake ${path} is not a JSON object, {"name": "value" or {…}, …}`);
   }
   return new Map(
     Object.entries(parsed).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),

@@ -4,7 +4,7 @@ import type { Extension } from "../../../extension/extension.ts";
 import { toFailure, toPublicText } from "../../../extension/failure/failure.ts";
 import type { HttpServer } from "../../../extension/http/server.ts";
 import type { Logger } from "../../../extension/logger.ts";
-import { Refusal } from "../world.ts";
+import { CommandError } from "../world.ts";
 
 export interface ServeLife {
   readonly config: Pick<Config, "httpPort" | "initError" | "timeoutMs" | "parameterTimeoutMs">;
@@ -27,7 +27,7 @@ export async function liveOutside(life: ServeLife): Promise<0 | 1> {
   try {
     await server.listen();
   } catch (error) {
-    throw new Refusal(1, toPublicText(error));
+    throw new CommandError(1, toPublicText(error));
   }
   const tokenFile = life.writeToken();
   logger.info("listening", { url: `http://127.0.0.1:${config.httpPort}`, tokenFile });

@@ -18,7 +18,7 @@ import { random } from "../../../extension/lambda/snapshot.ts";
 import { createLogger } from "../../../extension/logger.ts";
 import { version } from "../../../package.json";
 import { createDefaultCredentials, findDefaultRegion } from "../aws-defaults.ts";
-import { type CommandWorld, Refusal, USAGE } from "../world.ts";
+import { CommandError, type CommandWorld, USAGE } from "../world.ts";
 import { createFakeAws } from "./fake.ts";
 import { HELP } from "./help.ts";
 import { liveOutside } from "./life.ts";
@@ -80,7 +80,7 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
 async function findAws(wished: string | undefined, now: () => number): Promise<Aws> {
   const region = wished ?? (await findDefaultRegion());
   if (region === undefined) {
-    throw new Refusal(USAGE, "there is no region: give --region, or set AWS_REGION, or region in the AWS profile");
+    throw new CommandError(USAGE, "there is no region: give --region, or set AWS_REGION, or region in the AWS profile");
   }
   return {
     region,
@@ -98,8 +98,8 @@ function toFakeAws(path: string, wished: string | undefined, now: () => number):
 
 function toConfig(settings: Environment): Config {
   const { config, isEnabled, problems } = parseConfig(settings, readFile);
-  if (!isEnabled) throw new Refusal(USAGE, "CROSS_ACCOUNT_SECRETS_ENABLED is false: nothing is served");
-  if (config === undefined) throw new Refusal(USAGE, problems.join("\n  "));
+  if (!isEnabled) throw new CommandError(USAGE, "CROSS_ACCOUNT_SECRETS_ENABLED is false: nothing is served");
+  if (config === undefined) throw new CommandError(USAGE, problems.join("\n  "));
   return config;
 }
 
@@ -109,7 +109,7 @@ async function expectCredentials(baseCredentials: BaseCredentials): Promise<void
     await baseCredentials.get();
   } catch (thrown) {
     const { message, details } = toFailure(thrown);
-    throw new Refusal(1, [message, details.remedy].filter(Boolean).join(": "));
+    throw new CommandError(1, [message, details.remedy].filter(Boolean).join(": "));
   }
 }
 

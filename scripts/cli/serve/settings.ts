@@ -2,7 +2,7 @@
 import { type Environment, PREFIX } from "../../../extension/config/setting-rules.ts";
 import { toVariableRegion } from "../aws-defaults.ts";
 import { parseOptions } from "../options.ts";
-import { Refusal, USAGE } from "../world.ts";
+import { CommandError, USAGE } from "../world.ts";
 
 export interface Wishes {
   /** Undefined: that of the environment or the profile. */
@@ -23,12 +23,12 @@ export function parseArguments(args: readonly string[], environment: Environment
   });
   if (values.help === true) return "help";
   for (const [name, value] of Object.entries(values)) {
-    if (value === "") throw new Refusal(USAGE, `--${name} is empty`);
+    if (value === "") throw new CommandError(USAGE, `--${name} is empty`);
   }
   const tokenFile = values["token-file"];
   const given = TOKENS.find((name) => environment[name]?.trim());
   if (tokenFile !== undefined && given !== undefined) {
-    throw new Refusal(USAGE, `${given} gives the token: there is none to make up and to write to --token-file`);
+    throw new CommandError(USAGE, `${given} gives the token: there is none to make up and to write to --token-file`);
   }
   return { region: values.region ?? toVariableRegion(environment), tokenFile, fake: values.fake };
 }

@@ -4,7 +4,7 @@ import { lstatSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "../../../extension/config/setting-rules.ts";
-import { Refusal } from "../world.ts";
+import { CommandError } from "../world.ts";
 
 /** 256 bits. */
 export const createToken = (): string => randomBytes(32).toString("base64url");
@@ -34,7 +34,7 @@ export function writeTokenFile(path: string, token: string): () => void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why = code === "EEXIST" ? "there is a file, which is not a token of ours" : code;
-    throw new Refusal(1, `cannot write the token to ${path}: ${why}; name another file with --token-file`);
+    throw new CommandError(1, `cannot write the token to ${path}: ${why}; name another file with --token-file`);
   }
   return () => {
     if (read(path) === text) rmSync(path, { force: true });

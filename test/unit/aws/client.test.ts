@@ -65,17 +65,17 @@ describe("a client that is no longer needed", () => {
   it("is destroyed and passes AWS's clock on to the next client", () => {
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(0);
     const client = toClient(3_600_000);
-    awsClient.leave(client, 0);
+    awsClient.destroyClient(client, 0);
     expect(client.destroy).toHaveBeenCalledTimes(1);
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(3_600_000);
-    awsClient.leave(toClient(-5), 3_600_000);
+    awsClient.destroyClient(toClient(-5), 3_600_000);
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(-5);
   });
 
   it("does not overwrite the clock that another client has learned, if it got no answer itself", () => {
     const startedWithMs = awsClient.toClientConfig(OPTIONS).systemClockOffset;
-    awsClient.leave(toClient(60_000), startedWithMs);
-    awsClient.leave(toClient(startedWithMs), startedWithMs);
+    awsClient.destroyClient(toClient(60_000), startedWithMs);
+    awsClient.destroyClient(toClient(startedWithMs), startedWithMs);
     expect(awsClient.toClientConfig(OPTIONS).systemClockOffset).toBe(60_000);
   });
 });

@@ -2,7 +2,7 @@ import { Agent, get, type RequestListener } from "node:http";
 import { createServer as createTlsServer, get as getTls } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { type Agents, connectAhead } from "../../../extension/aws/connection.ts";
+import { type Agents, connectEarly } from "../../../extension/aws/connection.ts";
 import { createCertificate } from "../../support/certificate.ts";
 import { startLocalServer } from "../../support/local-server.ts";
 
@@ -50,7 +50,7 @@ function watchOpened(): readonly Socket[] {
 describe("a connection that is opened ahead", () => {
   it("exists before the request and is used by it", async () => {
     const { url, sockets, connections } = await start();
-    const agents = connectAhead(url);
+    const agents = connectEarly(url);
     await connections(1);
     expect(await ask(url, agents)).toBe("answer");
     expect(sockets).toHaveLength(1);
@@ -58,7 +58,7 @@ describe("a connection that is opened ahead", () => {
 
   it("rejects a certificate that a request would reject", async () => {
     const { url, connections, hasClosed } = await start({ isTls: true });
-    const agents = connectAhead(url);
+    const agents = connectEarly(url);
     await connections(1);
     await hasClosed(0);
     await expect(ask(url, agents)).rejects.toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
@@ -67,7 +67,7 @@ describe("a connection that is opened ahead", () => {
 
   it("is used by one request only", async () => {
     const { url, sockets, connections } = await start();
-    const agents = connectAhead(url);
+    const agents = connectEarly(url);
     await connections(1);
     await ask(url, agents);
     await ask(url, agents);
@@ -76,7 +76,7 @@ describe("a connection that is opened ahead", () => {
 
   it("is closed and not used by a request to another host", async () => {
     const [meant, other] = [await start(), await start()];
-    const agents = connectAhead(meant.url);
+    const agents = connectEarly(meant.url);
     await meant.connections(1);
     expect(await ask(other.url, agents)).toBe("answer");
     expect(other.sockets).toHaveLength(1);
@@ -86,7 +86,7 @@ describe("a connection that is opened ahead", () => {
   it("is replaced if it was lost before the request", async () => {
     const opened = watchOpened();
     const { url, sockets, connections } = await start();
-    const agents = connectAhead(url);
+    const agents = connectEarly(url);
     await connections(1);
     const [ahead] = opened;
     sockets[0]?.destroy();
@@ -98,7 +98,7 @@ describe("a connection that is opened ahead", () => {
   it("is replaced by a new attempt if it could not be opened", async () => {
     const { server, url } = await start();
     await new Promise((resolve) => server.close(resolve));
-    const agents = connectAhead(url);
+    const agents = connectEarly(url);
     await expect(ask(url, agents)).rejects.toThrow("ECONNREFUSED");
   });
 
@@ -109,7 +109,7 @@ describe("a connection that is opened ahead", () => {
       const { url, sockets, connections } = await start();
       vi.useFakeTimers({ toFake: ["Date"] });
       onTestFinished(() => void vi.useRealTimers());
-      const agents = connectAhead(url);
+      const agents = connectEarly(url);
       await connections(1);
       const [ahead] = opened;
       vi.setSystemTime(Date.now() + ageMs);
@@ -122,8 +122,8 @@ describe("a connection that is opened ahead", () => {
   it("is closed after one unused second, and has no time-out once a request uses it", async () => {
     const { url, connections, sockets } = await start();
     const opened = watchOpened();
-    connectAhead(url);
-    const agents = connectAhead(url);
+    connectEarly(url);
+    const agents = connectEarly(url);
     await connections(2);
     expect(opened.map(({ timeout }) => timeout)).toEqual([1_000, 1_000]);
     opened[0]?.emit("timeout");

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { dispatch, type Entry } from "../../../scripts/cli/dispatch.ts";
 import { parseOptions } from "../../../scripts/cli/options.ts";
 import { toSuggestion } from "../../../scripts/cli/suggestion.ts";
-import { type CommandWorld, Refusal, toPaint } from "../../../scripts/cli/world.ts";
+import { CommandError, type CommandWorld, toPaint } from "../../../scripts/cli/world.ts";
 
 const CANARY = "CANARY-in-a-message";
 
@@ -77,7 +77,7 @@ describe("the command line", () => {
   });
 
   it("prints the error of a command after the command's name", async () => {
-    const run = vi.fn(async () => Promise.reject(new Refusal(3, "the port is taken")));
+    const run = vi.fn(async () => Promise.reject(new CommandError(3, "the port is taken")));
     const { exitCode, stderr } = await call(["serve"], run);
     expect({ exitCode, stderr }).toEqual({ exitCode: 3, stderr: "cross-account-secrets serve: the port is taken\n" });
   });

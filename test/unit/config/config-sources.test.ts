@@ -31,14 +31,14 @@ describe("what a caller may ask for", () => {
     ["only SECRET_NAME is set", { SECRET_NAME: "a" }],
   ])("cannot be limited to configured secrets if %s", (_, own) => {
     expect(problemsOf({ _ALLOW: "configured", ...own })).toEqual([
-      `${PREFIX}SECRET_IDS must be set where ALLOW is configured; got nothing`,
+      `${PREFIX}SECRET_IDS must be set if ALLOW is configured; got nothing`,
     ]);
   });
 
   it("cannot be limited to configured secrets if none is, which is reported together with a missing role", () => {
     expect(parse({ _ALLOW: "configured" }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got nothing`,
-      `${PREFIX}SECRET_IDS must be set where ALLOW is configured; got nothing`,
+      `${PREFIX}SECRET_IDS must be set if ALLOW is configured; got nothing`,
     ]);
   });
 
@@ -132,9 +132,9 @@ describe("CONFIG", () => {
   it("excludes ROLE_ARN, SECRET_IDS and PARAMETER_NAMES with the extension's prefix", () => {
     const own = { _ROLE_ARN: ROLE, _SECRET_IDS: "a", _PARAMETER_NAMES: "/a" };
     expect(parse({ _CONFIG: CONFIG, ...own }).problems).toEqual([
-      `${PREFIX}ROLE_ARN must be unset where ${PREFIX}CONFIG is set; got "both"`,
-      `${PREFIX}SECRET_IDS must be unset where ${PREFIX}CONFIG is set; got "both"`,
-      `${PREFIX}PARAMETER_NAMES must be unset where ${PREFIX}CONFIG is set; got "both"`,
+      `${PREFIX}ROLE_ARN must be unset if ${PREFIX}CONFIG is set; got "both"`,
+      `${PREFIX}SECRET_IDS must be unset if ${PREFIX}CONFIG is set; got "both"`,
+      `${PREFIX}PARAMETER_NAMES must be unset if ${PREFIX}CONFIG is set; got "both"`,
     ]);
   });
 
@@ -188,7 +188,7 @@ describe("CONFIG", () => {
     (own) => {
       const sources = [{ roleArn: ROLE, secretIds: ["a"] }, { roleArn: OTHER_ROLE }];
       expect(parse({ _CONFIG: JSON.stringify({ sources }), ...own }).problems).toEqual([
-        `${PREFIX}CONFIG secretIds of ${OTHER_ROLE} must be set where ALLOW is configured; got nothing`,
+        `${PREFIX}CONFIG secretIds of ${OTHER_ROLE} must be set if ALLOW is configured; got nothing`,
       ]);
     },
   );

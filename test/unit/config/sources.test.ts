@@ -171,15 +171,15 @@ describe("CONFIG", () => {
 
   it("excludes PARAMETER_NAMES", () => {
     expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { parameterNames: ["/app/flag"] }).problems).toEqual([
-      { name: "CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES", rule: `unset where ${NAME} is set`, got: "both" },
+      { name: "CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES", rule: `unset if ${NAME} is set`, got: "both" },
     ]);
   });
 
   it("excludes ROLE_ARN and SECRET_IDS, and is parsed anyway, so that all problems are reported at once", () => {
     const both = { roleArn: ROLE, secretIds: ["a"] };
     expect(parseConfigured({ sources: [{ roleArn: "x" }] }, both).problems).toMatchObject([
-      { name: "CROSS_ACCOUNT_SECRETS_ROLE_ARN", rule: `unset where ${NAME} is set` },
-      { name: "CROSS_ACCOUNT_SECRETS_SECRET_IDS", rule: `unset where ${NAME} is set` },
+      { name: "CROSS_ACCOUNT_SECRETS_ROLE_ARN", rule: `unset if ${NAME} is set` },
+      { name: "CROSS_ACCOUNT_SECRETS_SECRET_IDS", rule: `unset if ${NAME} is set` },
       { name: `${NAME} sources[0].roleArn`, got: "x" },
     ]);
     expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { secretIds: ["a"] }).problems).toHaveLength(1);
@@ -216,7 +216,7 @@ describe("a mistake in CONFIG", () => {
       `${NAME} sources[2].roleArn must be ${settings.roleArn.rule}; got undefined`,
       `${NAME} sources[3].secretIds must be a list of ${secretIdRule}; got ["ok","app/*"]`,
       `${NAME} sources[3].parameterNames must be a list of ${parameterIdRule}; got ["/ok","/app/*"]`,
-      `${NAME} sources[3].roleArn must be another than in the sources before it; got ${ROLE}`,
+      `${NAME} sources[3].roleArn must be different from those of the sources before it; got ${ROLE}`,
       `${NAME} sources[4] must be an object with a roleArn; got role`,
     ]);
     expect(parseConfigured(config).sources).toEqual([]);

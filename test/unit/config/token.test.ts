@@ -65,7 +65,7 @@ describe("a token", () => {
       problems: [
         {
           name: "CROSS_ACCOUNT_SECRETS_TOKEN",
-          rule: expect.stringMatching(/since there is no AWS_SESSION_TOKEN here .*sam local/),
+          rule: expect.stringMatching(/because there is no AWS_SESSION_TOKEN here .*sam local/),
           got: undefined,
         },
       ],

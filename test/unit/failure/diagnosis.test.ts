@@ -142,7 +142,7 @@ describe("AWS's refusal of GetSecretValue", () => {
       "InvalidRequestException",
       400,
       "secret-deleted",
-      "was refused: the secret is marked for deletion, or has no such value",
+      "was refused: the secret is scheduled for deletion, or has no such value",
     ],
     ["InvalidParameterException", 400, "secret-id-rejected", "was refused (InvalidParameterException)"],
     // This code has a meaning for STS only.
@@ -260,14 +260,14 @@ describe("a cause that only AWS's text names", () => {
       "AccessDeniedException",
       "arn:aws:kms:eu-west-1:111111111111:key/k is pending deletion.",
       "kms-key-unusable",
-      "was refused because its KMS key is disabled, or is to be deleted",
+      "was refused because its KMS key is disabled, or its deletion is scheduled",
     ],
     [
       getSecretValue,
       "InvalidRequestException",
       "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
       "kms-default-key",
-      "was refused: its KMS key is Secrets Manager's own, which other accounts may not use",
+      "was refused: its KMS key is the default key of Secrets Manager, which other accounts cannot use",
     ],
     [
       getSecretValue,
@@ -281,7 +281,7 @@ describe("a cause that only AWS's text names", () => {
       "InvalidKeyId",
       "arn:aws:kms:eu-west-1:111111111111:key/k is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; …)",
       "kms-key-unusable",
-      "was refused because its KMS key is disabled, or is to be deleted",
+      "was refused because its KMS key is disabled, or its deletion is scheduled",
     ],
   ])("of a failed %j, %s with the text %j, is %s", (call, awsCode, text, code, told) => {
     const failure = diagnose(refusal(awsCode, 400, text), call);

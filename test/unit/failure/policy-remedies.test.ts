@@ -127,7 +127,7 @@ describe("the remedy of a refused read", () => {
   it("is a setting of the extension if its session policy refuses", () => {
     const denial = denialOf(" because no session policy allows the x action");
     expect(toReadRemedy(read, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_SECRET_IDS");
-    expect(toReadRemedy(read, denial).remedy).toContain("nothing of that name is in account 111111111111");
+    expect(toReadRemedy(read, denial).remedy).toContain("nothing with that name is in account 111111111111");
     expect(toReadRemedy(parameter, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES");
     expect(toKeyRemedy(read, denial).remedy).toContain("CROSS_ACCOUNT_SECRETS_SESSION_POLICY");
   });
@@ -170,7 +170,7 @@ describe("the remedy of an explicit deny", () => {
     [assume, "an identity-based policy", `a policy of ${CALLER}`],
     [assume, "a resource-based policy", `the trust policy of ${ROLE}`],
     [assume, "the role trust policy", `the trust policy of ${ROLE}`],
-    [assume, "a service control policy", `in force for the account of ${CALLER}`],
+    [assume, "a service control policy", `applies to the account of ${CALLER}`],
     [read, "an identity-based policy", `a policy of ${ROLE}`],
     [read, "a resource-based policy", "the resource policy of app/db"],
     [read, "a session policy", `the policy of the session of ${ROLE}`],

@@ -38,13 +38,13 @@ describe("a remedy", () => {
     ["GetSecretValue", "secret-not-found", ["name", "eu-west-1", "account", ROLE]],
     ["GetSecretValue", "secret-deleted", ["restore-secret"]],
     ["GetSecretValue", "secret-id-rejected", ["id", "version", "stage"]],
-    ["GetSecretValue", "credentials-expired", ["session", ROLE, "renewed"]],
-    ["GetSecretValue", "credentials-invalid", ["session", ROLE, "renewed"]],
+    ["GetSecretValue", "credentials-expired", ["session", ROLE, "renews"]],
+    ["GetSecretValue", "credentials-invalid", ["session", ROLE, "renews"]],
     ["GetParameter", "get-parameter-denied", [ROLE, "ssm:GetParameter", "one slash", "/app/flag", "eu-west-1"]],
     ["GetParameter", "kms-denied", ["kms:Decrypt", "policy of the KMS key", ROLE]],
     ["GetParameter", "parameter-not-found", ["name", "version", "label", "eu-west-1", ROLE]],
     ["GetParameter", "parameter-rejected", ["name", "version", "label"]],
-    ["GetParameter", "credentials-expired", ["session", ROLE, "renewed"]],
+    ["GetParameter", "credentials-expired", ["session", ROLE, "renews"]],
     ["GetParameter", "throttled", ["quota"]],
   ])("of %s that failed with %s names what to change: %j", (operation, code, parts) => {
     const remedy = remedyOf(code, operation);
