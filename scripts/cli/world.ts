@@ -23,13 +23,13 @@ export function toPaint(isTerminal: boolean, { NO_COLOR, TERM }: Environment): C
 
 /** A module behind a name on the command line. It is loaded when it is asked for, and what it needs of the AWS SDK, later still. */
 export interface Command {
-  /** Gives the exit code; a thrown Refusal does so, too. `args` are what stands behind the command's name. */
+  /** Gives the exit code; a thrown CommandError does so, too. `args` are what stands behind the command's name. */
   run(args: readonly string[], world: CommandWorld): Promise<number>;
 }
 
 /** What ends a command with one line, which is its message, and an exit code. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
+export class CommandError extends Error {
+  override readonly name = "CommandError";
   readonly exitCode: number;
 
   constructor(exitCode: number, message: string) {

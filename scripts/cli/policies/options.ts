@@ -27,7 +27,7 @@ export interface Options {
   list(name: NameOf<typeof texts>, isRight: (text: string) => boolean, rule: string): readonly string[];
 }
 
-/** Throws a Refusal where an option is unknown. */
+/** Throws a CommandError where an option is unknown. */
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parseOptions(args, OPTIONS, true);
   const problems: string[] = [];

@@ -16,7 +16,7 @@ const toMessage = (...given: Parameters<typeof parse>): string => {
   try {
     parse(...given);
   } catch (error) {
-    expect(error).toMatchObject({ name: "Refusal", exitCode: 2 });
+    expect(error).toMatchObject({ name: "CommandError", exitCode: 2 });
     return (error as Error).message;
   }
   return "no problem";
