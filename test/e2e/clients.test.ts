@@ -112,20 +112,17 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
     const { name, missing, triesOn400, nullStringResult } = client;
     const title = toTitle(client);
 
-    it.skipIf(missing)(
-      `${title} reads a secret in static code and in three invocations with one request to AWS`,
-      async () => {
-        const { accounts, read } = await start(name);
-        const [username, password] = accounts.canaries;
-        const reading = toReading(JSON.stringify({ username, password }));
-        for (let invocation = 1; invocation <= 3; invocation += 1) {
-          const { init, handler } = await read({ secretId: SECRET_NAME });
-          expect([init.secret, handler]).toEqual([reading, reading]);
-        }
-        expect(accounts.aws.count("AssumeRole")).toBe(1);
-        expect(accounts.aws.count("GetSecretValue")).toBe(1);
-      },
-    );
+    it.skipIf(missing)(`${title} reads a secret in init and in three invocations for one request to AWS`, async () => {
+      const { accounts, read } = await start(name);
+      const [username, password] = accounts.canaries;
+      const reading = toReading(JSON.stringify({ username, password }));
+      for (let invocation = 1; invocation <= 3; invocation += 1) {
+        const { init, handler } = await read({ secretId: SECRET_NAME });
+        expect([init.secret, handler]).toEqual([reading, reading]);
+      }
+      expect(accounts.aws.count("AssumeRole")).toBe(1);
+      expect(accounts.aws.count("GetSecretValue")).toBe(1);
+    });
 
     it.skipIf(missing)(`${title} reads secrets with any text, by name and by ARN`, async () => {
       const { accounts, createSecret, read } = await start(name);
@@ -164,16 +161,13 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
       expect(accounts.aws.count("GetSecretValue")).toBe(3); // one of them is from the static code
     });
 
-    it.skipIf(missing)(
-      `${title} gives up after its retries if AWS answers 400, for a secret that is marked for deletion`,
-      async () => {
-        const { accounts, createSecret, read } = await start(name);
-        accounts.aws.markForDeletion(createSecret("deleted", createCanary()));
-        const retried = triesOn400 > 1 ? `giving up after ${triesOn400} attempt` : "\\b400\\b";
-        expect((await read({ secretId: "deleted" })).handler).toEqual({ error: expect.stringMatching(retried) });
-        expect(accounts.aws.count("GetSecretValue")).toBe(2); // the extension caches the failure
-      },
-    );
+    it.skipIf(missing)(`${title} gives up after its retries if a secret is marked for deletion`, async () => {
+      const { accounts, createSecret, read } = await start(name);
+      accounts.aws.markForDeletion(createSecret("deleted", createCanary()));
+      const retried = triesOn400 > 1 ? `giving up after ${triesOn400} attempt` : "\\b400\\b";
+      expect((await read({ secretId: "deleted" })).handler).toEqual({ error: expect.stringMatching(retried) });
+      expect(accounts.aws.count("GetSecretValue")).toBe(2); // the extension caches the failure
+    });
   }
 
   for (const client of clients.filter(({ readsParameters }) => readsParameters)) {
@@ -181,7 +175,7 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
     const title = toTitle(client);
 
     it.skipIf(missing)(
-      `${title} reads a parameter in static code and in three invocations with one request to AWS`,
+      `${title} reads a parameter in init and in three invocations for one request to AWS`,
       async () => {
         const { accounts, read } = await start(name);
         const reading = toReading(accounts.canaries[0]);

@@ -58,15 +58,11 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
 
   for (const [name, clocks, expected] of [
     [
-      "a minute passes on the wall clock only, as during a restore",
+      "a minute passes on the wall clock only, as in a restore",
       "wall",
       "value, session and session name are new, although the TTL has not ended",
     ],
-    [
-      "a minute passes on both clocks, as during a freeze",
-      "wall and monotonic",
-      "this is no restore: the cached value is served",
-    ],
+    ["a minute passes on both clocks, as in a freeze", "wall and monotonic", "no restore: the cached value is served"],
   ] as const) {
     fault({ group, on, name, expected }, async (see) => {
       const asker = await startAsker({ ...snapStart, clocks });

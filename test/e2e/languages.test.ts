@@ -76,18 +76,15 @@ describe.skipIf(unavailable)("the x86_64 layer, in runtimes without Node.js, ser
         expect(error).toMatch(/AccessDeniedException.*AssumeRole of .*SecretReader/);
     });
 
-    it.skipIf(missing)(
-      `${language}, which does not quote a secret that is not JSON in its error${needs(missing)}`,
-      async () => {
-        const environment = await startEnvironment("x86_64", find(language));
-        const { aws, secretArn, canaries } = environment.accounts;
-        aws.putSecretValue(secretArn, { secretString: `{"password": ${canaries[0]}` });
-        const { status, body } = await environment.sandbox.invoke();
-        expect(status, body).toBe(200);
-        for (const error of readErrors(body)) expect(error).toMatch(/\w/);
-        expect(findLeaks(new Map([["answer", body]]), canaries)).toEqual([]);
-      },
-    );
+    it.skipIf(missing)(`${language}, which does not quote a secret that is not JSON${needs(missing)}`, async () => {
+      const environment = await startEnvironment("x86_64", find(language));
+      const { aws, secretArn, canaries } = environment.accounts;
+      aws.putSecretValue(secretArn, { secretString: `{"password": ${canaries[0]}` });
+      const { status, body } = await environment.sandbox.invoke();
+      expect(status, body).toBe(200);
+      for (const error of readErrors(body)) expect(error).toMatch(/\w/);
+      expect(findLeaks(new Map([["answer", body]]), canaries)).toEqual([]);
+    });
   }
 });
 

@@ -9,7 +9,7 @@ import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { startBench } from "../support/bench.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { expectHappyPath, KEYS } from "../support/happy-path.ts";
-import { parseLogLine } from "../support/log.ts";
+import { findEvents } from "../support/log.ts";
 import {
   createCanary,
   listSecrets,
@@ -48,18 +48,13 @@ interface EnvironmentOptions {
 /** Starts an execution environment with the layer. It ends with the test, which fails if a secret leaked. */
 async function startEnvironment(
   options: EnvironmentOptions,
-): Promise<Sandbox & { events(event: string): Record<string, unknown>[] }> {
+): Promise<Sandbox & { events(event: string): Readonly<Record<string, unknown>>[] }> {
   const { layer = "x86_64", environment } = options;
   const { task, runtime } = functions[options.function ?? "Python"];
   const onNode = layer === "nodejs" ? withNode(runtime()) : runtime();
   const sandbox = await startRie({ opt: toOpt(layer), task, runtime: onNode, environment });
   endWithoutLeaks(sandbox, options.secrets);
-  const events = (event: string) =>
-    sandbox.logs.flatMap(({ text }) => {
-      const line = parseLogLine(text);
-      return line?.event === event ? [line] : [];
-    });
-  return Object.assign(sandbox, { events });
+  return Object.assign(sandbox, { events: (event: string) => findEvents(sandbox.logs, event) });
 }
 
 /** Starts a fake AWS for one test, and chooses a port. */

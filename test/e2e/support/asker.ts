@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { toOpt } from "../../../scripts/build/build.ts";
 import { findFreePort } from "../../support/free-port.ts";
-import { parseLogLine } from "../../support/log.ts";
+import { findEvents } from "../../support/log.ts";
 import {
   createCanary,
   listSecrets,
@@ -115,11 +115,7 @@ export async function startAsker(options: AskerOptions = {}): Promise<Asker> {
       const { versionId } = accounts.aws.putSecretValue(accounts.secretArn, { secretString: canary });
       return { versionId, digest: toDigest(canary) };
     },
-    events: (event) =>
-      sandbox.logs.flatMap(({ text }) => {
-        const line = parseLogLine(text);
-        return line?.event === event ? [line] : [];
-      }),
+    events: (event) => findEvents(sandbox.logs, event),
   };
 }
 

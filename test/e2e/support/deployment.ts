@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { PolicyDocument } from "../../fakes/aws.ts";
+import { allow } from "../../support/policy-documents.ts";
 import { FUNCTION_ACCOUNT, REGION, TARGET_ACCOUNT } from "../../support/two-accounts.ts";
 import { createUser, startMotoServer } from "./moto.ts";
 import { toPythonBin } from "./python-tools.ts";
@@ -46,7 +47,7 @@ export async function startMotoAccounts(): Promise<MotoAccounts> {
 
   const server = await startMotoServer([fileURLToPath(new URL("moto-cloudformation.py", import.meta.url)), folder]);
   const profiles = Object.entries(ACCOUNTS).map(async ([profile, account]) => {
-    const keys = await createUser(server.url, account, { Action: "*", Resource: "*" });
+    const keys = await createUser(server.url, account, allow("*", "*"));
     return [
       `[profile ${profile}]`,
       `region = ${REGION}`,

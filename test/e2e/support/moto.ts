@@ -16,7 +16,7 @@ import { buffer, text } from "node:stream/consumers";
 import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { findCounterparts, toPython } from "../../../scripts/setup/end-to-end.ts";
-import type { SessionCredentials } from "../../fakes/aws.ts";
+import type { PolicyStatement, SessionCredentials } from "../../fakes/aws.ts";
 import { allow, toPolicy, trust } from "../../support/policy-documents.ts";
 import {
   FUNCTION_ACCOUNT,
@@ -28,16 +28,11 @@ import {
 } from "../../support/two-accounts.ts";
 import { send } from "./http.ts";
 import { createOutput } from "./log.ts";
-import { startChildProcess } from "./process.ts";
+import { startChild } from "./process.ts";
 
 /** A role in Account A that the execution role may not assume. */
 export const FORBIDDEN_ROLE_ARN = `arn:aws:iam::${TARGET_ACCOUNT}:role/Forbidden`;
 const OWNER_ROLE_ARN = `arn:aws:iam::${TARGET_ACCOUNT}:role/Owner`;
-
-interface Permission {
-  readonly Action: string;
-  readonly Resource: string;
-}
 
 /** Long-term keys: there is no session token. */
 export interface UserKeys {
@@ -45,13 +40,13 @@ export interface UserKeys {
   readonly secretAccessKey: string;
 }
 
-const FUNCTION_PERMISSION: Permission = { Action: "sts:AssumeRole", Resource: TARGET_ROLE_ARN };
+const FUNCTION_PERMISSION = allow("sts:AssumeRole", TARGET_ROLE_ARN);
 
 /** The roles that exist, with the permission of each. */
-const PERMISSIONS: Readonly<Record<string, Permission>> = {
+const PERMISSIONS: Readonly<Record<string, PolicyStatement>> = {
   [FUNCTION_ROLE_ARN]: FUNCTION_PERMISSION,
-  [TARGET_ROLE_ARN]: { Action: "secretsmanager:GetSecretValue", Resource: "*" },
-  [OWNER_ROLE_ARN]: { Action: "secretsmanager:*", Resource: "*" },
+  [TARGET_ROLE_ARN]: allow("secretsmanager:GetSecretValue", "*"),
+  [OWNER_ROLE_ARN]: allow("secretsmanager:*", "*"),
 };
 
 /** A call from the function's side that moto has answered. */
@@ -156,7 +151,7 @@ export async function startMotoServer(
   if (counterparts === undefined) throw new Error("no moto: run npx tsx scripts/setup/end-to-end.ts");
   const log = createOutput();
   const command = [toPython(counterparts.venv), ...program];
-  const { child, ended } = startChildProcess({ command, onLine: log.add });
+  const { child, ended } = startChild({ command, onLine: log.add });
   void ended.then(log.end);
   const line = await log.waitFor(/Running on http:/, { timeoutMs: 30_000 });
   return {
@@ -169,20 +164,18 @@ export async function startMotoServer(
 }
 
 /** The trust policy allows every principal, because moto does not check it. */
-async function createRole(url: string, roleArn: string, permission: Permission): Promise<void> {
+async function createRole(url: string, roleArn: string, permission: PolicyStatement): Promise<void> {
   const [, , , , account = "", resource = ""] = roleArn.split(":");
   const RoleName = resource.replace("role/", "");
   const AssumeRolePolicyDocument = JSON.stringify(toPolicy(trust("*", "sts:AssumeRole")));
   await callIam(url, account, { Action: "CreateRole", RoleName, AssumeRolePolicyDocument });
-  const policy = toInlinePolicy(permission);
-  await callIam(url, account, { Action: "PutRolePolicy", RoleName, ...policy });
+  await callIam(url, account, { Action: "PutRolePolicy", RoleName, ...toInlinePolicy(permission) });
 }
 
-export async function createUser(url: string, account: string, permission: Permission): Promise<UserKeys> {
+export async function createUser(url: string, account: string, permission: PolicyStatement): Promise<UserKeys> {
   const UserName = "developer";
   await callIam(url, account, { Action: "CreateUser", UserName });
-  const policy = toInlinePolicy(permission);
-  await callIam(url, account, { Action: "PutUserPolicy", UserName, ...policy });
+  await callIam(url, account, { Action: "PutUserPolicy", UserName, ...toInlinePolicy(permission) });
   const xml = await callIam(url, account, { Action: "CreateAccessKey", UserName });
   return { accessKeyId: readElement(xml, "AccessKeyId"), secretAccessKey: readElement(xml, "SecretAccessKey") };
 }
@@ -197,9 +190,9 @@ function callIam(url: string, account: string, parameters: Record<string, string
   return post(url, headers, new URLSearchParams({ Version: "2010-05-08", ...parameters }).toString());
 }
 
-const toInlinePolicy = ({ Action, Resource }: Permission) => ({
+const toInlinePolicy = (statement: PolicyStatement) => ({
   PolicyName: "allow",
-  PolicyDocument: JSON.stringify(toPolicy(allow(Action, Resource))),
+  PolicyDocument: JSON.stringify(toPolicy(statement)),
 });
 
 /** Issues a session of a role. It works only while moto checks no caller. */

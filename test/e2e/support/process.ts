@@ -10,7 +10,7 @@ export interface ProcessExit {
 }
 
 /** Starts a process that is killed when this one ends, whatever the reason. `onLine` gets its output. */
-export function startChildProcess(options: {
+export function startChild(options: {
   readonly command: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly onLine: (line: string) => void;

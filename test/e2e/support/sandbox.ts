@@ -21,14 +21,7 @@ import { findFreePort } from "../../support/free-port.ts";
 import { createFreezer } from "./freezer.ts";
 import { send } from "./http.ts";
 import { createOutput, type OutputLine, type WaitForLineOptions } from "./log.ts";
-import {
-  ifAlive,
-  type ProcessExit,
-  readChildren,
-  readDescendants,
-  readVariableNames,
-  startChildProcess,
-} from "./process.ts";
+import { ifAlive, type ProcessExit, readChildren, readDescendants, readVariableNames, startChild } from "./process.ts";
 import type { Runtime } from "./runtimes.ts";
 
 export interface RieOptions {
@@ -109,7 +102,7 @@ export async function startRie(options: RieOptions): Promise<Sandbox> {
   const files = { ...runtime.files, "/opt": opt, "/var/task": task, [EMULATOR]: counterparts.emulator };
   const variables = { ...LAMBDA_ENVIRONMENT, AWS_LAMBDA_FUNCTION_HANDLER: runtime.handler, ...environment };
   const log = createOutput();
-  const { child, ended } = startChildProcess({
+  const { child, ended } = startChild({
     command: [
       ...["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL"],
       fileURLToPath(new URL("sandbox.sh", import.meta.url)),
