@@ -45,10 +45,10 @@ const EXTENSION_VARIABLES = {
 const PARAMETER_NAME = "/app/database/host";
 
 /** What a function answers for a secret or a parameter. */
-type Reading = { readonly sha256: string } | { readonly error: string };
-interface Readings {
-  readonly init: { readonly secret: Reading; readonly parameter?: Reading };
-  readonly handler: Reading;
+type ReadResult = { readonly sha256: string } | { readonly error: string };
+interface ReadResults {
+  readonly init: { readonly secret: ReadResult; readonly parameter?: ReadResult };
+  readonly handler: ReadResult;
 }
 type ReadRequest =
   | { readonly secretId: string }
@@ -58,10 +58,10 @@ interface ClientEnvironment {
   readonly accounts: TwoAccounts;
   createSecret(name: string, value: string | Uint8Array): string;
   createParameter(name: string, parameter: Pick<NewParameter, "type" | "value">): string;
-  read(request: ReadRequest): Promise<Readings>;
+  read(request: ReadRequest): Promise<ReadResults>;
 }
 
-const toReading = (value: string | undefined): Reading => ({
+const toReadResult = (value: string | undefined): ReadResult => ({
   sha256: createHash("sha256")
     .update(value ?? "")
     .digest("hex"),
@@ -115,7 +115,7 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
     it.skipIf(missing)(`${title} reads a secret in init and in three invocations for one request to AWS`, async () => {
       const { accounts, read } = await start(name);
       const [username, password] = accounts.canaries;
-      const reading = toReading(JSON.stringify({ username, password }));
+      const reading = toReadResult(JSON.stringify({ username, password }));
       for (let invocation = 1; invocation <= 3; invocation += 1) {
         const { init, handler } = await read({ secretId: SECRET_NAME });
         expect([init.secret, handler]).toEqual([reading, reading]);
@@ -138,8 +138,8 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
       };
       for (const [secretId, text] of Object.entries(texts)) {
         const arn = createSecret(secretId, text);
-        expect((await read({ secretId })).handler, secretId).toEqual(toReading(text));
-        expect((await read({ secretId: arn })).handler, arn).toEqual(toReading(text));
+        expect((await read({ secretId })).handler, secretId).toEqual(toReadResult(text));
+        expect((await read({ secretId: arn })).handler, arn).toEqual(toReadResult(text));
       }
       expect(accounts.aws.count("AssumeRole")).toBe(1);
     });
@@ -148,7 +148,7 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
       const { createSecret, read } = await start(name);
       createSecret("binary", Buffer.from([0, 255, 10]));
       const { handler } = await read({ secretId: "binary" });
-      if ("value" in nullStringResult) expect(handler).toEqual(toReading(nullStringResult.value));
+      if ("value" in nullStringResult) expect(handler).toEqual(toReadResult(nullStringResult.value));
       else expect(handler).toEqual({ error: expect.stringMatching(nullStringResult.error) });
     });
 
@@ -178,7 +178,7 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
       `${title} reads a parameter in init and in three invocations for one request to AWS`,
       async () => {
         const { accounts, read } = await start(name);
-        const reading = toReading(accounts.canaries[0]);
+        const reading = toReadResult(accounts.canaries[0]);
         for (let invocation = 1; invocation <= 3; invocation += 1) {
           const { init, handler } = await read({ parameterName: PARAMETER_NAME });
           expect([init.parameter, handler]).toEqual([reading, reading]);
@@ -199,7 +199,7 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
       for (const [parameterName, parameter] of Object.entries(parameters)) {
         const arn = createParameter(parameterName, parameter);
         const withDecryption = parameter.type === "SecureString";
-        const reading = toReading(parameter.value);
+        const reading = toReadResult(parameter.value);
         expect((await read({ parameterName, withDecryption })).handler, parameterName).toEqual(reading);
         expect((await read({ parameterName: arn, withDecryption })).handler, arn).toEqual(reading);
       }
@@ -211,8 +211,8 @@ describe.skipIf(unavailable)("with this layer instead of AWS's extension,", () =
       createParameter("/secure", { type: "SecureString", value });
       const { handler } = await read({ parameterName: "/secure" });
       expect(handler).toEqual({ sha256: expect.any(String) });
-      expect(handler).not.toEqual(toReading(value));
-      expect((await read({ parameterName: "/secure", withDecryption: true })).handler).toEqual(toReading(value));
+      expect(handler).not.toEqual(toReadResult(value));
+      expect((await read({ parameterName: "/secure", withDecryption: true })).handler).toEqual(toReadResult(value));
     });
 
     it.skipIf(missing)(`${title} does not retry if a parameter is denied or missing`, async () => {
