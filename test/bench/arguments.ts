@@ -46,7 +46,10 @@ export function parseArguments(args: readonly string[]): BenchOptions | "help" {
   if (values.help === true) return "help";
   const unknown = positionals.find((name) => !sectionNames.some((section) => section === name));
   if (unknown !== undefined) {
-    throw new CommandError(USAGE, `there is no section ${JSON.stringify(unknown)}; expected ${sectionNames.join(", ")}`);
+    throw new CommandError(
+      USAGE,
+      `there is no section ${JSON.stringify(unknown)}; expected ${sectionNames.join(", ")}`,
+    );
   }
   const { json, plot, wcp: agent, quick: isQuick = false } = values;
   const empty = Object.entries({ json, plot, wcp: agent }).find(([, file]) => file === "");

@@ -1,6 +1,6 @@
 /**
- * STS and Secrets Manager that cost no time of their own, as a process: no signature is checked, every secret exists, and
- * answers are made ahead as far as can be. `aws.ts` starts it, sets its delays, and asks what it has counted.
+ * The process of `aws.ts`: STS and Secrets Manager that take almost no time. They check no signature, and every secret
+ * exists. `aws.ts` starts the process, sets its delays, and takes its counts.
  */
 import { createServer, type Socket } from "node:net";
 import process from "node:process";
@@ -25,7 +25,7 @@ function toStsAnswer(operation: string): string {
 }
 
 const VersionId = "11111111-2222-3333-4444-555555555555";
-/** Of DescribeSecret's answer, for AWS's agent; the other operation's readers pass over it. */
+/** The part of DescribeSecret's answer that AWS's agent needs. Readers of GetSecretValue's answer ignore it. */
 const DESCRIBED = { VersionIdsToStages: { [VersionId]: ["AWSCURRENT"] } };
 
 function toSecretsManagerAnswer(body: string): string {
@@ -56,7 +56,7 @@ function serve(socket: Socket, head: string, body: string): void {
 
 const server = createServer({ noDelay: true }, (socket) => {
   let received = "";
-  socket.on("error", () => socket.destroy()); // its process was ended
+  socket.on("error", () => socket.destroy()); // the process of the other side has ended
   socket.on("data", (chunk) => {
     received += chunk.toString("latin1");
     for (;;) {

@@ -1,4 +1,4 @@
-/** The AWS of the bench, seen from here: a process beside the measured ones. */
+/** Starts the AWS of the bench: a process beside the measured ones. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -7,14 +7,14 @@ export interface AwsDelays {
   readonly stsMs: number;
   readonly secretsManagerMs: number;
 }
-/** Operation → how often it was asked for. */
+/** The number of calls of each operation. */
 export type AwsCounts = Readonly<Record<string, number>>;
 
 export interface BenchAws {
   /** For `AWS_ENDPOINT_URL_STS` and `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
   readonly url: string;
   delay(delays: AwsDelays): Promise<void>;
-  /** Since the last time. */
+  /** Returns the calls since the last time. */
   takeCounts(): Promise<AwsCounts>;
   close(): void;
 }

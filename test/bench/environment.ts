@@ -1,4 +1,4 @@
-/** A whole execution environment of the bench: a function of the bench, and whatever extension, under the emulator. */
+/** A whole execution environment under the emulator: a function of the bench, and an extension or none. */
 import { chmod, copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,16 +14,16 @@ import { toVariables } from "./processes.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** How the function comes by its secret: not at all, by the layer as in `examples/`, by AWS's agent, or as the guides tell. */
+/** How the function gets its secret: not at all, from the layer as in `examples/`, from AWS's agent, or with the guides' code. */
 const FUNCTION_VARIANTS = ["idle", "layer", "agent", "guide"] as const;
 export type FunctionVariant = (typeof FUNCTION_VARIANTS)[number];
 
 export interface Language {
   readonly name: string;
-  /** Those that a function in it would take; the first is measured everywhere. */
+  /** The layers for functions in this language; the first is measured in every section. */
   readonly layers: readonly [LayerName, ...LayerName[]];
   readonly example: string;
-  /** The names of the function and of what takes its times. */
+  /** The names of the function, of the wrapper that measures its times, and of the extension of both files. */
   readonly files: { readonly inner: string; readonly outer: string; readonly extension: string };
   readonly runtime: () => Runtime;
 }
@@ -48,7 +48,7 @@ export const languages: readonly Language[] = [
   },
 ];
 
-/** Our least client of the Runtime API: Lambda's own is built by a compiler. The SDK is where every module finds it. */
+/** A minimal client of the Runtime API: Lambda's own client needs a compiler. Every module finds the SDK in /node_modules. */
 function toNodeRuntime(): Runtime {
   const client = "/var/runtime/client.mjs";
   const files = { [client]: here("../fakes/runtimes/node.mjs"), "/node_modules": here("../../node_modules") };
@@ -56,11 +56,11 @@ function toNodeRuntime(): Runtime {
   return withNode({ ...provided, handler, bootstrap: ["/var/lang/bin/node", client, handler], files });
 }
 
-/** FunctionImages of `/opt` and `/var/task`, which are there as long as `use` takes. */
+/** Images of `/opt` and `/var/task`, which exist until `use` has ended. */
 export interface FunctionImages {
-  toTask(language: Language, way: FunctionVariant): string;
-  /** `layer` counts where the way is a layer. */
-  toOpt(way: FunctionVariant, layer: LayerName): string;
+  toTask(language: Language, variant: FunctionVariant): string;
+  /** `layer` is ignored for the other variants. */
+  toOpt(variant: FunctionVariant, layer: LayerName): string;
 }
 
 export async function withFunctionImages<T>(
@@ -69,13 +69,14 @@ export async function withFunctionImages<T>(
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "bench-images-"));
   const images: FunctionImages = {
-    toTask: ({ name }, way) => join(folder, `${name}-${way}`),
-    toOpt: (way, layer) => (way === "layer" ? toOpt(layer) : join(folder, way === "agent" ? "agent" : "empty")),
+    toTask: ({ name }, variant) => join(folder, `${name}-${variant}`),
+    toOpt: (variant, layer) =>
+      variant === "layer" ? toOpt(layer) : join(folder, variant === "agent" ? "agent" : "empty"),
   };
   try {
     await chmod(folder, 0o755);
     for (const language of languages)
-      for (const way of FUNCTION_VARIANTS) await makeTask(images.toTask(language, way), language, way);
+      for (const variant of FUNCTION_VARIANTS) await makeTask(images.toTask(language, variant), language, variant);
     await mkdir(join(folder, "empty"));
     if (agent !== undefined) await makeAgent(join(folder, "agent"), agent);
     return await use(images);
@@ -84,10 +85,13 @@ export async function withFunctionImages<T>(
   }
 }
 
-async function makeTask(task: string, { example, files }: Language, way: FunctionVariant): Promise<void> {
+async function makeTask(task: string, { example, files }: Language, variant: FunctionVariant): Promise<void> {
   await mkdir(task);
   await copyFile(here(`functions/${files.outer}`), join(task, files.outer));
-  await copyFile(way === "layer" ? example : here(`functions/${way}.${files.extension}`), join(task, files.inner));
+  await copyFile(
+    variant === "layer" ? example : here(`functions/${variant}.${files.extension}`),
+    join(task, files.inner),
+  );
 }
 
 async function makeAgent(opt: string, program: string): Promise<void> {
@@ -99,11 +103,11 @@ async function makeAgent(opt: string, program: string): Promise<void> {
 
 /** When the function had its secret, in milliseconds from the start of the environment. */
 export interface EnvironmentTimes {
-  /** Init and the first invocation, as the emulator does both in one. */
+  /** Init and the first invocation: the emulator does both in one. */
   readonly firstAnswerMs: number;
   readonly staticMs: number;
   readonly handlerMs: number;
-  /** Of the later invocations' handlers, the median. */
+  /** The median of the handler in the later invocations. */
   readonly warmMs: number;
 }
 
@@ -115,9 +119,9 @@ interface FunctionAnswer {
 }
 
 const WARM_INVOCATIONS = 5;
-/** There is none, but the AWS SDK for JavaScript wants the name, and the sandbox has no entry for its user. */
+/** The folder does not exist, but the AWS SDK for JavaScript needs its name, and the sandbox has no entry for its user. */
 const HOME = "/home/sbx_user1051";
-/** Of the secret, as every function of the bench answers with them. */
+/** The keys of the secret, which every function of the bench returns. */
 const KEYS = "username,password";
 const toText = ({ text }: { readonly text: string }) => text;
 

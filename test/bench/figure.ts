@@ -1,4 +1,4 @@
-/** What the bench finds out, and who finds it out. */
+/** A figure of the bench, and what a section needs and returns. */
 import type { LayerName } from "../../scripts/build/layers.ts";
 import { type Spread, toRatios, toSpread } from "../support/statistics.ts";
 import type { BenchAws } from "./aws.ts";
@@ -11,26 +11,26 @@ export interface Figure {
   readonly unit: Unit;
   /** One for each repetition. */
   readonly numbers: readonly number[];
-  /** One of the few that a reader should see first: it is in the plot, beside the first of the others. */
+  /** Key figures are in the plot, each beside the first of `against`. */
   readonly isKey?: boolean;
-  /** What was measured beside it, repetition by repetition. */
+  /** The figures that were measured in turn with this one, repetition by repetition. */
   readonly against?: readonly { readonly who: string; readonly numbers: readonly number[] }[];
 }
 
-/** As a contestant, wherever it is measured. */
+/** The name of AWS's agent in the figures. */
 export const AGENT = "AWS's agent";
 
 export interface SectionFindings {
   readonly figures: readonly Figure[];
-  /** What a reader of the figures has to know, and what could not be measured here: one line each. */
+  /** What a reader of the figures must know, and what could not be measured on this machine: one line each. */
   readonly notes?: readonly string[];
 }
 
 export interface BenchContext {
-  /** Those that are built, and run on this machine. */
+  /** The built layers that this machine can run. */
   readonly layers: readonly LayerName[];
   readonly aws: BenchAws;
-  /** A rough answer, soon. */
+  /** Few repetitions. */
   readonly isQuick: boolean;
   /** The program of AWS's agent. */
   readonly agent: string | undefined;
@@ -38,7 +38,7 @@ export interface BenchContext {
 
 export type MeasureSection = (world: BenchContext) => Promise<SectionFindings>;
 
-/** A figure as the table, the plot and the file show it. */
+/** A figure with its medians, quartiles and ratios, for the table, the plot and the JSON file. */
 export interface FigureSummary extends Omit<Figure, "against"> {
   readonly spread: Spread;
   readonly against: readonly { readonly who: string; readonly spread: Spread; readonly ratio: Spread }[];
@@ -55,15 +55,15 @@ export const toSummary = ({ against = [], ...figure }: Figure): FigureSummary =>
 });
 
 /**
- * Measures all contestants again and again, each time beginning with another one, so that a slower minute of the machine or
- * a place in the row is nobody's advantage. A first round is not counted: files come into memory, and processors wake.
+ * Runs all measurements in rounds. Each round begins with another one, so that a slower minute of the machine or the order
+ * favours none. The first round is not counted: it loads files into memory and wakes the processors.
  */
 export async function interleave<Measured>(
   rounds: number,
-  contestants: ReadonlyMap<string, () => Promise<Measured>>,
+  measurements: ReadonlyMap<string, () => Promise<Measured>>,
 ): Promise<(name: string) => readonly Measured[]> {
-  const measured = new Map([...contestants.keys()].map((name): [string, Measured[]] => [name, []]));
-  const row = [...contestants];
+  const measured = new Map([...measurements.keys()].map((name): [string, Measured[]] => [name, []]));
+  const row = [...measurements];
   for (let round = 0; round <= rounds; round += 1) {
     for (const [name, measure] of row) {
       const result = await measure();

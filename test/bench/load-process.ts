@@ -1,6 +1,6 @@
 /**
- * Asks, and takes the time: a process of its own, as cheap as can be and the same for all that are asked. It parses nothing;
- * an answer is complete when its last bytes are there. `load.ts` starts it.
+ * The process of `load.ts`: sends requests and measures the time of the answers. It is the same for all servers and takes as
+ * little of the processor as possible: it does not parse answers. An answer is complete when its last bytes have arrived.
  */
 import { connect } from "node:net";
 import process from "node:process";
@@ -33,7 +33,7 @@ function run({ port, requests, head, tail, connections, isKeepAlive, until }: Lo
       };
       const socket = connect({ port, host: "127.0.0.1", noDelay: true }, ask);
       socket.on("error", reject);
-      // After an answer to all that was asked we have ended it ourselves, and this rejects nothing any more.
+      // After the last answer, this process has closed the connection itself, and the promise is already settled.
       socket.on("end", () => reject(new Error("a connection was closed before its answer was there")));
       socket.on("data", (chunk: Buffer) => {
         received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);

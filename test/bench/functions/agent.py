@@ -1,4 +1,4 @@
-# A function beside AWS's agent, which is not there in static code: the handler asks until it is, as the agent's example advises.
+# A function beside AWS's agent, which cannot be reached from static code: the handler asks until the agent answers, as the agent's example advises.
 import json
 import os
 import time

@@ -1,4 +1,4 @@
-# What the usual guides tell to write where there is no extension: assume the role, then read the secret, each time it is wanted.
+# The code of common guides, without an extension: it assumes the role and reads the secret each time the secret is needed.
 import json
 import os
 

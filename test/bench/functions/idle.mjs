@@ -1,2 +1,2 @@
-// The least function: it reads nothing.
+// A function that does nothing.
 export const handler = async () => ({});

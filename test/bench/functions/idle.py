@@ -1,3 +1,3 @@
-# The least function: it reads nothing.
+# A function that does nothing.
 def handler(event, context):
     return {}

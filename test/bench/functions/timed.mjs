@@ -1,4 +1,4 @@
-// Wraps a function of the bench, index.mjs: burns as much of the processor as imports would, and tells when the secret was there.
+// Wraps a function of the bench, index.mjs: uses as much of the processor as imports would, and returns the time at which the secret was read.
 import { cpuUsage, env } from "node:process";
 
 const importsUs = Number(env.BENCH_IMPORTS_MS ?? 0) * 1_000;
@@ -8,7 +8,7 @@ for (let usedUs = 0; usedUs < importsUs; ) {
   usedUs = user + system;
 }
 
-// Its static code reads the secret, if it does.
+// The static code of the function reads the secret, unless only its handler does.
 const { handler: inner } = /** @type {{ handler(): Promise<unknown> }} */ (await import(String("./index.mjs")));
 const staticAtMs = Date.now();
 

@@ -1,4 +1,4 @@
-# Wraps a function of the bench, app.py: burns as much of the processor as imports would, and tells when the secret was there.
+# Wraps a function of the bench, app.py: uses as much of the processor as imports would, and returns the time at which the secret was read.
 import os
 import time
 
@@ -7,7 +7,7 @@ began = time.process_time()
 while (time.process_time() - began) * 1000 < IMPORTS_MS:
     pass
 
-import app  # its static code reads the secret, if it does
+import app  # the static code of the function reads the secret, unless only its handler does
 
 STATIC_AT_MS = time.time() * 1000
 

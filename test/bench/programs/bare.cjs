@@ -1,2 +1,2 @@
-// Node.js with nothing to do: what any Node.js process takes, whatever it is for.
+// Node.js with nothing to do: the memory that every Node.js process takes.
 setInterval(() => {}, 2 ** 30);

@@ -1,4 +1,4 @@
-// The limit of a server on Node.js: `node:http`, which gives every request the same answer, without a look at it.
+// The limit of a server on Node.js: `node:http` that gives every request the same answer and does not read the request.
 const { createServer } = process.getBuiltinModule("node:http");
 const { PORT, HEADERS, BODY } = process.env;
 const headers = JSON.parse(String(HEADERS));

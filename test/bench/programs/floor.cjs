@@ -1,4 +1,4 @@
-// The floor: the least that a Node.js extension does, with `node:net` alone. It registers, says that it is ready, and stays.
+// The floor: the least that a Node.js extension does, with `node:net` alone. It registers, asks for its first event, and stays.
 const { connect } = process.getBuiltinModule("node:net");
 
 const [host, port] = String(process.env.AWS_LAMBDA_RUNTIME_API).split(":");

@@ -1,50 +1,45 @@
-/** What a layer asks of AWS, as AWS counts it. */
+/** The calls of a layer to AWS, as AWS counts them. */
 import { setTimeout as wait } from "node:timers/promises";
 import type { LayerName } from "../../../scripts/build/layers.ts";
 import { createDeferred } from "../../fakes/lambda/deferred.ts";
 import type { BenchAws } from "../aws.ts";
 import { AGENT, type Figure, type MeasureSection } from "../figure.ts";
 import { type Loader, type ReadOptions, read, type SecretAnswer, startLoader, toMarks, toRequest } from "../load.ts";
-import { SECRET_NAME, startAgent, startExtension, toMeasuredLayer } from "../processes.ts";
+import { type MeasuredServer, SECRET_NAME, startAgent, startExtension, toMeasuredLayer } from "../processes.ts";
 
 const NO_DELAYS = { stsMs: 0, secretsManagerMs: 0 };
-/** Long enough that all readers come while AWS has not answered. */
+/** Long enough that all readers come before AWS answers. */
 const SLOW = { stsMs: 500, secretsManagerMs: 500 };
-/** Fewer than the extension keeps open, which is 900, and than AWS's agent, 800; the other readers follow. */
+/** Fewer than the extension keeps open (900), and than AWS's agent (800). The other readers follow. */
 const CONNECTIONS = 700;
-/** An hour of 300 s each, in seconds of one. */
+/** An hour has 12 TTLs of 300 s. The bench uses TTLs of 1 s. */
 const TTLS_OF_AN_HOUR = 12;
 const READ_EVERY_MS = 20;
 
-/** What is counted, in the order in which it is brought about. */
+/** In the order in which they run. */
 const SCENARIOS = [
   "cold start, read at once",
   "a thousand readers of what is not there yet",
   "an hour of reads at a TTL of 300 s",
 ] as const;
-/** No secret is fetched unasked: the first reader is the first to want it. */
+/** Without a prefetch, the first reader starts the first fetch. */
 const NO_PREFETCH = { SECRET_NAME: "", CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
 
-interface Server {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-/** Who asks AWS, started as each scenario wants it. */
-interface Asker {
-  readonly whom: ReadOptions;
-  /** Settles with it, and with the answer of the first read, which was made as early as can be. */
-  startCold(): Promise<readonly [Server, SecretAnswer]>;
-  startEmpty(): Promise<Server>;
-  startShortLived(): Promise<Server>;
+/** A server that calls AWS, started as each scenario needs it. */
+interface CallingServer {
+  readonly readOptions: ReadOptions;
+  /** Settles with the server, and with the answer to the first read, which was sent as early as possible. */
+  startCold(): Promise<readonly [MeasuredServer, SecretAnswer]>;
+  startEmpty(): Promise<MeasuredServer>;
+  startShortLived(): Promise<MeasuredServer>;
 }
 
 export const measureCalls: MeasureSection = async ({ layers, aws, agent }) => {
   const loader = startLoader();
   const measured = new Map<string, readonly number[]>();
-  const askers = new Map(layers.map((name) => [toMeasuredLayer(name).layer, toLayer(name, aws)]));
-  if (agent !== undefined) askers.set(AGENT, toAgent(agent, aws));
-  for (const [who, asker] of askers) measured.set(who, await countAll(asker, aws, loader));
+  const servers = new Map(layers.map((name) => [toMeasuredLayer(name).layer, toLayer(name, aws)]));
+  if (agent !== undefined) servers.set(AGENT, toAgent(agent, aws));
+  for (const [who, server] of servers) measured.set(who, await countAll(server, aws, loader));
   loader.close();
 
   const ofAgent = measured.get(AGENT);
@@ -59,38 +54,38 @@ export const measureCalls: MeasureSection = async ({ layers, aws, agent }) => {
 };
 
 /** One number for each scenario. */
-async function countAll(asker: Asker, aws: BenchAws, loader: Loader): Promise<readonly number[]> {
+async function countAll(server: CallingServer, aws: BenchAws, loader: Loader): Promise<readonly number[]> {
   const takeTotal = async () => Object.values(await aws.takeCounts()).reduce((sum, count) => sum + count, 0);
   await takeTotal();
 
-  const [cold, answer] = await asker.startCold();
+  const [cold, answer] = await server.startCold();
   await cold.close();
   const ofCold = await takeTotal();
 
-  const crowded = await asker.startEmpty();
+  const crowded = await server.startEmpty();
   await aws.delay(SLOW);
   const { port } = crowded;
-  const requests = [toRequest(port, SECRET_NAME, asker.whom)];
+  const requests = [toRequest(port, SECRET_NAME, server.readOptions)];
   const load = { port, requests, ...toMarks(answer), connections: CONNECTIONS, isKeepAlive: true };
   await loader.run({ ...load, until: { count: 1_000 } });
   await crowded.close();
   const ofCrowd = await takeTotal();
   await aws.delay(NO_DELAYS);
 
-  const lasting = await asker.startShortLived();
+  const lasting = await server.startShortLived();
   const endMs = performance.now() + TTLS_OF_AN_HOUR * 1_000;
   while (performance.now() < endMs) {
-    await read(lasting.port, SECRET_NAME, asker.whom);
+    await read(lasting.port, SECRET_NAME, server.readOptions);
     await wait(READ_EVERY_MS);
   }
   await lasting.close();
   return [ofCold, ofCrowd, await takeTotal()];
 }
 
-function toLayer(name: LayerName, aws: BenchAws): Asker {
+function toLayer(name: LayerName, aws: BenchAws): CallingServer {
   const { layer: command } = toMeasuredLayer(name).commands;
   return {
-    whom: {},
+    readOptions: {},
     async startCold() {
       const early = createDeferred<SecretAnswer>();
       const onRegistered = (port: number) => void read(port, SECRET_NAME).then(early.resolve, early.reject);
@@ -101,13 +96,13 @@ function toLayer(name: LayerName, aws: BenchAws): Asker {
   };
 }
 
-function toAgent(program: string, aws: BenchAws): Asker {
-  const whom = { isAgent: true };
+function toAgent(program: string, aws: BenchAws): CallingServer {
+  const readOptions = { isAgent: true };
   return {
-    whom,
+    readOptions,
     async startCold() {
       const agent = await startAgent(program, aws);
-      return [agent, await read(agent.port, SECRET_NAME, whom)];
+      return [agent, await read(agent.port, SECRET_NAME, readOptions)];
     },
     startEmpty: () => startAgent(program, aws),
     startShortLived: () => startAgent(program, aws, { ttl_seconds: 1 }),

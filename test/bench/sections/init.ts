@@ -1,4 +1,4 @@
-/** What the layer adds to a cold start, which users pay for: init and the first invocation, with it and without. */
+/** The time that the layer adds to a cold start: init and the first invocation, with the layer and without it. */
 import { findObstacle } from "../../e2e/support/availability.ts";
 import type { BenchAws } from "../aws.ts";
 import {
@@ -11,11 +11,11 @@ import {
 import { type Figure, interleave, type MeasureSection } from "../figure.ts";
 import { type CommandLine, startExtension, toMeasuredLayer } from "../processes.ts";
 
-/** Of each of the two calls to AWS. */
+/** The delay of each of the two calls to AWS. */
 const DELAYS_MS = [0, 10, 40];
-/** In a region of one's own, more or less: in the plot. */
+/** About the delay within a region. This one is in the plot. */
 const KEY_DELAY_MS = 10;
-/** Nothing but the runtime, and what a large dependency takes. */
+/** Only the runtime, and the time of a large dependency. */
 const IMPORTS_MS = [0, 200];
 const PREFETCHES = [
   { name: "", isDefault: true, variables: {} },
@@ -30,20 +30,20 @@ const cases = IMPORTS_MS.flatMap((importsMs) =>
 );
 
 interface Measured {
-  /** Of an environment until the first answer; of a process until what is asked for. */
+  /** For an environment: the time until the first answer. For a process: the time until the event that is measured. */
   readonly ms: number;
-  /** Of an environment: until the function's static code has run. */
+  /** For an environment: the time until the function's static code has run. */
   readonly initMs?: number;
 }
-type Contestants = readonly (readonly [string, () => Promise<Measured>])[];
+type NamedMeasurements = readonly (readonly [string, () => Promise<Measured>])[];
 
 export const measureInit: MeasureSection = async ({ layers, aws, isQuick }) => {
   const obstacle = await findObstacle(console.error);
   if (obstacle !== undefined) return { figures: [], notes: [`init: ${obstacle}`] };
   const present = languages.filter((language) => layers.includes(language.layers[0]));
   const measured = await withFunctionImages(undefined, (images) => {
-    const contestants = present.flatMap((language) => toContestants(language, images, aws));
-    return interleave(isQuick ? 2 : 15, new Map(contestants));
+    const measurements = present.flatMap((language) => toMeasurements(language, images, aws));
+    return interleave(isQuick ? 2 : 15, new Map(measurements));
   });
   await aws.delay({ stsMs: 0, secretsManagerMs: 0 });
   return { figures: present.flatMap((language) => toFigures(language, measured)), notes: NOTES };
@@ -54,15 +54,15 @@ const toCaseName = (language: Language, { importsMs, delayMs, name }: (typeof ca
   `${toName(language, importsMs)}, AWS ${delayMs} ms${name}`;
 const toAloneName = (layer: string, delayMs: number) => `${layer}, alone, AWS ${delayMs} ms`;
 
-function toContestants(language: Language, images: FunctionImages, aws: BenchAws): Contestants {
+function toMeasurements(language: Language, images: FunctionImages, aws: BenchAws): NamedMeasurements {
   const { floor, layer, commands } = toMeasuredLayer(language.layers[0]);
   const slow = (delayMs: number, measure: () => Promise<Measured>) => async () => {
     await aws.delay({ stsMs: delayMs, secretsManagerMs: delayMs });
     return measure();
   };
-  const start = async (way: "idle" | "layer", importsMs: number, variables = {}) => {
+  const start = async (variant: "idle" | "layer", importsMs: number, variables = {}) => {
     const { firstAnswerMs, staticMs } = await measureEnvironment({
-      opt: images.toOpt(way, language.layers[0]),
+      opt: images.toOpt(variant, language.layers[0]),
       task: images.toTask(language, "idle"),
       runtime: language.runtime(),
       aws,

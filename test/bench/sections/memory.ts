@@ -1,4 +1,4 @@
-/** What a layer takes of the memory that it shares with the function. */
+/** The memory of a layer, which it shares with the function. */
 import { readFile } from "node:fs/promises";
 import { platform } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
@@ -8,6 +8,7 @@ import { AGENT, type Figure, interleave, type MeasureSection } from "../figure.t
 import { type ReadOptions, read, startLoader, toMarks, toRequest } from "../load.ts";
 import {
   type CommandLine,
+  type MeasuredServer,
   SECRET_NAME,
   startAgent,
   startExtension,
@@ -16,8 +17,8 @@ import {
   toNodeCommand,
 } from "../processes.ts";
 
-export const kinds = ["RSS", "PSS", "private", "private dirty"] as const;
-export type MemoryUse = Readonly<Record<(typeof kinds)[number], number>>;
+export const memoryMeasures = ["RSS", "PSS", "private", "private dirty"] as const;
+export type MemoryUse = Readonly<Record<(typeof memoryMeasures)[number], number>>;
 
 /** In megabytes. https://docs.kernel.org/filesystems/proc.html: smaps_rollup */
 export async function readMemory(pid: number): Promise<MemoryUse> {
@@ -27,38 +28,32 @@ export async function readMemory(pid: number): Promise<MemoryUse> {
   return { RSS: take("Rss"), PSS: take("Pss"), private: take("Private_Clean") + dirty, "private dirty": dirty };
 }
 
-/** What Node.js still does of its own after the start. */
+/** The time in which Node.js still works after its start. */
 const SETTLE_MS = 500;
 const bareProgram = fileURLToPath(new URL("../programs/bare.cjs", import.meta.url));
 const NOTES = [
   "private counts the pages of Node.js's own file where no other process runs the same file, as this bench does where a layer carries none; private dirty never does: it is what the kernel cannot drop",
 ];
 const MANY_OF_AGENT = `${AGENT}, many`;
-/** A thousand names have no room among a function's variables: they are read when they are asked for. */
+/** The variables of a function have no room for a thousand names: the secrets are fetched when they are read. */
 const NO_PREFETCH = { CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
 const MANY = Array.from({ length: 1_000 }, (_, index) => `secret-${index}`);
-
-interface Server {
-  readonly port: number;
-  readonly pid: number;
-  close(): Promise<void>;
-}
 
 export const measureMemory: MeasureSection = async ({ layers, aws, isQuick, agent: program }) => {
   if (platform !== "linux") return { figures: [], notes: ["memory: /proc is Linux's"] };
   const loader = startLoader();
-  /** Until V8 has compiled what is read often, and from then on. */
+  /** The number of reads until V8 has compiled the hot code, and a larger number. */
   const counts = isQuick ? [1_000, 10_000] : [10_000, 100_000];
   const [early = "", reads = ""] = counts.map((count) => `after ${count.toLocaleString("en-US")} reads`);
-  const contestants = layers.map((name) => ({ ...toMeasuredLayer(name), node: toNodeCommand(toOpt(name)) }));
+  const measuredLayers = layers.map((name) => ({ ...toMeasuredLayer(name), node: toNodeCommand(toOpt(name)) }));
 
   const measureServer =
-    (start: () => Promise<Server>, secretIds: readonly string[], whom: ReadOptions = {}) =>
+    (start: () => Promise<MeasuredServer>, secretIds: readonly string[], readOptions: ReadOptions = {}) =>
     async (): Promise<MemoryUse[]> => {
       const server = await start();
       try {
-        const requests = secretIds.map((id) => toRequest(server.port, id, whom));
-        const marks = toMarks(await read(server.port, SECRET_NAME, whom));
+        const requests = secretIds.map((id) => toRequest(server.port, id, readOptions));
+        const marks = toMarks(await read(server.port, SECRET_NAME, readOptions));
         const load = { port: server.port, requests, isKeepAlive: true, ...marks };
         if (secretIds.length > 1) await loader.run({ ...load, connections: 1, until: { count: secretIds.length } });
         await wait(SETTLE_MS);
@@ -84,7 +79,7 @@ export const measureMemory: MeasureSection = async ({ layers, aws, isQuick, agen
   const measured = await interleave(
     isQuick ? 2 : 3,
     new Map([
-      ...contestants.flatMap(
+      ...measuredLayers.flatMap(
         ({ layer, floor, commands, node }) =>
           [
             [layer, measureServer(() => startLayer(commands.layer), [SECRET_NAME])],
@@ -103,30 +98,30 @@ export const measureMemory: MeasureSection = async ({ layers, aws, isQuick, agen
   );
   loader.close();
 
-  const take = (who: string, kind: (typeof kinds)[number], when: number) =>
-    measured(who).map((memories) => memories[when]?.[kind] ?? Number.NaN);
-  const figures = contestants.flatMap(({ layer, floor }) =>
-    kinds.flatMap((kind): Figure[] => {
-      const ofFloor = { who: floor, numbers: take(floor, kind, 0) };
-      const ofBare = { who: floor.replace("floor", "bare"), numbers: take(`${floor}, bare`, kind, 0) };
+  const take = (who: string, measure: (typeof memoryMeasures)[number], when: number) =>
+    measured(who).map((memories) => memories[when]?.[measure] ?? Number.NaN);
+  const figures = measuredLayers.flatMap(({ layer, floor }) =>
+    memoryMeasures.flatMap((measure): Figure[] => {
+      const ofFloor = { who: floor, numbers: take(floor, measure, 0) };
+      const ofBare = { who: floor.replace("floor", "bare"), numbers: take(`${floor}, bare`, measure, 0) };
       const ofAgent = (name: string, when: number) =>
-        program === undefined ? [] : [{ who: AGENT, numbers: take(name, kind, when) }];
-      const [afterInit, afterEarly] = [take(layer, kind, 0), take(layer, kind, 1)];
-      const manyBefore = take(`${layer}, many`, kind, 0);
-      const isKey = kind === "private dirty";
+        program === undefined ? [] : [{ who: AGENT, numbers: take(name, measure, when) }];
+      const [afterInit, afterEarly] = [take(layer, measure, 0), take(layer, measure, 1)];
+      const manyBefore = take(`${layer}, many`, measure, 0);
+      const isKey = measure === "private dirty";
       const figure = { who: layer, unit: "MB" } as const;
       return [
         {
           ...figure,
-          what: `${kind}, 1 secret, after init`,
+          what: `${measure}, 1 secret, after init`,
           numbers: afterInit,
           isKey,
           against: [ofFloor, ofBare, ...ofAgent(AGENT, 0)],
         },
         {
           ...figure,
-          what: `${kind}, 1 secret, ${reads}`,
-          numbers: take(layer, kind, 2),
+          what: `${measure}, 1 secret, ${reads}`,
+          numbers: take(layer, measure, 2),
           isKey,
           against: [
             ofFloor,
@@ -137,15 +132,15 @@ export const measureMemory: MeasureSection = async ({ layers, aws, isQuick, agen
         },
         {
           ...figure,
-          what: `${kind}, 1,000 secrets, read once`,
+          what: `${measure}, 1,000 secrets, read once`,
           numbers: manyBefore,
           isKey,
           against: [ofFloor, ...ofAgent(MANY_OF_AGENT, 0)],
         },
         {
           ...figure,
-          what: `${kind}, 1,000 secrets, ${reads}`,
-          numbers: take(`${layer}, many`, kind, 2),
+          what: `${measure}, 1,000 secrets, ${reads}`,
+          numbers: take(`${layer}, many`, measure, 2),
           against: [ofFloor, { who: "itself, read once", numbers: manyBefore }, ...ofAgent(MANY_OF_AGENT, 2)],
         },
       ];

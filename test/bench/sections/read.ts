@@ -1,4 +1,4 @@
-/** A warm read, beside the limits: `node:http` with the same bytes from a constant, and a socket that echoes. */
+/** A read from the cache, beside two limits: `node:http` that answers a constant of the same bytes, and a socket that echoes. */
 import { fileURLToPath } from "node:url";
 import { toOpt } from "../../../scripts/build/build.ts";
 import { findFreePort } from "../../support/free-port.ts";
@@ -6,7 +6,7 @@ import { AGENT, type Figure, interleave, type MeasureSection } from "../figure.t
 import { type Load, type Loaded, read, startLoader, toMarks, toRequest } from "../load.ts";
 import { SECRET_NAME, startAgent, startExtension, startProgram, toMeasuredLayer, toNodeCommand } from "../processes.ts";
 
-const ways = [
+const connectionModes = [
   { connections: 1, isKeepAlive: true },
   { connections: 8, isKeepAlive: true },
   { connections: 64, isKeepAlive: true },
@@ -20,12 +20,12 @@ const measures = [
   ["p99.9", "p999Ms", "ms"],
   ["requests", "perSecond", "per s"],
 ] as const;
-/** In the plot, kept alive: the latency of one reader, and the throughput of several. */
-const isKey = (measure: string, { connections, isKeepAlive }: (typeof ways)[number]): boolean =>
+/** In the plot, with connections kept alive: the latency of one reader, and the throughput of several. */
+const isKey = (measure: string, { connections, isKeepAlive }: (typeof connectionModes)[number]): boolean =>
   isKeepAlive && (connections === 1 ? ["p50", "p99"] : ["requests"]).includes(measure);
 const WARM_UP_READS = 5_000;
-/** What `node:http` writes of its own, or what is not of the answer. */
-const NOT_OURS = ["date", "connection", "keep-alive", "transfer-encoding"];
+/** Headers that `node:http` writes itself, or that belong to the connection. */
+const OTHER_HEADERS = ["date", "connection", "keep-alive", "transfer-encoding"];
 
 const SHARED =
   "what asks is a process on the same machine, with sockets and no client: it takes its part of the processors, the same for all";
@@ -45,7 +45,7 @@ export const measureRead: MeasureSection = async ({ layers, aws, isQuick, agent:
   const loader = startLoader();
   const extension = await startExtension({ command: commands.layer, aws });
   const answer = await read(extension.port, SECRET_NAME);
-  const ofAnswer = Object.entries(answer.headers).filter(([header]) => !NOT_OURS.includes(header));
+  const ofAnswer = Object.entries(answer.headers).filter(([header]) => !OTHER_HEADERS.includes(header));
   const constant = await startLimit("constant", {
     BODY: answer.body,
     HEADERS: JSON.stringify(Object.fromEntries(ofAnswer)),
@@ -55,23 +55,23 @@ export const measureRead: MeasureSection = async ({ layers, aws, isQuick, agent:
   const marksOfAgent = agent && toMarks(await read(agent.port, SECRET_NAME, { isAgent: true }));
   const limits = { "constant node:http": constant.port, echo: echo.port };
   const servers = { [layer]: extension.port, ...limits, ...(agent && { [AGENT]: agent.port }) };
-  const toLoad = (who: string, port: number, way: (typeof ways)[number]): Omit<Load, "until"> => ({
-    ...way,
+  const toLoad = (who: string, port: number, mode: (typeof connectionModes)[number]): Omit<Load, "until"> => ({
+    ...mode,
     port,
-    requests: [toRequest(port, SECRET_NAME, { ...way, isAgent: who === AGENT })],
+    requests: [toRequest(port, SECRET_NAME, { ...mode, isAgent: who === AGENT })],
     ...(who === "echo" ? { head: "GET ", tail: "\r\n\r\n" } : toMarks(answer)),
     ...(who === AGENT ? marksOfAgent : {}),
   });
-  const runs = ways.flatMap((way) =>
-    Object.entries(servers).map(([who, port]) => ({ who, way, load: toLoad(who, port, way) })),
+  const runs = connectionModes.flatMap((mode) =>
+    Object.entries(servers).map(([who, port]) => ({ who, mode, load: toLoad(who, port, mode) })),
   );
   for (const { load } of runs) await loader.run({ ...load, until: { count: WARM_UP_READS } });
-  const toName = (who: string, way: (typeof ways)[number]) => JSON.stringify([who, way]);
+  const toName = (who: string, mode: (typeof connectionModes)[number]) => JSON.stringify([who, mode]);
   const measured = await interleave<Loaded>(
     isQuick ? 2 : 9,
     new Map(
-      runs.map(({ who, way, load }) => [
-        toName(who, way),
+      runs.map(({ who, mode, load }) => [
+        toName(who, mode),
         () => loader.run({ ...load, until: { ms: isQuick ? 300 : 1_000 } }),
       ]),
     ),
@@ -79,10 +79,10 @@ export const measureRead: MeasureSection = async ({ layers, aws, isQuick, agent:
   loader.close();
   await Promise.all([extension, constant, echo, agent].map((server) => server?.close()));
 
-  const figures = ways.flatMap((way) =>
+  const figures = connectionModes.flatMap((mode) =>
     measures.map(([measure, key, unit]): Figure => {
-      const take = (who: string) => measured(toName(who, way)).map((loaded) => loaded[key]);
-      const connections = `${way.connections} ${way.isKeepAlive ? "kept alive" : "at once, new for each read"}`;
+      const take = (who: string) => measured(toName(who, mode)).map((loaded) => loaded[key]);
+      const connections = `${mode.connections} ${mode.isKeepAlive ? "kept alive" : "at once, new for each read"}`;
       const others = Object.keys(servers).filter((who) => who !== layer);
       return {
         what: `${measure}, connections: ${connections}`,
@@ -90,7 +90,7 @@ export const measureRead: MeasureSection = async ({ layers, aws, isQuick, agent:
         unit,
         numbers: take(layer),
         against: others.map((who) => ({ who, numbers: take(who) })),
-        isKey: isKey(measure, way),
+        isKey: isKey(measure, mode),
       };
     }),
   );

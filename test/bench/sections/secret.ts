@@ -1,4 +1,4 @@
-/** From the start of an execution environment until the function has its secret; and how long a later invocation takes to have it. */
+/** The time from the start of an execution environment until the function has its secret, and the time of a read in a later invocation. */
 
 import type { LayerName } from "../../../scripts/build/layers.ts";
 import { findObstacle } from "../../e2e/support/availability.ts";
@@ -26,22 +26,22 @@ export const measureSecret: MeasureSection = async ({ layers, aws, isQuick, agen
   const present = languages.flatMap((language) =>
     language.layers.filter((layer) => layers.includes(layer)).map((layer) => ({ language, layer })),
   );
-  /** Without a layer it is the same whichever layer there might be. */
-  const toName = ({ name }: Language, way: FunctionVariant, layer: LayerName) =>
-    `${name}, ${way === "layer" ? layer : way}`;
-  const ways: readonly FunctionVariant[] = agent === undefined ? ["layer", "guide"] : ["layer", "guide", "agent"];
+  /** Without a layer, the figure is the same for every layer of the language. */
+  const toName = ({ name }: Language, variant: FunctionVariant, layer: LayerName) =>
+    `${name}, ${variant === "layer" ? layer : variant}`;
+  const variants: readonly FunctionVariant[] = agent === undefined ? ["layer", "guide"] : ["layer", "guide", "agent"];
   await aws.delay(DELAYS);
   const measured = await withFunctionImages(agent, (images) =>
     interleave(
       isQuick ? 2 : 15,
       new Map(
         present.flatMap(({ language, layer }) =>
-          ways.map((way): [string, () => Promise<EnvironmentTimes>] => [
-            toName(language, way, layer),
+          variants.map((variant): [string, () => Promise<EnvironmentTimes>] => [
+            toName(language, variant, layer),
             () =>
               measureEnvironment({
-                opt: images.toOpt(way, layer),
-                task: images.toTask(language, way),
+                opt: images.toOpt(variant, layer),
+                task: images.toTask(language, variant),
                 runtime: language.runtime(),
                 aws,
               }),
@@ -54,7 +54,7 @@ export const measureSecret: MeasureSection = async ({ layers, aws, isQuick, agen
 
   const figures = present.flatMap(({ language, layer }) =>
     MEASURES.map(([what, key]): Figure => {
-      const take = (way: FunctionVariant) => measured(toName(language, way, layer)).map((times) => times[key]);
+      const take = (variant: FunctionVariant) => measured(toName(language, variant, layer)).map((times) => times[key]);
       const guide = { who: "the guides' code", numbers: take("guide") };
       const isAgentAble = agent !== undefined && key !== "staticMs";
       return {

@@ -1,4 +1,4 @@
-/** Start and memory with what Lambda gives a function of little memory: a share of a processor, and that memory. */
+/** Start and memory with the share of a processor and the memory that Lambda gives a small function. */
 import { existsSync } from "node:fs";
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,10 +17,10 @@ const shares = [
   { megabytes: 884, cores: 1 / 2 },
   { megabytes: 1_769, cores: 1 },
 ] as const;
-/** The default. */
+/** The default of the setting. */
 const PREFETCH_TIMEOUT_MS = 1_000;
 const SETTLE_MS = 500;
-/** As many as an environment may see; no more, or the first ones, which are slow, would not show. */
+/** As many as one environment may get. With more reads, the first ones, which are slow, would not show in the figures. */
 const READS = 200;
 
 const NOTES = [
@@ -51,24 +51,24 @@ export const measureShare: MeasureSection = async ({ layers, aws, isQuick }) => 
         await extension.close();
         return { ...extension, memory, reads };
       };
-    const contestants = layers.map(toMeasuredLayer);
+    const measuredLayers = layers.map(toMeasuredLayer);
     const measured = await interleave(
       isQuick ? 2 : 5,
       new Map(
-        contestants.flatMap(({ layer, floor, commands }) => [
+        measuredLayers.flatMap(({ layer, floor, commands }) => [
           [layer, measure(commands.layer, { isLayer: true })],
           [floor, measure(commands.floor, { isLayer: false })],
         ]),
       ),
     );
     await group.close();
-    figures.push(...contestants.flatMap(({ layer, floor }) => toFigures(layer, floor, megabytes, measured)));
+    figures.push(...measuredLayers.flatMap(({ layer, floor }) => toFigures(layer, floor, megabytes, measured)));
   }
   loader.close();
   return { figures, notes: [...NOTES, toSensible(figures)] };
 };
 
-/** Where an init that Lambda does again inside an invocation has its secrets before the layer stops waiting for them. */
+/** The least memory with which an init inside an invocation has its secrets before the layer stops to wait for them. */
 function toSensible(figures: readonly Figure[]): string {
   const isReady = ({ megabytes }: (typeof shares)[number]) =>
     figures
@@ -85,11 +85,11 @@ interface Measured {
   readonly registerMs: number;
   readonly readyMs: number;
   readonly memory: MemoryUse;
-  /** Of the layer. */
+  /** Undefined for the floor. */
   readonly reads: Loaded | undefined;
 }
 
-/** By one reader, who stands outside the group: a function's own part comes out of the same share. */
+/** One reader outside the control group. In Lambda, the function itself takes a part of the same share. */
 async function measureReads(loader: Loader, port: number): Promise<Loaded> {
   const marks = toMarks(await read(port, SECRET_NAME));
   const load = { port, requests: [toRequest(port, SECRET_NAME)], ...marks, connections: 1, isKeepAlive: true };

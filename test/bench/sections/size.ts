@@ -1,4 +1,4 @@
-/** What is uploaded, what it takes of the 250 MB that a function has for itself and its layers, and what Node.js loads of it. */
+/** The size of the zip, of the unzipped layer (of the 250 MB for a function and its layers), and of the files that Node.js loads. */
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { toOpt } from "../../../scripts/build/build.ts";

@@ -1,4 +1,4 @@
-/** From the start of the process to its registration, for which Lambda waits, and to its first `/event/next`, which ends init. */
+/** The time from the start of the process to its registration, for which Lambda waits, and to its first `/event/next`, which ends init. */
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ const SHELL_LAUNCHER = fileURLToPath(new URL("../../../layer/extension.sh", impo
 export const measureStart: MeasureSection = async ({ layers, aws, isQuick }) => {
   const folder = await mkdtemp(join(tmpdir(), "bench-shell-"));
   try {
-    const contestants = await Promise.all(
+    const measuredLayers = await Promise.all(
       layers.map(async (name) => ({
         ...toMeasuredLayer(name),
         shell: await makeShellImage(join(folder, name), toOpt(name)),
@@ -32,14 +32,14 @@ export const measureStart: MeasureSection = async ({ layers, aws, isQuick }) => 
     const measured = await interleave(
       isQuick ? 5 : 30,
       new Map(
-        contestants.flatMap(({ layer, floor, commands, shell }) => [
+        measuredLayers.flatMap(({ layer, floor, commands, shell }) => [
           [layer, measure(commands.layer)],
           [toShellName(layer), measure(shell)],
           [floor, measure(commands.floor)],
         ]),
       ),
     );
-    const figures = contestants.flatMap(({ layer, floor }): Figure[] => {
+    const figures = measuredLayers.flatMap(({ layer, floor }): Figure[] => {
       const take = (who: string, which: "registerMs" | "readyMs") =>
         measured(who).map((extension: MeasuredExtension) => extension[which]);
       const against = [{ who: `${floor}, register`, numbers: take(floor, "registerMs") }];
@@ -59,7 +59,7 @@ export const measureStart: MeasureSection = async ({ layers, aws, isQuick }) => 
 
 const toShellName = (layer: string): string => `${layer}, shell launcher`;
 
-/** The same image, but as on a machine for which there is no native launcher. */
+/** The same image without the native launchers, so that the shell launcher starts Node.js. */
 async function makeShellImage(image: string, opt: string): Promise<CommandLine> {
   const command = toLayerCommand(image);
   await mkdir(join(image, "extensions"), { recursive: true });
