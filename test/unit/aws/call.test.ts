@@ -1,13 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAwsCaller } from "../../../extension/aws/call.ts";
-import type { AwsCall } from "../../../extension/failure/aws-error.ts";
 import { createLogger } from "../../../extension/logger.ts";
+import { AWS_CALLS } from "../../support/aws-calls.ts";
 
-const call: AwsCall = {
-  operation: "AssumeRole",
-  roleArn: "arn:aws:iam::111111111111:role/SecretReader",
-  region: "eu-west-1",
-};
+const call = AWS_CALLS.AssumeRole;
 const throttled = {
   name: "Throttling",
   message: "Rate exceeded",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseAwsError, parseDenial, policyTypes } from "../../../extension/failure/aws-error.ts";
+import { TARGET_ROLE_ARN as ROLE } from "../../support/values.ts";
 
 describe("a thrown value", () => {
   it.each([undefined, null, "text", 7, {}])("gives no facts if it is %j", (thrown) => {
@@ -28,7 +29,6 @@ describe("a thrown value", () => {
 });
 
 const SESSION = "arn:aws:sts::222222222222:assumed-role/my-lambda-role/my-function-8a1f0e6c";
-const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const toText = (reason = "", caller = SESSION, action = "sts:AssumeRole") =>
   `User: ${caller} is not authorized to perform: ${action} on resource: ${ROLE}${reason}`;
 

@@ -2,16 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { AwsCall } from "../../../extension/failure/aws-error.ts";
 import { diagnose, toTimeout } from "../../../extension/failure/diagnosis.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
+import { AWS_CALLS } from "../../support/aws-calls.ts";
+import { TARGET_ROLE_ARN as ROLE } from "../../support/values.ts";
 
-const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const REQUEST_ID = "8a1f0e6c-0000-4000-8000-5d3a1b2c3d4e";
 /** Every text of the SDK, AWS and Node contains it, so that no text of a failure may contain it. */
 const CANARY = "CANARY-3e7f";
 
-const assumeRole: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" };
-const getSecretValue: AwsCall = { operation: "GetSecretValue", roleArn: ROLE, region: "eu-west-1", id: "app/db" };
-
-const getParameter: AwsCall = { operation: "GetParameter", roleArn: ROLE, region: "eu-west-1", id: "/app/flag" };
+const { AssumeRole: assumeRole, GetSecretValue: getSecretValue, GetParameter: getParameter } = AWS_CALLS;
 
 const ASSUME_ROLE = `AssumeRole of ${ROLE} in eu-west-1`;
 const GET_SECRET_VALUE = `GetSecretValue of app/db in eu-west-1 as ${ROLE}`;
@@ -117,8 +115,6 @@ describe("AWS's refusal of AssumeRole", () => {
 });
 
 describe("AWS's refusal of GetCallerIdentity", () => {
-  const call: AwsCall = { operation: "GetCallerIdentity", roleArn: ROLE, region: "eu-west-1" };
-
   it.each<[string, number, FailureCode]>([
     ["InvalidClientTokenId", 403, "credentials-invalid"],
     ["ExpiredToken", 403, "credentials-expired"],
@@ -126,7 +122,7 @@ describe("AWS's refusal of GetCallerIdentity", () => {
     // It needs no permission: only the policy of a VPC endpoint can deny it.
     ["AccessDenied", 403, "credentials-invalid"],
   ])("with %s and status %i is %s, and its message does not name the role", (awsCode, status, code) => {
-    const failure = diagnose(refusal(awsCode, status), call);
+    const failure = diagnose(refusal(awsCode, status), AWS_CALLS.GetCallerIdentity);
     expect(failure).toMatchObject({ code, message: `GetCallerIdentity in eu-west-1 was refused (${awsCode})` });
     expectNoCanary(failure);
   });

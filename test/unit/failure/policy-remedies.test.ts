@@ -10,7 +10,7 @@ import {
   toReadRemedy,
   toRoleLocation,
 } from "../../../extension/failure/policy-remedies.ts";
-import { TARGET_ROLE_WITH_PATH_ARN as ROLE } from "../../support/values.ts";
+import { TARGET_ROLE_WITH_PATH_ARN as ROLE, toPartialArn } from "../../support/values.ts";
 
 const CALLER = "the role my-lambda-role of account 222222222222";
 const assume: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" };
@@ -112,9 +112,7 @@ describe("the remedy of a refused read", () => {
   it("is the permission, with six question marks after the name", () => {
     const remedy = toReadRemedy(read, denialOf());
     expect(policiesOf(remedy)).toEqual([`identity-policy of ${ROLE}`]);
-    expect(JSON.stringify(remedy.statements)).toContain(
-      "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/db-??????",
-    );
+    expect(JSON.stringify(remedy.statements)).toContain(toPartialArn("app/db-??????"));
     for (const part of ["-??????", "account 111111111111", "region eu-west-1"]) expect(remedy.remedy).toContain(part);
   });
 

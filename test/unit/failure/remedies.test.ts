@@ -2,17 +2,11 @@ import { describe, expect, it } from "vitest";
 import { type AwsCall, parseDenial } from "../../../extension/failure/aws-error.ts";
 import type { FailureCode } from "../../../extension/failure/failure.ts";
 import { toRemedy } from "../../../extension/failure/remedies.ts";
-
-const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
-const CALLS = {
-  AssumeRole: { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" },
-  GetCallerIdentity: { operation: "GetCallerIdentity", roleArn: ROLE, region: "eu-west-1" },
-  GetSecretValue: { operation: "GetSecretValue", roleArn: ROLE, region: "eu-west-1", id: "app/db" },
-  GetParameter: { operation: "GetParameter", roleArn: ROLE, region: "eu-west-1", id: "/app/flag" },
-} as const satisfies Record<AwsCall["operation"], AwsCall>;
+import { AWS_CALLS } from "../../support/aws-calls.ts";
+import { TARGET_ROLE_ARN as ROLE } from "../../support/values.ts";
 
 const remedyOf = (code: FailureCode, operation: AwsCall["operation"], isAboutCertificate = false) =>
-  toRemedy(code, CALLS[operation], { denial: parseDenial(""), isAboutCertificate }).remedy;
+  toRemedy(code, AWS_CALLS[operation], { denial: parseDenial(""), isAboutCertificate }).remedy;
 
 describe("a remedy", () => {
   it.each<[AwsCall["operation"], FailureCode, readonly string[]]>([

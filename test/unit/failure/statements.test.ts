@@ -12,9 +12,9 @@ import {
   toTrustStatement,
   toTrustStatements,
 } from "../../../extension/failure/statements.ts";
+import { FUNCTION_ROLE_ARN, HOME, TARGET_ROLE_ARN as ROLE, toPartialArn } from "../../support/values.ts";
 
-const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
-const OWNER = { partition: "aws", region: "eu-west-1", accountId: "111111111111" };
+const OWNER = { ...HOME, partition: "aws" };
 const caller: Caller = {
   ...{ partition: "aws", accountId: "222222222222", type: "role" },
   ...{ name: "my-lambda-role", path: "/" },
@@ -24,7 +24,7 @@ describe("a trust statement", () => {
   it("names the role with its path", () => {
     expect(toTrustStatement(caller)).toEqual({
       Effect: "Allow",
-      Principal: { AWS: "arn:aws:iam::222222222222:role/my-lambda-role" },
+      Principal: { AWS: FUNCTION_ROLE_ARN },
       Action: "sts:AssumeRole",
     });
     expect(toTrustStatement({ ...caller, path: "/service-role/" }).Principal).toEqual({
@@ -39,10 +39,7 @@ describe("a trust statement", () => {
       Action: "sts:AssumeRole",
       Condition: {
         ArnLike: {
-          "aws:PrincipalArn": [
-            "arn:aws:iam::222222222222:role/my-lambda-role",
-            "arn:aws:iam::222222222222:role/*/my-lambda-role",
-          ],
+          "aws:PrincipalArn": [FUNCTION_ROLE_ARN, "arn:aws:iam::222222222222:role/*/my-lambda-role"],
         },
       },
     });
@@ -92,7 +89,7 @@ describe("a trust statement", () => {
 
 describe("a statement that lets the role read", () => {
   it("has six question marks after a name, and a single resource as a text", () => {
-    const resource = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:app/db-??????";
+    const resource = toPartialArn("app/db-??????");
     expect(toSecretResources("app/db", OWNER)).toEqual([resource]);
     expect(toReadStatement([resource]).Resource).toBe(resource);
   });

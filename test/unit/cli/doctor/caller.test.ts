@@ -10,8 +10,8 @@ import {
   withCaller,
   withOwnRemedy,
 } from "../../../../scripts/cli/doctor/caller.ts";
+import { TARGET_ROLE_ARN as ROLE_ARN } from "../../../support/values.ts";
 
-const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
 const SESSION_ARN = "arn:aws:sts::222222222222:assumed-role/my-lambda-role/me";
 const account = "222222222222";
 const role = { account, arn: SESSION_ARN, userId: "AROAEXAMPLE:me" };

@@ -3,8 +3,8 @@ import { Failure, type FailureCode } from "../../../../extension/failure/failure
 import { toJson, toOverallExitCode, toSummary, toText } from "../../../../scripts/cli/doctor/report.ts";
 import type { Outcome } from "../../../../scripts/cli/doctor/walk.ts";
 import { wrap } from "../../../../scripts/cli/doctor/wrap.ts";
+import { TARGET_ROLE_ARN as ROLE_ARN } from "../../../support/values.ts";
 
-const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
 const ARN = "arn:aws:sts::222222222222:assumed-role/my-lambda-role/me";
 const whoAmI: Outcome = { name: "GetCallerIdentity", ok: true, ms: 23, finding: { arn: ARN }, notes: [] };
 const assumed: Outcome = { name: "AssumeRole", of: ROLE_ARN, ok: true, ms: 9, finding: { arn: ROLE_ARN }, notes: [] };

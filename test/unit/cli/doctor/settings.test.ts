@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type OptionValues, optionTable, toConfig, toTimeoutMs } from "../../../../scripts/cli/doctor/settings.ts";
+import { OTHER_ROLE_ARN as OTHER_ARN, TARGET_ROLE_ARN as ROLE_ARN } from "../../../support/values.ts";
 
-const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
-const OTHER_ARN = "arn:aws:iam::333333333333:role/Other";
 const ours = (variables: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(variables).map(([name, value]) => [`CROSS_ACCOUNT_SECRETS_${name}`, value]));
 

@@ -4,8 +4,9 @@ import { createFakeAws } from "../../../../scripts/cli/serve/fake.ts";
 import { type ConfigOverrides, createConfig } from "../../../support/config.ts";
 import { failureOf } from "../../../support/failure-of.ts";
 import { createLog } from "../../../support/log.ts";
+import { toPartialArn } from "../../../support/values.ts";
 
-const PREFIX = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:";
+const PREFIX = toPartialArn("");
 const deadlineEpochMs = Date.now() + 5_000;
 
 /** A source as `serve` wires it, with the fake in place of the SDK. */

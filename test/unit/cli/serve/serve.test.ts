@@ -8,8 +8,7 @@ import { HELP } from "../../../../scripts/cli/serve/help.ts";
 import { toPlainLine } from "../../../../scripts/cli/serve/plain-line.ts";
 import { lacksToken, parseArguments, toFakeSettings, toSettings } from "../../../../scripts/cli/serve/settings.ts";
 import { choosePath, createToken, writeTokenFile } from "../../../../scripts/cli/serve/token-file.ts";
-
-const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
+import { TARGET_ROLE_ARN as ROLE } from "../../../support/values.ts";
 
 function createFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "serve-"));
