@@ -17,7 +17,8 @@ export const OTHER_ROLE_ARN = "arn:aws:iam::333333333333:role/readers/OtherReade
 export const FUNCTION_ROLE_ARN = "arn:aws:iam::222222222222:role/my-lambda-role";
 
 /** The ARN of a secret without the six random characters that Secrets Manager appends. */
-export const toPartialArn = (name: string): string => `${SECRETS_ARN}:${name}`;
+export const toPartialArn = (name: string, { region, accountId } = HOME): string =>
+  `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}`;
 export const toSecretArn = (name: string, suffix = "AbCdEf"): string => `${toPartialArn(name)}-${suffix}`;
 
 export const SECRET_ARN = toSecretArn("app/database");
