@@ -13,11 +13,15 @@ import { configure, noFile, parse, problemsOf, sourceOf } from "../../support/va
 describe("what a caller may ask for", () => {
   it.each<[string, Environment, Partial<Config & Source>]>([
     ["anything if nothing is configured", {}, { allow: "any", secretIds: [] }],
-    ["what is configured if something is", { _SECRET_IDS: "a,b" }, { allow: "configured", secretIds: ["a", "b"] }],
+    [
+      "only the configured secrets if there are some",
+      { _SECRET_IDS: "a,b" },
+      { allow: "configured", secretIds: ["a", "b"] },
+    ],
     ["anything if ALLOW is any", { _SECRET_IDS: "a", _ALLOW: "ANY" }, { allow: "any", secretIds: ["a"] }],
     ["anything if only SECRET_NAME is set", { SECRET_NAME: "a" }, { allow: "any", secretIds: [] }],
     [
-      "what is configured, even if SECRET_NAME is another secret",
+      "only the configured secrets, even if SECRET_NAME is another secret",
       { _SECRET_IDS: "a", SECRET_NAME: "b" },
       { allow: "configured", secretIds: ["a"] },
     ],
@@ -78,11 +82,11 @@ describe("parameters that a caller may ask for", () => {
 describe("what is fetched in init", () => {
   it.each<[string, Environment, readonly string[]]>([
     ["nothing if nothing is configured", {}, []],
-    ["what is configured", { _SECRET_IDS: "a,b" }, ["a", "b"]],
-    ["what is configured, even if a caller may ask for anything", { _SECRET_IDS: "a", _ALLOW: "any" }, ["a"]],
+    ["the configured secrets", { _SECRET_IDS: "a,b" }, ["a", "b"]],
+    ["the configured secrets, even if a caller may ask for anything", { _SECRET_IDS: "a", _ALLOW: "any" }, ["a"]],
     ["the secret in SECRET_NAME if none is configured", { SECRET_NAME: "a" }, ["a"]],
     ["the secret in SECRET_NAME without surrounding white space", { SECRET_NAME: " app/database\n" }, ["app/database"]],
-    ["what is configured, and not the secret in SECRET_NAME", { _SECRET_IDS: "a", SECRET_NAME: "b" }, ["a"]],
+    ["the configured secrets, and not the secret in SECRET_NAME", { _SECRET_IDS: "a", SECRET_NAME: "b" }, ["a"]],
     ["no secret that a caller may not ask for", { _PARAMETER_NAMES: "/a", SECRET_NAME: "b" }, []],
     [
       "the secret in SECRET_NAME beside parameters if a caller may ask for anything",
@@ -169,9 +173,9 @@ describe("CONFIG", () => {
       { _ALLOW: "any" },
       "any",
     ],
-    ["what is configured if every source names some secrets", SOURCES, {}, "configured"],
+    ["only what is configured if every source names some secrets", SOURCES, {}, "configured"],
     [
-      "what is configured if one source names secrets and the other names parameters",
+      "only what is configured if one source names secrets and the other names parameters",
       [
         { roleArn: ROLE, secretIds: ["a"] },
         { roleArn: OTHER_ROLE, parameterNames: ["/a"] },

@@ -195,12 +195,12 @@ describe("a variable without the extension's prefix", () => {
     ["PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2774", "httpPort", 2_774],
     ["PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "INFO", "logLevel", "info"],
     ["PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "NONE", "logLevel", "none"],
-  ])("%s=%s is read if the one with the prefix is unset", (name, text, key, value) => {
+  ])("is read if the one with the prefix is unset: %s=%s", (name, text, key, value) => {
     expect(configure({ _ROLE_ARN: undefined, ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
     expect(configure({ _ROLE_ARN: "", ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
   });
 
-  it("ROLE_ARN is read if the one with the prefix is unset", () => {
+  it("is read if the one with the prefix is unset: ROLE_ARN", () => {
     expect(sourceOf({ _ROLE_ARN: undefined, ROLE_ARN: OTHER_ROLE }).roleArn).toBe(OTHER_ROLE);
     expect(sourceOf({ _ROLE_ARN: "", ROLE_ARN: OTHER_ROLE }).roleArn).toBe(OTHER_ROLE);
   });

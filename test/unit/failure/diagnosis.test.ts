@@ -185,104 +185,104 @@ describe("AWS's refusal of GetSecretValue", () => {
   });
 });
 
-describe("a cause that only AWS's text names", () => {
+describe("a refusal whose cause is in AWS's text only", () => {
   const USER = "User: arn:aws:sts::222222222222:assumed-role/my-lambda-role/fn is not authorized to perform:";
-  it.each<[AwsCall, string, string, FailureCode, string]>([
+  it.each<[AwsCall["operation"], string, string, FailureCode, string]>([
     [
-      assumeRole,
+      "AssumeRole",
       "AccessDenied",
       `${USER} sts:TagSession on resource: ${ROLE}`,
       "tag-session-denied",
       "was refused (AccessDenied): sts:TagSession is not allowed",
     ],
     [
-      assumeRole,
+      "AssumeRole",
       "AccessDenied",
       `${USER} sts:SetSourceIdentity on resource: ${ROLE}`,
       "source-identity-denied",
       "was refused (AccessDenied): sts:SetSourceIdentity is not allowed",
     ],
     [
-      assumeRole,
+      "AssumeRole",
       "AccessDenied",
       `${USER} sts:AssumeRole on resource: ${ROLE} because no identity-based policy allows the sts:AssumeRole action`,
       "assume-role-denied",
       "was refused (AccessDenied): no identity-based policy allows sts:AssumeRole",
     ],
     [
-      assumeRole,
+      "AssumeRole",
       "AccessDenied",
       `${USER} sts:AssumeRole on resource: ${ROLE} with an explicit deny in a service control policy`,
       "explicit-deny",
       "was refused (AccessDenied) by an explicit deny in the service control policy",
     ],
     [
-      assumeRole,
+      "AssumeRole",
       "AccessDenied",
       `${USER} sts:AssumeRole on resource: ${ROLE} with an explicit deny`,
       "explicit-deny",
       "was refused (AccessDenied) by an explicit deny",
     ],
     [
-      assumeRole,
+      "AssumeRole",
       "SignatureDoesNotMatch",
       "Signature expired: 20261125T000000Z is now earlier than 20261125T001000Z",
       "clock-skewed",
       "was refused (SignatureDoesNotMatch): this machine's clock is not AWS's",
     ],
     [
-      getSecretValue,
+      "GetSecretValue",
       "InvalidSignatureException",
       "Signature not yet current: 20261125T001000Z is still later than …",
       "clock-skewed",
       "was refused (InvalidSignatureException): this machine's clock is not AWS's",
     ],
     [
-      getSecretValue,
+      "GetSecretValue",
       "AccessDeniedException",
       "… with an explicit deny in an identity-based policy",
       "explicit-deny",
       "was refused (AccessDeniedException) by an explicit deny in the identity-based policy",
     ],
     [
-      getSecretValue,
+      "GetSecretValue",
       "AccessDeniedException",
       "… because no session policy allows the secretsmanager:GetSecretValue action",
       "get-secret-value-denied",
       "was refused (AccessDeniedException): no session policy allows it",
     ],
     [
-      getSecretValue,
+      "GetSecretValue",
       "AccessDeniedException",
       "arn:aws:kms:eu-west-1:111111111111:key/k is pending deletion.",
       "kms-key-unusable",
       "was refused because its KMS key is disabled, or its deletion is scheduled",
     ],
     [
-      getSecretValue,
+      "GetSecretValue",
       "InvalidRequestException",
       "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
       "kms-default-key",
       "was refused: its KMS key is the default key of Secrets Manager, which other accounts cannot use",
     ],
     [
-      getSecretValue,
+      "GetSecretValue",
       "ResourceNotFoundException",
       "Secrets Manager can't find the specified secret value for staging label: AWSPENDING",
       "secret-version-not-found",
       "found the secret, but no such version or stage",
     ],
     [
-      getParameter,
+      "GetParameter",
       "InvalidKeyId",
       "arn:aws:kms:eu-west-1:111111111111:key/k is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; …)",
       "kms-key-unusable",
       "was refused because its KMS key is disabled, or its deletion is scheduled",
     ],
-  ])("of a failed %j, %s with the text %j, is %s", (call, awsCode, text, code, told) => {
-    const failure = diagnose(refusal(awsCode, 400, text), call);
+  ])("of %s with %s and the text %j is %s", (operation, awsCode, text, code, message) => {
+    const failure = diagnose(refusal(awsCode, 400, text), AWS_CALLS[operation]);
     expect(failure.code).toBe(code);
-    expect(failure.message.endsWith(told)).toBe(true);
+    expect(failure.message.endsWith(message)).toBe(true);
     expectNoCanary(failure);
   });
 });
@@ -343,13 +343,13 @@ describe("AWS's refusal of GetParameter", () => {
 });
 
 const calls = [
-  [assumeRole, ASSUME_ROLE, "sts"],
-  [getSecretValue, GET_SECRET_VALUE, "secretsmanager"],
-  [getParameter, GET_PARAMETER, "ssm"],
+  [ASSUME_ROLE, assumeRole, "sts"],
+  [GET_SECRET_VALUE, getSecretValue, "secretsmanager"],
+  [GET_PARAMETER, getParameter, "ssm"],
 ] as const;
 
 describe("a refusal", () => {
-  it.each(calls)("with status 429 is a throttle, with a code or without one: %s", (call, what) => {
+  it.each(calls)("with status 429 is a throttle, with a code or without one: %s", (what, call) => {
     for (const awsCode of ["Unknown", "SomethingOfTomorrow"]) {
       const failure = diagnose(refusal(awsCode, 429), call);
       expect(failure).toMatchObject({ code: "throttled", message: `${what} was throttled` });
@@ -376,12 +376,12 @@ describe("a fault of AWS", () => {
     ["AccessDeniedException", 503, "AccessDeniedException"],
     ["ResourceNotFoundException", 599, "ResourceNotFoundException"],
     ["Unknown", 502, "status 502"], // what the SDK calls a refusal without a code
-  ])("is any refusal with a 5xx status: %s with status %i", (awsCode, status, told) => {
-    for (const [call, what] of calls) {
+  ])("is any refusal with a 5xx status: %s with status %i", (awsCode, status, cause) => {
+    for (const [what, call] of calls) {
       const failure = diagnose(refusal(awsCode, status), call);
       expect(failure).toMatchObject({
         code: "aws-error",
-        message: `${what} failed at AWS (${told})`,
+        message: `${what} failed at AWS (${cause})`,
         details: { requestId: REQUEST_ID },
       });
       expectNoCanary(failure);
@@ -395,7 +395,7 @@ describe("a fault of AWS", () => {
 });
 
 describe("a network failure", () => {
-  it.each(calls)("is described by Node's code only, with a remedy about VPC endpoints: %s", (call, what, service) => {
+  it.each(calls)("is described by Node's code only, with a remedy about VPC endpoints: %s", (what, call, service) => {
     const failure = diagnose(networkError("ECONNREFUSED"), call);
     expect(failure).toMatchObject({ code: "unreachable", message: `${what} could not reach AWS (ECONNREFUSED)` });
     expect(failure.details.remedy).toMatch(new RegExp(`two interface endpoints .*${service}.* in eu-west-1`));
@@ -491,7 +491,7 @@ describe("an answer that is not AWS's", () => {
     ["an error whose metadata is null", Object.assign(new Error(CANARY), { $metadata: null }), ""],
     ["an error with fields of other types", { name: 7, code: {}, cause: null, message: [CANARY], $metadata: {} }, ""],
   ])("is distinguished from a refusal: %s", (_, thrown, status) => {
-    for (const [call, what] of calls) {
+    for (const [what, call] of calls) {
       const failure = diagnose(thrown, call);
       expect(failure).toMatchObject({
         code: "aws-response-invalid",
@@ -521,7 +521,7 @@ describe("a failure of the extension", () => {
     expect(diagnose(failure, getSecretValue)).toBe(failure);
   });
 
-  it.each(calls)("at the deadline names the call, with a remedy about VPC endpoints: %s", (call, what, service) => {
+  it.each(calls)("at the deadline names the call, with a remedy about VPC endpoints: %s", (what, call, service) => {
     const failure = toTimeout(call);
     expect(failure).toMatchObject({ code: "timeout", message: `${what} got no answer in time` });
     expect(failure.details.remedy).toMatch(new RegExp(`two interface endpoints .*${service}.* in eu-west-1`));
@@ -529,7 +529,7 @@ describe("a failure of the extension", () => {
 
   it.each(["AbortError", "TimeoutError"])("at the deadline is also what an %s of the SDK becomes", (name) => {
     const thrown = Object.assign(new Error(`Request aborted ${CANARY}`), { name });
-    for (const [call] of calls) {
+    for (const [, call] of calls) {
       const failure = diagnose(thrown, call);
       expect(failure).toEqual(toTimeout(call));
       expectNoCanary(failure);

@@ -165,15 +165,16 @@ describe("the remedy of a refused read", () => {
 
 describe("the remedy of an explicit deny", () => {
   it.each([
-    [assume, "an identity-based policy", `a policy of ${CALLER}`],
-    [assume, "a resource-based policy", `the trust policy of ${ROLE}`],
-    [assume, "the role trust policy", `the trust policy of ${ROLE}`],
-    [assume, "a service control policy", `applies to the account of ${CALLER}`],
-    [read, "an identity-based policy", `a policy of ${ROLE}`],
-    [read, "a resource-based policy", "the resource policy of app/db"],
-    [read, "a session policy", `the policy of the session of ${ROLE}`],
-    [read, "a VPC endpoint policy", "the policy of the VPC endpoint"],
-  ])("for %j in %s says where the deny is", (call, policy, place) => {
+    ["AssumeRole", "an identity-based policy", `a policy of ${CALLER}`],
+    ["AssumeRole", "a resource-based policy", `the trust policy of ${ROLE}`],
+    ["AssumeRole", "the role trust policy", `the trust policy of ${ROLE}`],
+    ["AssumeRole", "a service control policy", `applies to the account of ${CALLER}`],
+    ["GetSecretValue", "an identity-based policy", `a policy of ${ROLE}`],
+    ["GetSecretValue", "a resource-based policy", "the resource policy of app/db"],
+    ["GetSecretValue", "a session policy", `the policy of the session of ${ROLE}`],
+    ["GetSecretValue", "a VPC endpoint policy", "the policy of the VPC endpoint"],
+  ])("of %s in %s says where the deny is", (operation, policy, place) => {
+    const call = operation === "AssumeRole" ? assume : read;
     const { remedy, statements } = toExplicitRemedy(call, denialOf(` with an explicit deny in ${policy}`));
     expect(remedy).toContain(place);
     expect(statements).toBeUndefined();

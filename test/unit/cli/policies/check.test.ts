@@ -310,9 +310,9 @@ describe("the check", () => {
   });
 
   it.each([
-    ["of the caller", "arn:aws:iam::222222222222:role/my-lambda-role", true],
-    ["of everybody", "*", true],
-    ["of another account", "arn:aws:iam::999999999999:root", false],
+    ["for the caller", "arn:aws:iam::222222222222:role/my-lambda-role", true],
+    ["for every principal", "*", true],
+    ["for another account", "arn:aws:iam::999999999999:root", false],
   ])("treats a Deny %s (%s) as a requirement of the external ID: %s", async (_, AWS, isEnough) => {
     const [key, condition] = ["sts:ExternalId", "StringNotEquals"];
     const allow = { Effect: "Allow", Principal: guideTrust?.Principal, Action: "sts:AssumeRole" };
