@@ -21,14 +21,14 @@ import {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-interface Clinic extends TwoAccounts {
-  /** Runs doctor; whatever comes of it, neither secrets nor credentials are in what it prints. */
+interface DoctorSetUp extends TwoAccounts {
+  /** Runs doctor, and asserts that it prints no secret and no credentials. */
   ask(args?: readonly string[], environment?: Variables): Promise<CliResult>;
-  /** The same as JSON. */
-  examine(args?: readonly string[], environment?: Variables): Promise<CliResult & { readonly report: Report }>;
+  /** Runs doctor with --json. */
+  examine(args?: readonly string[], environment?: Variables): Promise<CliResult & { readonly report: DoctorReport }>;
 }
 
-interface Report {
+interface DoctorReport {
   readonly ok: boolean;
   readonly exitCode: number;
   readonly steps: readonly {
@@ -49,12 +49,12 @@ interface Report {
   }[];
 }
 
-async function startClinic(options: FakeAwsOptions = {}): Promise<Clinic> {
+async function setUpDoctor(options: FakeAwsOptions = {}): Promise<DoctorSetUp> {
   const accounts = await startTwoAccounts(options);
   onTestFinished(() => accounts.close());
   const { aws, canaries, environment: own } = accounts;
-  const ask: Clinic["ask"] = async (args = [], environment = {}) => {
-    // There is no IAM but where a test has one.
+  const ask: DoctorSetUp["ask"] = async (args = [], environment = {}) => {
+    // IAM is the fake AWS, which does not know it, unless a test starts one.
     const result = await runCli(["doctor", ...args], { ...own, AWS_ENDPOINT_URL_IAM: aws.url, ...environment });
     const keys = aws.listCredentials().flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]);
     const { stdout, stderr } = result;
@@ -77,13 +77,13 @@ const NO_CREDENTIALS = {
   AWS_SESSION_TOKEN: undefined,
 };
 
-const brief = ({ steps }: Report) => steps.map(({ name, ok, cause = "" }) => `${name} ${ok} ${cause}`.trim());
+const brief = ({ steps }: DoctorReport) => steps.map(({ name, ok, cause = "" }) => `${name} ${ok} ${cause}`.trim());
 const TARGET_SESSION =
   /^arn:aws:sts::111111111111:assumed-role\/SecretReader\/cross-account-secrets-doctor-[0-9a-f]{8}$/;
 
-describe("doctor, where all is well", () => {
-  it("tells each step with its time, the names of the secret's fields, and what it cannot see", async () => {
-    const { ask } = await startClinic();
+describe("doctor, when all is well,", () => {
+  it("prints each step with its time, the names of the secret's fields, and what it cannot check", async () => {
+    const { ask } = await setUpDoctor();
     const { exitCode, stdout, stderr } = await ask();
     const lines = stdout.split("\n");
     expect(lines.slice(0, 5)).toEqual([
@@ -100,8 +100,8 @@ describe("doctor, where all is well", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("tells the same as JSON", async () => {
-    const { aws, examine, secretArn } = await startClinic();
+  it("prints the same as JSON", async () => {
+    const { aws, examine, secretArn } = await setUpDoctor();
     const { exitCode, report } = await examine();
     expect(exitCode).toBe(0);
     expect(report).toMatchObject({ ok: true, exitCode: 0, region: REGION });
@@ -135,8 +135,8 @@ describe("doctor, where all is well", () => {
     expect(aws.calls.map(({ operation }) => operation)).toEqual(report.steps.map(({ name }) => name));
   });
 
-  it("takes all from options, and goes on to each secret and parameter", async () => {
-    const { aws, canaries, examine } = await startClinic();
+  it("takes everything from options, and checks each secret and parameter", async () => {
+    const { aws, canaries, examine } = await setUpDoctor();
     const [text = ""] = canaries;
     const inA = { account: "111111111111", region: REGION };
     aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: "any", readableParameters: "any", externalId: "our-id" });
@@ -158,8 +158,8 @@ describe("doctor, where all is well", () => {
     ]);
   });
 
-  it("needs no more than the common guide's variables, and the AWS CLI's region", async () => {
-    const { examine, secretArn } = await startClinic();
+  it("needs only the common guide's variables and the AWS CLI's region", async () => {
+    const { examine, secretArn } = await setUpDoctor();
     const { report } = await examine([], {
       CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
       CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
@@ -169,8 +169,8 @@ describe("doctor, where all is well", () => {
     expect(report.steps[3]).toMatchObject({ ok: true, of: SECRET_NAME, arn: secretArn });
   });
 
-  it("walks to every source of CONFIG", async () => {
-    const { aws, examine, secretArn } = await startClinic();
+  it("checks every source of CONFIG, even after one is denied", async () => {
+    const { aws, examine, secretArn } = await setUpDoctor();
     const second = "arn:aws:iam::333333333333:role/Other";
     aws.createRole({ arn: second, trusts: [] });
     const sources = [
@@ -194,8 +194,8 @@ describe("doctor, where all is well", () => {
     expect(exitCode).toBe(20);
   });
 
-  it("uses the profile that AWS_PROFILE names, its region too, and looks for its credentials once", async () => {
-    const { aws, ask } = await startClinic();
+  it("uses the profile in AWS_PROFILE with its region, and fetches its credentials once", async () => {
+    const { aws, ask } = await setUpDoctor();
     const session = aws.issueSession({ roleArn: FUNCTION_ROLE_ARN, sessionName: "alice" });
     aws.changeRole(TARGET_ROLE_ARN, { trusts: [] });
     const folder = mkdtempSync(join(tmpdir(), "aws-"));
@@ -203,7 +203,7 @@ describe("doctor, where all is well", () => {
     const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken } = session;
     const keys = { Version: 1, AccessKeyId, SecretAccessKey, SessionToken };
     writeFileSync(join(folder, "keys.json"), JSON.stringify(keys));
-    // It takes longer than AWS may.
+    // This takes longer than --timeout-ms allows for a call to AWS.
     writeFileSync(join(folder, "keys.sh"), `sleep 0.4; echo asked >> "${folder}/log"; cat "${folder}/keys.json"`);
     const config = join(folder, "config");
     writeFileSync(config, `[profile work]\nregion=${REGION}\ncredential_process=/bin/sh ${folder}/keys.sh\n`);
@@ -214,36 +214,36 @@ describe("doctor, where all is well", () => {
       AWS_PROFILE: "work",
     });
     expect(stdout).toMatch(/^✓ {2}who am I .*assumed-role\/my-lambda-role\/alice$/m);
-    // AssumeRole, and what is asked about its refusal, take credentials too.
+    // AssumeRole and GetRole, which follows its denial, need the credentials too.
     expect(aws.calls.map(({ operation }) => operation)).toEqual(["GetCallerIdentity", "AssumeRole", "GetRole"]);
     expect(readFileSync(join(folder, "log"), "utf8")).toBe("asked\n");
     expect(exitCode).toBe(20);
   });
 });
 
-describe("doctor, where a step fails", () => {
-  const ALL_UNTRIED = ["AssumeRole null", "GetCallerIdentity null", "GetSecretValue null"];
+describe("doctor, when a step fails,", () => {
+  const OTHERS_NOT_TRIED = ["AssumeRole null", "GetCallerIdentity null", "GetSecretValue null"];
 
-  it("finds no credentials", async () => {
-    const { examine, aws } = await startClinic();
+  it("reports that there are no credentials", async () => {
+    const { examine, aws } = await setUpDoctor();
     const { exitCode, report } = await examine([], NO_CREDENTIALS);
-    expect(brief(report)).toEqual(["GetCallerIdentity false credentials-missing", ...ALL_UNTRIED]);
+    expect(brief(report)).toEqual(["GetCallerIdentity false credentials-missing", ...OTHERS_NOT_TRIED]);
     expect(report.steps[0]?.remedy).toContain("AWS_PROFILE");
     expect(exitCode).toBe(10);
     expect(aws.calls).toEqual([]);
   });
 
-  it("finds its own credentials refused, and says how to get others, not what Lambda does", async () => {
-    const { examine } = await startClinic();
+  it("reports that AWS refuses its credentials, and says how a person gets others", async () => {
+    const { examine } = await setUpDoctor();
     const { exitCode, report } = await examine([], { AWS_ACCESS_KEY_ID: "ASIAUNKNOWN" });
-    expect(brief(report)).toEqual(["GetCallerIdentity false credentials-invalid", ...ALL_UNTRIED]);
+    expect(brief(report)).toEqual(["GetCallerIdentity false credentials-invalid", ...OTHERS_NOT_TRIED]);
     expect(report.steps[0]?.remedy).toContain("aws sso login");
     expect(report.steps[0]?.requestId).toMatch(/^[0-9a-f-]{36}$/);
     expect(exitCode).toBe(13);
   });
 
-  it("cannot reach AWS, and says whose network that is", async () => {
-    const { ask } = await startClinic();
+  it("reports that AWS cannot be reached, and names the machine's network", async () => {
+    const { ask } = await setUpDoctor();
     const { exitCode, stdout } = await ask([], { AWS_ENDPOINT_URL_STS: `http://127.0.0.1:${await findFreePort()}` });
     expect(stdout).toMatch(
       /^✗ {2}who am I .*\n\n {4}GetCallerIdentity in eu-west-1 could not reach AWS \(ECONNREFUSED\)\.$/m,
@@ -253,8 +253,8 @@ describe("doctor, where a step fails", () => {
     expect(exitCode).toBe(50);
   });
 
-  it("waits no longer than it may", async () => {
-    const { aws, examine } = await startClinic();
+  it("waits no longer than --timeout-ms", async () => {
+    const { aws, examine } = await setUpDoctor();
     aws.fault("AssumeRole", { kind: "hang" });
     const { exitCode, report } = await examine(["--timeout-ms", "300"]);
     expect(brief(report).slice(0, 2)).toEqual(["GetCallerIdentity true", "AssumeRole false timeout"]);
@@ -263,8 +263,8 @@ describe("doctor, where a step fails", () => {
     expect(exitCode).toBe(51);
   });
 
-  it("is not trusted: both statements, and a role that may have been created anew", async () => {
-    const { aws, ask } = await startClinic();
+  it("prints both statements if the role does not trust the caller, and the ID of the caller's role", async () => {
+    const { aws, ask } = await setUpDoctor();
     aws.changeRole(TARGET_ROLE_ARN, { trusts: [] });
     const { exitCode, stdout } = await ask();
     expect(stdout).toMatch(/^✗ {2}AssumeRole /m);
@@ -286,8 +286,8 @@ describe("doctor, where a step fails", () => {
     expect(exitCode).toBe(20);
   });
 
-  it("goes on where a VPC endpoint refuses to tell who it is, as the layer does", async () => {
-    const { aws, examine } = await startClinic();
+  it("continues, as the layer does, if a VPC endpoint refuses GetCallerIdentity", async () => {
+    const { aws, examine } = await setUpDoctor();
     const message =
       "User: x is not authorized to perform: sts:GetCallerIdentity because no VPC endpoint policy allows it";
     aws.fault("GetCallerIdentity", { kind: "error", status: 403, code: "AccessDenied", message });
@@ -302,8 +302,8 @@ describe("doctor, where a step fails", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("is told of both sides where nobody tells who it is, and the role is refused", async () => {
-    const { aws, examine } = await startClinic();
+  it("prints both statements if GetCallerIdentity and AssumeRole are denied", async () => {
+    const { aws, examine } = await setUpDoctor();
     aws.fault("GetCallerIdentity", { kind: "error", status: 403, code: "AccessDenied", message: "no" });
     aws.changeRole(TARGET_ROLE_ARN, { trusts: [] });
     const { report } = await examine();
@@ -311,8 +311,8 @@ describe("doctor, where a step fails", () => {
     expect(report.steps[1]?.statements?.map(({ policy }) => policy)).toEqual(["trust-policy", "identity-policy"]);
   });
 
-  it("looks its own role's path up, with the function's credentials, where it may", async () => {
-    const { aws, examine } = await startClinic();
+  it("looks up the path of its own role with the function's credentials, if it may", async () => {
+    const { aws, examine } = await setUpDoctor();
     const arn = "arn:aws:iam::222222222222:role/service-role/my-other-role";
     aws.createRole({ arn });
     const session = aws.issueSession({ roleArn: arn });
@@ -335,9 +335,9 @@ describe("doctor, where a step fails", () => {
         `<GetRoleResponse><GetRoleResult><Role><Path>/service-role/</Path><Arn>${arn}</Arn></Role></GetRoleResult></GetRoleResponse>`,
       );
     });
-    const wishes = ["--external-id", "our-id", "--session-tags", "team=blue", "--source-identity", "alice"];
+    const options = ["--external-id", "our-id", "--session-tags", "team=blue", "--source-identity", "alice"];
     const environment = { ...toFunctionEnvironment(session, aws.url), AWS_ENDPOINT_URL_IAM: iam.url };
-    const { report } = await examine(wishes, environment);
+    const { report } = await examine(options, environment);
     const [trust, ofTags, own] = report.steps[1]?.statements ?? [];
     expect(asked).toEqual([
       {
@@ -356,7 +356,7 @@ describe("doctor, where a step fails", () => {
       Action: "sts:AssumeRole",
       Condition: { StringEquals: { "sts:ExternalId": "our-id" } },
     });
-    // Neither of these knows an external ID.
+    // Neither of these actions has an external ID.
     expect(ofTags).toEqual({
       policy: "trust-policy",
       of: TARGET_ROLE_ARN,
@@ -365,8 +365,8 @@ describe("doctor, where a step fails", () => {
     expect(own).toMatchObject({ policy: "identity-policy", of: arn });
   });
 
-  it("is given a session that AWS then does not know", async () => {
-    const { aws, examine } = await startClinic();
+  it("reports a session that AWS calls expired right after AssumeRole", async () => {
+    const { aws, examine } = await setUpDoctor();
     aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 0 });
     const { exitCode, report } = await examine();
     expect(brief(report)).toEqual([
@@ -379,8 +379,8 @@ describe("doctor, where a step fails", () => {
     expect(exitCode).toBe(12);
   });
 
-  it("may not read one secret, and goes on to the others", async () => {
-    const { examine, secretArn } = await startClinic();
+  it("reports a secret that it may not read, and checks the others", async () => {
+    const { examine, secretArn } = await setUpDoctor();
     const { exitCode, report } = await examine(["--secret", "app/other", "--secret", secretArn]);
     expect(brief(report).slice(3)).toEqual(["GetSecretValue false get-secret-value-denied", "GetSecretValue true"]);
     expect(report.steps[3]?.statements).toEqual([
@@ -397,16 +397,16 @@ describe("doctor, where a step fails", () => {
     expect(exitCode).toBe(30);
   });
 
-  it("finds a secret that is marked for deletion", async () => {
-    const { aws, examine, secretArn } = await startClinic();
+  it("reports a secret that is marked for deletion", async () => {
+    const { aws, examine, secretArn } = await setUpDoctor();
     aws.markForDeletion(secretArn);
     const { exitCode, report } = await examine();
     expect(brief(report)[3]).toBe("GetSecretValue false secret-deleted");
     expect(exitCode).toBe(42);
   });
 
-  it("finds a parameter that is not there", async () => {
-    const { aws, examine } = await startClinic();
+  it("reports a parameter that does not exist", async () => {
+    const { aws, examine } = await setUpDoctor();
     aws.changeRole(TARGET_ROLE_ARN, { readableParameters: "any" });
     const { exitCode, report } = await examine(["--parameter", "/app/none"]);
     expect(brief(report).slice(3)).toEqual(["GetSecretValue true", "GetParameter false parameter-not-found"]);
@@ -414,17 +414,17 @@ describe("doctor, where a step fails", () => {
   });
 });
 
-describe("doctor sees what the layer would", () => {
-  it("sends the session policy that the layer makes, or none", async () => {
-    const { aws, examine } = await startClinic();
+describe("doctor, like the layer,", () => {
+  it("sends the layer's session policy, or none with --session-policy none", async () => {
+    const { aws, examine } = await setUpDoctor();
     await examine();
     await examine(["--session-policy", "none"]);
     const policies = aws.calls.filter(({ operation }) => operation === "AssumeRole").map(({ policy }) => policy);
     expect(policies).toEqual([expect.stringContaining(`secret:${SECRET_NAME}-??????`), undefined]);
   });
 
-  it("says so where the session policy would be too long", async () => {
-    const { examine } = await startClinic();
+  it("sends no session policy that would be too long, and notes that", async () => {
+    const { examine } = await setUpDoctor();
     const ids = Array.from({ length: 40 }, (_, index) => `app/some/long/name/of/a/secret/number-${index}`);
     const { report } = await examine(["--secret", ids.join(",")]);
     expect(report.steps[1]).toMatchObject({
@@ -433,8 +433,8 @@ describe("doctor sees what the layer would", () => {
     });
   });
 
-  it("says so of that source alone, where there are several", async () => {
-    const { aws, examine } = await startClinic();
+  it("notes a session policy that would be too long only for its own source", async () => {
+    const { aws, examine } = await setUpDoctor();
     const second = "arn:aws:iam::333333333333:role/Other";
     aws.createRole({ arn: second, trusts: [FUNCTION_ROLE_ARN] });
     const secretIds = Array.from({ length: 40 }, (_, index) => `app/some/long/name/of/a/secret/number-${index}`);
@@ -455,8 +455,8 @@ describe("doctor sees what the layer would", () => {
     ]);
   });
 
-  it("says so where a replica answers", async () => {
-    const { aws, examine, secretArn } = await startClinic();
+  it("reads from the replica if the secret's region fails, and notes that", async () => {
+    const { aws, examine, secretArn } = await setUpDoctor();
     aws.replicateSecret(secretArn, "eu-central-1");
     aws.fault(
       "GetSecretValue",
@@ -473,8 +473,8 @@ describe("doctor sees what the layer would", () => {
     [-1_200_000, "20 minutes ahead of AWS's"],
     [600_000, "10 minutes behind AWS's"],
     [60_000, undefined],
-  ])("tells a clock that is off by %i ms, and reads the secret all the same", async (offsetMs, text) => {
-    const { examine } = await startClinic({ now: () => Date.now() + offsetMs });
+  ])("reads the secret if AWS's clock is off by %i ms; the note about the clock is: %s", async (offsetMs, text) => {
+    const { examine } = await setUpDoctor({ now: () => Date.now() + offsetMs });
     const { exitCode, report } = await examine();
     expect(report.steps[0]?.notes).toEqual(text && [`this machine's clock is ${text}: set it`]);
     expect(exitCode).toBe(0);
@@ -487,8 +487,8 @@ describe("doctor refuses", () => {
     [["--role-arn", "SecretReader"], "--role-arn must be the ARN of the target role"],
     [["--timeout-ms", "soon"], "--timeout-ms must be a whole number of milliseconds, 100 to 60000"],
     [["my-shared-secret"], "unexpected argument 'my-shared-secret'"],
-  ])("%j, before it asks anybody", async (args, message) => {
-    const { ask, aws } = await startClinic();
+  ])("%j before any call to AWS", async (args, message) => {
+    const { ask, aws } = await setUpDoctor();
     const { exitCode, stdout, stderr } = await ask(args);
     expect(stderr).toMatch(/^cross-account-secrets doctor: /);
     expect(stderr).toContain(message);
@@ -498,23 +498,23 @@ describe("doctor refuses", () => {
   });
 
   it("to guess a region", async () => {
-    const { ask } = await startClinic();
+    const { ask } = await setUpDoctor();
     const { exitCode, stderr } = await ask([], { AWS_REGION: undefined, AWS_DEFAULT_REGION: undefined });
     expect(stderr).toContain("there is no region: give --region");
     expect(exitCode).toBe(2);
   });
 });
 
-it("a fault in AWS's own text does not bring it into doctor's", async () => {
+it("doctor does not print the message of an error of AWS", async () => {
   const canary = createCanary();
-  const { aws, ask } = await startClinic();
+  const { aws, ask } = await setUpDoctor();
   aws.fault("AssumeRole", { kind: "error", status: 403, code: "AccessDenied", message: canary });
   const { stdout, stderr, exitCode } = await ask();
   expect(findLeaks(new Map(Object.entries({ stdout, stderr })), [canary])).toEqual([]);
   expect(exitCode).toBe(20);
 });
 
-/** The statement that is to be pasted there, as a person would take it from the terminal. */
+/** Finds the statement for this policy, as a person would copy it from the terminal. */
 function toStatement(stdout: string, place: string): unknown {
   const text = stdout.replace(/\n {4}(?=\S)/g, " ");
   const [, json = ""] = text.split(`A statement for ${place}:\n`);

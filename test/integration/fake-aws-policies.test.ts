@@ -1,4 +1,4 @@
-/** The fake AWS with a policy engine: one policy is changed, and AWS's words are those that the comments in test/fakes/aws/ vouch for. */
+/** The fake AWS with a policy engine: after a change of one policy, it answers in AWS's words (sources: comments in test/fakes/aws/). */
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { AssumeRoleCommand, type AssumeRoleCommandInput, STSClient } from "@aws-sdk/client-sts";
@@ -7,15 +7,18 @@ import type { SessionCredentials } from "../fakes/aws.ts";
 import { ALLOW_ALL, allow, deny, toKeyPolicy, toPolicy, trust } from "../support/policy-documents.ts";
 import { policyEngine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
 import {
+  FUNCTION_ACCOUNT,
   FUNCTION_ROLE_ARN,
+  IN_TARGET_ACCOUNT,
   REGION,
   SECRET_NAME,
   SECRETS_ARN,
   startTwoAccounts,
+  TARGET_ACCOUNT,
   TARGET_ROLE_ARN,
 } from "../support/two-accounts.ts";
 
-const [A, B] = ["111111111111", "222222222222"];
+const [A, B] = [TARGET_ACCOUNT, FUNCTION_ACCOUNT];
 const FUNCTION = `arn:aws:sts::${B}:assumed-role/my-lambda-role/my-function`;
 const READER = `arn:aws:sts::${A}:assumed-role/SecretReader/test`;
 const READ = "secretsmanager:GetSecretValue";
@@ -67,66 +70,71 @@ async function start(functionRoleArn = FUNCTION_ROLE_ARN) {
 
 type Started = Awaited<ReturnType<typeof start>>;
 
-async function outcome(call: Promise<unknown>): Promise<string> {
+async function outcomeOf(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => "ok",
     (error: Error) => error.message.replace(/Request ID: [0-9a-f-]{36}/, "Request ID: …"),
   );
 }
 
-// One line for all that is left out where the engine cannot be had.
+// One skipped test stands for all of them if the policy engine is not installed.
 if (policyEngine === undefined) it.skip(`the fake AWS with real policies ${WITHOUT_POLICY_ENGINE}`);
-else describe("the fake AWS with real policies", tryAll);
+else describe("the fake AWS with real policies", defineTests);
 
-function tryAll(): void {
+function defineTests(): void {
   const plain = denied(ASSUME, TARGET_ROLE_ARN);
   const assumptions: [string, (started: Started) => void, Partial<AssumeRoleCommandInput>, string][] = [
-    ["allows what both sides allow", () => {}, {}, "ok"],
+    ["is allowed if both sides allow it", () => {}, {}, "ok"],
     [
-      "tells no reason where the caller may not",
+      "is denied without a reason if the caller's policies do not allow it",
       ({ aws }) => aws.changeRole(FUNCTION_ROLE_ARN, { policies: [] }),
       {},
       plain,
     ],
     [
-      "nor where the role trusts another",
+      "is denied without a reason if the role trusts another role",
       ({ trustedWith }) => trustedWith(trust(`arn:aws:iam::${B}:role/other`, ASSUME)),
       {},
       plain,
     ],
-    ["trusts a whole account", ({ trustedWith }) => trustedWith(trust(`arn:aws:iam::${B}:root`, ASSUME)), {}, "ok"],
     [
-      "of which the caller must be",
+      "is allowed if the role trusts the caller's account",
+      ({ trustedWith }) => trustedWith(trust(`arn:aws:iam::${B}:root`, ASSUME)),
+      {},
+      "ok",
+    ],
+    [
+      "is denied if the role trusts another account",
       ({ trustedWith }) => trustedWith(trust("arn:aws:iam::333333333333:root", ASSUME)),
       {},
       plain,
     ],
     [
-      "knows the caller's role by aws:PrincipalArn",
+      "is allowed if aws:PrincipalArn matches the caller's role",
       ({ trustedWith }) => trustedWith(trust("*", ASSUME, { ArnEquals: { "aws:PrincipalArn": FUNCTION_ROLE_ARN } })),
       {},
       "ok",
     ],
     [
-      "demands an external ID",
+      "is denied if the external ID is wrong",
       ({ trustedWith }) => trustedWith(trust(FUNCTION_ROLE_ARN, ASSUME, { StringEquals: { "sts:ExternalId": "x-1" } })),
       { ExternalId: "x-2" },
       plain,
     ],
     [
-      "and takes it",
+      "is allowed if the external ID is right",
       ({ trustedWith }) => trustedWith(trust(FUNCTION_ROLE_ARN, ASSUME, { StringEquals: { "sts:ExternalId": "x-1" } })),
       { ExternalId: "x-1" },
       "ok",
     ],
     [
-      "demands an organization",
+      "is denied if the caller's account is not in the organization",
       ({ trustedWith }) => trustedWith(trust("*", ASSUME, { StringEquals: { "aws:PrincipalOrgID": "o-1" } })),
       {},
       plain,
     ],
     [
-      "and knows it",
+      "is allowed if the caller's account is in the organization",
       ({ aws, trustedWith }) => {
         trustedWith(trust("*", ASSUME, { StringEquals: { "aws:PrincipalOrgID": "o-1" } }));
         aws.changeAccount(B, { organizationId: "o-1" });
@@ -135,62 +143,62 @@ function tryAll(): void {
       "ok",
     ],
     [
-      "names a denial by the caller's policy",
+      "names an explicit deny in the caller's policy",
       ({ aws }) => aws.changeRole(FUNCTION_ROLE_ARN, { policies: [ALLOW_ALL, toPolicy(deny("sts:*"))] }),
       {},
       `${plain} with an explicit deny in an identity-based policy`,
     ],
     [
-      "names a denial by the trust policy",
+      "names an explicit deny in the trust policy",
       ({ trustedWith }) =>
         trustedWith(trust("*", ASSUME), { ...trust(`arn:aws:iam::${B}:root`, ASSUME), Effect: "Deny" }),
       {},
       `${plain} with an explicit deny in the role trust policy`,
     ],
     [
-      "names a denial by the organization",
+      "names an explicit deny in a service control policy",
       ({ aws }) => aws.changeAccount(B, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny(ASSUME))] }),
       {},
       `${plain} with an explicit deny in a service control policy`,
     ],
     [
-      "names an organization that does not allow it",
+      "names the service control policies if none allows it",
       ({ aws }) => aws.changeAccount(B, { serviceControlPolicies: [toPolicy(allow("s3:*", "*"))] }),
       {},
       `${plain}${noneAllows("service control policy", ASSUME)}`,
     ],
     [
-      "is not bound by the other account's organization",
+      "ignores the service control policies of the role's account",
       ({ aws }) => aws.changeAccount(A, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny(ASSUME))] }),
       {},
       "ok",
     ],
     [
-      "names the caller's boundary",
+      "names the caller's permissions boundary if it does not allow it",
       ({ aws }) => aws.changeRole(FUNCTION_ROLE_ARN, { permissionsBoundary: toPolicy(allow("s3:*", "*")) }),
       {},
       `${plain}${noneAllows("permissions boundary", ASSUME)}`,
     ],
     [
-      "names the policy of an endpoint",
+      "names the policy of the VPC endpoint if it does not allow it",
       ({ aws }) => aws.changeEndpoint("sts", toPolicy({ ...allow("sts:GetCallerIdentity", "*"), Principal: "*" })),
       {},
       `${plain}${noneAllows("VPC endpoint policy", ASSUME)}`,
     ],
     [
-      "wants session tags trusted",
+      "is denied if the trust policy does not allow the session tags",
       ({ aws }) => aws.changeRole(FUNCTION_ROLE_ARN, { policies: [ALLOW_ALL] }),
       { Tags: [{ Key: "team", Value: "payments" }] },
       denied("sts:TagSession", TARGET_ROLE_ARN),
     ],
     [
-      "wants session tags permitted",
+      "is denied if the caller's policies do not allow the session tags",
       ({ trustedWith }) => trustedWith(trust(FUNCTION_ROLE_ARN, [ASSUME, "sts:TagSession"])),
       { Tags: [{ Key: "team", Value: "payments" }] },
       denied("sts:TagSession", TARGET_ROLE_ARN),
     ],
     [
-      "looks at the tags",
+      "is allowed if the session tags match the conditions",
       ({ aws, trustedWith }) => {
         aws.changeRole(FUNCTION_ROLE_ARN, { policies: [ALLOW_ALL] });
         const Condition = {
@@ -203,13 +211,13 @@ function tryAll(): void {
       "ok",
     ],
     [
-      "wants a source identity trusted",
+      "is denied if the trust policy does not allow the source identity",
       ({ aws }) => aws.changeRole(FUNCTION_ROLE_ARN, { policies: [ALLOW_ALL] }),
       { SourceIdentity: "alice" },
       denied("sts:SetSourceIdentity", TARGET_ROLE_ARN),
     ],
     [
-      "and takes it, if it is the right one",
+      "is allowed if the source identity matches the condition",
       ({ aws, trustedWith }) => {
         aws.changeRole(FUNCTION_ROLE_ARN, { policies: [ALLOW_ALL] });
         trustedWith(
@@ -223,39 +231,39 @@ function tryAll(): void {
   it.each(assumptions)("AssumeRole %s", async (_, change, input, expected) => {
     const started = await start();
     change(started);
-    expect(await outcome(started.assume(input))).toBe(expected);
+    expect(await outcomeOf(started.assume(input))).toBe(expected);
   });
 
-  it("AssumeRole says the same of a role that does not exist, even within the account", async () => {
+  it("AssumeRole denies a role that does not exist in the same words, even within the account", async () => {
     const { aws, assume } = await start();
     aws.changeRole(FUNCTION_ROLE_ARN, { policies: [ALLOW_ALL] });
     for (const arn of [`arn:aws:iam::${A}:role/Missing`, `arn:aws:iam::${B}:role/Missing`]) {
-      expect(await outcome(assume({}, arn))).toBe(denied(ASSUME, arn));
+      expect(await outcomeOf(assume({}, arn))).toBe(denied(ASSUME, arn));
     }
   });
 
-  it("AssumeRole within an account needs both sides too", async () => {
+  it("AssumeRole within an account also needs both sides", async () => {
     const { aws, assume } = await start();
     const arn = `arn:aws:iam::${B}:role/Neighbour`;
     aws.createRole({ arn, trustPolicy: toPolicy(trust(`arn:aws:iam::${B}:role/other`, ASSUME)) });
     aws.changeRole(FUNCTION_ROLE_ARN, { policies: [ALLOW_ALL] });
-    expect(await outcome(assume({}, arn))).toBe(denied(ASSUME, arn));
+    expect(await outcomeOf(assume({}, arn))).toBe(denied(ASSUME, arn));
     aws.changeRole(arn, { trustPolicy: toPolicy(trust(FUNCTION_ROLE_ARN, ASSUME)) });
-    expect(await outcome(assume({}, arn))).toBe("ok");
+    expect(await outcomeOf(assume({}, arn))).toBe("ok");
   });
 
-  it("a trust policy that names a role without its path does not mean it", async () => {
+  it("a trust policy that names a role without its path does not match it", async () => {
     const { assume, trustedWith } = await start(PATH_ROLE_ARN);
-    expect(await outcome(assume())).toBe("ok");
+    expect(await outcomeOf(assume())).toBe("ok");
     trustedWith(trust(FUNCTION_ROLE_ARN, ASSUME));
-    expect(await outcome(assume())).toBe(plain);
+    expect(await outcomeOf(assume())).toBe(plain);
     trustedWith(trust(`arn:aws:iam::${B}:root`, ASSUME, { ArnEquals: { "aws:PrincipalArn": FUNCTION_ROLE_ARN } }));
-    expect(await outcome(assume())).toBe(plain);
+    expect(await outcomeOf(assume())).toBe(plain);
     trustedWith(trust(`arn:aws:iam::${B}:root`, ASSUME, { ArnEquals: { "aws:PrincipalArn": PATH_ROLE_ARN } }));
-    expect(await outcome(assume())).toBe("ok");
+    expect(await outcomeOf(assume())).toBe("ok");
   });
 
-  it("a trust policy means the role that there was, and not one that was made again under its name", async () => {
+  it("a trust policy that names a deleted role does not match a new role of the same name", async () => {
     const { aws } = await start();
     const { id = "" } = aws.findRole(FUNCTION_ROLE_ARN) ?? {};
     aws.deleteRole(FUNCTION_ROLE_ARN);
@@ -268,54 +276,54 @@ function tryAll(): void {
     });
     onTestFinished(() => client.destroy());
     const assume = () => client.send(new AssumeRoleCommand({ RoleArn: TARGET_ROLE_ARN, RoleSessionName: "test" }));
-    expect(await outcome(assume())).toBe(plain);
+    expect(await outcomeOf(assume())).toBe(plain);
     aws.changeRole(TARGET_ROLE_ARN, { trustPolicy: toPolicy(trust(FUNCTION_ROLE_ARN, ASSUME)) });
-    expect(await outcome(assume())).toBe("ok");
+    expect(await outcomeOf(assume())).toBe("ok");
   });
 
-  const ofSecret = (reason: string) => (arn: string) => denied(READ, arn, reason);
+  const toDenial = (reason: string) => (arn: string) => denied(READ, arn, reason);
   const readings: [string, (started: Started) => void, string | ((arn: string) => string)][] = [
-    ["allows what the role may", () => {}, "ok"],
+    ["is allowed if the role's policies allow it", () => {}, "ok"],
     [
-      "names the role's policies that do not allow it",
+      "names the role's policies if none allows it",
       ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { policies: [] }),
-      ofSecret(noneAllows("identity-based policy", READ)),
+      toDenial(noneAllows("identity-based policy", READ)),
     ],
     [
-      "does not take an ARN without the six characters",
+      "is denied if the ARN in the policy lacks the six characters",
       ({ permit }) => permit(allow(READ, `${SECRETS_ARN}:${SECRET_NAME}`)),
-      ofSecret(noneAllows("identity-based policy", READ)),
+      toDenial(noneAllows("identity-based policy", READ)),
     ],
     [
-      "names a denial by the role's policies",
+      "names an explicit deny in the role's policies",
       ({ permit }) => permit(allow(READ, "*"), deny(READ)),
-      ofSecret(" with an explicit deny in an identity-based policy"),
+      toDenial(" with an explicit deny in an identity-based policy"),
     ],
     [
-      "names the role's boundary",
+      "names the role's permissions boundary if it does not allow it",
       ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { permissionsBoundary: toPolicy(allow("s3:*", "*")) }),
-      ofSecret(noneAllows("permissions boundary", READ)),
+      toDenial(noneAllows("permissions boundary", READ)),
     ],
     [
-      "names a denial by the role's boundary",
+      "names an explicit deny in the role's permissions boundary",
       ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { permissionsBoundary: toPolicy(allow("*", "*"), deny(READ)) }),
-      ofSecret(" with an explicit deny in a permissions boundary"),
+      toDenial(" with an explicit deny in a permissions boundary"),
     ],
     [
-      "names a denial by the organization",
+      "names an explicit deny in a service control policy",
       ({ aws }) => aws.changeAccount(A, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny("secretsmanager:*"))] }),
-      ofSecret(" with an explicit deny in a service control policy"),
+      toDenial(" with an explicit deny in a service control policy"),
     ],
     [
-      "names a denial by the secret's own policy",
+      "names an explicit deny in the secret's own policy",
       ({ aws, secretArn }) =>
         aws.changeSecret(secretArn, {
           resourcePolicy: toPolicy({ ...trust(TARGET_ROLE_ARN, READ), Effect: "Deny", Resource: "*" }),
         }),
-      ofSecret(" with an explicit deny in a resource-based policy"),
+      toDenial(" with an explicit deny in a resource-based policy"),
     ],
     [
-      "is content with the secret's own policy",
+      "is allowed if only the secret's own policy allows it",
       ({ aws, secretArn }) => {
         aws.changeRole(TARGET_ROLE_ARN, { policies: [] });
         aws.changeSecret(secretArn, { resourcePolicy: toPolicy({ ...trust(TARGET_ROLE_ARN, READ), Resource: "*" }) });
@@ -323,18 +331,18 @@ function tryAll(): void {
       "ok",
     ],
     [
-      "names the policy of an endpoint",
+      "names the policy of the VPC endpoint if it does not allow it",
       ({ aws }) =>
         aws.changeEndpoint("secretsmanager", toPolicy({ ...allow(READ, `${SECRETS_ARN}:other-*`), Principal: "*" })),
-      ofSecret(noneAllows("VPC endpoint policy", READ)),
+      toDenial(noneAllows("VPC endpoint policy", READ)),
     ],
     [
-      "denies what is not there to whom may read it alone, and calls it as it was asked for",
+      "is denied for a secret that does not exist if the role may read only that name",
       ({ aws, secretArn }) => aws.deleteSecret(secretArn),
       denied(READ, SECRET_NAME, noneAllows("identity-based policy", READ)),
     ],
     [
-      "does not find it for whom may read any",
+      "finds no secret that does not exist if the role may read any",
       ({ aws, secretArn, permit }) => {
         permit(allow(READ, `${SECRETS_ARN}:*`));
         aws.deleteSecret(secretArn);
@@ -346,22 +354,22 @@ function tryAll(): void {
     const started = await start();
     change(started);
     const { read, secretArn } = started;
-    expect(await outcome(read())).toBe(typeof expected === "string" ? expected : expected(secretArn));
+    expect(await outcomeOf(read())).toBe(typeof expected === "string" ? expected : expected(secretArn));
   });
 
-  it("GetSecretValue names a session policy", async () => {
+  it("GetSecretValue names the session policy if it does not allow or denies the call", async () => {
     const { read, secretArn } = await start();
     const Policy = (...statements: Parameters<typeof toPolicy>) => JSON.stringify(toPolicy(...statements));
-    expect(await outcome(read(SECRET_NAME, { Policy: Policy(allow(READ, "*")) }))).toBe("ok");
-    expect(await outcome(read(SECRET_NAME, { Policy: Policy(allow("s3:*", "*")) }))).toBe(
+    expect(await outcomeOf(read(SECRET_NAME, { Policy: Policy(allow(READ, "*")) }))).toBe("ok");
+    expect(await outcomeOf(read(SECRET_NAME, { Policy: Policy(allow("s3:*", "*")) }))).toBe(
       denied(READ, secretArn, noneAllows("session policy", READ)),
     );
-    expect(await outcome(read(SECRET_NAME, { Policy: Policy(allow(READ, "*"), deny(READ)) }))).toBe(
+    expect(await outcomeOf(read(SECRET_NAME, { Policy: Policy(allow(READ, "*"), deny(READ)) }))).toBe(
       denied(READ, secretArn, " with an explicit deny in a session policy"),
     );
   });
 
-  it("GetSecretValue of another account's secret needs its policy, and a key that is not AWS's own", async () => {
+  it("GetSecretValue for another account's secret needs that secret's policy and a customer managed key", async () => {
     const { aws, read, permit } = await start();
     permit(allow([READ, "kms:Decrypt"], "*"));
     const place = { account: "333333333333", region: REGION, secretString: "x" };
@@ -371,21 +379,20 @@ function tryAll(): void {
       policy: toPolicy({ ...trust(TARGET_ROLE_ARN, "kms:Decrypt"), Resource: "*" }),
     });
     const { arn } = aws.createSecret({ ...place, name: "closed" });
-    expect(await outcome(read(arn))).toBe(denied(READ, arn, noneAllows("resource-based policy", READ)));
+    expect(await outcomeOf(read(arn))).toBe(denied(READ, arn, noneAllows("resource-based policy", READ)));
     aws.changeSecret(arn, { resourcePolicy });
-    expect(await outcome(read(arn))).toBe(
+    expect(await outcomeOf(read(arn))).toBe(
       "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
     );
-    expect(await outcome(read(aws.createSecret({ ...place, name: "open", kmsKey, resourcePolicy }).arn))).toBe("ok");
+    expect(await outcomeOf(read(aws.createSecret({ ...place, name: "open", kmsKey, resourcePolicy }).arn))).toBe("ok");
   });
 
-  it("a customer managed key must be usable, for both services, and each says so in its own way", async () => {
+  it("a customer managed key must be usable for both services, and each has its own error message", async () => {
     const { aws, read, readParameter, permit } = await start();
-    const place = { account: A, region: REGION };
-    const { arn: kmsKey } = aws.createKey({ ...place, policy: toKeyPolicy(A) });
-    aws.createSecret({ ...place, name: "encrypted", secretString: "x", kmsKey });
-    aws.createParameter({ ...place, name: "/encrypted", value: "x", type: "SecureString", kmsKey });
-    const both = async () => [await outcome(read("encrypted")), await outcome(readParameter("/encrypted"))];
+    const { arn: kmsKey } = aws.createKey({ ...IN_TARGET_ACCOUNT, policy: toKeyPolicy(A) });
+    aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "encrypted", secretString: "x", kmsKey });
+    aws.createParameter({ ...IN_TARGET_ACCOUNT, name: "/encrypted", value: "x", type: "SecureString", kmsKey });
+    const both = async () => [await outcomeOf(read("encrypted")), await outcomeOf(readParameter("/encrypted"))];
     const mayRead = allow([READ, "ssm:GetParameter"], "*");
     const services = [`secretsmanager.${REGION}.amazonaws.com`, `ssm.${REGION}.amazonaws.com`];
     const mayDecrypt = { ...allow("kms:Decrypt", kmsKey), Condition: { StringEquals: { "kms:ViaService": services } } };
@@ -398,7 +405,7 @@ function tryAll(): void {
     expect(await both()).toEqual(refused);
     permit(mayRead, mayDecrypt);
     expect(await both()).toEqual(["ok", "ok"]);
-    // Here the key's policy alone decides.
+    // This key policy does not leave the decision to the role's policies.
     aws.changeKey(kmsKey, { policy: toPolicy({ ...trust(`arn:aws:iam::${A}:role/Other`, "kms:*"), Resource: "*" }) });
     expect(await both()).toEqual(refused);
     aws.changeKey(kmsKey, { policy: toPolicy({ ...trust(TARGET_ROLE_ARN, "kms:Decrypt"), Resource: "*" }) });
@@ -416,19 +423,19 @@ function tryAll(): void {
 
   it("GetParameter is allowed by its ARN, which has one slash", async () => {
     const { aws, readParameter, permit } = await start();
-    aws.createParameter({ account: A, region: REGION, name: "/app/host", value: "x" });
+    aws.createParameter({ ...IN_TARGET_ACCOUNT, name: "/app/host", value: "x" });
     const arn = `arn:aws:ssm:${REGION}:${A}:parameter`;
     permit(allow("ssm:GetParameter", `${arn}//app/host`));
-    expect(await outcome(readParameter("/app/host"))).toBe(
+    expect(await outcomeOf(readParameter("/app/host"))).toBe(
       denied("ssm:GetParameter", `${arn}/app/host`, noneAllows("identity-based policy", "ssm:GetParameter")),
     );
     permit(allow("ssm:GetParameter", `${arn}/app/host`));
-    expect(await outcome(readParameter("/app/host"))).toBe("ok");
+    expect(await outcomeOf(readParameter("/app/host"))).toBe("ok");
   });
 
-  it("sessions that were revoked are denied, whatever the policies say", async () => {
+  it("revoked sessions are denied, even if all policies allow the call", async () => {
     const { aws, assume } = await start();
     aws.revokeSessions(FUNCTION_ROLE_ARN);
-    expect(await outcome(assume())).toBe(`${plain} with an explicit deny in an identity-based policy`);
+    expect(await outcomeOf(assume())).toBe(`${plain} with an explicit deny in an identity-based policy`);
   });
 }

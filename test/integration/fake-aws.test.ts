@@ -1,6 +1,6 @@
 /**
- * The fake AWS, seen through the real SDK. What is said of AWS here was read in recordings of it (links in test/fakes/aws/);
- * the comment "not verified" marks what was not.
+ * The fake AWS, called through the real SDK. Its behaviour follows recordings of AWS (links in test/fakes/aws/), except where a
+ * comment says "not verified".
  */
 import { createHash } from "node:crypto";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
@@ -14,12 +14,10 @@ import {
 } from "@aws-sdk/client-sts";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type FakeAws, type FakeAwsOptions, type SessionCredentials, startFakeAws } from "../fakes/aws.ts";
+import { FUNCTION_ACCOUNT, IN_TARGET_ACCOUNT, REGION, TARGET_ACCOUNT } from "../support/two-accounts.ts";
+import { TARGET_ROLE_WITH_PATH_ARN } from "../support/values.ts";
 
-const ACCOUNT_A = "111111111111";
-const ACCOUNT_B = "222222222222";
-const REGION = "eu-west-1";
-const TARGET_ROLE = `arn:aws:iam::${ACCOUNT_A}:role/readers/SecretReader`;
-const EXECUTION_ROLE = `arn:aws:iam::${ACCOUNT_B}:role/service-role/my-function`;
+const EXECUTION_ROLE = `arn:aws:iam::${FUNCTION_ACCOUNT}:role/service-role/my-function`;
 const SECRET_NAME = "app/database";
 const CANARY = "CANARY-5f1c9f2e-<&>\"'-ü";
 
@@ -28,7 +26,7 @@ describe("a function in Account B", () => {
     const { aws, execution, assume, read, secretArn } = await startAccounts();
 
     const { Credentials, AssumedRoleUser, $metadata } = await assume(execution, { RoleSessionName: "my-function-x1" });
-    expect(AssumedRoleUser?.Arn).toBe(`arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/my-function-x1`);
+    expect(AssumedRoleUser?.Arn).toBe(`arn:aws:sts::${TARGET_ACCOUNT}:assumed-role/SecretReader/my-function-x1`);
     expect(AssumedRoleUser?.AssumedRoleId).toMatch(/^AROA[A-Z2-7]{17}:my-function-x1$/);
     expect($metadata).toMatchObject({ httpStatusCode: 200, requestId: expect.stringMatching(UUID) });
     expect(secondsUntil(Credentials?.Expiration)).toBeGreaterThan(3590);
@@ -53,23 +51,23 @@ describe("a function in Account B", () => {
   test("is told who it is, and who it became", async () => {
     const { aws, execution, target } = await startAccounts();
     expect(await callSts(aws, execution).send(new GetCallerIdentityCommand())).toMatchObject({
-      Account: ACCOUNT_B,
-      Arn: `arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function`,
+      Account: FUNCTION_ACCOUNT,
+      Arn: `arn:aws:sts::${FUNCTION_ACCOUNT}:assumed-role/my-function/function`,
       UserId: expect.stringMatching(/^AROA[A-Z2-7]{17}:function$/),
     });
     const { Arn } = await callSts(aws, await target()).send(new GetCallerIdentityCommand());
-    expect(Arn).toBe(`arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/test`);
+    expect(Arn).toBe(`arn:aws:sts::${TARGET_ACCOUNT}:assumed-role/SecretReader/test`);
   });
 
   test("cannot read the secret as itself", async () => {
     const { execution, read, secretArn } = await startAccounts();
-    expect(await refusal(read(execution, { SecretId: secretArn }))).toMatchObject({
+    expect(await awsErrorOf(read(execution, { SecretId: secretArn }))).toMatchObject({
       name: "AccessDeniedException",
-      message: `User: arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function is not authorized to perform: secretsmanager:GetSecretValue on resource: ${secretArn} because no resource-based policy allows the secretsmanager:GetSecretValue action`,
+      message: `User: arn:aws:sts::${FUNCTION_ACCOUNT}:assumed-role/my-function/function is not authorized to perform: secretsmanager:GetSecretValue on resource: ${secretArn} because no resource-based policy allows the secretsmanager:GetSecretValue action`,
     });
   });
 
-  test("gets other keys at every AssumeRole, and in every AWS", async () => {
+  test("gets different keys at every AssumeRole, and from every fake AWS", async () => {
     const one = await startAccounts();
     const other = await startAccounts();
     const sessions = [await one.target(), await one.target(), await other.target(), one.execution, other.execution];
@@ -83,7 +81,7 @@ describe("a secret", () => {
   test("is found by its name, its ARN, and its ARN without the six characters", async () => {
     const { target, read, secretArn } = await startAccounts();
     expect(secretArn).toMatch(
-      new RegExp(`^arn:aws:secretsmanager:${REGION}:${ACCOUNT_A}:secret:${SECRET_NAME}-[A-Za-z0-9]{6}$`),
+      new RegExp(`^arn:aws:secretsmanager:${REGION}:${TARGET_ACCOUNT}:secret:${SECRET_NAME}-[A-Za-z0-9]{6}$`),
     );
     const credentials = await target();
     for (const SecretId of [SECRET_NAME, secretArn, secretArn.slice(0, -7)]) {
@@ -91,107 +89,109 @@ describe("a secret", () => {
     }
   });
 
-  test("whose name itself ends like an ARN is not found by an incomplete ARN", async () => {
+  test("whose name ends like the suffix of an ARN is not found by its partial ARN", async () => {
     const { aws, target, read } = await startAccounts();
-    const { arn } = aws.createSecret({ account: ACCOUNT_A, region: REGION, name: "app-secret", secretString: "x" });
-    aws.changeRole(TARGET_ROLE, { readableSecrets: "any" });
+    const { arn } = aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app-secret", secretString: "x" });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableSecrets: "any" });
     const credentials = await target();
     expect((await read(credentials, { SecretId: "app-secret" })).ARN).toBe(arn);
-    expect((await refusal(read(credentials, { SecretId: arn.slice(0, -7) }))).name).toBe("ResourceNotFoundException");
+    expect((await awsErrorOf(read(credentials, { SecretId: arn.slice(0, -7) }))).name).toBe(
+      "ResourceNotFoundException",
+    );
   });
 
-  test("of bytes comes as bytes", async () => {
+  test("that is binary comes as bytes", async () => {
     const { aws, target, read } = await startAccounts();
     const secretBinary = Uint8Array.from({ length: 256 }, (_, index) => index);
-    aws.createSecret({ account: ACCOUNT_A, region: REGION, name: "app/key", secretBinary });
-    aws.changeRole(TARGET_ROLE, { readableSecrets: ["app/key"] });
+    aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/key", secretBinary });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableSecrets: ["app/key"] });
     const secret = await read(await target(), { SecretId: "app/key" });
     expect(secret.SecretBinary).toEqual(secretBinary);
     expect(secret.SecretString).toBeUndefined();
   });
 
-  test("is one of its account and region", async () => {
+  test("belongs to its account and region", async () => {
     const { aws, target, read, secretArn } = await startAccounts();
     const place = { name: SECRET_NAME, secretString: "another one" };
-    const abroad = aws.createSecret({ ...place, account: ACCOUNT_A, region: "us-east-1" });
-    aws.createSecret({ ...place, account: ACCOUNT_B, region: REGION });
+    const abroad = aws.createSecret({ ...place, account: TARGET_ACCOUNT, region: "us-east-1" });
+    aws.createSecret({ ...place, account: FUNCTION_ACCOUNT, region: REGION });
     const credentials = await target();
     expect((await read(credentials)).ARN).toBe(secretArn);
     expect((await read(credentials, {}, { region: "us-east-1" })).ARN).toBe(abroad.arn);
-    expect(await refusal(read(credentials, { SecretId: secretArn }, { region: "us-east-1" }))).toMatchObject({
+    expect(await awsErrorOf(read(credentials, { SecretId: secretArn }, { region: "us-east-1" }))).toMatchObject({
       name: "ResourceNotFoundException",
     });
   });
 
-  test("that does not exist is not found by whom may read any", async () => {
+  test("that does not exist is not found if the role may read any", async () => {
     const { aws, target, read } = await startAccounts();
-    aws.changeRole(TARGET_ROLE, { readableSecrets: "any" });
-    expect(await refusal(read(await target(), { SecretId: "app/missing" }))).toEqual({
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableSecrets: "any" });
+    expect(await awsErrorOf(read(await target(), { SecretId: "app/missing" }))).toEqual({
       name: "ResourceNotFoundException",
       status: 400,
       message: "Secrets Manager can't find the specified secret.",
     });
   });
 
-  test("that does not exist is denied to whom may read others, as one that does", async () => {
+  test("that does not exist is denied like one that does if the role may read only others", async () => {
     const { aws, target, read } = await startAccounts();
-    const { arn } = aws.createSecret({ account: ACCOUNT_A, region: REGION, name: "app/other", secretString: "x" });
+    const { arn } = aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/other", secretString: "x" });
     const credentials = await target();
     const denied = (resource: string) => ({
       name: "AccessDeniedException",
       status: 400,
-      message: `User: arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/test is not authorized to perform: secretsmanager:GetSecretValue on resource: ${resource} because no identity-based policy allows the secretsmanager:GetSecretValue action`,
+      message: `User: arn:aws:sts::${TARGET_ACCOUNT}:assumed-role/SecretReader/test is not authorized to perform: secretsmanager:GetSecretValue on resource: ${resource} because no identity-based policy allows the secretsmanager:GetSecretValue action`,
     });
-    expect(await refusal(read(credentials, { SecretId: "app/missing" }))).toEqual(denied("app/missing"));
-    expect(await refusal(read(credentials, { SecretId: "app/other" }))).toEqual(denied(arn));
-    // A permission to read `app/database` is none to read `app/database-2` or `app/data`.
+    expect(await awsErrorOf(read(credentials, { SecretId: "app/missing" }))).toEqual(denied("app/missing"));
+    expect(await awsErrorOf(read(credentials, { SecretId: "app/other" }))).toEqual(denied(arn));
+    // A permission for `app/database` does not allow `app/database-2` or `app/data`.
     for (const name of [`${SECRET_NAME}-2`, "app/data"]) {
-      aws.createSecret({ account: ACCOUNT_A, region: REGION, name, secretString: "x" });
-      expect((await refusal(read(credentials, { SecretId: name }))).name).toBe("AccessDeniedException");
+      aws.createSecret({ ...IN_TARGET_ACCOUNT, name, secretString: "x" });
+      expect((await awsErrorOf(read(credentials, { SecretId: name }))).name).toBe("AccessDeniedException");
     }
   });
 
-  test("marked for deletion is an invalid request; deleted, it is not found, and its name is free", async () => {
+  test("that is marked for deletion is an invalid request; after deletion it is not found, and its name is free", async () => {
     const { aws, target, read, secretArn } = await startAccounts();
     const credentials = await target();
     aws.markForDeletion(secretArn);
-    expect(await refusal(read(credentials))).toEqual({
+    expect(await awsErrorOf(read(credentials))).toEqual({
       name: "InvalidRequestException",
       status: 400,
       message: "You can't perform this operation on the secret because it was marked for deletion.",
     });
     aws.deleteSecret(secretArn);
-    expect((await refusal(read(credentials, { SecretId: secretArn }))).name).toBe("ResourceNotFoundException");
-    const { arn } = aws.createSecret({ account: ACCOUNT_A, region: REGION, name: SECRET_NAME, secretString: "again" });
+    expect((await awsErrorOf(read(credentials, { SecretId: secretArn }))).name).toBe("ResourceNotFoundException");
+    const { arn } = aws.createSecret({ ...IN_TARGET_ACCOUNT, name: SECRET_NAME, secretString: "again" });
     expect(arn).not.toBe(secretArn);
     expect((await read(credentials)).ARN).toBe(arn);
   });
 
   test("under a key that the role may not use is denied", async () => {
     const { aws, target, read } = await startAccounts();
-    const kmsKey = `arn:aws:kms:${REGION}:${ACCOUNT_A}:key/0f1e`;
-    aws.createSecret({ account: ACCOUNT_A, region: REGION, name: "app/encrypted", secretString: "x", kmsKey });
-    aws.changeRole(TARGET_ROLE, { readableSecrets: ["app/encrypted"], usableKeys: [] });
+    const kmsKey = `arn:aws:kms:${REGION}:${TARGET_ACCOUNT}:key/0f1e`;
+    aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/encrypted", secretString: "x", kmsKey });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableSecrets: ["app/encrypted"], usableKeys: [] });
     const credentials = await target();
-    expect(await refusal(read(credentials, { SecretId: "app/encrypted" }))).toEqual({
+    expect(await awsErrorOf(read(credentials, { SecretId: "app/encrypted" }))).toEqual({
       name: "AccessDeniedException",
       status: 400,
       message: "Access to KMS is not allowed",
     });
-    aws.changeRole(TARGET_ROLE, { usableKeys: [kmsKey] });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { usableKeys: [kmsKey] });
     expect((await read(credentials, { SecretId: "app/encrypted" })).SecretString).toBe("x");
   });
 
-  test("with a name that cannot be one is refused", async () => {
+  test("with an invalid name is refused", async () => {
     const { target, read } = await startAccounts();
-    expect(await refusal(read(await target(), { SecretId: "app database" }))).toMatchObject({
+    expect(await awsErrorOf(read(await target(), { SecretId: "app database" }))).toMatchObject({
       name: "ValidationException",
     });
   });
 });
 
 describe("a replica", () => {
-  test("has the name, the six characters and the versions of its original, also later ones", async () => {
+  test("has the name, the six characters and all versions of its original, also later ones", async () => {
     const { aws, target, secretArn } = await startAccounts();
     const replicaArn = secretArn.replace(REGION, "eu-central-1");
     aws.replicateSecret(secretArn, "eu-central-1");
@@ -224,7 +224,7 @@ describe("a rotation", () => {
     expect(first.VersionStages).toBeUndefined();
   });
 
-  test("under way shows as AWSPENDING, and changes nothing for others", async () => {
+  test("under way shows as AWSPENDING, and does not change AWSCURRENT", async () => {
     const { aws, target, read, secretArn } = await startAccounts();
     const credentials = await target();
     aws.putSecretValue(secretArn, { secretString: "next" }, ["AWSPENDING"]);
@@ -232,23 +232,23 @@ describe("a rotation", () => {
     expect(await read(credentials)).toMatchObject({ SecretString: CANARY, VersionStages: ["AWSCURRENT"] });
   });
 
-  test("leaves versions and stages that are not there unfound", async () => {
+  test("does not create other versions or stages: a read of these is not found", async () => {
     const { aws, target, read, secretArn, versionId } = await startAccounts();
     const credentials = await target();
     const unknown = "00000000-0000-4000-8000-000000000000";
     const of = (which: string) => `Secrets Manager can't find the specified secret value for ${which}`;
-    expect(await refusal(read(credentials, { VersionStage: "AWSPREVIOUS" }))).toEqual({
+    expect(await awsErrorOf(read(credentials, { VersionStage: "AWSPREVIOUS" }))).toEqual({
       name: "ResourceNotFoundException",
       status: 400,
       message: of("staging label: AWSPREVIOUS"),
     });
     // Message not verified.
-    expect(await refusal(read(credentials, { VersionId: unknown }))).toMatchObject({
+    expect(await awsErrorOf(read(credentials, { VersionId: unknown }))).toMatchObject({
       name: "ResourceNotFoundException",
       message: of(`VersionId: ${unknown}`),
     });
     aws.putSecretValue(secretArn, { secretString: "second" });
-    expect(await refusal(read(credentials, { VersionId: versionId, VersionStage: "AWSCURRENT" }))).toEqual({
+    expect(await awsErrorOf(read(credentials, { VersionId: versionId, VersionStage: "AWSCURRENT" }))).toEqual({
       name: "InvalidRequestException",
       status: 400,
       message: "You provided a VersionStage that is not associated to the provided VersionId.",
@@ -260,37 +260,36 @@ describe("a parameter", () => {
   const [HOST, PASSWORD, KEY] = [
     "/app/database/host",
     "/app/database/password",
-    "arn:aws:kms:eu-west-1:111111111111:key/1",
+    `arn:aws:kms:${REGION}:${TARGET_ACCOUNT}:key/1`,
   ];
 
-  /** Two parameters, and who may read them. */
+  /** Adds two parameters, which the role may read. */
   async function startWithParameters() {
     const accounts = await startAccounts();
     const { aws, target } = accounts;
-    const place = { account: ACCOUNT_A, region: REGION };
-    const { arn: hostArn } = aws.createParameter({ ...place, name: HOST, value: "db.internal" });
+    const { arn: hostArn } = aws.createParameter({ ...IN_TARGET_ACCOUNT, name: HOST, value: "db.internal" });
     const secure = { type: "SecureString", value: CANARY, kmsKey: KEY } as const;
-    const { arn: passwordArn } = aws.createParameter({ ...place, name: PASSWORD, ...secure });
-    aws.changeRole(TARGET_ROLE, { readableParameters: [HOST, PASSWORD, "plain"] });
+    const { arn: passwordArn } = aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PASSWORD, ...secure });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableParameters: [HOST, PASSWORD, "plain"] });
     const credentials = await target();
     const get = async (Name: string, WithDecryption?: boolean, client: ClientOptions = {}) =>
       (await callSsm(aws, credentials, client).send(new GetParameterCommand({ Name, WithDecryption }))).Parameter;
-    return { ...accounts, place, hostArn, passwordArn, get };
+    return { ...accounts, hostArn, passwordArn, get };
   }
 
-  test("is found by its name and its ARN, and tells its version and when it was modified", async () => {
-    const { aws, place, hostArn, get } = await startWithParameters();
-    expect(hostArn).toBe(`arn:aws:ssm:${REGION}:${ACCOUNT_A}:parameter${HOST}`);
+  test("is found by its name and its ARN, with its version and the date of its last change", async () => {
+    const { aws, hostArn, get } = await startWithParameters();
+    expect(hostArn).toBe(`arn:aws:ssm:${REGION}:${TARGET_ACCOUNT}:parameter${HOST}`);
     const expected = { ARN: hostArn, DataType: "text", LastModifiedDate: expect.any(Date), Name: HOST };
     for (const name of [HOST, hostArn]) {
       expect(await get(name)).toEqual({ ...expected, Type: "String", Value: "db.internal", Version: 1 });
     }
     expect(secondsUntil((await get(HOST))?.LastModifiedDate)).toBeGreaterThan(-10);
-    const { arn } = aws.createParameter({ ...place, name: "plain", type: "StringList", value: "a,b" });
+    const { arn } = aws.createParameter({ ...IN_TARGET_ACCOUNT, name: "plain", type: "StringList", value: "a,b" });
     expect(await get(arn)).toMatchObject({ Name: "plain", ARN: arn, Type: "StringList", Value: "a,b" });
   });
 
-  test("is found in an older version by its number or its label, which moves", async () => {
+  test("is found in an older version by its number or its label, and the label can move", async () => {
     const { aws, hostArn, get } = await startWithParameters();
     aws.labelParameter(hostArn, 1, "Live");
     expect(aws.putParameter(hostArn, "db2.internal")).toEqual({ version: 2 });
@@ -303,15 +302,15 @@ describe("a parameter", () => {
     }
     aws.labelParameter(hostArn, 2, "Live");
     expect(await get(`${HOST}:Live`)).toMatchObject({ Value: "db2.internal" });
-    expect(await refusal(get(`${HOST}:3`))).toEqual({
+    expect(await awsErrorOf(get(`${HOST}:3`))).toEqual({
       name: "ParameterVersionNotFound",
       status: 400,
       message: `Systems Manager could not find version 3 of ${HOST}. Verify the version and try again.`,
     });
-    expect((await refusal(get(`${HOST}:Dead`))).name).toBe("ParameterVersionNotFound");
+    expect((await awsErrorOf(get(`${HOST}:Dead`))).name).toBe("ParameterVersionNotFound");
   });
 
-  test("that is secure comes as ciphertext, the same each time, until decryption is asked for", async () => {
+  test("that is a SecureString comes as the same ciphertext each time, unless decryption is requested", async () => {
     const { get } = await startWithParameters();
     const encrypted = await get(PASSWORD);
     expect(encrypted).toMatchObject({ Type: "SecureString", Value: expect.stringMatching(/^AQICAH[\w+/=]{100,}$/) });
@@ -320,10 +319,10 @@ describe("a parameter", () => {
     expect((await get(HOST, true))?.Value).toBe("db.internal");
   });
 
-  test("under a key that the role may not use is denied, but for its ciphertext", async () => {
+  test("under a key that the role may not use is denied, except for its ciphertext", async () => {
     const { aws, get } = await startWithParameters();
-    aws.changeRole(TARGET_ROLE, { usableKeys: [] });
-    expect(await refusal(get(PASSWORD, true))).toEqual({
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { usableKeys: [] });
+    expect(await awsErrorOf(get(PASSWORD, true))).toEqual({
       name: "AccessDeniedException",
       status: 400,
       message: expect.stringMatching(
@@ -333,35 +332,37 @@ describe("a parameter", () => {
     expect((await get(PASSWORD))?.Value).toMatch(/^AQICAH/);
   });
 
-  test("that does not exist is not found, without a word, by whom may read it", async () => {
+  test("that does not exist is not found, in a message without its name, if the role may read it", async () => {
     const { aws, hostArn, get } = await startWithParameters();
     aws.deleteParameter(hostArn);
     const notFound = { name: "ParameterNotFound", status: 400, message: expect.not.stringContaining("app") };
-    expect(await refusal(get(HOST))).toEqual(notFound);
-    aws.changeRole(TARGET_ROLE, { readableParameters: "any" });
-    expect(await refusal(get("/missing"))).toEqual(notFound);
-    // Of another region. Not verified.
-    expect((await refusal(get(PASSWORD, true, { region: "us-east-1" }))).name).toBe("ParameterNotFound");
+    expect(await awsErrorOf(get(HOST))).toEqual(notFound);
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableParameters: "any" });
+    expect(await awsErrorOf(get("/missing"))).toEqual(notFound);
+    // A parameter of another region. Not verified.
+    expect((await awsErrorOf(get(PASSWORD, true, { region: "us-east-1" }))).name).toBe("ParameterNotFound");
   });
 
-  test("that the role may not read is denied by its ARN, and one that does not exist by an ARN of all", async () => {
-    const { aws, place, get } = await startWithParameters();
-    const { arn } = aws.createParameter({ ...place, name: "/app/database/hostname", value: "x" });
+  test("that the role may not read is denied with its ARN, and one that does not exist with an ARN ending in *", async () => {
+    const { aws, get } = await startWithParameters();
+    const { arn } = aws.createParameter({ ...IN_TARGET_ACCOUNT, name: "/app/database/hostname", value: "x" });
     const denied = (resource: string) => ({
       name: "AccessDeniedException",
       status: 400,
-      message: `User: arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/test is not authorized to perform: ssm:GetParameter on resource: ${resource} because no identity-based policy allows the ssm:GetParameter action`,
+      message: `User: arn:aws:sts::${TARGET_ACCOUNT}:assumed-role/SecretReader/test is not authorized to perform: ssm:GetParameter on resource: ${resource} because no identity-based policy allows the ssm:GetParameter action`,
     });
-    expect(await refusal(get("/app/database/hostname"))).toEqual(denied(arn));
-    expect(await refusal(get("/missing"))).toEqual(denied(`arn:aws:ssm:${REGION}:${ACCOUNT_A}:*`));
+    expect(await awsErrorOf(get("/app/database/hostname"))).toEqual(denied(arn));
+    expect(await awsErrorOf(get("/missing"))).toEqual(denied(`arn:aws:ssm:${REGION}:${TARGET_ACCOUNT}:*`));
   });
 
-  test("may be a secret by reference, which takes decryption and both permissions", async () => {
+  test("can be a reference to a secret, which needs decryption and both permissions", async () => {
     const { aws, secretArn, versionId, get } = await startWithParameters();
     const name = `/aws/reference/secretsmanager/${SECRET_NAME}`;
-    expect((await refusal(get(name, true))).message).toContain("perform: ssm:GetParameter on resource: arn:aws:ssm:");
-    aws.changeRole(TARGET_ROLE, { readableParameters: [name] });
-    expect(await refusal(get(name))).toEqual({
+    expect((await awsErrorOf(get(name, true))).message).toContain(
+      "perform: ssm:GetParameter on resource: arn:aws:ssm:",
+    );
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableParameters: [name] });
+    expect(await awsErrorOf(get(name))).toEqual({
       name: "ValidationException",
       status: 400,
       message: "WithDecryption flag must be True for retrieving a Secret Manager secret.",
@@ -387,16 +388,16 @@ describe("a parameter", () => {
     expect((await get(`${name}:AWSCURRENT`, true))?.Selector).toBe(":AWSCURRENT");
     expect((await get(`${name}:${versionId}`, true))?.Value).toBe(CANARY);
     // Not verified: both codes.
-    expect((await refusal(get(`${name}:AWSPREVIOUS`, true))).name).toBe("ParameterNotFound");
-    aws.changeRole(TARGET_ROLE, { readableSecrets: [] });
-    expect((await refusal(get(name, true))).message).toContain("perform: secretsmanager:GetSecretValue");
+    expect((await awsErrorOf(get(`${name}:AWSPREVIOUS`, true))).name).toBe("ParameterNotFound");
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableSecrets: [] });
+    expect((await awsErrorOf(get(name, true))).message).toContain("perform: secretsmanager:GetSecretValue");
   });
 
-  test("that is a secret of bytes has no value, but a ByteBuffer of Java's", async () => {
-    const { aws, place, get } = await startWithParameters();
-    aws.createSecret({ ...place, name: "app/key", secretBinary: Buffer.from("ab") });
+  test("that refers to a binary secret has no value, but a Java ByteBuffer in SourceResult", async () => {
+    const { aws, get } = await startWithParameters();
+    aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/key", secretBinary: Buffer.from("ab") });
     const name = "/aws/reference/secretsmanager/app/key";
-    aws.changeRole(TARGET_ROLE, { readableParameters: [name], readableSecrets: ["app/key"] });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableParameters: [name], readableSecrets: ["app/key"] });
     const { SourceResult, Value } = (await get(name, true)) ?? {};
     expect(Value).toBeUndefined();
     expect(JSON.parse(SourceResult ?? "").secretBinary).toEqual({
@@ -413,15 +414,17 @@ describe("a parameter", () => {
     });
   });
 
-  test("is refused, throttled and counted as every operation is", async () => {
+  test("is denied, throttled and counted like every operation", async () => {
     const { aws, get } = await startWithParameters();
     aws.fault("GetParameter", { kind: "throttle" }, { times: 1 });
-    expect(await refusal(get(HOST))).toEqual({ name: "ThrottlingException", status: 400, message: "Rate exceeded" });
+    expect(await awsErrorOf(get(HOST))).toEqual({ name: "ThrottlingException", status: 400, message: "Rate exceeded" });
     aws.fault("GetParameter", { kind: "deny" }, { times: 1 });
-    expect((await refusal(get(HOST))).message).toContain("no identity-based policy allows the ssm:GetParameter action");
+    expect((await awsErrorOf(get(HOST))).message).toContain(
+      "no identity-based policy allows the ssm:GetParameter action",
+    );
     const invalidKey = { status: 400, code: "InvalidKeyId", message: `${KEY} is pending deletion.` };
     aws.fault("GetParameter", { kind: "error", ...invalidKey }, { times: 1 });
-    expect((await refusal(get(PASSWORD, true))).name).toBe("InvalidKeyId");
+    expect((await awsErrorOf(get(PASSWORD, true))).name).toBe("InvalidKeyId");
     await get(`${HOST}:1`, true);
     expect(aws.count("GetParameter")).toBe(4);
     expect(aws.calls.at(-1)).toMatchObject({ parameterName: `${HOST}:1`, withDecryption: true, outcome: "ok" });
@@ -431,44 +434,43 @@ describe("a parameter", () => {
 describe("a session policy", () => {
   const OTHER = "app/other";
   const PARAMETER = "/app/host";
-  const KEY = `arn:aws:kms:${REGION}:${ACCOUNT_A}:key/1`;
+  const KEY = `arn:aws:kms:${REGION}:${TARGET_ACCOUNT}:key/1`;
   const toPolicy = (...statements: object[]) => JSON.stringify({ Version: "2012-10-17", Statement: statements });
   const READ = { Effect: "Allow", Action: "secretsmanager:GetSecretValue" };
 
   async function startWithPolicy(Policy: string) {
     const accounts = await startAccounts();
     const { aws, execution, assume } = accounts;
-    const place = { account: ACCOUNT_A, region: REGION };
-    const { arn: otherArn } = aws.createSecret({ ...place, name: OTHER, secretString: "x", kmsKey: KEY });
-    const { arn: parameterArn } = aws.createParameter({ ...place, name: PARAMETER, value: "x" });
-    aws.changeRole(TARGET_ROLE, { readableSecrets: "any", readableParameters: "any" });
+    const { arn: otherArn } = aws.createSecret({ ...IN_TARGET_ACCOUNT, name: OTHER, secretString: "x", kmsKey: KEY });
+    const { arn: parameterArn } = aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PARAMETER, value: "x" });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableSecrets: "any", readableParameters: "any" });
     const session = toCredentials((await assume(execution, { Policy })).Credentials);
     const read = (SecretId: string) => accounts.read(session, { SecretId });
     const get = (Name: string) => callSsm(aws, session).send(new GetParameterCommand({ Name }));
     return { ...accounts, otherArn, parameterArn, read, get };
   }
 
-  test("takes from a session what it does not allow, and says so", async () => {
+  test("removes from a session what it does not allow, and the error names the policy", async () => {
     const { otherArn, parameterArn, read, get } = await startWithPolicy(
-      toPolicy({ ...READ, Resource: [`arn:aws:secretsmanager:*:${ACCOUNT_A}:secret:${SECRET_NAME}-??????`] }),
+      toPolicy({ ...READ, Resource: [`arn:aws:secretsmanager:*:${TARGET_ACCOUNT}:secret:${SECRET_NAME}-??????`] }),
     );
     await read(SECRET_NAME);
     const denied = (action: string, resource: string) => ({
       name: "AccessDeniedException",
       status: 400,
-      message: `User: arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/test is not authorized to perform: ${action} on resource: ${resource} because no session policy allows the ${action} action`,
+      message: `User: arn:aws:sts::${TARGET_ACCOUNT}:assumed-role/SecretReader/test is not authorized to perform: ${action} on resource: ${resource} because no session policy allows the ${action} action`,
     });
-    expect(await refusal(read(OTHER))).toEqual(denied("secretsmanager:GetSecretValue", otherArn));
-    expect(await refusal(get(PARAMETER))).toEqual(denied("ssm:GetParameter", parameterArn));
+    expect(await awsErrorOf(read(OTHER))).toEqual(denied("secretsmanager:GetSecretValue", otherArn));
+    expect(await awsErrorOf(get(PARAMETER))).toEqual(denied("ssm:GetParameter", parameterArn));
   });
 
   test("gives nothing that the role does not have", async () => {
     const { aws, read } = await startWithPolicy(toPolicy({ ...READ, Resource: "*" }));
-    aws.changeRole(TARGET_ROLE, { readableSecrets: [] });
-    expect((await refusal(read(SECRET_NAME))).message).toContain("no identity-based policy allows");
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableSecrets: [] });
+    expect((await awsErrorOf(read(SECRET_NAME))).message).toContain("no identity-based policy allows");
   });
 
-  test("is needed for the key too, through the service that the condition names", async () => {
+  test("must also allow the key, through the service that the condition names", async () => {
     const decrypt = (services: string[]) => ({
       Effect: "Allow",
       Action: "kms:Decrypt",
@@ -492,19 +494,23 @@ describe("a session policy", () => {
     ["* is any text", "arn:aws:secretsmanager:*:secret:*", "ok"],
     [
       "? is one character",
-      `arn:aws:secretsmanager:${REGION}:${ACCOUNT_A}:secret:${SECRET_NAME}-?????`,
+      `arn:aws:secretsmanager:${REGION}:${TARGET_ACCOUNT}:secret:${SECRET_NAME}-?????`,
       "AccessDeniedException",
     ],
-    ["a dot is a dot", `arn.aws:secretsmanager:${REGION}:${ACCOUNT_A}:secret:*`, "AccessDeniedException"],
-    ["an ARN has its case", `arn:aws:secretsmanager:${REGION}:${ACCOUNT_A}:secret:APP/*`, "AccessDeniedException"],
-  ])("is matched as AWS does: %s", async (_, resource, outcome) => {
+    ["a dot is a dot", `arn.aws:secretsmanager:${REGION}:${TARGET_ACCOUNT}:secret:*`, "AccessDeniedException"],
+    [
+      "an ARN is case-sensitive",
+      `arn:aws:secretsmanager:${REGION}:${TARGET_ACCOUNT}:secret:APP/*`,
+      "AccessDeniedException",
+    ],
+  ])("is matched as by AWS: %s", async (_, resource, outcome) => {
     const { read } = await startWithPolicy(
       toPolicy({ ...READ, Action: "SecretsManager:getsecret*", Resource: resource }),
     );
     expect(await nameOf(read(SECRET_NAME))).toBe(outcome);
   });
 
-  test("may deny, which outweighs what it allows", async () => {
+  test("can deny, which overrides what it allows", async () => {
     const { read } = await startWithPolicy(
       toPolicy({ ...READ, Resource: "*" }, { ...READ, Effect: "Deny", Resource: "*:secret:app/database-*" }),
     );
@@ -512,20 +518,20 @@ describe("a session policy", () => {
   });
 
   test.each([
-    ["no JSON", "{"],
+    ["not JSON", "{"],
     ["without a statement", '{"Version":"2012-10-17"}'],
-    ["with what the fake does not know", toPolicy({ ...READ, NotResource: "*" })],
+    ["with an element that the fake does not know", toPolicy({ ...READ, NotResource: "*" })],
   ])("is malformed: %s", async (_, Policy) => {
     const { execution, assume } = await startAccounts();
-    // The SDK gives it its class's name. The words are not verified.
-    expect((await refusal(assume(execution, { Policy }))).name).toBe("MalformedPolicyDocumentException");
+    // The SDK names the error after its class. The message is not verified.
+    expect((await awsErrorOf(assume(execution, { Policy }))).name).toBe("MalformedPolicyDocumentException");
   });
 
-  test("of 2,049 characters is too long", async () => {
+  test("is too long with 2,049 characters", async () => {
     const { execution, assume } = await startAccounts();
     const policy = toPolicy({ ...READ, Resource: "*" });
     await assume(execution, { Policy: policy.padEnd(2_048) });
-    expect(await refusal(assume(execution, { Policy: policy.padEnd(2_049) }))).toMatchObject({
+    expect(await awsErrorOf(assume(execution, { Policy: policy.padEnd(2_049) }))).toMatchObject({
       name: "ValidationError",
       message: expect.stringMatching(/at 'policy' failed .* length less than or equal to 2048$/),
     });
@@ -536,57 +542,57 @@ describe("AssumeRole", () => {
   const denied = {
     name: "AccessDenied",
     status: 403,
-    message: `User: arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function is not authorized to perform: sts:AssumeRole on resource: ${TARGET_ROLE}`,
+    message: `User: arn:aws:sts::${FUNCTION_ACCOUNT}:assumed-role/my-function/function is not authorized to perform: sts:AssumeRole on resource: ${TARGET_ROLE_WITH_PATH_ARN}`,
   };
 
   test.each([
-    ["the role trusts somebody else", { trusts: [`arn:aws:iam::${ACCOUNT_B}:role/other`] }],
-    ["the role trusts nobody", { trusts: [] }],
-    ["the role asks for an external ID and gets none", { externalId: "ticket-4711" }],
+    ["the role trusts another role", { trusts: [`arn:aws:iam::${FUNCTION_ACCOUNT}:role/other`] }],
+    ["the role trusts no principal", { trusts: [] }],
+    ["the role requires an external ID and gets none", { externalId: "ticket-4711" }],
   ])("is denied if %s", async (_, changes) => {
     const { aws, execution, assume } = await startAccounts();
-    aws.changeRole(TARGET_ROLE, changes);
-    expect(await refusal(assume(execution))).toEqual(denied);
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, changes);
+    expect(await awsErrorOf(assume(execution))).toEqual(denied);
   });
 
   test("is denied, in the same words, for a wrong external ID and a missing permission of the caller", async () => {
     const { aws, execution, assume } = await startAccounts();
-    aws.changeRole(TARGET_ROLE, { externalId: "ticket-4711" });
-    expect(await refusal(assume(execution, { ExternalId: "ticket-4712" }))).toEqual(denied);
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { externalId: "ticket-4711" });
+    expect(await awsErrorOf(assume(execution, { ExternalId: "ticket-4712" }))).toEqual(denied);
     await assume(execution, { ExternalId: "ticket-4711" });
     aws.changeRole(EXECUTION_ROLE, { assumableRoles: [] });
-    expect(await refusal(assume(execution, { ExternalId: "ticket-4711" }))).toEqual(denied);
+    expect(await awsErrorOf(assume(execution, { ExternalId: "ticket-4711" }))).toEqual(denied);
   });
 
   test("is denied, in the same words, for a role that does not exist", async () => {
     const { execution, assume } = await startAccounts();
-    const RoleArn = `arn:aws:iam::${ACCOUNT_A}:role/missing`;
-    expect(await refusal(assume(execution, { RoleArn }))).toEqual({
+    const RoleArn = `arn:aws:iam::${TARGET_ACCOUNT}:role/missing`;
+    expect(await awsErrorOf(assume(execution, { RoleArn }))).toEqual({
       ...denied,
-      message: denied.message.replace(TARGET_ROLE, RoleArn),
+      message: denied.message.replace(TARGET_ROLE_WITH_PATH_ARN, RoleArn),
     });
   });
 
   test.each([
-    ["the account", `arn:aws:iam::${ACCOUNT_B}:root`],
-    ["the role session", `arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function`],
+    ["the account", `arn:aws:iam::${FUNCTION_ACCOUNT}:root`],
+    ["the role session", `arn:aws:sts::${FUNCTION_ACCOUNT}:assumed-role/my-function/function`],
   ])("is allowed if the role trusts %s of the caller", async (_, principal) => {
     const { aws, execution, assume } = await startAccounts();
-    aws.changeRole(TARGET_ROLE, { trusts: [principal] });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { trusts: [principal] });
     await assume(execution, { ExternalId: "not-asked-for" });
   });
 
-  test("lasts as long as asked, an hour by default and at most", async () => {
+  test("lasts as long as requested, an hour by default and at most", async () => {
     const { aws, execution, assume } = await startAccounts();
     const { Credentials } = await assume(execution, { DurationSeconds: 900 });
     expect(secondsUntil(Credentials?.Expiration)).toBeLessThanOrEqual(900);
     expect(secondsUntil(Credentials?.Expiration)).toBeGreaterThan(890);
-    expect(await refusal(assume(execution, { DurationSeconds: 3601 }))).toEqual({
+    expect(await awsErrorOf(assume(execution, { DurationSeconds: 3601 }))).toEqual({
       name: "ValidationError",
       status: 400,
       message: "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
     });
-    aws.changeRole(TARGET_ROLE, { sessionLifeSeconds: 2 });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { sessionLifeSeconds: 2 });
     expect(secondsUntil((await assume(execution)).Credentials?.Expiration)).toBeLessThanOrEqual(2);
   });
 
@@ -605,9 +611,9 @@ describe("AssumeRole", () => {
       { DurationSeconds: 899 },
       "1 validation error detected: Value '899' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900",
     ],
-  ])("finds fault with %j", async (input, message) => {
+  ])("refuses the input %j", async (input, message) => {
     const { execution, assume } = await startAccounts();
-    expect(await refusal(assume(execution, input))).toEqual({ name: "ValidationError", status: 400, message });
+    expect(await awsErrorOf(assume(execution, input))).toEqual({ name: "ValidationError", status: 400, message });
   });
 });
 
@@ -620,39 +626,39 @@ describe("a session", () => {
     const shortLived = aws.issueSession({ roleArn: EXECUTION_ROLE });
     nowMs += 61_000;
     const message = "The security token included in the request is expired";
-    expect(await refusal(assume(shortLived))).toEqual({ name: "ExpiredToken", status: 403, message });
+    expect(await awsErrorOf(assume(shortLived))).toEqual({ name: "ExpiredToken", status: 403, message });
     await assume(execution);
     await read(credentials);
     nowMs += 3_600_000;
-    // The SDK's clock is an hour behind by now; it learns AWS's from the refusal, and then hears about the expiry.
-    expect(await refusal(read(credentials, {}, { maxAttempts: 2 }))).toEqual({
+    // The SDK's clock is now an hour behind. The SDK corrects it from the first refusal, and then gets the error about the expiry.
+    expect(await awsErrorOf(read(credentials, {}, { maxAttempts: 2 }))).toEqual({
       name: "ExpiredTokenException",
       status: 400,
       message,
     });
   });
 
-  test("that is revoked is denied everything, and a new one is not", async () => {
+  test("that is revoked is denied every call, and a new one is not", async () => {
     const { aws, execution, target, assume, read, secretArn } = await startAccounts();
     const credentials = await target();
-    aws.revokeSessions(TARGET_ROLE);
-    const revoked = await refusal(read(credentials));
+    aws.revokeSessions(TARGET_ROLE_WITH_PATH_ARN);
+    const revoked = await awsErrorOf(read(credentials));
     expect(revoked.name).toBe("AccessDeniedException");
     expect(revoked.message).toContain(`on resource: ${secretArn} with an explicit deny in an identity-based policy`);
     await read(await target());
 
     aws.revokeSessions(EXECUTION_ROLE);
-    expect((await refusal(assume(execution))).name).toBe("AccessDenied");
+    expect((await awsErrorOf(assume(execution))).name).toBe("AccessDenied");
     await assume(aws.issueSession({ roleArn: EXECUTION_ROLE }));
   });
 
-  // Not verified: which refusal AWS has for it.
-  test("of a role that was deleted is unknown, also when the role is there again", async () => {
+  // Not verified: AWS's error for this.
+  test("of a deleted role is unknown, even after the role was created again", async () => {
     const { aws, target, read } = await startAccounts();
     const credentials = await target();
-    aws.deleteRole(TARGET_ROLE);
-    aws.createRole({ arn: TARGET_ROLE, trusts: [EXECUTION_ROLE], readableSecrets: [SECRET_NAME] });
-    expect((await refusal(read(credentials))).name).toBe("UnrecognizedClientException");
+    aws.deleteRole(TARGET_ROLE_WITH_PATH_ARN);
+    aws.createRole({ arn: TARGET_ROLE_WITH_PATH_ARN, trusts: [EXECUTION_ROLE], readableSecrets: [SECRET_NAME] });
+    expect((await awsErrorOf(read(credentials))).name).toBe("UnrecognizedClientException");
     await read(await target());
   });
 });
@@ -664,8 +670,12 @@ describe("a signature", () => {
   test("by another key is refused by both services", async () => {
     const { execution, assume, read } = await startAccounts();
     const forged = { ...execution, secretAccessKey: `${execution.secretAccessKey.slice(0, -1)}!` };
-    expect(await refusal(assume(forged))).toEqual({ name: "SignatureDoesNotMatch", status: 403, message: mismatch });
-    expect(await refusal(read(forged))).toEqual({ name: "InvalidSignatureException", status: 400, message: mismatch });
+    expect(await awsErrorOf(assume(forged))).toEqual({ name: "SignatureDoesNotMatch", status: 403, message: mismatch });
+    expect(await awsErrorOf(read(forged))).toEqual({
+      name: "InvalidSignatureException",
+      status: 400,
+      message: mismatch,
+    });
   });
 
   test("by a key that AWS does not know is refused by both services, and so is a wrong or missing token", async () => {
@@ -677,8 +687,8 @@ describe("a signature", () => {
       { ...execution, sessionToken: execution.sessionToken.toLowerCase() },
       withoutToken,
     ]) {
-      expect(await refusal(assume(forged))).toEqual({ name: "InvalidClientTokenId", status: 403, message });
-      expect(await refusal(read(forged))).toEqual({ name: "UnrecognizedClientException", status: 400, message });
+      expect(await awsErrorOf(assume(forged))).toEqual({ name: "InvalidClientTokenId", status: 403, message });
+      expect(await awsErrorOf(read(forged))).toEqual({ name: "UnrecognizedClientException", status: 400, message });
     }
   });
 
@@ -688,9 +698,9 @@ describe("a signature", () => {
     ["the path", (request) => Object.assign(request, { path: "/other" })],
     ["the query", (request) => Object.assign(request, { query: { a: "b" } })],
     ["a signed header", (request) => Object.assign(request.headers, { "content-type": "application/x-amz-json-1.0" })],
-    ["the region", (request) => retouch(request, `/${REGION}/`, "/us-east-1/")],
-    ["the day", (request) => retouch(request, /\/\d{8}\//, "/20200101/")],
-    ["the list of signed headers", (request) => retouch(request, "content-type;", "")],
+    ["the region", (request) => changeAuthorization(request, `/${REGION}/`, "/us-east-1/")],
+    ["the day", (request) => changeAuthorization(request, /\/\d{8}\//, "/20200101/")],
+    ["the list of signed headers", (request) => changeAuthorization(request, "content-type;", "")],
     [
       "the body, with its hash,",
       (request) => {
@@ -698,11 +708,11 @@ describe("a signature", () => {
         Object.assign(request.headers, { "x-amz-content-sha256": createHash("sha256").update(json).digest("hex") });
       },
     ],
-  ])("holds no more when %s is changed on the way", async (_, tamper) => {
+  ])("is invalid when %s is changed after signing", async (_, tamper) => {
     const { aws, target } = await startAccounts();
     const client = callSecretsManager(aws, await target());
     tamperWith(client, tamper);
-    expect(await refusal(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toEqual({
+    expect(await awsErrorOf(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toEqual({
       name: "InvalidSignatureException",
       status: 400,
       message: mismatch,
@@ -713,11 +723,17 @@ describe("a signature", () => {
     const { execution, assume, read } = await startAccounts({ regions: [REGION] });
     const message = "Credential should be scoped to a valid region. ";
     const elsewhere = { region: "eu-central-1" };
-    expect(await refusal(assume(execution, {}, elsewhere))).toMatchObject({ name: "SignatureDoesNotMatch", message });
-    expect(await refusal(read(execution, {}, elsewhere))).toMatchObject({ name: "InvalidSignatureException", message });
+    expect(await awsErrorOf(assume(execution, {}, elsewhere))).toMatchObject({
+      name: "SignatureDoesNotMatch",
+      message,
+    });
+    expect(await awsErrorOf(read(execution, {}, elsewhere))).toMatchObject({
+      name: "InvalidSignatureException",
+      message,
+    });
   });
 
-  test("of a body that was not sent is refused, whatever hash the client claims", async () => {
+  test("of a body that was not sent is refused, even if the client sends that body's hash", async () => {
     const { aws, target } = await startAccounts();
     const client = callSecretsManager(aws, await target());
     client.middlewareStack.add(
@@ -728,7 +744,7 @@ describe("a signature", () => {
       },
       { step: "build" },
     );
-    expect(await refusal(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
+    expect(await awsErrorOf(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
       name: "InvalidSignatureException",
       message: mismatch,
     });
@@ -737,8 +753,8 @@ describe("a signature", () => {
   test("that leaves out the host is refused", async () => {
     const { aws, target } = await startAccounts();
     const client = callSecretsManager(aws, await target());
-    tamperWith(client, (request) => retouch(request, "host;", ""));
-    expect(await refusal(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
+    tamperWith(client, (request) => changeAuthorization(request, "host;", ""));
+    expect(await awsErrorOf(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
       name: "InvalidSignatureException",
       message: "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
     });
@@ -748,14 +764,14 @@ describe("a signature", () => {
   test("for another service is refused", async () => {
     const { aws, target } = await startAccounts();
     const client = callSecretsManager(aws, await target());
-    tamperWith(client, (request) => retouch(request, "/secretsmanager/", "/sts/"));
-    expect(await refusal(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
+    tamperWith(client, (request) => changeAuthorization(request, "/secretsmanager/", "/sts/"));
+    expect(await awsErrorOf(client.send(new GetSecretValueCommand({ SecretId: SECRET_NAME })))).toMatchObject({
       name: "InvalidSignatureException",
       message: expect.stringContaining("correct service: 'secretsmanager'"),
     });
   });
 
-  test("is demanded", async () => {
+  test("is required", async () => {
     const { aws } = await startAccounts();
     const sts = await fetch(aws.url, { method: "POST", body: new URLSearchParams({ Action: "GetCallerIdentity" }) });
     expect([sts.status, sts.headers.get("content-type")]).toEqual([403, "text/xml"]);
@@ -767,8 +783,8 @@ describe("a signature", () => {
   });
 });
 
-describe("a clock that goes wrong", () => {
-  test("by more than 5 minutes is noticed by Secrets Manager, by more than 15 by STS", async () => {
+describe("a clock that is wrong", () => {
+  test("by more than 5 minutes is refused by Secrets Manager, and by more than 15 by STS", async () => {
     let aheadMs = 0;
     const { execution, target, assume, read } = await startAccounts({ now: () => Date.now() + aheadMs });
     const credentials = await target();
@@ -784,27 +800,27 @@ describe("a clock that goes wrong", () => {
     expect(await outcomes()).toEqual(["InvalidSignatureException", "SignatureDoesNotMatch"]);
   });
 
-  test("is told so in AWS's words", async () => {
+  test("is refused in AWS's words", async () => {
     const now = () => Date.parse("2026-11-23T20:00:00Z") + offsetMs;
     let offsetMs = Date.now() - Date.parse("2026-11-23T20:00:00Z");
     const { execution, target, assume, read } = await startAccounts({ now });
     const credentials = await target();
     offsetMs += 20 * 60_000;
     const time = String.raw`\d{8}T\d{6}Z`;
-    expect((await refusal(read(credentials))).message).toMatch(
+    expect((await awsErrorOf(read(credentials))).message).toMatch(
       new RegExp(`^Signature expired: ${time} is now earlier than ${time} \\(${time} - 5 min\\.\\)$`),
     );
     offsetMs -= 40 * 60_000;
-    expect((await refusal(assume(execution))).message).toMatch(
+    expect((await awsErrorOf(assume(execution))).message).toMatch(
       new RegExp(`^Signature not yet current: ${time} is still later than ${time} \\(${time} \\+ 15 min\\.\\)$`),
     );
   });
 
-  test("is put right by the SDK, from the date of the refusal", async () => {
+  test("is corrected by the SDK with the date of the refusal", async () => {
     const { aws, read } = await startAccounts({ now: () => Date.now() + 3_600_000 });
-    // The execution role was not asked yet, so nothing has corrected the clock.
+    // No client has called AWS yet, so nothing has corrected the clock.
     aws.changeRole(EXECUTION_ROLE, { readableSecrets: "any" });
-    aws.createSecret({ account: ACCOUNT_B, region: REGION, name: "own", secretString: "x" });
+    aws.createSecret({ account: FUNCTION_ACCOUNT, region: REGION, name: "own", secretString: "x" });
     const session = aws.issueSession({ roleArn: EXECUTION_ROLE });
     expect((await read(session, { SecretId: "own" }, { maxAttempts: 2 })).SecretString).toBe("x");
     expect(aws.calls.map(({ outcome }) => outcome)).toEqual(["InvalidSignatureException", "ok"]);
@@ -814,13 +830,13 @@ describe("a clock that goes wrong", () => {
 describe("a fault", () => {
   const everyOperation = ["AssumeRole", "GetSecretValue"] as const;
 
-  test("slow brings the answer late, and as it was when the request came", async () => {
+  test("slow delays the answer, which has the value from the time of the request", async () => {
     const { aws, target, read, secretArn } = await startAccounts();
     const credentials = await target();
     aws.fault("GetSecretValue", { kind: "slow", delayMs: 150 }, { times: 1 });
     const startedMs = performance.now();
     const late = read(credentials);
-    await called(aws, "GetSecretValue");
+    await untilCalled(aws, "GetSecretValue");
     aws.putSecretValue(secretArn, { secretString: "second" });
     expect((await read(credentials)).SecretString).toBe("second");
     expect((await late).SecretString).toBe(CANARY);
@@ -831,8 +847,8 @@ describe("a fault", () => {
     const { aws, invoke } = await startAccounts();
     const call = await invoke(operation, { requestTimeoutMs: 250 });
     aws.fault(operation, { kind: "hang" });
-    const unanswered = failure(call());
-    await called(aws, operation);
+    const unanswered = errorOf(call());
+    await untilCalled(aws, operation);
     expect((await unanswered).name).toBe("TimeoutError");
     expect(aws.calls.at(-1)?.outcome).toBe("hang");
   });
@@ -841,7 +857,7 @@ describe("a fault", () => {
     const { aws, invoke } = await startAccounts();
     const call = await invoke(operation);
     aws.fault(operation, { kind: "reset" });
-    expect(await failure(call())).toMatchObject({ code: "ECONNRESET" });
+    expect(await errorOf(call())).toMatchObject({ code: "ECONNRESET" });
     expect(aws.calls.at(-1)?.outcome).toBe("reset");
   });
 
@@ -849,43 +865,43 @@ describe("a fault", () => {
     const { aws, invoke } = await startAccounts();
     const call = await invoke(operation);
     aws.fault(operation, { kind: "reset-mid-body" });
-    expect(await failure(call())).toMatchObject({ code: "ECONNRESET" });
+    expect(await errorOf(call())).toMatchObject({ code: "ECONNRESET" });
     expect(aws.calls.at(-1)?.outcome).toBe("reset-mid-body");
   });
 
   test.each([
     ["AssumeRole", /XML parse error/],
-    // V8's own message quotes the secret, ten characters of it.
+    // V8's own message quotes ten characters of the secret.
     ["GetSecretValue", /Unexpected token .*CANARY-5.* is not valid JSON/],
   ] as const)("malformed spoils the body of %s", async (operation, message) => {
     const { aws, invoke } = await startAccounts();
     const call = await invoke(operation);
     aws.fault(operation, { kind: "malformed" });
-    expect((await failure(call())).message).toMatch(message);
+    expect((await errorOf(call())).message).toMatch(message);
     expect(aws.calls.at(-1)?.outcome).toBe("malformed");
   });
 
-  test("throttle is answered as each service does", async () => {
+  test("throttle is answered in the way of each service", async () => {
     const { aws, invoke } = await startAccounts();
     const [assume, read] = [await invoke("AssumeRole"), await invoke("GetSecretValue")];
     aws.fault("AssumeRole", { kind: "throttle" });
     aws.fault("GetSecretValue", { kind: "throttle" });
-    expect(await refusal(assume())).toEqual({ name: "Throttling", status: 400, message: "Rate exceeded" });
-    expect(await refusal(read())).toEqual({ name: "ThrottlingException", status: 400, message: "Rate exceeded" });
+    expect(await awsErrorOf(assume())).toEqual({ name: "Throttling", status: 400, message: "Rate exceeded" });
+    expect(await awsErrorOf(read())).toEqual({ name: "ThrottlingException", status: 400, message: "Rate exceeded" });
   });
 
-  test("deny is answered as each service does, and not before the signature is believed", async () => {
+  test("deny is answered as each service does, after the signature is verified", async () => {
     const { aws, execution, invoke, assume } = await startAccounts();
     const [call, read] = [await invoke("AssumeRole"), await invoke("GetSecretValue")];
     aws.fault("AssumeRole", { kind: "deny" });
     aws.fault("GetSecretValue", { kind: "deny" });
-    expect(await refusal(call())).toMatchObject({ name: "AccessDenied", status: 403 });
-    expect(await refusal(read())).toMatchObject({
+    expect(await awsErrorOf(call())).toMatchObject({ name: "AccessDenied", status: 403 });
+    expect(await awsErrorOf(read())).toMatchObject({
       name: "AccessDeniedException",
       status: 400,
       message: expect.stringContaining(`on resource: ${SECRET_NAME} because no identity-based policy allows`),
     });
-    expect((await refusal(assume({ ...execution, secretAccessKey: "wrong" }))).name).toBe("SignatureDoesNotMatch");
+    expect((await awsErrorOf(assume({ ...execution, secretAccessKey: "wrong" }))).name).toBe("SignatureDoesNotMatch");
   });
 
   test.each([
@@ -900,13 +916,13 @@ describe("a fault", () => {
     const { aws, invoke } = await startAccounts();
     const call = await invoke(operation);
     aws.fault(operation, { kind: "error", status, code, message: "because <we> say so &amp; &lt;more" });
-    // The SDK gives this one its class's name.
+    // The SDK names this error after its class.
     const name = code === "PackedPolicyTooLarge" ? "PackedPolicyTooLargeException" : code;
-    expect(await refusal(call())).toEqual({ name, status, message: "because <we> say so &amp; &lt;more" });
+    expect(await awsErrorOf(call())).toEqual({ name, status, message: "because <we> say so &amp; &lt;more" });
     expect(aws.calls.at(-1)?.outcome).toBe(code);
   });
 
-  test("ends after its times, or when healed, and the next takes its turn", async () => {
+  test("ends after its number of times or when healed, and then the next fault applies", async () => {
     const { aws, invoke } = await startAccounts();
     const call = await invoke("GetSecretValue");
     aws.fault("GetSecretValue", { kind: "error", status: 500, code: "InternalServiceError" }, { times: 2 });
@@ -919,7 +935,7 @@ describe("a fault", () => {
     expect(await nameOf(call())).toBe("ok");
   });
 
-  test("may be of one region or one secret", async () => {
+  test("can be limited to one region or one secret", async () => {
     const { aws, target, read, secretArn } = await startAccounts();
     const credentials = await target();
     aws.fault("GetSecretValue", { kind: "throttle" }, { region: "us-east-1" });
@@ -933,8 +949,8 @@ describe("a fault", () => {
     const { aws, invoke } = await startAccounts();
     const call = await invoke("GetSecretValue");
     aws.fault("GetSecretValue", { kind: "hang" });
-    const hanging = failure(call());
-    await called(aws, "GetSecretValue");
+    const hanging = errorOf(call());
+    await untilCalled(aws, "GetSecretValue");
     await aws.close();
     expect(await hanging).toMatchObject({ code: "ECONNRESET" });
   });
@@ -943,7 +959,7 @@ describe("a fault", () => {
 describe("the journal", () => {
   const POLICY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}';
 
-  test("tells what was asked, by whom, and what came of it", async () => {
+  test("records each call with its caller and its outcome", async () => {
     const nowMs = Date.now();
     const { aws, execution, assume, read } = await startAccounts({ now: () => nowMs });
     const { Credentials } = await assume(execution, {
@@ -954,16 +970,16 @@ describe("the journal", () => {
       SourceIdentity: "team-a",
       Tags: [{ Key: "team", Value: "payments & co" }],
     });
-    await refusal(read(toCredentials(Credentials), { SecretId: "app/missing", VersionStage: "AWSPREVIOUS" }));
-    await refusal(read({ ...execution, accessKeyId: "ASIAQQQQQQQQQQQQQQQQ" }));
+    await awsErrorOf(read(toCredentials(Credentials), { SecretId: "app/missing", VersionStage: "AWSPREVIOUS" }));
+    await awsErrorOf(read({ ...execution, accessKeyId: "ASIAQQQQQQQQQQQQQQQQ" }));
 
     const common = { atMs: nowMs, region: REGION, userAgent: expect.stringContaining("aws-sdk-js/3") };
     expect(aws.calls).toEqual([
       {
         ...common,
         operation: "AssumeRole",
-        caller: `arn:aws:sts::${ACCOUNT_B}:assumed-role/my-function/function`,
-        roleArn: TARGET_ROLE,
+        caller: `arn:aws:sts::${FUNCTION_ACCOUNT}:assumed-role/my-function/function`,
+        roleArn: TARGET_ROLE_WITH_PATH_ARN,
         roleSessionName: "my-function-x1",
         externalId: "ticket-4711",
         durationSeconds: 900,
@@ -975,7 +991,7 @@ describe("the journal", () => {
       {
         ...common,
         operation: "GetSecretValue",
-        caller: `arn:aws:sts::${ACCOUNT_A}:assumed-role/SecretReader/my-function-x1`,
+        caller: `arn:aws:sts::${TARGET_ACCOUNT}:assumed-role/SecretReader/my-function-x1`,
         secretId: "app/missing",
         versionStage: "AWSPREVIOUS",
         outcome: "AccessDeniedException",
@@ -996,24 +1012,24 @@ describe("the journal", () => {
     expect(journal).not.toContain(CANARY.slice(0, 8));
   });
 
-  test("tells of calls that the fake does not know, which it refuses", async () => {
+  test("records calls that the fake does not know, which it refuses", async () => {
     const { aws, execution } = await startAccounts();
     const { DescribeSecretCommand } = await import("@aws-sdk/client-secrets-manager");
     const { GetSessionTokenCommand } = await import("@aws-sdk/client-sts");
     const describeSecret = callSecretsManager(aws, execution).send(new DescribeSecretCommand({ SecretId: "x" }));
-    expect((await refusal(describeSecret)).name).toBe("UnknownOperationException");
+    expect((await awsErrorOf(describeSecret)).name).toBe("UnknownOperationException");
     const getSessionToken = callSts(aws, execution).send(new GetSessionTokenCommand());
-    expect((await refusal(getSessionToken)).name).toBe("InvalidAction");
+    expect((await awsErrorOf(getSessionToken)).name).toBe("InvalidAction");
     expect(aws.calls.map(({ operation }) => operation)).toEqual(["DescribeSecret", "GetSessionToken"]);
   });
 });
 
-test("the fake complains about roles and secrets that it was not told of", async () => {
+test("the fake throws if a test names a role, secret or parameter that was not created", async () => {
   const { aws } = await startAccounts();
   expect(() => aws.issueSession({ roleArn: "arn:aws:iam::1:role/x" })).toThrow("there is no role");
   expect(() => aws.changeRole("arn:aws:iam::1:role/x", {})).toThrow("there is no role");
   expect(() => aws.createRole({ arn: "x" })).toThrow("is no ARN of a role");
-  expect(() => aws.createRole({ arn: TARGET_ROLE })).toThrow("already");
+  expect(() => aws.createRole({ arn: TARGET_ROLE_WITH_PATH_ARN })).toThrow("already");
   expect(() => aws.putSecretValue("x", { secretString: "x" })).toThrow("there is no secret");
   expect(() => aws.putParameter("x", "x")).toThrow("there is no parameter");
 });
@@ -1029,19 +1045,19 @@ interface ClientOptions {
 }
 type Credentials = Omit<SessionCredentials, "sessionToken"> & { readonly sessionToken?: string };
 
-/** Two accounts, a role in each, one secret, and the calls that a function would make. */
+/** Creates a role in each of two accounts and a secret, and returns functions that make the calls of a function. */
 async function startAccounts(options: FakeAwsOptions = {}) {
   const aws = await startFakeAws(options);
   onTestFinished(() => aws.close());
   aws.createRole({ arn: EXECUTION_ROLE });
-  aws.createRole({ arn: TARGET_ROLE, trusts: [EXECUTION_ROLE], readableSecrets: [SECRET_NAME] });
-  const secret = { account: ACCOUNT_A, region: REGION, name: SECRET_NAME, secretString: CANARY };
+  aws.createRole({ arn: TARGET_ROLE_WITH_PATH_ARN, trusts: [EXECUTION_ROLE], readableSecrets: [SECRET_NAME] });
+  const secret = { ...IN_TARGET_ACCOUNT, name: SECRET_NAME, secretString: CANARY };
   const { arn: secretArn, versionId } = aws.createSecret(secret);
   const execution = aws.issueSession({ roleArn: EXECUTION_ROLE });
 
   const assume = (credentials: Credentials, input: Partial<AssumeRoleCommandInput> = {}, client: ClientOptions = {}) =>
     callSts(aws, credentials, client).send(
-      new AssumeRoleCommand({ RoleArn: TARGET_ROLE, RoleSessionName: "test", ...input }),
+      new AssumeRoleCommand({ RoleArn: TARGET_ROLE_WITH_PATH_ARN, RoleSessionName: "test", ...input }),
     );
   const read = (
     credentials: Credentials,
@@ -1050,7 +1066,7 @@ async function startAccounts(options: FakeAwsOptions = {}) {
   ) =>
     callSecretsManager(aws, credentials, client).send(new GetSecretValueCommand({ SecretId: SECRET_NAME, ...input }));
   const target = async () => toCredentials((await assume(execution)).Credentials);
-  /** A call that is right but for the faults. */
+  /** Returns a function that makes a correct call, which fails only by an injected fault. */
   const invoke = async (operation: "AssumeRole" | "GetSecretValue", client: ClientOptions = {}) => {
     if (operation === "AssumeRole") return () => assume(execution, {}, client);
     const credentials = await target();
@@ -1088,18 +1104,18 @@ function toCredentials(answer: AssumeRoleCommandOutput["Credentials"]): SessionC
   return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
 }
 
-async function failure(call: Promise<unknown>): Promise<Error> {
+async function errorOf(call: Promise<unknown>): Promise<Error> {
   const outcome = await call.then(
     () => new Error("the call succeeded"),
     (error: unknown) => error,
   );
   if (outcome instanceof Error) return outcome;
-  throw new Error("what was thrown is no error");
+  throw new Error("the thrown value is not an error");
 }
 
-/** AWS's refusal as the SDK understands it; each has a request ID. */
-async function refusal(call: Promise<unknown>): Promise<{ name: string; status: unknown; message: string }> {
-  const error = await failure(call);
+/** Returns AWS's error as the SDK parses it, and asserts that it has a request ID. */
+async function awsErrorOf(call: Promise<unknown>): Promise<{ name: string; status: unknown; message: string }> {
+  const error = await errorOf(call);
   const { httpStatusCode, requestId } = (error as { $metadata?: Record<string, unknown> }).$metadata ?? {};
   expect(requestId, String(error)).toMatch(UUID);
   return { name: error.name, status: httpStatusCode, message: error.message };
@@ -1112,7 +1128,7 @@ async function nameOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
-async function called(aws: FakeAws, operation: "AssumeRole" | "GetSecretValue"): Promise<void> {
+async function untilCalled(aws: FakeAws, operation: "AssumeRole" | "GetSecretValue"): Promise<void> {
   await expect.poll(() => aws.count(operation), { interval: 2 }).toBeGreaterThan(0);
 }
 
@@ -1120,7 +1136,7 @@ function secondsUntil(date: Date | undefined): number {
   return ((date?.getTime() ?? Number.NaN) - Date.now()) / 1000;
 }
 
-/** A request after it was signed. */
+/** A signed request. */
 interface TamperedRequest {
   headers: Record<string, string>;
 }
@@ -1138,6 +1154,6 @@ function tamperWith(client: SecretsManagerClient, tamper: (request: TamperedRequ
   );
 }
 
-function retouch(request: TamperedRequest, from: string | RegExp, to: string): void {
+function changeAuthorization(request: TamperedRequest, from: string | RegExp, to: string): void {
   request.headers.authorization = (request.headers.authorization ?? "").replace(from, to);
 }

@@ -1,17 +1,16 @@
 import { execFile, execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createDeferred } from "../fakes/lambda/deferred.ts";
 import { type FakeLambda, type FakeLambdaOptions, type RuntimeCommand, startFakeLambda } from "../fakes/lambda.ts";
+import { startLocalServer } from "../support/local-server.ts";
+import { createTempFolder } from "../support/temp-files.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const STAND_IN = "stand-in.mjs";
-/** Runs, and says nothing: the test itself speaks in its name. Its child shows that a whole group is ended. */
+/** Runs without any call: the test makes the calls for it. Its child shows that a whole process group is ended. */
 const SILENT = "#!/bin/sh\nsleep 1000 &\nwait\n";
 const FUNCTION: RuntimeCommand = toNodeRuntime("test/fixtures/function");
 const CANARY = 'CANARY-"8d2f":ab';
@@ -76,7 +75,7 @@ describe("init", () => {
     expect(payload).toMatchObject({ taskRoot: FUNCTION.cwd });
   });
 
-  test("carries an init error with its body, and is done again inside the next invocation", async () => {
+  test("reports an init error with its body, and runs again inside the next invocation", async () => {
     const lambda = await start({ environment: { STAND_IN: "init-error" } });
     await expect(lambda.init()).rejects.toMatchObject({
       errorType: "Extension.InitError",
@@ -89,9 +88,9 @@ describe("init", () => {
   });
 
   test.each([
-    ["that ends with code 0 is a crash", STAND_IN, undefined, "exit-in-init", "Extension.Crash", "exit code 0"],
+    ["ends with code 0: a crash", STAND_IN, undefined, "exit-in-init", "Extension.Crash", "exit code 0"],
     [
-      "that ends before it registers is a crash",
+      "ends before it registers: a crash",
       STAND_IN,
       undefined,
       "exit-before-register",
@@ -99,26 +98,26 @@ describe("init", () => {
       "exit status 4",
     ],
     [
-      "that leaves a child behind is a crash",
+      "ends and leaves a child behind: a crash",
       "parent",
       "#!/bin/sh\nsleep 1000 &\nexit 4\n",
       "",
       "Extension.Crash",
       "exit status 4",
     ],
-    ["of which nobody knows how to start it", "text", "echo hello\n", "", "Extension.LaunchError", "exec format error"],
-    ["with an interpreter that is not there", "lost", "#!/no/such/node\n", "", "Extension.LaunchError", "ENOENT"],
-  ])("fails with an extension %s", async (_title, name, content, fault, errorType, message) => {
+    ["is not in an executable format", "text", "echo hello\n", "", "Extension.LaunchError", "exec format error"],
+    ["names an interpreter that does not exist", "lost", "#!/no/such/node\n", "", "Extension.LaunchError", "ENOENT"],
+  ])("fails if an extension %s", async (_title, name, content, fault, errorType, message) => {
     const lambda = await start({ opt: makeOpt({ [name]: content }), environment: { STAND_IN: fault } });
     await expect(lambda.init()).rejects.toMatchObject({ errorType, message: expect.stringContaining(message) });
   });
 
-  test("fails with what the function's static code throws", async () => {
+  test("fails with the error that the function's static code throws", async () => {
     const lambda = await start({ runtime: FUNCTION, environment: { FAIL_IN_INIT: "1" } });
     await expect(lambda.init()).rejects.toMatchObject({ errorType: "RangeError", message: "as asked, in static code" });
   });
 
-  test("ends everything that is not ready in time", async () => {
+  test("ends every process that is not ready in time", async () => {
     const lambda = await start({ runtime: { onInit: () => new Promise(() => {}) }, initTimeoutMs: 1_500 });
     await expect(lambda.init()).rejects.toMatchObject({ errorType: "Sandbox.Timedout" });
     const event = lambda.journal.find(({ call }) => call === "SHUTDOWN");
@@ -130,7 +129,7 @@ describe("the Extensions API", () => {
   const good = { "lambda-extension-name": "silent" };
   test.each([
     ["no name", {}, { events: [] }, "Extension.InvalidExtensionName"],
-    ["no JSON", good, "{'events': []}", "InvalidRequestFormat"],
+    ["a body that is not JSON", good, "{'events': []}", "InvalidRequestFormat"],
     ["configuration keys", good, { events: [], configurationKeys: ["a"] }, "InvalidRequestFormat"],
     ["an unknown event", good, { events: ["RESTORE"] }, "Extension.InvalidEventType"],
     [
@@ -167,7 +166,7 @@ describe("the Extensions API", () => {
     );
   });
 
-  test("refuses what the state does not allow: two registrations, two nexts, an init error after init", async () => {
+  test("refuses a second registration, a second next, an init error after init, and a late registration", async () => {
     const lambda = await start({ opt: makeOpt({ silent: SILENT }) });
     const init = lambda.init();
     const silent = await register(lambda, "silent");
@@ -183,7 +182,7 @@ describe("the Extensions API", () => {
     expect(stranger).toMatchObject({ status: 403, body: { errorType: "Extension.RegistrationClosed" } });
   });
 
-  test("tells the account to an extension that asks for it", async () => {
+  test("gives the account ID to an extension that requests it", async () => {
     const lambda = await start({ opt: makeOpt({ silent: SILENT }), functionName: "orders" });
     lambda.init().catch(() => {});
     const headers = { ...good, "lambda-extension-accept-feature": "something, accountId" };
@@ -199,7 +198,7 @@ describe("the Extensions API", () => {
     expect(refused).toMatchObject({ status: 403, body: { errorType: "Extension.InvalidEventType" } });
   });
 
-  test("answers 404 to a call that it does not know, and notes it", async () => {
+  test("answers 404 to an unknown call, and records it", async () => {
     const lambda = await start();
     const response = await fetch(`http://${lambda.runtimeApi}/2022-07-01/telemetry`, { method: "PUT" });
     expect(response.status).toBe(404);
@@ -233,7 +232,7 @@ describe("the Extensions API", () => {
 });
 
 describe("invoke", () => {
-  test("passes a payload through the Runtime API, and tells an extension that asked for SHUTDOWN only nothing", async () => {
+  test("passes a payload through the Runtime API, without an event for an extension that registered for SHUTDOWN only", async () => {
     const lambda = await start({ runtime: { onInvoke: (payload) => ({ got: payload }) } });
     await lambda.init();
     const invocation = await lambda.invoke({ a: 1 });
@@ -246,7 +245,7 @@ describe("invoke", () => {
     );
   });
 
-  test("tells an extension that asked for INVOKE, and waits until it asks for the next event", async () => {
+  test("sends an event to an extension that registered for INVOKE, and waits until it calls next", async () => {
     const lambda = await start({ environment: { STAND_IN_EVENTS: "INVOKE SHUTDOWN" } });
     await lambda.init();
     const { detail } = await lambda.waitForJournal(({ call }) => call === "register");
@@ -260,7 +259,7 @@ describe("invoke", () => {
     expect(calls(lambda).filter((call) => call === `${STAND_IN} next`)).toHaveLength(2);
   });
 
-  test("does init inside when there was none", async () => {
+  test("runs init inside the invocation if there was none", async () => {
     const lambda = await start();
     expect(await lambda.invoke()).toMatchObject({ payload: null, initInside: true });
     expect(await lambda.invoke()).toMatchObject({ payload: null, initInside: false });
@@ -275,9 +274,9 @@ describe("invoke", () => {
   });
 
   test.each([
-    ["with code 0 is a crash", "exit-in-invoke", "Extension.Crash", "exit code 0"],
-    ["after an exit error is that error", "exit-error-in-invoke", "Extension.ExitError", "exit status 5"],
-  ])("fails when an extension ends: an end %s", async (_title, fault, errorType, message) => {
+    ["an exit with code 0 is a crash", "exit-in-invoke", "Extension.Crash", "exit code 0"],
+    ["an exit after an exit error is that error", "exit-error-in-invoke", "Extension.ExitError", "exit status 5"],
+  ])("fails when an extension ends: %s", async (_title, fault, errorType, message) => {
     const never = { onInvoke: () => new Promise(() => {}) };
     const lambda = await start({
       runtime: never,
@@ -288,7 +287,7 @@ describe("invoke", () => {
     expect(error).toMatchObject({ errorType, errorMessage: expect.stringContaining(message) });
   });
 
-  test("fails when an extension has ended since the last one, and the one after it starts everything again", async () => {
+  test("fails if an extension has ended since the last invocation, and the next one starts everything again", async () => {
     const lambda = await start();
     await lambda.init();
     const firstPid = lambda.extensionPid;
@@ -326,7 +325,7 @@ describe("invoke", () => {
 });
 
 describe("shutdown", () => {
-  test("ends the runtime first, then tells the extension, as plain text", async () => {
+  test("ends the runtime first, then sends SHUTDOWN to the extension, as plain text", async () => {
     const lambda = await start({ runtime: FUNCTION });
     await lambda.init();
     const { exitCode, signal, ms } = await lambda.shutdown();
@@ -340,7 +339,7 @@ describe("shutdown", () => {
     await expect(lambda.invoke()).rejects.toThrow("shut down");
   });
 
-  test("kills a runtime that stays after 300 ms, and an extension that stays after 2 seconds in all", async () => {
+  test("kills a runtime after 300 ms, and an extension after 2 seconds in all, if they do not end", async () => {
     const lambda = await start({ runtime: FUNCTION, environment: { STUBBORN: "1", STAND_IN: "stay" } });
     await lambda.init();
     const { exitCode, signal, ms } = await lambda.shutdown();
@@ -353,7 +352,7 @@ describe("shutdown", () => {
     expect(runtimeMs).toBeLessThan(1_500);
   });
 
-  test("kills at once an extension that did not ask for SHUTDOWN", async () => {
+  test("kills at once an extension that did not register for SHUTDOWN", async () => {
     const lambda = await start({ environment: { STAND_IN_EVENTS: "" } });
     await lambda.init();
     const { signal, ms } = await lambda.shutdown();
@@ -362,7 +361,7 @@ describe("shutdown", () => {
     expect(calls(lambda)).not.toContain(`lambda SHUTDOWN ${STAND_IN}`);
   });
 
-  test("takes no time when there is no extension", async () => {
+  test("kills the runtime at once when there is no extension", async () => {
     const lambda = await start({ opt: makeOpt({}), runtime: FUNCTION, environment: { STUBBORN: "1" } });
     await lambda.init();
     expect(await lambda.shutdown()).toMatchObject({ exitCode: null, signal: null });
@@ -370,7 +369,7 @@ describe("shutdown", () => {
   });
 });
 
-test("close leaves no process, no socket and no folder behind, in the middle of whatever", async () => {
+test("close leaves no process, socket or folder behind, even in the middle of an invocation", async () => {
   const lambda = await start({ runtime: FUNCTION, environment: { STUBBORN: "1", STAND_IN: "stay" } });
   await lambda.init();
   const pids = [lambda.extensionPid, lambda.runtimePid];
@@ -399,7 +398,7 @@ describe("the example for", () => {
 
   for (const [language, runtime] of examples) {
     test.skipIf(runtime === undefined)(
-      `${language} returns and prints the keys, never a value, through no proxy`,
+      `${language} returns and prints the keys, never a value, and uses no proxy`,
       async () => {
         const { lambda, requests } = await startExample(runtime, {
           status: 200,
@@ -415,15 +414,18 @@ describe("the example for", () => {
       },
     );
 
-    test.skipIf(runtime === undefined)(`${language} reports why there was no secret, and goes on`, async () => {
-      const { lambda } = await startExample(runtime, { status: 403, secret: {} });
-      const { payload } = await lambda.invoke();
-      for (const part of ["AccessDeniedException", "may not assume the role", "allow sts:AssumeRole"]) {
-        expect(JSON.stringify((payload as { init: unknown }).init)).toContain(part);
-        expect(JSON.stringify((payload as { handler: unknown }).handler)).toContain(part);
-      }
-      expect(await lambda.invoke()).toMatchObject({ initInside: false });
-    });
+    test.skipIf(runtime === undefined)(
+      `${language} reports why there is no secret, and answers the next invocation`,
+      async () => {
+        const { lambda } = await startExample(runtime, { status: 403, secret: {} });
+        const { payload } = await lambda.invoke();
+        for (const part of ["AccessDeniedException", "may not assume the role", "allow sts:AssumeRole"]) {
+          expect(JSON.stringify((payload as { init: unknown }).init)).toContain(part);
+          expect(JSON.stringify((payload as { handler: unknown }).handler)).toContain(part);
+        }
+        expect(await lambda.invoke()).toMatchObject({ initInside: false });
+      },
+    );
 
     test.skipIf(runtime === undefined).each(["CANARY-8d2f", '"CANARY-8d2f"'])(
       `${language} quotes nothing of a secret that is not a JSON object: %s`,
@@ -435,7 +437,7 @@ describe("the example for", () => {
       },
     );
 
-    test.skipIf(runtime === undefined)(`${language} survives an extension that is not there`, async () => {
+    test.skipIf(runtime === undefined)(`${language} reports an error if no extension listens`, async () => {
       const environment = {
         CROSS_ACCOUNT_SECRETS_HTTP_PORT: "1",
         SECRET_NAME: "prod/db",
@@ -448,7 +450,7 @@ describe("the example for", () => {
   }
 });
 
-/** A fake Lambda with the stand-in extension, which ends with the test. */
+/** Starts a fake Lambda with the stand-in extension. It ends with the test. */
 async function start(options: Partial<FakeLambdaOptions> = {}): Promise<FakeLambda> {
   const opt = options.opt ?? makeOpt({ [STAND_IN]: undefined });
   const lambda = await startFakeLambda({ environment: {}, ...options, opt });
@@ -456,10 +458,9 @@ async function start(options: Partial<FakeLambdaOptions> = {}): Promise<FakeLamb
   return lambda;
 }
 
-/** An image of /opt with these extensions: their text, or the stand-in. */
+/** Makes an image of /opt with these extensions: each a script, or the stand-in if undefined. */
 function makeOpt(extensions: Record<string, string | undefined>): string {
-  const opt = mkdtempSync(join(tmpdir(), "opt-"));
-  onTestFinished(() => rmSync(opt, { recursive: true }));
+  const opt = createTempFolder();
   mkdirSync(join(opt, "extensions/a-folder-is-no-extension"), { recursive: true });
   for (const [name, content] of Object.entries(extensions)) {
     const path = join(opt, "extensions", name);
@@ -470,7 +471,7 @@ function makeOpt(extensions: Record<string, string | undefined>): string {
   return opt;
 }
 
-/** The journal in short: who, what, to whom. */
+/** Shortens the journal to lines of caller, call and target. */
 function calls(lambda: FakeLambda): string[] {
   return lambda.journal.map(({ from, call, detail }) => [from, call, detail.to].filter(Boolean).join(" "));
 }
@@ -483,7 +484,7 @@ async function callExtensionsApi(lambda: FakeLambda, call: string, headers: Reco
   return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) };
 }
 
-/** Speaks in the name of an extension that does not. */
+/** Registers for an extension that makes no calls itself. */
 async function register(lambda: FakeLambda, name: string) {
   const { headers } = await callExtensionsApi(
     lambda,
@@ -500,32 +501,30 @@ async function register(lambda: FakeLambda, name: string) {
   };
 }
 
-/** An example on the fake Lambda, and a stub that plays the extension to it. */
+/** Starts an example on the fake Lambda, with a stub of the extension. */
 async function startExample(runtime: RuntimeCommand | undefined, answer: { status: number; secret: unknown }) {
   const requests: string[] = [];
-  const token = "a-token-that-nobody-may-see";
-  const server = createServer(async (request, response) => {
-    // As `ps` shows every process while the request is under way.
+  const token = "a-token-that-no-output-may-show";
+  const { port } = await startLocalServer(async (request, response) => {
+    // `ps` shows the arguments of every process while the request is under way.
     const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "args="]).catch(() => ({ stdout: "" }));
     const { pathname, searchParams } = new URL(request.url ?? "", "http://127.0.0.1");
     requests.push(searchParams.get("secretId") ?? decodeURIComponent(pathname.replace("/secrets/", "")));
     const isKnown = request.headers["x-aws-parameters-secrets-token"] === token && !stdout.includes(token);
     const secret = typeof answer.secret === "string" ? answer.secret : JSON.stringify(answer.secret);
     const body = pathname === "/secretsmanager/get" ? JSON.stringify({ SecretString: secret }) : secret;
-    const refusal = {
+    const denial = {
       __type: "AccessDeniedException",
       message: "may not assume the role",
       remedy: "allow sts:AssumeRole",
     };
     const isText = isKnown && typeof answer.secret === "string" && pathname !== "/secretsmanager/get";
     response.writeHead(isKnown ? answer.status : 400, { "content-type": isText ? "text/plain" : "application/json" });
-    response.end(isKnown && answer.status === 200 ? body : JSON.stringify(refusal));
+    response.end(isKnown && answer.status === 200 ? body : JSON.stringify(denial));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve()).closeAllConnections()));
   const proxy = "http://127.0.0.1:1";
   const environment = {
-    CROSS_ACCOUNT_SECRETS_HTTP_PORT: String((server.address() as AddressInfo).port),
+    CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
     CROSS_ACCOUNT_SECRETS_TOKEN: token,
     AWS_SESSION_TOKEN: "another-token",
     SECRET_NAME: "prod/db+a",
@@ -544,7 +543,7 @@ function toPythonRuntime(command: string): RuntimeCommand {
   return { command, arguments: [client], cwd: join(ROOT, "examples/python"), handler: "app.handler" };
 }
 
-/** The interpreter itself: a shim on PATH needs variables that a fake Lambda does not pass on. */
+/** Finds the interpreter itself, because a shim on PATH needs variables that the fake Lambda does not pass on. */
 function findPython(): string | undefined {
   return findOutput("python3 -c 'import sys; print(sys.executable)'");
 }

@@ -1,4 +1,4 @@
-/** What `policies --format cli` prints, run by a shell: its `aws` writes down what it is called with. */
+/** A shell runs what `policies --format cli` prints. An `aws` command of this test records its arguments. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,14 +26,14 @@ if (args[1] === "get-key-policy") console.log(${JSON.stringify(JSON.stringify(KE
 );
 
 const KEY = "arn:aws-cn:kms:cn-north-1:111111111111:key/k";
-/** All that a shell could trip over, and IAM takes in a path. */
+/** All characters that are special to a shell and allowed in an IAM path. */
 const PATH = "/it's/$(exit)`x`\"&;#*?!~/";
 const ARGUMENTS = [
   ...["--role-arn", `arn:aws-cn:iam::111111111111:role${PATH}SecretReader`, "--secret", "my-shared-secret"],
   ...["--caller-role-arn", `arn:aws-cn:iam::222222222222:role${PATH}my-lambda-role`, "--region", "cn-north-1"],
 ];
 
-/** The calls of aws, with the options that stand behind the command. */
+/** Runs the printed commands, and returns the calls of aws with their options. */
 async function runCommands(...more: readonly string[]) {
   const { stdout } = await runPolicies([...ARGUMENTS, ...more, "--format", "cli"]);
   writeFileSync(CALLS, "");
@@ -51,7 +51,7 @@ async function runCommands(...more: readonly string[]) {
 }
 
 describe("the commands of policies", () => {
-  it("give IAM the documents to the letter, in the right partition, whatever a path holds", async () => {
+  it("pass the exact documents to IAM, in the right partition, with special characters in a path", async () => {
     const { trustPolicy, permissionsPolicy, callerPolicy } = JSON.parse((await runPolicies(ARGUMENTS)).stdout);
     const calls = await runCommands();
     expect(calls.map(({ command }) => command)).toEqual([
@@ -73,7 +73,7 @@ describe("the commands of policies", () => {
   });
 
   it.skipIf(spawnSync("jq", ["--version"]).error)(
-    "add to a key policy (with jq), once, and keep what is there",
+    "add the statements to a key policy once, and keep the others (needs jq)",
     async () => {
       const { keyPolicy } = JSON.parse((await runPolicies(ARGUMENTS)).stdout);
       const calls = await runCommands("--key-arn", KEY, "--account", "a");

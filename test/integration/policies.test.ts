@@ -1,19 +1,12 @@
-/** What `policies` prints, as an engine of others and a shell take it: see scripts/setup/policy-engine.ts. */
+/** The policies that `policies` prints, evaluated by a policy engine: see scripts/setup/policy-engine.ts. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { DocumentKind } from "../../scripts/cli/policies/documents.ts";
-import { findPolicyEngine } from "../../scripts/setup/policy-engine.ts";
 import { runPolicies } from "../support/cli.ts";
+import { policyEngine as engine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
 import { faults, SETUP_ARGUMENTS } from "../support/policy-faults.ts";
-
-/** As much of the engine's interface as is used here: where it is not installed, its own types are not either. */
-interface Engine {
-  runSimulation(simulation: object, options: object): Promise<{ readonly overallResult?: string; errors?: unknown }>;
-}
-const at = findPolicyEngine();
-const engine: Engine | undefined = at === undefined ? undefined : await import(at);
 
 const folder = mkdtempSync(join(tmpdir(), "policies-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -27,21 +20,21 @@ type Documents = Readonly<Record<DocumentKind, Document>>;
 
 const print = async (args: readonly string[]): Promise<Documents> => JSON.parse((await runPolicies(args)).stdout);
 
-/** Where all this is. */
-interface Place {
+/** The partition and region of a set-up, and the path of the function's role. */
+interface PolicySetting {
   readonly partition: string;
   readonly region: string;
   readonly suffix: string;
   readonly path: string;
 }
-const HOME: Place = { partition: "aws", region: "eu-west-1", suffix: "amazonaws.com", path: "/" };
-const PLACES: readonly Place[] = [
-  HOME,
+const DEFAULT_SETTING: PolicySetting = { partition: "aws", region: "eu-west-1", suffix: "amazonaws.com", path: "/" };
+const SETTINGS: readonly PolicySetting[] = [
+  DEFAULT_SETTING,
   { partition: "aws-cn", region: "cn-north-1", suffix: "amazonaws.com.cn", path: "/service-role/" },
   { partition: "aws-us-gov", region: "us-gov-west-1", suffix: "amazonaws.com", path: "/" },
 ];
 
-interface Wish {
+interface AccessRequest {
   readonly by: { readonly account: string; readonly role: string };
   readonly action: string;
   readonly resource: string;
@@ -56,18 +49,18 @@ const NOTHING: Document = { Version: "2012-10-17", Statement: [] };
 /** An identifier that no role has. */
 const NOBODY = "AROA00000000000000000";
 
-/** The engine does not look at a role's path, and AWS does: a principal that is not this role to the letter is another. */
-function asMetBy(arn: string, policy: Document): Document {
-  const toMet = (value: string) => (/:role\//.test(value) && value !== arn ? NOBODY : value);
+/** Replaces every principal that is not exactly this role: AWS compares the path, and the engine does not. */
+function replaceOtherRoles(arn: string, policy: Document): Document {
+  const toPrincipal = (value: string) => (/:role\//.test(value) && value !== arn ? NOBODY : value);
   const Statement = policy.Statement.map((statement) => {
     const { AWS } = (statement.Principal ?? {}) as { AWS?: string };
-    return AWS === undefined ? statement : { ...statement, Principal: { AWS: toMet(AWS) } };
+    return AWS === undefined ? statement : { ...statement, Principal: { AWS: toPrincipal(AWS) } };
   });
   return { ...policy, Statement };
 }
 
-async function isAllowed({ partition }: Place, wish: Wish): Promise<boolean> {
-  const { by, action, resource, context, identity, resourcePolicy } = wish;
+async function isAllowed({ partition }: PolicySetting, request: AccessRequest): Promise<boolean> {
+  const { by, action, resource, context, identity, resourcePolicy } = request;
   const arn = `arn:${partition}:iam::${by.account}:role${by.role}`;
   const { overallResult, errors } = (await engine?.runSimulation(
     {
@@ -80,7 +73,7 @@ async function isAllowed({ partition }: Place, wish: Wish): Promise<boolean> {
       identityPolicies: identity.Statement.length === 0 ? [] : [{ name: "identity", policy: identity }],
       serviceControlPolicies: [],
       resourceControlPolicies: [],
-      resourcePolicy: resourcePolicy && asMetBy(arn, resourcePolicy),
+      resourcePolicy: resourcePolicy && replaceOtherRoles(arn, resourcePolicy),
     },
     {},
   )) ?? { errors: "no engine" };
@@ -88,9 +81,9 @@ async function isAllowed({ partition }: Place, wish: Wish): Promise<boolean> {
   return overallResult === "Allowed";
 }
 
-/** All that is asked of the documents: what is meant to be allowed, and what is not. */
-function toRequests(place: Place) {
-  const { partition, region, suffix, path } = place;
+/** The requests that the documents must allow, and those that they must not. */
+function toRequests(setting: PolicySetting) {
+  const { partition, region, suffix, path } = setting;
   const role = `arn:${partition}:iam::111111111111:role/SecretReader`;
   const secret = (name: string, where = region) =>
     `arn:${partition}:secretsmanager:${where}:111111111111:secret:${name}`;
@@ -104,23 +97,23 @@ function toRequests(place: Place) {
 
   const assume =
     (by = caller, context: Readonly<Record<string, string>> = sent, action = "sts:AssumeRole") =>
-    ({ callerPolicy, trustPolicy }: Documents): Wish => ({
+    ({ callerPolicy, trustPolicy }: Documents): AccessRequest => ({
       ...{ by, action, resource: role, context, resourcePolicy: trustPolicy },
       identity: by === caller ? callerPolicy : ALLOW_ALL,
     });
   const act =
     (action: string, resource: string) =>
-    ({ permissionsPolicy }: Documents): Wish => ({
+    ({ permissionsPolicy }: Documents): AccessRequest => ({
       ...{ by: reader, action, resource, context: inRegion, identity: permissionsPolicy },
     });
-  /** A key's policy is enough without any permissions. */
+  /** The policy of a key is enough without permissions of the role. */
   const use =
     (by = reader, action = "kms:Decrypt", context: Readonly<Record<string, string>> = via, identity = NOTHING) =>
-    ({ keyPolicy }: Documents): Wish => ({
+    ({ keyPolicy }: Documents): AccessRequest => ({
       ...{ by, action, resource: key, context, identity, resourcePolicy: keyPolicy },
     });
 
-  const allowed: Readonly<Record<string, (documents: Documents) => Wish>> = {
+  const allowed: Readonly<Record<string, (documents: Documents) => AccessRequest>> = {
     "to assume the role": assume(),
     "to tag the session": assume(caller, { ...sent, "aws:RequestTag/team": "a" }, "sts:TagSession"),
     "to read the secret": act("secretsmanager:GetSecretValue", secret("my-shared-secret-AbCdEf")),
@@ -151,7 +144,7 @@ function toRequests(place: Place) {
     "another role to use the key": use({ ...reader, role: "/Other" }),
     "the caller to use the key": use(caller, "kms:Decrypt", via, ALLOW_ALL),
     "to encrypt with the key": use(reader, "kms:Encrypt"),
-    "to decrypt what is no secret": ({ permissionsPolicy }) => ({
+    "to decrypt data that is not a secret": ({ permissionsPolicy }) => ({
       ...{ by: reader, action: "kms:Decrypt", resource: key, context: { "kms:ViaService": `s3.${region}.${suffix}` } },
       ...{ identity: permissionsPolicy, resourcePolicy: DELEGATING(partition) },
     }),
@@ -159,7 +152,7 @@ function toRequests(place: Place) {
   return { allowed, denied };
 }
 
-/** As KMS makes it: it leaves the decision to the account's policies. */
+/** The default policy of KMS, which leaves the decision to the policies of the account. */
 const DELEGATING = (partition: string): Document => ({
   Version: "2012-10-17",
   Statement: [
@@ -167,71 +160,75 @@ const DELEGATING = (partition: string): Document => ({
   ],
 });
 
-/** The names of what does not come out as it is meant. */
-async function findWrong(documents: Documents, place = HOME): Promise<readonly string[]> {
-  const { allowed, denied } = toRequests(place);
+/** Returns the names of the requests that are not evaluated as intended. */
+async function findWrong(documents: Documents, setting = DEFAULT_SETTING): Promise<readonly string[]> {
+  const { allowed, denied } = toRequests(setting);
   const wrong: string[] = [];
-  for (const [name, toWish] of Object.entries(allowed))
-    if (!(await isAllowed(place, toWish(documents)))) wrong.push(name);
-  for (const [name, toWish] of Object.entries(denied)) if (await isAllowed(place, toWish(documents))) wrong.push(name);
+  for (const [name, toRequest] of Object.entries(allowed))
+    if (!(await isAllowed(setting, toRequest(documents)))) wrong.push(name);
+  for (const [name, toRequest] of Object.entries(denied))
+    if (await isAllowed(setting, toRequest(documents))) wrong.push(name);
   return wrong;
 }
 
-interface Finding {
+interface PrintedCorrection {
   readonly statement?: number;
   readonly remove?: boolean;
   readonly add?: readonly Fields[];
 }
 
-/** Does what the findings say. */
-function mend({ Version, Statement }: Document, findings: readonly Finding[]): Document {
+/** Applies the corrections that the check prints. */
+function applyCorrections({ Version, Statement }: Document, findings: readonly PrintedCorrection[]): Document {
   const removed = findings.filter(({ remove }) => remove).map(({ statement }) => statement);
   const added = new Map(findings.flatMap(({ add = [] }) => add).map((one) => [JSON.stringify(one), one]));
   return { Version, Statement: [...Statement.filter((_, index) => !removed.includes(index + 1)), ...added.values()] };
 }
 
-async function findAll(kind: DocumentKind, document: Document): Promise<readonly Finding[]> {
+async function checkDocument(kind: DocumentKind, document: Document): Promise<readonly PrintedCorrection[]> {
   const file = join(folder, `${kind}.json`);
   writeFileSync(file, JSON.stringify(document));
   return JSON.parse((await runPolicies([...SETUP_ARGUMENTS, "--check", file, "--format", "json"])).stdout).findings;
 }
 
-// One line for all that is left out where the engine cannot be had.
-if (engine === undefined) it.skip("policies are evaluated by iam-simulate: npx tsx scripts/setup/policy-engine.ts");
-else describe("policies, evaluated by iam-simulate", evaluateAll);
+// One skipped test stands for all of them if the policy engine is not installed.
+if (engine === undefined) it.skip(`the evaluation of printed policies ${WITHOUT_POLICY_ENGINE}`);
+else describe("policies, evaluated by iam-simulate,", defineTests);
 
-function evaluateAll(): void {
-  it.each(PLACES.flatMap((place) => ["role", "account"].map((principal) => ({ ...place, principal }))))(
-    "allow in $partition exactly what is meant, with the $principal as principal",
-    async ({ principal, ...place }) => {
-      const { partition, region, path } = place;
+function defineTests(): void {
+  it.each(SETTINGS.flatMap((setting) => ["role", "account"].map((principal) => ({ ...setting, principal }))))(
+    "allow exactly the intended requests in $partition, with the $principal as principal",
+    async ({ principal, ...setting }) => {
+      const { partition, region, path } = setting;
       const documents = await print([
         ...["--account-a", "111111111111", "--role-name", "SecretReader", "--secret", "my-shared-secret"],
         ...["--caller-role-arn", `arn:${partition}:iam::222222222222:role${path}my-lambda-role`, "--region", region],
         ...["--organization-id", "o-exampleorgid", "--external-id", "partner-7", "--session-tags"],
         ...["--principal", principal],
       ]);
-      expect(await findWrong(documents, place)).toEqual([]);
+      expect(await findWrong(documents, setting)).toEqual([]);
     },
   );
 
-  it.each(PLACES)("allow in $partition the one role, where its path is not known", async (place) => {
-    const { partition, region } = place;
+  it.each(SETTINGS)("allow only the one role in $partition if its path is not known", async (setting) => {
+    const { partition, region } = setting;
     const documents = await print([
       ...["--account-a", "111111111111", "--role-name", "SecretReader", "--secret", "my-shared-secret"],
       ...["--caller-role-arn", `arn:${partition}:sts::222222222222:assumed-role/my-lambda-role/session`],
       ...["--organization-id", "o-exampleorgid", "--external-id", "partner-7", "--session-tags", "--region", region],
     ]);
     for (const path of ["/", "/service-role/", "/a/b/"])
-      expect(await findWrong(documents, { ...place, path })).toEqual([]);
+      expect(await findWrong(documents, { ...setting, path })).toEqual([]);
   });
 
-  it.each(faults)("$kind with $name: goes wrong $goesWrong, until what the check prints is done", async (fault) => {
-    const documents = await print(SETUP_ARGUMENTS);
-    // Without elements that are there to be left out.
-    const faulty: Document = JSON.parse(JSON.stringify({ Version: "2012-10-17", Statement: fault.statements }));
-    expect(await findWrong({ ...documents, [fault.kind]: faulty })).toContain(fault.goesWrong);
-    const mended = mend(faulty, await findAll(fault.kind, faulty));
-    expect(await findWrong({ ...documents, [fault.kind]: mended })).toEqual(fault.leaves);
-  });
+  it.each(faults)(
+    "are corrected by what the check prints for $name in the $kind, which is wrong about $goesWrong",
+    async (fault) => {
+      const documents = await print(SETUP_ARGUMENTS);
+      // JSON drops the elements that are undefined.
+      const faulty: Document = JSON.parse(JSON.stringify({ Version: "2012-10-17", Statement: fault.statements }));
+      expect(await findWrong({ ...documents, [fault.kind]: faulty })).toContain(fault.goesWrong);
+      const corrected = applyCorrections(faulty, await checkDocument(fault.kind, faulty));
+      expect(await findWrong({ ...documents, [fault.kind]: corrected })).toEqual(fault.stillAllowed);
+    },
+  );
 }

@@ -1,4 +1,4 @@
-/** What the README says to type, typed: with another port and other files, on the fake AWS; and what it says comes of it. */
+/** Runs the commands of the README on the fake AWS, with another port and other files, and compares their output. */
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const support = readFileSync(join(root, "SUPPORT.md"), "utf8");
 const examples = readFileSync(join(root, "examples/README.md"), "utf8");
-/** The blocks of a section: what is typed in a shell or, without a language, seen there. */
+/** Returns the code blocks of a section: shell commands or, without a language, output. */
 const toBlocks = (document: string, title: string, language = "sh") => {
   const section = document.split(new RegExp(`^## ${title}$`, "m"))[1]?.split(/^## /m)[0] ?? "";
   return [...section.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, of, text = ""]) =>
@@ -26,7 +26,7 @@ const [samLocal = ""] = toBlocks(examples, "sam local");
 const isThere = (command: string) => spawnSync(command, ["--version"]).error === undefined;
 const missing = ["python3", "curl", "aws"].filter((command) => !isThere(command));
 
-/** The block's variables, and what stands behind `serve` in its last line. */
+/** Returns the variables of a block, and the arguments of `serve` in its last line. */
 function parseServe(block: string, folder: string) {
   const text = block.replaceAll("/tmp/", `${folder}/`);
   const variables = Object.fromEntries(
@@ -36,7 +36,6 @@ function parseServe(block: string, folder: string) {
   return { text, variables, args };
 }
 
-/** With npx of the repository, which the package's own test has. */
 async function setUp() {
   const accounts = await startTwoAccounts();
   onTestFinished(() => accounts.close());
@@ -48,12 +47,12 @@ async function setUp() {
 }
 
 describe("README.md, outside Lambda", () => {
-  it("has three things to type", () => {
+  it("has three blocks of commands", () => {
     expect(blocks).toHaveLength(3);
   });
 
   it.skipIf(missing.length > 0)(
-    `serves curl, Python, and reads by the AWS CLI what they read (needs ${missing.join() || "python3, curl, aws"})`,
+    `gives curl, Python and the AWS CLI the same secret (needs ${missing.join() || "python3, curl, aws"})`,
     async () => {
       const { folder, variables, canaries } = await setUp();
       const { args, variables: own } = parseServe(serve, folder);
@@ -67,19 +66,19 @@ describe("README.md, outside Lambda", () => {
         CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
         ...variables,
       };
-      // Not synchronously: AWS is in this process.
+      // Asynchronously, because the fake AWS is in this process.
       const { stdout } = await promisify(execFile)("/bin/sh", ["-euc", text], { cwd: root, env });
       const [username, password] = canaries;
       const secret = JSON.stringify({ username, password });
       const keys = ["username", "password"];
-      // curl ends its line nowhere.
+      // curl prints no line break.
       expect(stdout).toBe(
         `${secret}${JSON.stringify({ init: keys, handler: keys }).replaceAll(/([:,])/g, "$1 ")}\n${secret}\n`,
       );
     },
   );
 
-  it("serves a file's secrets to tests", async () => {
+  it("serves the secrets of a file to tests", async () => {
     const folder = await createHome();
     const { text, args, variables } = parseServe(fake, folder);
     execFileSync("/bin/sh", ["-euc", text.split("\n")[0] ?? ""]);
@@ -93,7 +92,7 @@ describe("README.md, outside Lambda", () => {
 });
 
 describe("examples/README.md, sam local", () => {
-  it("has SAM take the folder of the layer that is built, and the names that the template has", async () => {
+  it("points SAM to the folder of the built layer, and uses the names of the template", async () => {
     const folder = await createHome();
     const template = readFileSync(join(root, "template.yaml"), "utf8");
     writeFileSync(join(folder, "template.yaml"), template);
@@ -110,13 +109,13 @@ describe("examples/README.md, sam local", () => {
   });
 });
 
-/** The first line is typed, and the rest comes of it. */
+/** Splits a block into the arguments of its command and its output. */
 function parseSeen(block: string): { readonly args: readonly string[]; readonly seen: string } {
   const [typed = "", ...lines] = block.split("\n");
   return { args: typed.replace("$ npx cross-account-secrets ", "").split(" "), seen: lines.join("\n") };
 }
 
-describe("what is shown is what is seen of", () => {
+describe("the documented output is the real output of", () => {
   it("policies --check", async () => {
     const [block = ""] = toBlocks(readme, "Use it", "");
     const { args, seen } = parseSeen(block);
@@ -129,7 +128,7 @@ describe("what is shown is what is seen of", () => {
     expect(stdout.replaceAll(file, "role.json")).toBe(seen);
   });
 
-  it("doctor, but for times and ids", async () => {
+  it("doctor, except for times and IDs", async () => {
     const [block = ""] = toBlocks(support, "What doctor shows", "");
     const { args, seen } = parseSeen(block);
     const { aws, environment } = await startTwoAccounts();

@@ -1,4 +1,4 @@
-/** `cross-account-secrets serve`, as it is built, on a machine that is no Lambda; AWS is the fake. */
+/** The built `cross-account-secrets serve` outside Lambda, with the fake AWS. */
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,13 @@ import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished, test } from "vitest";
 import { startLocalServer } from "../support/local-server.ts";
 import { ask, createHome, type ServeRun, startServe, toMode } from "../support/serve.ts";
-import { FUNCTION_ROLE_ARN, SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import {
+  FUNCTION_ROLE_ARN,
+  SECRET_NAME,
+  SECRET_PATH,
+  startTwoAccounts,
+  TARGET_ROLE_ARN,
+} from "../support/two-accounts.ts";
 
 const examples = fileURLToPath(new URL("../../examples", import.meta.url));
 const run = promisify(execFile);
@@ -19,9 +25,7 @@ const find = (command: string) =>
 const hasPython = await find("python3 -c 0");
 const hasCurl = await find("curl --version");
 
-const PATH = `/secretsmanager/get?secretId=${SECRET_NAME}`;
-
-/** Two accounts, and a machine with the caller's credentials in variables, as `aws configure export-credentials` gives them. */
+/** Sets up two accounts, and variables with the caller's credentials in the way of `aws configure export-credentials`. */
 async function setUp() {
   const accounts = await startTwoAccounts();
   onTestFinished(() => accounts.close());
@@ -46,14 +50,14 @@ async function readToken(serve: ServeRun): Promise<string> {
   return readFileSync(String(tokenFile), "utf8").trim();
 }
 
-describe("a server on a machine that is no Lambda", () => {
-  it("reads the secret in the other account with the caller's credentials, and says when it is ready", async () => {
+describe("serve", () => {
+  it("reads the secret in the other account with the caller's credentials, and logs when it is ready", async () => {
     const { environment, aws, secrets } = await setUp();
     const serve = await startServe({ environment, secrets });
     await serve.waitFor("ready");
     expect(aws.count("AssumeRole")).toBe(1);
     expect(aws.count("GetSecretValue")).toBe(1);
-    const { status, body } = await ask(serve.port, PATH, await readToken(serve));
+    const { status, body } = await ask(serve.port, SECRET_PATH, await readToken(serve));
     expect(status).toBe(200);
     expect(Object.keys(JSON.parse(JSON.parse(body).SecretString))).toEqual(["username", "password"]);
     expect(aws.count("GetSecretValue")).toBe(1);
@@ -67,7 +71,7 @@ describe("a server on a machine that is no Lambda", () => {
     expect(serve.stderr()).toBe("");
   });
 
-  it("takes the guide's own variables, ROLE_ARN and SECRET_NAME", async () => {
+  it("reads the guide's own variables, ROLE_ARN and SECRET_NAME", async () => {
     const { environment, secrets } = await setUp();
     const prefixed = without("CROSS_ACCOUNT_SECRETS_ROLE_ARN", "CROSS_ACCOUNT_SECRETS_SECRET_IDS");
     const serve = await startServe({
@@ -77,13 +81,13 @@ describe("a server on a machine that is no Lambda", () => {
     expect(await serve.waitFor("secret-fetched")).toMatchObject({ secretId: SECRET_NAME });
   });
 
-  it.skipIf(!hasPython)("serves the Python function of the examples, as it stands", async () => {
+  it.skipIf(!hasPython)("serves the unchanged Python function of the examples", async () => {
     const { environment, secrets } = await setUp();
     const serve = await startServe({ environment, secrets });
     const { stdout } = await run("python3", ["-c", "import app; app.handler({}, None)"], {
       cwd: join(examples, "python"),
       env: {
-        PATH: process.env.PATH,
+        PATH: process.env.SECRET_PATH,
         PYTHONDONTWRITEBYTECODE: "1",
         SECRET_NAME,
         CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(serve.port),
@@ -94,7 +98,7 @@ describe("a server on a machine that is no Lambda", () => {
     expect(JSON.parse(stdout)).toEqual({ init: keys, handler: keys });
   });
 
-  it.skipIf(!hasCurl)("serves curl, which reads the token's file by itself", async () => {
+  it.skipIf(!hasCurl)("serves curl, which reads the token file itself", async () => {
     const { environment, canaries, secrets } = await setUp();
     const serve = await startServe({ environment, secrets });
     const { tokenFile } = await serve.waitFor("listening");
@@ -104,8 +108,8 @@ describe("a server on a machine that is no Lambda", () => {
   });
 });
 
-describe("the token", () => {
-  it("is made up, in a file of its owner's alone, and goes with the server", async () => {
+describe("the token of serve", () => {
+  it("is random, in a file for its owner only, and is deleted when the server ends", async () => {
     const { environment, home, secrets } = await setUp();
     const tokens: string[] = [];
     const serve = await startServe({ environment, secrets: () => [...secrets(), ...tokens] });
@@ -119,7 +123,7 @@ describe("the token", () => {
     expect(existsSync(String(tokenFile))).toBe(false);
   });
 
-  it("is written where --token-file says", async () => {
+  it("is written to the file that --token-file names", async () => {
     const { environment, home, secrets } = await setUp();
     const path = join(home, "token");
     const serve = await startServe({ args: ["--token-file", path], environment, secrets });
@@ -127,16 +131,16 @@ describe("the token", () => {
     expect((await ask(serve.port, "/stats", await readToken(serve))).status).toBe(200);
   });
 
-  it("is not AWS_SESSION_TOKEN, which is a credential; whoever shows it is told where the token is", async () => {
+  it("is not AWS_SESSION_TOKEN, and a caller that sends that gets the path of the token file", async () => {
     const { environment, secrets } = await setUp();
     const serve = await startServe({ environment, secrets });
     const { tokenFile } = await serve.waitFor("listening");
-    const { status, body } = await ask(serve.port, PATH, environment.AWS_SESSION_TOKEN);
+    const { status, body } = await ask(serve.port, SECRET_PATH, environment.AWS_SESSION_TOKEN);
     expect(status).toBe(403);
     expect(JSON.parse(body)).toMatchObject({ __type: "BadToken", remedy: expect.stringContaining(String(tokenFile)) });
   });
 
-  it("is the one that is given, which is written nowhere", async () => {
+  it("is the configured one, which is not written to a file", async () => {
     const { environment, home, secrets } = await setUp();
     const token = "CANARY-given-token";
     const given = { ...environment, CROSS_ACCOUNT_SECRETS_TOKEN: token };
@@ -146,7 +150,7 @@ describe("the token", () => {
     expect(await run("ls", ["-A", home])).toMatchObject({ stdout: "" });
   });
 
-  it("of a server that was killed is replaced by the next one's", async () => {
+  it("replaces the token file of a killed server", async () => {
     const { environment, secrets } = await setUp();
     const killed = await startServe({ environment, secrets });
     const old = await readToken(killed);
@@ -160,16 +164,16 @@ describe("the token", () => {
   });
 });
 
-describe("a signal", () => {
+describe("a signal to serve", () => {
   it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
-    "%s lets a request under way have its answer, and nobody else begin",
+    "%s ends it after the request under way, and no new request is accepted",
     async (signal) => {
       const { environment, aws, secrets } = await setUp();
       const serve = await startServe({ environment, secrets });
       const token = await readToken(serve);
       await serve.waitFor("ready");
       aws.fault("GetSecretValue", { kind: "slow", delayMs: 1_000 });
-      const answer = ask(serve.port, `${PATH}&refreshNow=true`, token);
+      const answer = ask(serve.port, `${SECRET_PATH}&refreshNow=true`, token);
       await expect.poll(() => aws.count("GetSecretValue")).toBe(2);
       serve.kill(signal);
       await expect.poll(() => ask(serve.port, "/ping").catch(({ code }) => code)).toBe("ECONNREFUSED");
@@ -179,7 +183,7 @@ describe("a signal", () => {
     },
   );
 
-  it("that comes a second time ends it at once, and the token's file with it", async () => {
+  it("that comes a second time ends it at once and deletes the token file", async () => {
     const { environment, aws, secrets } = await setUp();
     const serve = await startServe({
       environment: { ...environment, CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "60000" },
@@ -188,7 +192,7 @@ describe("a signal", () => {
     const { tokenFile } = await serve.waitFor("listening");
     await serve.waitFor("ready");
     aws.fault("GetSecretValue", { kind: "hang" });
-    const answer = ask(serve.port, `${PATH}&refreshNow=true`, await readToken(serve)).catch(({ code }) => code);
+    const answer = ask(serve.port, `${SECRET_PATH}&refreshNow=true`, await readToken(serve)).catch(({ code }) => code);
     await expect.poll(() => aws.count("GetSecretValue")).toBe(2);
     serve.kill("SIGTERM");
     await expect.poll(() => ask(serve.port, "/ping").catch(({ code }) => code)).toBe("ECONNREFUSED");
@@ -199,8 +203,8 @@ describe("a signal", () => {
   });
 });
 
-describe("credentials", () => {
-  it("of a profile in AWS's files do, and so does its region", async () => {
+describe("the credentials of serve", () => {
+  it("can come from a profile in AWS's files, with its region", async () => {
     const { environment, withoutKeys, home, secrets } = await setUp();
     const file = join(home, "config");
     writeFileSync(
@@ -218,7 +222,7 @@ aws_session_token = ${environment.AWS_SESSION_TOKEN}
     await serve.waitFor("ready");
   });
 
-  it("of an instance's role do, and are asked for again when AWS no longer accepts them", async () => {
+  it("can come from the role of an instance, and are fetched again if AWS refuses them", async () => {
     const { aws, withoutKeys, secrets } = await setUp();
     let asked = 0;
     // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
@@ -228,7 +232,7 @@ aws_session_token = ${environment.AWS_SESSION_TOKEN}
       if (url !== "/latest/meta-data/iam/security-credentials/my-instance-role")
         return void response.writeHead(404).end();
       asked += 1;
-      // The first are those that the start looks for; with the second it asks AWS, which no longer accepts them.
+      // The start checks the first credentials. It calls AWS with the second ones, which AWS refuses.
       const durationSeconds = asked === 2 ? -1 : 3_600;
       const session = aws.issueSession({ roleArn: FUNCTION_ROLE_ARN, durationSeconds });
       const credentials = {
@@ -249,7 +253,7 @@ aws_session_token = ${environment.AWS_SESSION_TOKEN}
     expect(asked).toBe(3);
   });
 
-  it("that are missing are an error at the start, with what to do, and nothing is served", async () => {
+  it("stop the start with a remedy if they are missing, and nothing is served", async () => {
     const { withoutKeys, home, secrets } = await setUp();
     const serve = await startServe({ environment: withoutKeys, secrets });
     expect(await serve.ended).toBe(1);
@@ -261,8 +265,8 @@ aws_session_token = ${environment.AWS_SESSION_TOKEN}
   });
 });
 
-describe("what is wrong at the start", () => {
-  test("a port in use: it is named, and the token of whoever has it is left alone", async () => {
+describe("serve does not start", () => {
+  test("if the port is in use: it names the port, and does not change the token of the other server", async () => {
     const { environment, secrets } = await setUp();
     const first = await startServe({ environment, secrets });
     const token = await readToken(first);
@@ -274,7 +278,7 @@ describe("what is wrong at the start", () => {
     expect(await readToken(first)).toBe(token);
   });
 
-  test("settings: all of them are named, and none is served", async () => {
+  test("if settings are invalid: it names all of them", async () => {
     const { environment } = await setUp();
     const wrong = { CROSS_ACCOUNT_SECRETS_ROLE_ARN: "SecretReader", CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "5m" };
     const serve = await startServe({ environment: { ...environment, ...wrong } });
@@ -284,7 +288,7 @@ describe("what is wrong at the start", () => {
     expect(serve.log).toEqual([]);
   });
 
-  test("no region", async () => {
+  test("if there is no region", async () => {
     const { environment } = await setUp();
     const serve = await startServe({ environment: { ...environment, ...without("AWS_REGION", "AWS_DEFAULT_REGION") } });
     expect(await serve.ended).toBe(2);
@@ -293,7 +297,7 @@ describe("what is wrong at the start", () => {
     );
   });
 
-  test("a token's file that is another's", async () => {
+  test("if the token file is an existing file, which it does not change", async () => {
     const { environment, home } = await setUp();
     const path = join(home, "precious");
     writeFileSync(path, "precious");
@@ -303,19 +307,19 @@ describe("what is wrong at the start", () => {
     expect(readFileSync(path, "utf8")).toBe("precious");
   });
 
-  test("the kill switch", async () => {
+  test("if CROSS_ACCOUNT_SECRETS_ENABLED is false", async () => {
     const { environment } = await setUp();
     const serve = await startServe({ environment: { ...environment, CROSS_ACCOUNT_SECRETS_ENABLED: "false" } });
     expect(await serve.ended).toBe(2);
     expect(serve.stderr()).toMatch("CROSS_ACCOUNT_SECRETS_ENABLED is false");
   });
 
-  test("a role that may not be assumed is answered per request, or ends it where INIT_ERROR is fail", async () => {
+  test("if the role is denied and INIT_ERROR is fail; otherwise requests get the failure", async () => {
     const { aws, environment, secrets } = await setUp();
     aws.changeRole(TARGET_ROLE_ARN, { trusts: [] });
     const serve = await startServe({ environment, secrets });
     expect(await serve.waitFor("not-ready")).toMatchObject({ message: expect.stringMatching(/^AssumeRole of /) });
-    expect((await ask(serve.port, PATH, await readToken(serve))).status).toBe(403);
+    expect((await ask(serve.port, SECRET_PATH, await readToken(serve))).status).toBe(403);
 
     const strict = { ...environment, CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" };
     const failing = await startServe({ environment: strict, secrets });
@@ -335,7 +339,7 @@ describe("serve --fake", () => {
     return { serve, file, write };
   }
 
-  it("serves a file's secrets and parameters without any AWS, and says so", async () => {
+  it("serves the secrets and parameters of a file without AWS, and logs a warning", async () => {
     const { serve, file } = await startFake({
       [SECRET_NAME]: { password: "p" },
       "/app/host": "db.example",
@@ -346,13 +350,13 @@ describe("serve --fake", () => {
     const read = async (path: string) => (await ask(serve.port, path, token)).body;
     expect(await read(`/secrets/${SECRET_NAME}?key=password`)).toBe("p");
     expect(await read("/secrets/plain")).toBe("text");
-    expect(JSON.parse(await read(PATH))).toMatchObject({ Name: SECRET_NAME, SecretString: '{"password":"p"}' });
+    expect(JSON.parse(await read(SECRET_PATH))).toMatchObject({ Name: SECRET_NAME, SecretString: '{"password":"p"}' });
     const parameter = JSON.parse(await read("/systemsmanager/parameters/get?name=%2Fapp%2Fhost")).Parameter;
     expect(parameter).toMatchObject({ Name: "/app/host", Value: "db.example" });
     expect(JSON.parse(await read("/secrets/missing"))).toMatchObject({ __type: "ResourceNotFoundException" });
   });
 
-  it("serves a changed value, as after a rotation", async () => {
+  it("serves a changed value after refreshNow, as after a rotation", async () => {
     const { serve, write } = await startFake({ s: "old" });
     const token = await readToken(serve);
     expect((await ask(serve.port, "/secrets/s", token)).body).toBe("old");
@@ -371,7 +375,7 @@ describe("serve --fake", () => {
     expect(serve.stderr()).toBe(`cross-account-secrets serve: --fake ${file} ${why}, {"name": "value" or {…}, …}\n`);
   });
 
-  it("refuses a file that is not there", async () => {
+  it("refuses a file that does not exist", async () => {
     const serve = await startServe({ args: ["--fake", "/nonexistent.json"] });
     expect(await serve.ended).toBe(2);
     expect(serve.stderr()).toMatch("--fake /nonexistent.json cannot be read (ENOENT)");

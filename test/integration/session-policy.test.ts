@@ -1,4 +1,4 @@
-/** What the session policy lets a session do, says a policy engine that is none of ours: see scripts/setup/policy-engine.ts. */
+/** The session policy, evaluated by an independent policy engine: see scripts/setup/policy-engine.ts. */
 import { describe, expect, it } from "vitest";
 import { toSessionPolicy } from "../../extension/aws/session-policy.ts";
 import type { Source } from "../../extension/values/source.ts";
@@ -25,13 +25,13 @@ const SOURCE: Source = {
 };
 
 const ALLOW_ALL = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] };
-/** Of a customer-managed key: it leaves the decision to the account's policies. */
+/** The policy of a customer managed key, which leaves the decision to the policies of the account. */
 const KEY_POLICY = {
   Version: "2012-10-17",
   Statement: [{ Effect: "Allow", Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: "kms:*", Resource: "*" }],
 };
 
-/** What a session may do whose role may do everything: what is denied, only the session policy denies. */
+/** Evaluates a request of a session whose role may do everything, so that only the session policy denies. */
 async function evaluate(policy: string | undefined, action: string, resource: string, via?: string): Promise<unknown> {
   const { overallResult, errors } = (await engine?.runSimulation(
     {
@@ -92,20 +92,20 @@ const denied: [string, string, string?][] = [
   ["sts:AssumeRole", `arn:aws:iam::${ACCOUNT}:role/Other`],
 ];
 
-// One line for all that is left out where the engine cannot be had.
-if (engine === undefined) it.skip(`what a session policy allows ${WITHOUT_POLICY_ENGINE}`);
-else describe("a session policy, evaluated by iam-simulate", evaluateAll);
+// One skipped test stands for all of them if the policy engine is not installed.
+if (engine === undefined) it.skip(`the evaluation of session policies ${WITHOUT_POLICY_ENGINE}`);
+else describe("a session policy, evaluated by iam-simulate,", defineTests);
 
-function evaluateAll(): void {
+function defineTests(): void {
   const policy = toSessionPolicy(SOURCE, undefined);
 
   it.each(allowed)("allows %s on %s (via %s)", async (action, resource, via) => {
     expect(await evaluate(policy, action, resource, via)).toBe("Allowed");
   });
 
-  it.each(denied)("denies %s on %s (via %s), which the role may", async (action, resource, via) => {
+  it.each(denied)("denies %s on %s (via %s), which the role's policy allows", async (action, resource, via) => {
     expect(await evaluate(policy, action, resource, via)).toBe("ImplicitlyDenied");
-    // A role's trust policy is not the session's to grant.
+    // AssumeRole also needs the trust policy of the other role.
     if (action !== "sts:AssumeRole") expect(await evaluate(undefined, action, resource, via)).toBe("Allowed");
   });
 
@@ -122,7 +122,7 @@ function evaluateAll(): void {
     for (const other of others) expect(await evaluate(withReplicas, READ, other)).toBe("ImplicitlyDenied");
   });
 
-  it("of secrets alone allows no parameter, and a key only through Secrets Manager; and the other way round", async () => {
+  it("for secrets only allows no parameter, and a key only through Secrets Manager; the same holds for parameters only", async () => {
     const ofSecrets = toSessionPolicy({ ...SOURCE, parameterNames: [] }, undefined);
     expect(await evaluate(ofSecrets, GET, parameter("/app/host"))).toBe("ImplicitlyDenied");
     expect(await evaluate(ofSecrets, DECRYPT, KEY, "ssm.eu-west-1.amazonaws.com")).toBe("ImplicitlyDenied");
@@ -132,7 +132,7 @@ function evaluateAll(): void {
     expect(await evaluate(ofParameters, DECRYPT, KEY, "ssm.eu-west-1.amazonaws.com")).toBe("Allowed");
   });
 
-  it("of another partition names its ARNs", async () => {
+  it("for another partition names the ARNs of that partition", async () => {
     const home = { region: "cn-north-1", accountId: ACCOUNT };
     const roleArn = ROLE_ARN.replace("arn:aws:", "arn:aws-cn:");
     const inChina = toSessionPolicy({ ...SOURCE, roleArn, home, parameterNames: ["/app/host"] }, undefined);

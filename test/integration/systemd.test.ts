@@ -1,4 +1,4 @@
-/** The units of `examples/systemd/`, as far as they can be tried where systemd is installed and does not run. */
+/** The units of `examples/systemd/`, tested as far as possible with an installed systemd that does not run. */
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const examples = fileURLToPath(new URL("../../examples/systemd", import.meta.url
 const [SOCKET, SERVICE] = ["cross-account-secrets.socket", "cross-account-secrets.service"];
 const isMissing = spawnSync("systemd-analyze", ["--version"]).error !== undefined;
 
-/** A copy of the units whose program is there: on this machine, it is not installed. */
+/** Copies the units, with the path of the built program, because it is not installed on this machine. */
 async function copyUnits(): Promise<string> {
   const folder = await createHome();
   for (const unit of [SOCKET, SERVICE]) cpSync(join(examples, unit), join(folder, unit));
@@ -22,27 +22,27 @@ async function copyUnits(): Promise<string> {
 }
 
 describe.skipIf(isMissing)("the systemd units (need systemd-analyze)", () => {
-  it("are accepted by systemd without a remark", async () => {
+  it("are verified by systemd-analyze without a warning", async () => {
     const args = ["verify", "--man=no", `./${SOCKET}`, `./${SERVICE}`];
     const { status, stdout, stderr } = spawnSync("systemd-analyze", args, { cwd: await copyUnits(), encoding: "utf8" });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
   });
 
-  it("leave the service little that it could do", async () => {
+  it("leave the service an exposure level of at most 1.5", async () => {
     const args = ["security", "--offline=true", "--no-pager", `./${SERVICE}`];
     const { stdout } = spawnSync("systemd-analyze", args, { cwd: await copyUnits(), encoding: "utf8" });
-    // What is left, of 10, is the network, which it is for.
+    // The remaining exposure, on a scale of 10, is the network, which the service needs.
     expect(Number(/Overall exposure level .*: ([\d.]+)/.exec(stdout)?.[1])).toBeLessThanOrEqual(1.5);
   });
 
-  it("hand over a socket in which a connection waits that comes before the service", async () => {
+  it("pass on a socket, and a connection from before the start of the service is answered", async () => {
     const folder = await createHome();
     writeFileSync(join(folder, "secrets.json"), '{"s":"value"}');
     writeFileSync(join(folder, "token"), "the-token-of-both\n");
     const port = await findFreePort();
     const serve = await startServe({
       port,
-      // It starts the service at the first connection.
+      // This program starts the service at the first connection.
       command: [
         "systemd-socket-activate",
         `--listen=127.0.0.1:${port}`,

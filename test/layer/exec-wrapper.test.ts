@@ -1,9 +1,8 @@
-/** The exec wrapper: the environment's references to secrets, resolved before the runtime starts. */
+/** The exec wrapper resolves references to secrets in environment variables before the runtime starts. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer as createTcpServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
@@ -15,6 +14,7 @@ import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
 import { findLeaks } from "../support/canary.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { startLocalServer } from "../support/local-server.ts";
+import { createTempFolder } from "../support/temp-files.ts";
 import { createCanary, SECRET_NAME } from "../support/two-accounts.ts";
 
 const canRun = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
@@ -22,16 +22,16 @@ const WRAPPER = join(layerFolder, process.arch === "arm64" ? "exec-wrapper-arm64
 
 const has = (command: string) => spawnSync(command, ["--version"]).error === undefined;
 
-/** A session token of the usual length, which no line may show. */
+/** A session token of the usual length. No line may contain it. */
 const TOKEN = createCanary().repeat(30);
 
 interface Wrapped {
   /** The exit code, or the signal. */
   readonly end: number | string | null;
-  /** What the command was given; undefined when it was not started. */
+  /** The environment and arguments of the command; undefined if it was not started. */
   readonly started: { readonly env: Record<string, string>; readonly argv: string[] } | undefined;
   readonly stdout: string;
-  /** Of the wrapper. */
+  /** The lines that the wrapper printed. */
   readonly lines: readonly string[];
   readonly ms: number;
 }
@@ -39,7 +39,7 @@ interface Wrapped {
 const PRINT_ALL = "console.log(JSON.stringify({ env: process.env, argv: process.argv }))";
 const PRINT = [execPath, "-e", PRINT_ALL, "an argument", "*"];
 
-/** Runs a command through the wrapper. Not synchronous: the server that it asks lives in this process. */
+/** Runs a command through the wrapper. Asynchronously, because the server that the wrapper asks is in this process. */
 async function wrap(
   environment: Readonly<Record<string, string>>,
   { command = PRINT, wrapper = [WRAPPER] }: { command?: readonly string[]; wrapper?: readonly string[] } = {},
@@ -62,13 +62,13 @@ async function wrap(
   return { end, started, stdout: output.stdout, lines, ms: performance.now() - startMs };
 }
 
-interface Answer {
+interface StubAnswer {
   readonly status?: number;
   readonly body: string | Buffer;
 }
 
-/** A stand-in for the extension, with an answer for each target; it refuses a wrong token or Host as the extension does. */
-async function startExtension(answers: Readonly<Record<string, Answer>>, token = TOKEN) {
+/** Starts a stub of the extension with an answer for each target. It refuses a wrong token or Host as the extension does. */
+async function startExtension(answers: Readonly<Record<string, StubAnswer>>, token = TOKEN) {
   const targets: string[] = [];
   const { port } = await startLocalServer(({ url = "", headers, method }, response) => {
     targets.push(url);
@@ -83,7 +83,7 @@ async function startExtension(answers: Readonly<Record<string, Answer>>, token =
   return { port, targets, environment };
 }
 
-/** A stand-in that answers with these bytes, whatever it is asked. */
+/** Starts a stub of the extension that answers every request with raw bytes. */
 async function startRawExtension(answer: (socket: Socket) => void) {
   const server = createTcpServer((socket) => {
     socket.on("error", () => {}).once("data", () => answer(socket));
@@ -92,12 +92,6 @@ async function startRawExtension(answer: (socket: Socket) => void) {
   onTestFinished(() => void server.close());
   const { port } = server.address() as { port: number };
   return { AWS_SESSION_TOKEN: TOKEN, CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port) };
-}
-
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "exec-wrapper-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
 }
 
 const toReference = (text: string) => `cross-account-secret:${text}`;
@@ -141,7 +135,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect(targets).toHaveLength(4);
     });
 
-    it("a value of 64 KiB, the longest that a secret can have, and of 128 KiB, the longest that a variable can", async () => {
+    it("a value of 64 KiB, the limit of a secret, and one of 128 KiB, the limit of a variable", async () => {
       const [long, longest] = ["s".repeat(65_536), "s".repeat(131_072 - "B=".length - 1)];
       const { environment } = await startExtension({
         "/secrets/long": { body: long },
@@ -151,7 +145,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect([started?.env.A === long, started?.env.B === longest]).toEqual([true, true]);
     });
 
-    it("all references at once: the slowest answer is all that is waited for", async () => {
+    it("all references at the same time", async () => {
       let waiting: (() => void)[] = [];
       const { port } = await startLocalServer((_, response) => {
         waiting.push(() => response.end("x"));
@@ -164,7 +158,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect((await wrap(variables)).started?.env).toMatchObject({ A: "x", B: "x", C: "x" });
     });
 
-    it("also where the extension listens only a moment later", async () => {
+    it("a reference even if the extension starts to listen a moment later", async () => {
       const port = await findFreePort();
       const server = createTcpServer((socket) => void socket.end("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"));
       onTestFinished(() => void server.close());
@@ -179,9 +173,9 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
         "HTTP/1.1 200 OK\r\ncontent-length:  3 \r\n\r\nabc",
         "open",
       ],
-      ["without one, up to the end of the connection", "HTTP/1.0 200 OK\r\nServer: x\r\n\r\nabc", "end"],
+      ["without a Content-Length, up to the end of the connection", "HTTP/1.0 200 OK\r\nServer: x\r\n\r\nabc", "end"],
       ["with more bytes than its Content-Length", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef", "end"],
-    ])("from an answer %s", async (_, answer, then) => {
+    ])("a reference from an answer %s", async (_, answer, then) => {
       const environment = await startRawExtension((socket) => {
         socket.write(answer);
         if (then === "end") socket.end();
@@ -192,16 +186,19 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
 
   describe("reads port and token as the extension does", () => {
     it.each<[string, Record<string, string>]>([
-      ["AWS's names of the port, white space around it", { PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: " PORT\n" }],
       [
-        "its own name of the port first",
+        "AWS's variable for the port, with white space around the value",
+        { PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: " PORT\n" },
+      ],
+      [
+        "our variable for the port before AWS's",
         { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "PORT", PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "1" },
       ],
       [
         "an empty value as an unset one",
         { CROSS_ACCOUNT_SECRETS_HTTP_PORT: " ", PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "PORT" },
       ],
-      ["leading zeros", { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "00PORT" }],
+      ["a port with leading zeros", { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "00PORT" }],
     ])("%s", async (_, variables) => {
       const { port, environment } = await startExtension({ "/secrets/a": { body: "x" } });
       const ports = Object.entries(variables).map(([name, value]) => [name, value.replace("PORT", String(port))]);
@@ -212,16 +209,22 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
 
     it.each<[string, Record<string, string>]>([
       [
-        "CROSS_ACCOUNT_SECRETS_TOKEN first",
+        "the token from CROSS_ACCOUNT_SECRETS_TOKEN first",
         { CROSS_ACCOUNT_SECRETS_TOKEN: " TOKEN ", AWS_TOKEN: "b", AWS_SESSION_TOKEN: "c" },
       ],
-      ["then AWS_TOKEN", { CROSS_ACCOUNT_SECRETS_TOKEN: "", AWS_TOKEN: "TOKEN", AWS_SESSION_TOKEN: "c" }],
-      ["then AWS_SESSION_TOKEN", { AWS_SESSION_TOKEN: "TOKEN", AWS_CONTAINER_AUTHORIZATION_TOKEN: "d" }],
-      ["then AWS_CONTAINER_AUTHORIZATION_TOKEN", { AWS_CONTAINER_AUTHORIZATION_TOKEN: "TOKEN" }],
-      ["a file of one's own, percent-encoded", { CROSS_ACCOUNT_SECRETS_TOKEN: "file://FOLDER/%74o%20ken%C3%BC" }],
-      ["a file in another variable", { AWS_TOKEN: "file://FOLDER/%74o%20ken%C3%BC" }],
+      [
+        "then the token from AWS_TOKEN",
+        { CROSS_ACCOUNT_SECRETS_TOKEN: "", AWS_TOKEN: "TOKEN", AWS_SESSION_TOKEN: "c" },
+      ],
+      ["then the token from AWS_SESSION_TOKEN", { AWS_SESSION_TOKEN: "TOKEN", AWS_CONTAINER_AUTHORIZATION_TOKEN: "d" }],
+      ["then the token from AWS_CONTAINER_AUTHORIZATION_TOKEN", { AWS_CONTAINER_AUTHORIZATION_TOKEN: "TOKEN" }],
+      [
+        "a token file in our variable, percent-encoded",
+        { CROSS_ACCOUNT_SECRETS_TOKEN: "file://FOLDER/%74o%20ken%C3%BC" },
+      ],
+      ["a token file in AWS's variable", { AWS_TOKEN: "file://FOLDER/%74o%20ken%C3%BC" }],
     ])("%s", async (_, variables) => {
-      const folder = makeFolder();
+      const folder = createTempFolder();
       writeFileSync(join(folder, "to kenü"), `\ufeff\n ${TOKEN}\r\n`);
       const { port } = await startExtension({ "/secrets/a": { body: "x" } });
       const tokens = Object.entries(variables).map(([name, value]) => [
@@ -234,44 +237,44 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
 
     it.each<[string, Record<string, string>, RegExp]>([
       [
-        "no port",
+        "a port that is not a number",
         { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "27x3" },
         /CROSS_ACCOUNT_SECRETS_HTTP_PORT must be a port, 1 to 65535$/,
       ],
       [
-        "a port too high",
+        "a port above 65535",
         { PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "65536" },
         /: PARAMETERS_SECRETS_EXTENSION_HTTP_PORT must be/,
       ],
       ["no token", { AWS_SESSION_TOKEN: "" }, /CROSS_ACCOUNT_SECRETS_TOKEN must be a token in printable ASCII/],
       ["a token with a space", { AWS_TOKEN: "pass word" }, /: AWS_TOKEN must be a token in printable ASCII(?!.*word)/],
-      ["a token with a line's end", { AWS_TOKEN: "a\r\nHost: b" }, /: AWS_TOKEN must be a token/],
+      ["a token with a line break", { AWS_TOKEN: "a\r\nHost: b" }, /: AWS_TOKEN must be a token/],
       [
-        "a file that is not there",
+        "a token file that does not exist",
         { AWS_TOKEN: "file:///nope/token" },
         /: AWS_TOKEN must be file:\/\/\/path of a readable file/,
       ],
       [
-        "a file of another machine",
+        "a file URL with a host",
         { AWS_TOKEN: "file://host/token" },
         /: AWS_TOKEN must be file:\/\/\/path of a readable file/,
       ],
       [
-        "a path that is cut off",
+        "an incomplete percent-encoding",
         { AWS_TOKEN: "file:///tmp/%4" },
         /: AWS_TOKEN must be file:\/\/\/path of a readable file/,
       ],
       [
-        "a file that never ends",
+        "a token file that never ends",
         { AWS_TOKEN: "file:///dev/zero" },
         /: AWS_TOKEN must be file:\/\/\/path of a readable file/,
       ],
       [
-        "a mode there is not",
+        "an unknown EXEC_WRAPPER_ERROR",
         { CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR: "ignore" },
         /EXEC_WRAPPER_ERROR must be fail or unset$/,
       ],
-    ])("and says what is wrong: %s", async (_, variables, expected) => {
+    ])("and reports what is wrong: %s", async (_, variables, expected) => {
       const mode = { CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR: "unset" };
       const { end, started, lines } = await wrap({
         AWS_SESSION_TOKEN: TOKEN,
@@ -288,7 +291,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
   });
 
   describe("stops the start", () => {
-    it("with a line for each reference that cannot be resolved, and no secret in any", async () => {
+    it("with a line for each reference that cannot be resolved, and no secret in any line", async () => {
       const canary = createCanary();
       const refusal = {
         __type: "AccessDeniedException",
@@ -340,7 +343,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect(findLeaks(new Map([["standard error", lines.join()]]), [canary])).toEqual([]);
     });
 
-    it("or, where asked to, starts without those variables", async () => {
+    it("or starts without those variables if EXEC_WRAPPER_ERROR is unset", async () => {
       const { environment } = await startExtension({ "/secrets/good": { body: "x" } });
       const { end, started, lines } = await wrap({
         ...environment,
@@ -363,7 +366,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       ]);
     });
 
-    it.each(["fail", "unset"])("under SnapStart, and asks for nothing (%s)", async (mode) => {
+    it.each(["fail", "unset"])("under SnapStart, without any request, if EXEC_WRAPPER_ERROR is %s", async (mode) => {
       const { environment, targets } = await startExtension({ "/secrets/a": { body: "x" } });
       const { end, started, lines } = await wrap({
         ...environment,
@@ -379,7 +382,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       ]);
     });
 
-    it("when nothing listens, after two seconds, however many references there are", async () => {
+    it("after two seconds if nothing listens, with any number of references", async () => {
       const variables = { AWS_SESSION_TOKEN: TOKEN, CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(await findFreePort()) };
       const { end, lines, ms } = await wrap({ ...variables, A: toReference("a"), B: toReference("b") });
       expect(end).toBe(1);
@@ -391,7 +394,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect(ms).toBeLessThan(4_000);
     });
 
-    it("after 9 s for all references together, be the answer not begun or never done", async () => {
+    it("after 9 s for all references together if answers do not begin or do not end", async () => {
       let count = 0;
       const environment = await startRawExtension((socket) => {
         count += 1;
@@ -406,7 +409,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect(ms).toBeLessThan(11_000);
     });
 
-    it("when the secrets are too many for the environment", async () => {
+    it("when the secrets are too long for the environment", async () => {
       const body = "s".repeat(65_536);
       const { environment } = await startExtension({ "/secrets/long": { body } });
       const names = Array.from({ length: 17 }, (_, index) => `V${index}`);
@@ -418,7 +421,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
         expect.stringMatching(/V16 cannot be set: the secrets are longer, together, than the 1 MiB/),
       ]);
 
-      // The kernel's limit follows that of the stack, but is never below 128 KiB.
+      // The kernel's limit depends on the limit of the stack, but is at least 128 KiB.
       const three = { A: toReference("long"), B: toReference("long"), C: toReference("long") };
       const wrapper = ["/bin/sh", "-c", 'ulimit -s 512; exec "$0" "$@"', WRAPPER];
       const refused = await wrap({ ...environment, ...three }, { wrapper });
@@ -431,22 +434,26 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
     const FOREIGN = "the answer is not one of the extension's; what listens on its HTTP_PORT?";
     const CUT = "the extension's answer was cut off";
     it.each([
-      ["nothing", "", CUT],
+      ["empty", "", CUT],
       ["half a head", "HTTP/1.1 200 OK\r\nContent-Le", CUT],
       ["half a body", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", CUT],
-      ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", FOREIGN],
-      ["a status without digits", "HTTP/1.1 2x0 OK\r\n\r\n", FOREIGN],
+      ["not HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", FOREIGN],
+      ["a status that is not a number", "HTTP/1.1 2x0 OK\r\n\r\n", FOREIGN],
       ["a status of four digits", "HTTP/1.1 2000 OK\r\n\r\n", FOREIGN],
-      ["a length that is none", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc", FOREIGN],
-      ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nabc", FOREIGN],
+      ["a head with an invalid length", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc", FOREIGN],
+      ["a head with two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nabc", FOREIGN],
       [
-        "chunks, which the extension never sends",
+        "a chunked body, which the extension never sends",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         FOREIGN,
       ],
       ["an endless head", `HTTP/1.1 200 OK\r\n${"X: y\r\n".repeat(2_000)}`, FOREIGN],
-      ["what the extension never sends: the token", `HTTP/1.1 403 x\r\n\r\n{"message":"no ${TOKEN}"}`, "status 403"],
-    ])("when it is answered with %s", async (_, answer, expected) => {
+      [
+        "a message with the token, which the extension never sends",
+        `HTTP/1.1 403 x\r\n\r\n{"message":"no ${TOKEN}"}`,
+        "status 403",
+      ],
+    ])("when the answer is %s", async (_, answer, expected) => {
       const environment = await startRawExtension((socket) => void socket.end(answer));
       const { end, lines } = await wrap({ ...environment, A: toReference("a") });
       expect(end).toBe(1);
@@ -455,9 +462,9 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
   });
 
   describe("starts the command", () => {
-    it.skipIf(!has("strace"))("at once, where there is no reference: no socket, no file (needs strace)", () => {
+    it.skipIf(!has("strace"))("without opening a socket or a file if there is no reference (needs strace)", () => {
       const variables = { ...process.env, CROSS_ACCOUNT_SECRETS_TOKEN: "file:///nope", A: "b" };
-      const trace = join(makeFolder(), "trace");
+      const trace = join(createTempFolder(), "trace");
       const { status } = spawnSync("strace", ["-o", trace, WRAPPER, "/bin/true"], { env: variables });
       expect(status).toBe(0);
       const calls = readFileSync(trace, "utf8").split("\n").slice(1);
@@ -466,18 +473,18 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect(calls.slice(0, atExec).filter((line) => /^(open|openat|socket|connect|write)/.test(line))).toEqual([]);
     });
 
-    it("found on PATH, with its arguments, and becomes it", async () => {
+    it("that it finds on PATH, with its arguments, in its own process", async () => {
       const command = ["sh", "-c", 'echo "$0|$1"; kill -9 $$', "a b", ""];
       const { end, stdout, lines } = await wrap({ PATH: "/nope:/usr/bin:/bin" }, { command });
       expect([end, stdout, lines]).toEqual(["SIGKILL", "a b|\n", []]);
     });
 
     it.each([
-      ["is not there", ["/nope/bootstrap"], 127, /\/nope\/bootstrap cannot be started: there is no such file/],
-      ["is nowhere on PATH", ["nope"], 127, /nope cannot be started: there is no such file/],
-      ["may not be executed", ["/etc/passwd"], 126, /\/etc\/passwd cannot be started: it may not be executed/],
-      ["is not given", [], 126, /exec-wrapper needs the command to start/],
-    ])("or says that it %s", async (_, command, code, expected) => {
+      ["does not exist", ["/nope/bootstrap"], 127, /\/nope\/bootstrap cannot be started: there is no such file/],
+      ["is not on PATH", ["nope"], 127, /nope cannot be started: there is no such file/],
+      ["is not executable", ["/etc/passwd"], 126, /\/etc\/passwd cannot be started: it may not be executed/],
+      ["is missing from its arguments", [], 126, /exec-wrapper needs the command to start/],
+    ])("or reports that the command %s", async (_, command, code, expected) => {
       const { end, lines } = await wrap({ PATH: "/usr/bin:/bin" }, { command });
       expect(end).toBe(code);
       expect(lines).toEqual([expect.stringMatching(expected)]);
@@ -485,10 +492,9 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
   });
 
   describe("with the nodejs layer, on the fakes", () => {
-    /** What dist/nodejs is to be: the wrapper's two programs, and the script that picks one. */
-    /** A function that returns digests of its variables, started as Lambda's bootstrap starts it. */
+    /** Starts a function that returns digests of its variables, in the way of Lambda's bootstrap. */
     function startWrapped({ environment, ...options }: BenchOptions): Promise<Bench> {
-      const task = makeFolder();
+      const task = createTempFolder();
       writeFileSync(
         join(task, "index.mjs"),
         `import { createHash } from "node:crypto";
@@ -533,7 +539,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect(toRuntimeLines(bench)).toEqual([]);
     });
 
-    it("the init fails, and the log says why, where a reference cannot be resolved", async () => {
+    it("the init fails, and the log says why, if a reference cannot be resolved", async () => {
       const environment = { FIELD: toReference(`${SECRET_NAME}#passwort`), POINTER: toReference("another-secret") };
       const bench = await startWrapped({ environment });
       await expect(bench.lambda.init()).rejects.toMatchObject({ errorType: "Runtime.ExitError" });
@@ -545,7 +551,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       ]);
     });
 
-    it("the function runs without the variables, where asked to", async () => {
+    it("the function runs without the variables if EXEC_WRAPPER_ERROR is unset", async () => {
       const environment = { CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR: "unset" };
       const prepare: BenchOptions["prepare"] = ({ aws }) => aws.fault("AssumeRole", { kind: "deny" });
       const bench = await startWrapped({ environment, prepare });
@@ -573,8 +579,8 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
     });
   });
 
-  it.skipIf(!has("cc"))("under sanitizers, survives whatever it may be answered (needs a C compiler)", async () => {
-    const sanitized = join(makeFolder(), "exec-wrapper");
+  it.skipIf(!has("cc"))("survives any answer, compiled with sanitizers (needs a C compiler)", async () => {
+    const sanitized = join(createTempFolder(), "exec-wrapper");
     const flags = ["-std=c11", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
     execFileSync("cc", [...flags, "-o", sanitized, join(layerFolder, "exec-wrapper.c")]);
     const canary = createCanary();
@@ -630,7 +636,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       ASAN_OPTIONS: "exitcode=99",
       UBSAN_OPTIONS: "exitcode=99",
     };
-    /** Without their bytes in the report of a failure: seed and path are enough to have them again. */
+    /** The report of a failure omits the bytes, because its seed and path reproduce them. */
     const batches = fc
       .array(answers, { minLength: ANSWERS, maxLength: ANSWERS })
       .map((batch) => Object.assign(batch, { [fc.toStringMethod]: () => `${batch.length} answers` }));
@@ -638,7 +644,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
     await fc.assert(
       fc.asyncProperty(batches, async (batch) => {
         [given, asked] = [batch, 0];
-        // A sanitizer would end it with 99, a crash with a signal.
+        // A sanitizer ends the wrapper with 99, a crash with a signal.
         const { end, lines } = await wrap(variables, { wrapper: [sanitized], command: ["/bin/true"] });
         expect([end, asked]).toEqual([0, ANSWERS]);
         expect(lines.filter((line) => !/^cross-account-secrets: V\d+ is left unset: ./.test(line))).toEqual([]);

@@ -1,4 +1,4 @@
-/** What is left of Node's ICU data is enough for the extension, and the rest is missed without harm. */
+/** The trimmed ICU data of Node is enough for the extension, and code that uses the missing data does not fail. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ describe.skipIf(!canRun)("the Node of the x86_64 layer (Linux on x86_64)", () =>
     [`(1234.5).toLocaleString()`, "1,234.5"],
     [`new Date(0).toLocaleString("en-US", { timeZone: "Europe/Paris" })`, "1/1/1970, 1:00:00 AM"],
     [`"a".localeCompare("b")`, -1],
-  ])("evaluates %s", (expression, expected) => {
+  ])("evaluates %s correctly", (expression, expected) => {
     expect(evaluate(expression)).toBe(expected);
   });
 
@@ -36,12 +36,12 @@ describe.skipIf(!canRun)("the Node of the x86_64 layer (Linux on x86_64)", () =>
     `new Intl.Collator("sv").compare("a", "ö")`,
     `[...new Intl.Segmenter("th").segment("สวัสดี")].length`,
     `new Intl.DisplayNames("de", { type: "region" }).of("FR")`,
-  ])("falls back in %s, and in a German environment", (expression) => {
+  ])("evaluates %s without an error, also in a German environment", (expression) => {
     expect(evaluate(expression)).toBeDefined();
     expect(evaluate(expression, { LC_ALL: "de_DE.UTF-8" })).toBeDefined();
   });
 
-  it("is the same when it is trimmed again, and so is a file that has no such data", () => {
+  it("does not change when it is trimmed again; nor does a file without ICU data", () => {
     const node = readFileSync(join(program, "bin/node"));
     expect(trimIcu(node).equals(node)).toBe(true);
     const other = readFileSync(join(program, "lib/libc.so.6"));

@@ -11,8 +11,8 @@ import { readModes } from "../support/unzip.ts";
 const dist = join(toOpt("nodejs"), "..");
 
 /**
- * What a layer may weigh, in MB of 10^6 bytes. Lambda allows 250 MB, unzipped, for a function and all its layers, and 50 MB
- * zipped in a direct upload. Node as it comes makes a zip of 43.5 MB: a layer that large has not been trimmed.
+ * The size limits of a layer, in MB of 10^6 bytes. Lambda allows 250 MB, unzipped, for a function and all its layers, and 50 MB
+ * zipped in a direct upload. An untrimmed Node makes a zip of 43.5 MB.
  */
 const limitsMb: Readonly<Record<LayerName, { readonly zipped: number; readonly unzipped: number }>> = {
   nodejs: { zipped: 0.5, unzipped: 2 },
@@ -27,12 +27,12 @@ describe.each(layerNames)("the %s layer", (layer) => {
   const readText = (name: string) => readFileSync(join(opt, "cross-account-secrets", name), "utf8");
   const test = it.skipIf(!existsSync(file));
 
-  test("has one file in extensions, since Lambda starts every file there, and keeps the rest elsewhere", () => {
+  test("has one file in extensions, because Lambda starts every file there, and the rest elsewhere", () => {
     expect(readdirSync(join(opt, "extensions"))).toEqual(["cross-account-secrets"]);
     expect(readdirSync(opt).sort()).toEqual(["cross-account-secrets", "extensions"]);
   });
 
-  test("is zipped whole, with what must be executable executable", () => {
+  test("is zipped completely, with the same executable files", () => {
     const zip = readZip();
     const modes = readModes(zip);
     for (const [name, content] of Object.entries(unzipSync(zip))) {
@@ -45,7 +45,7 @@ describe.each(layerNames)("the %s layer", (layer) => {
     expect(modes.has("cross-account-secrets/lib/ld.so")).toBe(layer !== "nodejs");
   });
 
-  test("is as the manifest says, and no larger than it may be", async () => {
+  test("matches the manifest, and is within its size limit", async () => {
     const entry = (await readManifest(dist)).find(({ name }) => name === layer);
     const zip = readZip();
     const sizes = Object.values(unzipSync(zip)).map((content) => content.length);
@@ -67,7 +67,7 @@ describe.each(layerNames)("the %s layer", (layer) => {
   });
 
   const carried = ["Node.js", "libc6-", "libgcc-s1-", "libstdc++6-"];
-  test("lists all that it carries, in its bill of materials and with its licences", () => {
+  test("lists all its components in the bill of materials and in the licence notices", () => {
     const sbom: { components: { name: string; version: string; purl: string }[] } = JSON.parse(
       readText("sbom.cdx.json"),
     );
@@ -86,7 +86,7 @@ describe.each(layerNames)("the %s layer", (layer) => {
     expect(notices.includes("GNU LESSER GENERAL PUBLIC LICENSE\n")).toBe(layer !== "nodejs");
   });
 
-  test("has nothing of this machine in its text files", () => {
+  test("has no path of this machine in its files", () => {
     for (const name of readdirSync(join(opt, "cross-account-secrets")).filter((name) =>
       statSync(join(opt, "cross-account-secrets", name)).isFile(),
     )) {

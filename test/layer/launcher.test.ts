@@ -1,29 +1,21 @@
-/** The native launcher: fast on the straight path, and out of the way on any other. */
+/** The native launcher: it is fast in the normal case, and leaves all other cases to Node. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execPath } from "node:process";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build/build.ts";
 import { layerFolder } from "../../scripts/build/launchers.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
+import { copyLayer, createTempFolder } from "../support/temp-files.ts";
 
 const canRun = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
 const LAUNCHER = join(layerFolder, process.arch === "arm64" ? "launcher-arm64" : "launcher-x86_64");
 
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "launcher-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
-/** The nodejs layer with another first step. */
+/** Makes a nodejs layer that starts with this program. */
 function makeOpt(extension: "launcher" | "Node alone"): string {
-  const opt = makeFolder();
-  cpSync(toOpt("nodejs"), opt, { recursive: true });
+  const opt = copyLayer();
   const file = join(opt, "extensions/cross-account-secrets");
   if (extension !== "Node alone") cpSync(LAUNCHER, file);
   else writeFileSync(file, `#!${execPath}\nrequire(${JSON.stringify(join(opt, "cross-account-secrets/main.cjs"))});\n`);
@@ -38,7 +30,7 @@ const countRegistrations = ({ lambda }: Bench) => lambda.journal.filter(({ call 
 const has = (command: string) => spawnSync(command, ["--version"]).error === undefined;
 
 describe.skipIf(!canRun)("the launcher (Linux)", () => {
-  it("registers at most 0.2 times as late as Node alone", async () => {
+  it("registers in at most 0.2 times the time that Node alone needs", async () => {
     const ratios: number[] = [];
     const opts = [makeOpt("launcher"), makeOpt("Node alone")];
     for (let round = 0; round < 5; round += 1) {
@@ -65,11 +57,11 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
     expect(countRegistrations(bench)).toBe(1);
   });
 
-  it.skipIf(!has("strace"))("opens no file before it becomes Node (needs strace)", async () => {
-    const trace = join(makeFolder(), "trace");
+  it.skipIf(!has("strace"))("opens no file before it executes Node (needs strace)", async () => {
+    const trace = join(createTempFolder(), "trace");
     const { port, close } = await listen((socket) => void socket.end(ANSWER));
     onTestFinished(close);
-    const opt = makeFolder();
+    const opt = createTempFolder();
     mkdirSync(join(opt, "extensions"));
     symlinkSync(LAUNCHER, join(opt, "extensions/x"));
     await run("strace", ["-o", trace, join(opt, "extensions/x")], { AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}` });
@@ -79,21 +71,21 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
     expect(calls.slice(0, atExec).filter((line) => /^(open|openat|stat|access|readlink)/.test(line))).toEqual([]);
   });
 
-  describe("steps aside", () => {
-    it("when the port is no number: Node says what is wrong", async () => {
+  describe("leaves the work to Node", () => {
+    it("when the port is not a number: Node reports the mistake", async () => {
       const bench = await startNative({ environment: { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "27x3" } });
       await expect(bench.lambda.init()).rejects.toMatchObject({ reported: { errorType: "Extension.ConfigInvalid" } });
       expect(bench.events("init-error")[0]?.message).toMatch(/HTTP_PORT must be a port, 1 to 65535; got "27x3"/);
     });
 
-    it("when the port is taken: Node tries for a second, and names it", async () => {
+    it("when the port is taken: Node tries for a second, and reports it", async () => {
       const { port, close } = await listen(() => {});
       onTestFinished(close);
       const bench = await startNative({ environment: { CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port) } });
       await expect(bench.lambda.init()).rejects.toMatchObject({ reported: { errorType: "Extension.PortUnavailable" } });
     });
 
-    it("when Lambda refuses the registration: Node is refused too, and ends", async () => {
+    it("when Lambda refuses the registration: Node is also refused, and ends", async () => {
       const refusal = { status: 403, body: { errorType: "Extension.RegistrationClosed", errorMessage: "closed" } };
       const bench = await startNative({ intercept: ({ call }) => (call === "register" ? refusal : undefined) });
       await expect(bench.lambda.init()).rejects.toMatchObject({ errorType: "Extension.Crash" });
@@ -113,7 +105,7 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
       expect(countRegistrations(bench)).toBe(2);
     });
 
-    it("not when Lambda is slow: it waits, as Node would", async () => {
+    it("but waits itself when Lambda is slow", async () => {
       const bench = await startNative({
         intercept: async ({ call }) => {
           if (call === "register") await new Promise((resolve) => setTimeout(resolve, 700));
@@ -124,8 +116,8 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
       expect(countRegistrations(bench)).toBe(1);
     });
 
-    it("when there is no Node that can be started: it says so, to Lambda too", async () => {
-      const opt = makeFolder();
+    it("but reports an error to the log and to Lambda when Node cannot be started", async () => {
+      const opt = createTempFolder();
       mkdirSync(join(opt, "extensions"));
       cpSync(LAUNCHER, join(opt, "extensions/cross-account-secrets"));
       const bench = await startBench({ opt, environment: { PATH: "/nowhere" } });
@@ -137,7 +129,7 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
     });
   });
 
-  it("has the same list of variables to drop as the shell's", () => {
+  it("removes the same variables from the environment as the shell script", () => {
     const shell = readFileSync(join(layerFolder, "extension.sh"), "utf8");
     const native = readFileSync(join(layerFolder, "launcher.c"), "utf8");
     const inShell = [...shell.matchAll(/^ {4}([A-Z_* |]+)\) unset/gm)].flatMap(([, names = ""]) => names.split(" | "));
@@ -149,10 +141,10 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
   });
 
   it.skipIf(!has("cc"))(
-    "under sanitizers, survives whatever Lambda may answer (needs a C compiler)",
+    "survives any answer of Lambda, compiled with sanitizers (needs a C compiler)",
     { timeout: 120_000 },
     async () => {
-      const folder = makeFolder();
+      const folder = createTempFolder();
       mkdirSync(join(folder, "extensions"));
       const sanitized = join(folder, "extensions/cross-account-secrets");
       const flags = ["-std=c11", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -162,7 +154,7 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
       onTestFinished(close);
       const environment = {
         AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
-        CROSS_ACCOUNT_SECRETS_HTTP_PORT: "none", // nothing to bind: what is under test is the answer
+        CROSS_ACCOUNT_SECRETS_HTTP_PORT: "none", // no port to bind, because only the answer is under test
         PATH: "",
         ASAN_OPTIONS: "exitcode=99",
         UBSAN_OPTIONS: "exitcode=99",
@@ -180,7 +172,7 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
       await fc.assert(
         fc.asyncProperty(answers, async (bytes) => {
           answer = bytes;
-          // It finds no Node, says so, and ends with 1; a sanitizer would end it with 99, a crash with a signal.
+          // It reports that there is no Node, and ends with 1. A sanitizer ends it with 99, a crash with a signal.
           expect(await run(sanitized, [], environment)).toBe(1);
         }),
         { numRuns: 400 },
@@ -193,7 +185,7 @@ const ANSWER =
   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Extension-Identifier: 7d4e0c7e-2b1c-4e5a-9d43-0f6c2f1f8a11\r\n" +
   "Content-Length: 2\r\n\r\n{}";
 
-/** A TCP server on a free port. */
+/** Starts a TCP server on a free port. */
 async function listen(onConnection: Parameters<typeof createServer>[1]): Promise<{ port: number; close: () => void }> {
   const server: Server = createServer((socket) => {
     socket.on("error", () => {});
@@ -203,7 +195,7 @@ async function listen(onConnection: Parameters<typeof createServer>[1]): Promise
   return { port: (server.address() as { port: number }).port, close: () => void server.close() };
 }
 
-/** The exit code, or the signal. Not synchronous: the server that it talks to lives in this process. */
+/** Returns the exit code or the signal. Asynchronously, because the server for the command is in this process. */
 function run(command: string, args: readonly string[], env: Record<string, string>): Promise<number | string | null> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: "ignore" });

@@ -1,4 +1,4 @@
-/** What the self-contained layers carry is what their Node asks for, and the build would notice if it were not. */
+/** The self-contained layers carry the libraries that their Node needs, and the build fails if one is missing or unsuitable. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ describe.each(["x86_64", "arm64"] as const)("the libraries of the %s layer", (ar
   const readNode = () => readFile(join(program, "bin/node"));
   const find: FindLibrary = (soname) =>
     readFile(join(program, "lib", soname === LOADERS[architecture] ? "ld.so" : soname)).catch(() => undefined);
-  /** As `find`, but for one library. */
+  /** Finds libraries like `find`, except for one. */
   const findBut =
     (name: string, change: (file: Buffer | undefined) => Promise<Buffer | undefined>): FindLibrary =>
     async (soname) => {
@@ -27,7 +27,7 @@ describe.each(["x86_64", "arm64"] as const)("the libraries of the %s layer", (ar
     expect(sonames).toEqual(["ld.so", ...expected]);
   });
 
-  test("are needed: its Node asks for a C library that Amazon Linux 2, with 2.26, does not have", async () => {
+  test("are needed: its Node requires a newer C library than the 2.26 of Amazon Linux 2", async () => {
     const { versionsNeeded } = readLinkage(await readNode());
     expect(versionsNeeded.get("libc.so.6")).toContain("GLIBC_2.28");
     expect([...versionsNeeded.keys()]).toEqual(expect.arrayContaining(["libc.so.6", "libm.so.6", "libstdc++.so.6"]));
@@ -40,14 +40,14 @@ describe.each(["x86_64", "arm64"] as const)("the libraries of the %s layer", (ar
     );
   });
 
-  test("fail the build when one is older than Node wants it", async () => {
+  test("fail the build when one is older than Node requires", async () => {
     const broken = findBut("libc.so.6", async (file) => toOlder(file, "GLIBC_2.28"));
     await expect(collectLibraries(await readNode(), broken)).rejects.toThrow(
       /\n {2}node needs GLIBC_2\.28 of libc\.so\.6, which has no such version/,
     );
   });
 
-  test("fail the build when one is older than another of them wants it", async () => {
+  test("fail the build when one is older than another library requires", async () => {
     const broken = findBut(LOADERS[architecture], async (file) => toOlder(file, "GLIBC_PRIVATE"));
     await expect(collectLibraries(await readNode(), broken)).rejects.toThrow(
       /\n {2}libc\.so\.6 needs GLIBC_PRIVATE of ld-linux.*, which has no such version/,
@@ -65,7 +65,7 @@ describe.each(["x86_64", "arm64"] as const)("the libraries of the %s layer", (ar
   });
 });
 
-/** The library without one of its symbol versions: it goes by another name. */
+/** Renames one symbol version of a library, so that the library seems older. */
 function toOlder(file: Buffer | undefined, version: string): Buffer | undefined {
   for (let at = file?.indexOf(`${version}\0`) ?? -1; at >= 0; at = file?.indexOf(`${version}\0`, at) ?? -1) {
     file?.write("X", at, "latin1");

@@ -1,15 +1,14 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { toOpt } from "../../scripts/build/build.ts";
 import { LambdaFailure } from "../fakes/lambda.ts";
 import { type Bench, startBench } from "../support/bench.ts";
 import { createCertificate } from "../support/certificate.ts";
 import { until } from "../support/faults.ts";
 import { startFront, type TcpFront } from "../support/tcp-front.ts";
-import { SECRET_NAME } from "../support/two-accounts.ts";
+import { copyLayer, writeTempFile } from "../support/temp-files.ts";
+import { SECRET_NAME, SECRET_PATH } from "../support/two-accounts.ts";
 
 const EXTENSION = "cross-account-secrets";
 
@@ -27,16 +26,14 @@ describe("init", () => {
   });
 
   it("loads the AWS SDK only after Lambda has accepted the registration", async () => {
-    const opt = mkdtempSync(join(tmpdir(), "opt-"));
-    onTestFinished(() => rmSync(opt, { recursive: true }));
-    cpSync(toOpt("nodejs"), opt, { recursive: true });
+    const opt = copyLayer();
     const awsSdk = join(opt, EXTENSION, "aws-sdk.cjs");
     writeFileSync(awsSdk, `console.log("the SDK is loaded");${readFileSync(awsSdk, "utf8")}`);
     const isLoaded = ({ lambda }: Bench) => lambda.logs.some(({ line }) => line === "the SDK is loaded");
     let wasLoadedAtRegistration: boolean | undefined;
     const bench: Bench = await startBench({
       opt,
-      // While Lambda does not answer, the extension has all the time in the world to load what it should not.
+      // Lambda answers late, so that the extension would have the time to load the SDK too early.
       intercept: async ({ call }) => {
         if (call !== "register") return undefined;
         await new Promise((resolve) => setTimeout(resolve, 500));
@@ -49,11 +46,9 @@ describe("init", () => {
     expect(isLoaded(bench)).toBe(true);
   });
 
-  it("opens the way to Secrets Manager while AssumeRole is under way, and goes it", async () => {
-    const authority = join(mkdtempSync(join(tmpdir(), "authority-")), "authority.pem");
-    onTestFinished(() => rmSync(dirname(authority), { recursive: true }));
+  it("opens the connection to Secrets Manager while AssumeRole is under way, and uses it", async () => {
     const certificate = createCertificate("front");
-    writeFileSync(authority, certificate.cert);
+    const authority = writeTempFile(certificate.cert);
     const front: TcpFront = await startFront(() => bench.aws.url, certificate);
     const bench: Bench = await startBench({
       environment: { AWS_ENDPOINT_URL_SECRETS_MANAGER: front.url, NODE_EXTRA_CA_CERTS: authority },
@@ -107,7 +102,7 @@ describe("init", () => {
       type: "ConnectionError",
     },
     {
-      name: "STS talks nonsense",
+      name: "STS answers with malformed data",
       operation: "AssumeRole",
       fault: { kind: "malformed" },
       status: 502,
@@ -128,7 +123,7 @@ describe("init", () => {
       type: "AccessDeniedException",
     },
     {
-      name: "Secrets Manager talks nonsense",
+      name: "Secrets Manager answers with malformed data",
       operation: "GetSecretValue",
       fault: { kind: "malformed" },
       status: 502,
@@ -143,7 +138,7 @@ describe("init", () => {
     },
   ] as const;
 
-  it.each(faults)("goes on when $name: the function is invoked, the endpoint answers $status", async (row) => {
+  it.each(faults)("continues when $name: the function is invoked, and a request gets $status", async (row) => {
     const [timeoutMs, prefetchTimeoutMs] = [1_500, 700];
     const bench = await startBench({
       prepare: ({ aws }) => aws.fault(row.operation, row.fault),
@@ -164,7 +159,7 @@ describe("init", () => {
     expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
   });
 
-  it("fails, and says why, when a failed fetch is to fail it", async () => {
+  it("fails, and reports the cause, when a fetch fails and INIT_ERROR is fail", async () => {
     const bench = await startBench({
       prepare: ({ aws }) => aws.fault("AssumeRole", { kind: "deny" }),
       environment: { CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" },
@@ -177,7 +172,7 @@ describe("init", () => {
     });
   });
 
-  it("fails, and names the port and the usual cause, when the port stays taken", async () => {
+  it("fails, and reports the port and the usual cause, when the port stays taken", async () => {
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, "127.0.0.1", resolve));
     onTestFinished(() => void squatter.close());
@@ -189,33 +184,33 @@ describe("init", () => {
     expect(message).toMatch(new RegExp(`port ${port} .* taken.*AWS's own`));
   });
 
-  it("inside an invocation fetches, but holds nothing", async () => {
+  it("inside an invocation fetches the secret, but does not delay the function", async () => {
     const bench = await startBench({ runtime: { onInvoke: () => "invoked" } });
     await bench.lambda.init();
     await bench.lambda.reset("timeout");
     bench.aws.fault("AssumeRole", { kind: "hang" });
-    const { durationMs, initInside, ...outcome } = await bench.lambda.invoke();
-    expect({ initInside, ...outcome }).toMatchObject({ initInside: true, payload: "invoked" });
+    const { durationMs, initInside, ...invocation } = await bench.lambda.invoke();
+    expect({ initInside, ...invocation }).toMatchObject({ initInside: true, payload: "invoked" });
     expect(durationMs).toBeLessThan(900); // PREFETCH_TIMEOUT_MS is 1000
     await bench.lambda.waitForJournal(({ call }, index) => call === "next" && index > 0);
   });
 });
 
-describe("invocations", () => {
-  it("are served from memory, after a rotation too, until refreshNow asks for more", async () => {
+describe("requests of the function", () => {
+  it("are served from memory, even after a rotation, until one has refreshNow", async () => {
     const bench = await startBench();
     await bench.lambda.init();
     const before = await bench.askForSecret();
     const value = JSON.stringify({ username: "u", password: "p" });
     const { versionId } = bench.aws.putSecretValue(bench.secretArn, { secretString: value });
     expect((await bench.askForSecret()).body).toBe(before.body);
-    const fresh = await bench.ask(`/secretsmanager/get?secretId=${SECRET_NAME}&refreshNow=true`);
+    const fresh = await bench.ask(`${SECRET_PATH}&refreshNow=true`);
     expect(JSON.parse(fresh.body)).toMatchObject({ VersionId: versionId, SecretString: value });
     expect((await bench.askForSecret()).body).toBe(fresh.body);
     expect(bench.aws.count("AssumeRole")).toBe(1);
   });
 
-  it("that come eight hundred at once cost one GetSecretValue and one AssumeRole", async () => {
+  it("cost one GetSecretValue and one AssumeRole when eight hundred come at once", async () => {
     const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_PREFETCH_TIMEOUT_MS: "0" } });
     const [, ...answers] = await Promise.all([
       bench.lambda.init(),
@@ -227,7 +222,7 @@ describe("invocations", () => {
     expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual([1, 1]);
   });
 
-  it("get one field of a secret, as text, and its whole value as JSON", async () => {
+  it("get one field of a secret as text, and its whole value as JSON", async () => {
     const bench = await startBench();
     await bench.lambda.init();
     expect(await bench.ask(`/secrets/${SECRET_NAME}?key=password`)).toMatchObject({
@@ -240,7 +235,7 @@ describe("invocations", () => {
     });
   });
 
-  it("without the token get nothing but /ping", async () => {
+  it("get only /ping without the token", async () => {
     const bench = await startBench();
     await bench.lambda.init();
     const headers = { "X-Aws-Parameters-Secrets-Token": "" };
@@ -250,19 +245,19 @@ describe("invocations", () => {
 });
 
 describe("shutdown", () => {
-  it("ends with code 0 well inside 2 s, with requests in flight and an AWS call hanging", async () => {
+  it("ends with code 0 within a second, even with a request and a call to AWS under way", async () => {
     const bench = await startBench();
     await bench.lambda.init();
     bench.aws.fault("GetSecretValue", { kind: "hang" });
     const asked = bench.ask(`/secrets/${SECRET_NAME}?refreshNow=true`).catch((error: Error) => error);
-    await waitUntil(() => bench.aws.count("GetSecretValue") === 2);
+    await until(() => bench.aws.count("GetSecretValue") === 2);
     const { exitCode, ms } = await bench.lambda.shutdown();
     expect(exitCode).toBe(0);
     expect(ms).toBeLessThan(1_000);
     await asked;
   });
 
-  it("prints one line that sums up", async () => {
+  it("prints one summary line", async () => {
     const bench = await startBench();
     await bench.lambda.init();
     await bench.askForSecret();
@@ -272,8 +267,3 @@ describe("shutdown", () => {
     ]);
   });
 });
-
-/** Looks again after every turn of the event loop. */
-async function waitUntil(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
-}

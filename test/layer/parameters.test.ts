@@ -1,32 +1,44 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { toOpt } from "../../scripts/build/build.ts";
 import type { Fault } from "../fakes/aws.ts";
 import { type Bench, type BenchOptions, type LocalAnswer, startBench } from "../support/bench.ts";
-import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+import { copyLayer } from "../support/temp-files.ts";
+import {
+  FUNCTION_ROLE_ARN,
+  IN_TARGET_ACCOUNT,
+  REGION,
+  SECRET_NAME,
+  TARGET_ACCOUNT,
+  TARGET_ROLE_ARN,
+  type TwoAccounts,
+} from "../support/two-accounts.ts";
 
-const ACCOUNT = "111111111111";
-const toArn = (name: string) => `arn:aws:ssm:${REGION}:${ACCOUNT}:parameter${name}`;
+const toArn = (name: string) => `arn:aws:ssm:${REGION}:${TARGET_ACCOUNT}:parameter${name}`;
 const [HOST, LIST, PASSWORD, FORBIDDEN] = ["/app/db/host", "/app/db/replicas", "/app/db/password", "/app/db/root"];
 const REFERENCE = `/aws/reference/secretsmanager/${SECRET_NAME}`;
-const KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/parameters`;
+const KEY = `arn:aws:kms:${REGION}:${TARGET_ACCOUNT}:key/parameters`;
 const GET = "/systemsmanager/parameters/get";
 
-/** Account A has parameters too, of every type, and a binary secret; the role may read all of them but one. */
+/** Adds parameters of every type and a binary secret to Account A. The role may read all of them except one. */
 function addParameters({ aws, canaries }: TwoAccounts): void {
   const [value = "", other = ""] = canaries;
-  const place = { account: ACCOUNT, region: REGION };
-  aws.createParameter({ ...place, name: HOST, value });
-  aws.createParameter({ ...place, name: "plain", value });
-  aws.createParameter({ ...place, name: FORBIDDEN, value });
-  aws.createParameter({ ...place, name: LIST, type: "StringList", value: `${value},${other}` });
-  const { arn } = aws.createParameter({ ...place, name: PASSWORD, type: "SecureString", value: other, kmsKey: KEY });
+  aws.createParameter({ ...IN_TARGET_ACCOUNT, name: HOST, value });
+  aws.createParameter({ ...IN_TARGET_ACCOUNT, name: "plain", value });
+  aws.createParameter({ ...IN_TARGET_ACCOUNT, name: FORBIDDEN, value });
+  aws.createParameter({ ...IN_TARGET_ACCOUNT, name: LIST, type: "StringList", value: `${value},${other}` });
+  const { arn } = aws.createParameter({
+    ...IN_TARGET_ACCOUNT,
+    name: PASSWORD,
+    type: "SecureString",
+    value: other,
+    kmsKey: KEY,
+  });
   aws.labelParameter(arn, 1, "Dev");
   aws.putParameter(arn, value);
-  aws.createSecret({ ...place, name: "app/key", secretBinary: Buffer.from(other) });
+  aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/key", secretBinary: Buffer.from(other) });
   aws.changeRole(TARGET_ROLE_ARN, {
     trusts: [FUNCTION_ROLE_ARN],
     readableSecrets: [SECRET_NAME, "app/key"],
@@ -34,7 +46,7 @@ function addParameters({ aws, canaries }: TwoAccounts): void {
   });
 }
 
-/** A layer that may be asked for anything, unless the environment says otherwise, after init. */
+/** Starts a layer that allows every secret and parameter, unless the environment says otherwise, and runs init. */
 async function start(environment: BenchOptions["environment"] = {}, options: BenchOptions = {}): Promise<Bench> {
   const bench = await startBench({
     prepare: addParameters,
@@ -48,7 +60,7 @@ async function start(environment: BenchOptions["environment"] = {}, options: Ben
 const cacheStatusOf = ({ headers }: LocalAnswer) => String(headers["cache-status"]);
 const typeOf = ({ status, body }: LocalAnswer) => [status, JSON.parse(body).__type];
 
-/** The body of AWS's own extension, byte for byte, but for the time. */
+/** Asserts that the body equals that of AWS's own extension, byte for byte except for the time. */
 function expectBody(answer: LocalAnswer, parameter: Readonly<Record<string, unknown>>): void {
   expect(answer.status).toBe(200);
   expect(answer.headers["content-type"]).toBe("application/json");
@@ -61,7 +73,7 @@ function expectBody(answer: LocalAnswer, parameter: Readonly<Record<string, unkn
 }
 
 describe("GET /systemsmanager/parameters/get", () => {
-  it("answers with a String and a StringList, under the name or the ARN, slashes encoded or not", async () => {
+  it("answers with a String and a StringList, by name or ARN, with slashes encoded or not", async () => {
     const { ask, canaries } = await start();
     const host = { ARN: toArn(HOST), Name: HOST, Type: "String", Value: canaries[0] };
     const spellings = [HOST, encodeURIComponent(HOST), toArn(HOST), encodeURIComponent(toArn(HOST))];
@@ -73,7 +85,7 @@ describe("GET /systemsmanager/parameters/get", () => {
     for (const name of ["plain", toArn("/plain")]) expectBody(await ask(`${GET}?name=${name}`), plain);
   });
 
-  it("answers with a SecureString's ciphertext, and with its value where decryption is asked for", async () => {
+  it("answers with a SecureString's ciphertext, or with its value if decryption is requested", async () => {
     const { ask, canaries } = await start();
     const secure = { ARN: toArn(PASSWORD), Name: PASSWORD, Type: "SecureString", Version: 2 };
     const encrypted = await ask(`${GET}?name=${PASSWORD}`);
@@ -90,7 +102,7 @@ describe("GET /systemsmanager/parameters/get", () => {
     ["label=Dev", ":Dev", 1],
     ["version=2&label=Dev", ":2", 2],
     ["label=Dev&version=2", ":Dev", 1],
-  ])("heeds ?%s; of two, the one placed first", async (selection, Selector, Version) => {
+  ])("selects the version by ?%s, and by the first selector if there are two", async (selection, Selector, Version) => {
     const { ask, canaries } = await start();
     const secure = { ARN: toArn(PASSWORD), Name: PASSWORD, Type: "SecureString" };
     const answer = await ask(`${GET}?name=${PASSWORD}&${selection}&withDecryption=true`);
@@ -117,22 +129,40 @@ describe("GET /systemsmanager/parameters/get", () => {
   });
 
   it.each([
-    ["no such parameter", "name=/gone", 404, "ResourceNotFoundException", /found no such parameter/],
-    ["no such version", `name=${PASSWORD}&version=7`, 404, "ResourceNotFoundException", /version or label/],
-    ["no such label", `name=${PASSWORD}&label=Prod`, 404, "ResourceNotFoundException", /version or label/],
+    ["a parameter that does not exist", "name=/gone", 404, "ResourceNotFoundException", /found no such parameter/],
+    [
+      "a version that does not exist",
+      `name=${PASSWORD}&version=7`,
+      404,
+      "ResourceNotFoundException",
+      /version or label/,
+    ],
+    [
+      "a label that does not exist",
+      `name=${PASSWORD}&label=Prod`,
+      404,
+      "ResourceNotFoundException",
+      /version or label/,
+    ],
     ["a parameter that is denied", `name=${FORBIDDEN}`, 403, "AccessDeniedException", /GetParameter of .* was refused/],
-    ["no name", "name=", 400, "ValidationException", /name is missing/],
+    ["a missing name", "name=", 400, "ValidationException", /name is missing/],
     ["an unknown parameter of the request", `name=${HOST}&secretId=x`, 400, "ValidationException", /secretId/],
-    ["a nonsensical version", `name=${HOST}&version=a%20b`, 400, "ValidationException", /version or label/],
-    ["nonsense for withDecryption", `name=${HOST}&withDecryption=yes`, 400, "ValidationException", /true, false/],
-  ])("says what is wrong: %s", async (_, query, status, type, message) => {
+    ["an invalid version", `name=${HOST}&version=a%20b`, 400, "ValidationException", /version or label/],
+    [
+      "an invalid value of withDecryption",
+      `name=${HOST}&withDecryption=yes`,
+      400,
+      "ValidationException",
+      /true, false/,
+    ],
+  ])("says in the failure what is wrong: %s", async (_, query, status, type, message) => {
     const { ask } = await start();
     const answer = await ask(`${GET}?${query}`);
     expect(typeOf(answer)).toEqual([status, type]);
     expect(JSON.parse(answer.body).message).toMatch(message);
   });
 
-  it("says which of the permissions is missing: the parameter's, or its key's", async () => {
+  it("says whether the permission for the parameter or for its key is missing", async () => {
     const { ask, aws } = await start();
     const denied = JSON.parse((await ask(`${GET}?name=${FORBIDDEN}`)).body);
     expect(denied.remedy).toContain(`${TARGET_ROLE_ARN} must be allowed ssm:GetParameter`);
@@ -150,15 +180,15 @@ describe("GET /systemsmanager/parameters/get", () => {
     expect(JSON.parse(gone.body)).toMatchObject({ cause: "kms-key-unusable" });
   });
 
-  it("asks for the token", async () => {
+  it("requires the token", async () => {
     const { ask } = await start();
     const headers = { "X-Aws-Parameters-Secrets-Token": "" };
     expect(typeOf(await ask(`${GET}?name=${HOST}`, { headers }))).toEqual([403, "BadToken"]);
   });
 });
 
-describe("a parameter at hand", () => {
-  it("is one entry and one call, by its name and its ARN, each version and form its own", async () => {
+describe("a cached parameter", () => {
+  it("is one entry and one call for its name and its ARN, but each version and form is another entry", async () => {
     const { ask, aws } = await start();
     const statuses: string[] = [];
     const once = [HOST, toArn(HOST), encodeURIComponent(HOST)].map((name) => `name=${name}`);
@@ -174,7 +204,7 @@ describe("a parameter at hand", () => {
     expect(aws.count("GetParameter")).toBe(3);
   });
 
-  it("costs one call, however many ask at once", async () => {
+  it("costs one call for a hundred requests at once", async () => {
     const { ask, aws } = await start();
     aws.fault("GetParameter", { kind: "slow", delayMs: 200 });
     const answers = await Promise.all(
@@ -198,7 +228,7 @@ describe("a parameter at hand", () => {
     expect(cacheStatusOf(stale)).toBe(`cross-account-secrets; fwd=stale; fwd-status=${status}`);
   });
 
-  it("is not served when it is denied, or gone", async () => {
+  it("is no longer served after a denial or a deletion", async () => {
     const { ask, aws } = await start({ SSM_PARAMETER_STORE_TTL: "1" });
     for (const name of [HOST, LIST]) await ask(`${GET}?name=${name}`);
     aws.changeRole(TARGET_ROLE_ARN, { readableParameters: [LIST] });
@@ -208,7 +238,7 @@ describe("a parameter at hand", () => {
     expect(typeOf(await ask(`${GET}?name=${LIST}`))).toEqual([404, "ResourceNotFoundException"]);
   });
 
-  it("has a TTL of its own, which AWS's variable sets, and ours before it", async () => {
+  it("has its own TTL, from our variable or else from AWS's", async () => {
     const ages = async (environment: Record<string, string>) => {
       const { ask, askForSecret } = await start({ CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "70", ...environment });
       await ask(`${GET}?name=${HOST}`);
@@ -222,7 +252,7 @@ describe("a parameter at hand", () => {
     expect(await ages(both)).toEqual([between(80, 100), between(50, 70)]);
   });
 
-  it("is fetched anew with refreshNow", async () => {
+  it("is fetched again by refreshNow", async () => {
     const { ask, aws, canaries } = await start();
     await ask(`${GET}?name=${HOST}`);
     aws.putParameter(toArn(HOST), canaries[1] ?? "");
@@ -250,7 +280,7 @@ describe("PARAMETER_NAMES", () => {
     expect(aws.count("GetParameter")).toBe(2);
   });
 
-  it("are all that may be asked for, under any spelling, in any version", async () => {
+  it("are the only parameters that may be requested, in any spelling and version", async () => {
     const { ask, aws } = await configured(`${PASSWORD}, ${toArn(LIST)}`);
     for (const query of [`name=${toArn(PASSWORD)}`, `name=${LIST}`, `name=${PASSWORD}&label=Dev&withDecryption=true`]) {
       expect((await ask(`${GET}?${query}`)).status).toBe(200);
@@ -264,14 +294,14 @@ describe("PARAMETER_NAMES", () => {
     expect(aws.calls.length).toBe(calls);
   });
 
-  it("without SECRET_IDS let nobody ask for a secret, and leave SECRET_NAME alone", async () => {
+  it("without SECRET_IDS forbid all secrets, and SECRET_NAME is not fetched", async () => {
     const { ask, aws, askForSecret } = await configured(HOST, { CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined });
     expect((await ask(`${GET}?name=${HOST}`)).status).toBe(200);
     expect(typeOf(await askForSecret())).toEqual([403, "AccessDeniedException"]);
     expect(aws.count("GetSecretValue")).toBe(0);
   });
 
-  it("that cannot be fetched fail the init where that is wished", async () => {
+  it("fail the init if one cannot be fetched and INIT_ERROR is fail", async () => {
     const bench = await startBench({
       prepare: addParameters,
       environment: { CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: "/gone", CROSS_ACCOUNT_SECRETS_INIT_ERROR: "fail" },
@@ -279,7 +309,7 @@ describe("PARAMETER_NAMES", () => {
     await expect(bench.lambda.init()).rejects.toMatchObject({ reported: { errorType: "Extension.PrefetchFailed" } });
   });
 
-  it("may be a source's own, in CONFIG", async () => {
+  it("can be set for a source in CONFIG", async () => {
     const source = { roleArn: TARGET_ROLE_ARN, parameterNames: [HOST] };
     const { ask } = await start({
       CROSS_ACCOUNT_SECRETS_ALLOW: undefined,
@@ -292,11 +322,9 @@ describe("PARAMETER_NAMES", () => {
   });
 });
 
-describe("who reads secrets alone", () => {
-  it("never loads the part of the AWS SDK that is for parameters", async () => {
-    const opt = mkdtempSync(join(tmpdir(), "opt-"));
-    onTestFinished(() => rmSync(opt, { recursive: true }));
-    cpSync(toOpt("nodejs"), opt, { recursive: true });
+describe("a function that reads only secrets", () => {
+  it("never loads the part of the AWS SDK for parameters", async () => {
+    const opt = copyLayer();
     const file = join(opt, "cross-account-secrets/aws-ssm.cjs");
     writeFileSync(file, `console.log("the SDK for parameters is loaded");${readFileSync(file, "utf8")}`);
     const { ask, askForSecret, lambda } = await start({}, { opt });
@@ -308,7 +336,7 @@ describe("who reads secrets alone", () => {
     await lambda.waitForLog(({ line }) => line === "the SDK for parameters is loaded");
   });
 
-  it("carries less than a megabyte for them", () => {
+  it("carries less than a megabyte for parameters", () => {
     const { size } = statSync(join(toOpt("nodejs"), "cross-account-secrets/aws-ssm.cjs"));
     expect(size).toBeLessThan(1_000_000);
   });

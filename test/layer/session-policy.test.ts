@@ -3,20 +3,30 @@ import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
-import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+import {
+  FUNCTION_ROLE_ARN,
+  IN_TARGET_ACCOUNT,
+  REGION,
+  SECRET_NAME,
+  SECRET_PATH,
+  TARGET_ACCOUNT,
+  TARGET_ROLE_ARN,
+  type TwoAccounts,
+} from "../support/two-accounts.ts";
+import { toPartialArn } from "../support/values.ts";
 
-const PLACE = { account: "111111111111", region: REGION };
 const [HOST, OTHER_HOST] = ["/app/host", "/app/host-of-others"];
-/** What a policy of `my-shared-secret-*` would let through. */
+/** A secret that a policy with `my-shared-secret-*` would allow. */
 const SIMILAR = `${SECRET_NAME}-prod`;
 const REPLICA_REGION = "eu-central-1";
 const LONG_NAMES = Array.from({ length: 20 }, (_, nth) => `app/${"long-name-".repeat(5)}${nth}`);
 
-/** A role that may read everything, so that whatever is denied, the session policy denies. */
+/** Adds secrets and parameters. The role may read everything, so that only the session policy denies. */
 function addMore({ aws, secretArn, canaries }: TwoAccounts): void {
   const [secretString = ""] = canaries;
-  for (const name of [SIMILAR, "app/other", ...LONG_NAMES]) aws.createSecret({ ...PLACE, name, secretString });
-  for (const name of [HOST, OTHER_HOST]) aws.createParameter({ ...PLACE, name, value: secretString });
+  for (const name of [SIMILAR, "app/other", ...LONG_NAMES])
+    aws.createSecret({ ...IN_TARGET_ACCOUNT, name, secretString });
+  for (const name of [HOST, OTHER_HOST]) aws.createParameter({ ...IN_TARGET_ACCOUNT, name, value: secretString });
   aws.replicateSecret(secretArn, REPLICA_REGION);
   aws.changeRole(TARGET_ROLE_ARN, {
     trusts: [FUNCTION_ROLE_ARN],
@@ -40,8 +50,8 @@ async function start(environment: BenchOptions["environment"] = {}, prepare?: Be
 const policiesOf = ({ aws }: Bench) =>
   aws.calls.flatMap(({ operation, policy }) => (operation === "AssumeRole" ? [policy] : []));
 
-/** What becomes of it when somebody takes the extension's session, and asks AWS with it. */
-function steal({ aws }: Bench) {
+/** Calls AWS with the extension's session, as an attacker would who has stolen it. */
+function useStolenSession({ aws }: Bench) {
   const [, credentials] = aws.listCredentials();
   if (credentials === undefined) throw new Error("the extension has no session");
   const outcomeOf = (asked: Promise<unknown>) =>
@@ -66,12 +76,12 @@ function steal({ aws }: Bench) {
 
 const DENIED = "because no session policy allows";
 
-describe("a session taken from the extension", () => {
-  it("reads the configured secret and parameter, and nothing else that the role may", async () => {
+describe("a session that is stolen from the extension", () => {
+  it("reads the configured secret and parameter, and nothing else that the role may read", async () => {
     const bench = await start();
     expect((await bench.askForSecret()).status).toBe(200);
     expect((await bench.ask(`/systemsmanager/parameters/get?name=${HOST}`)).status).toBe(200);
-    const { secret, parameter } = steal(bench);
+    const { secret, parameter } = useStolenSession(bench);
     expect([await secret(SECRET_NAME), await secret(bench.secretArn), await parameter(HOST)]).toEqual([
       "ok",
       "ok",
@@ -83,27 +93,27 @@ describe("a session taken from the extension", () => {
     expect(bench.events("session-policy-left-out")).toEqual([]);
   });
 
-  it("reads the replica in the failover region too", async () => {
+  it("also reads the replica in the failover region", async () => {
     const bench = await start({ CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: REPLICA_REGION });
-    const { secret } = steal(bench);
+    const { secret } = useStolenSession(bench);
     expect([await secret(SECRET_NAME), await secret(SECRET_NAME, REPLICA_REGION)]).toEqual(["ok", "ok"]);
     expect(await secret(SIMILAR, REPLICA_REGION)).toBe(DENIED);
     bench.aws.fault("GetSecretValue", { kind: "error", status: 503, code: "ServiceUnavailable" }, { region: REGION });
-    const answer = await bench.ask(`/secretsmanager/get?secretId=${SECRET_NAME}&refreshNow=true`);
+    const answer = await bench.ask(`${SECRET_PATH}&refreshNow=true`);
     expect(answer.status).toBe(200);
     expect(bench.events("failover")).toHaveLength(1);
   });
 
-  it("reads what is configured by an ARN without its six characters, and not what its name only begins", async () => {
+  it("reads a secret that is configured by a partial ARN, and not another whose name begins with it", async () => {
     const name = "app/database";
-    const partialArn = `arn:aws:secretsmanager:${REGION}:111111111111:secret:${name}`;
+    const partialArn = toPartialArn(name);
     let arn = "";
     const bench = await start({ CROSS_ACCOUNT_SECRETS_SECRET_IDS: partialArn }, ({ aws, canaries }) => {
-      arn = aws.createSecret({ ...PLACE, name, secretString: canaries[0] ?? "" }).arn;
-      aws.createSecret({ ...PLACE, name: `${name}-prod`, secretString: canaries[0] ?? "" });
+      arn = aws.createSecret({ ...IN_TARGET_ACCOUNT, name, secretString: canaries[0] ?? "" }).arn;
+      aws.createSecret({ ...IN_TARGET_ACCOUNT, name: `${name}-prod`, secretString: canaries[0] ?? "" });
     });
     for (const id of [name, arn, partialArn]) expect((await bench.ask(`/secrets/${id}`)).status).toBe(200);
-    const { secret } = steal(bench);
+    const { secret } = useStolenSession(bench);
     expect([await secret(arn), await secret(`${name}-prod`), await secret(SECRET_NAME)]).toEqual([
       "ok",
       DENIED,
@@ -111,7 +121,7 @@ describe("a session taken from the extension", () => {
     ]);
   });
 
-  it("of a role of CONFIG reads what that role's source lists", async () => {
+  it("reads what the source of its role lists in CONFIG", async () => {
     const sources = [{ roleArn: TARGET_ROLE_ARN, secretIds: ["app/other"], parameterNames: [OTHER_HOST] }];
     const bench = await start({
       CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
@@ -119,15 +129,15 @@ describe("a session taken from the extension", () => {
       CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: undefined,
       CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources }),
     });
-    const { secret, parameter } = steal(bench);
+    const { secret, parameter } = useStolenSession(bench);
     expect([await secret("app/other"), await parameter(OTHER_HOST)]).toEqual(["ok", "ok"]);
     expect([await secret(SECRET_NAME), await parameter(HOST)]).toEqual([DENIED, DENIED]);
   });
 
-  it("opens the key of a configured secret, and no other use of it", async () => {
-    const kmsKey = `arn:aws:kms:${REGION}:111111111111:key/1`;
+  it("may use a KMS key only through Secrets Manager and Parameter Store", async () => {
+    const kmsKey = `arn:aws:kms:${REGION}:${TARGET_ACCOUNT}:key/1`;
     const bench = await start({ CROSS_ACCOUNT_SECRETS_SECRET_IDS: "app/encrypted" }, ({ aws, canaries }) => {
-      aws.createSecret({ ...PLACE, name: "app/encrypted", secretString: canaries[0] ?? "", kmsKey });
+      aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/encrypted", secretString: canaries[0] ?? "", kmsKey });
     });
     expect((await bench.ask("/secrets/app/encrypted")).status).toBe(200);
     const [policy = ""] = policiesOf(bench);
@@ -140,20 +150,20 @@ describe("a session taken from the extension", () => {
 describe("the session policy", () => {
   it.each([
     ["SESSION_POLICY is none", { CROSS_ACCOUNT_SECRETS_SESSION_POLICY: "none" }],
-    ["anything may be asked for", { CROSS_ACCOUNT_SECRETS_ALLOW: "any" }],
+    ["ALLOW is any", { CROSS_ACCOUNT_SECRETS_ALLOW: "any" }],
     [
       "nothing is configured",
       { CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined, CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: undefined },
     ],
-  ])("is not sent where %s", async (_, environment) => {
+  ])("is not sent if %s", async (_, environment) => {
     const bench = await start(environment);
     expect((await bench.askForSecret()).status).toBe(200);
     expect(policiesOf(bench)).toEqual([undefined]);
-    expect(await steal(bench).secret(SIMILAR)).toBe("ok");
+    expect(await useStolenSession(bench).secret(SIMILAR)).toBe("ok");
     expect(bench.events("session-policy-left-out")).toEqual([]);
   });
 
-  it("that would be too long is left out, with one warning, and everything works", async () => {
+  it("is left out with one warning if it would be too long, and everything works", async () => {
     const bench = await start({ CROSS_ACCOUNT_SECRETS_SECRET_IDS: [SECRET_NAME, ...LONG_NAMES].join() });
     expect(policiesOf(bench)).toEqual([undefined]);
     const statuses = await Promise.all(LONG_NAMES.map(async (name) => (await bench.ask(`/secrets/${name}`)).status));
@@ -164,7 +174,7 @@ describe("the session policy", () => {
     ]);
   });
 
-  it("that STS cannot pack is left out from then on, with one warning, and everything works", async () => {
+  it("is left out from then on with one warning if STS cannot pack it, and everything works", async () => {
     const tooLarge = {
       status: 400,
       code: "PackedPolicyTooLarge",
@@ -177,14 +187,14 @@ describe("the session policy", () => {
     expect((await bench.askForSecret()).status).toBe(200);
     expect(policiesOf(bench)).toEqual([expect.stringContaining(SECRET_NAME), undefined]);
     expect(bench.events("session-policy-left-out")).toMatchObject([{ level: "warn", roleArn: TARGET_ROLE_ARN }]);
-    // Until the session is over, and the next one is asked for.
+    // The session expires, and the next read needs another one.
     await delay(3_100);
     expect((await bench.ask(`/secrets/${SECRET_NAME}?refreshNow=true`)).status).toBe(200);
     expect(policiesOf(bench).slice(2)).toEqual([undefined]);
     expect(bench.events("session-policy-left-out")).toHaveLength(1);
   });
 
-  it("is not what fails where the tags are too large: that is reported", async () => {
+  it("is left out for one more try if the session tags are too large, and the failure is reported", async () => {
     const tooLarge = {
       status: 400,
       code: "PackedPolicyTooLarge",

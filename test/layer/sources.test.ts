@@ -1,20 +1,27 @@
 import { describe, expect, it } from "vitest";
 import { startBench } from "../support/bench.ts";
-import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+import {
+  FUNCTION_ROLE_ARN,
+  IN_TARGET_ACCOUNT,
+  REGION,
+  SECRET_NAME,
+  TARGET_ROLE_ARN,
+  type TwoAccounts,
+} from "../support/two-accounts.ts";
+import { OTHER_ROLE_ARN } from "../support/values.ts";
 
-const OTHER_ROLE_ARN = "arn:aws:iam::333333333333:role/readers/OtherReader";
 const OTHER_REGION = "eu-central-1";
 const OTHER_NAME = "app/database";
 const EXTERNAL_ID = "the-other-account";
 
-/** Account C, with a role that asks for an external ID, and a secret in another region; both accounts have `shared`. */
+/** Adds Account C, with a role that requires an external ID and a secret in another region. Both accounts have `shared`. */
 function addAccountC({ aws, canaries }: TwoAccounts): void {
   const value = (which: string) => ({ secretString: JSON.stringify({ which, password: canaries[1] }) });
   aws.changeRole(FUNCTION_ROLE_ARN, { assumableRoles: [TARGET_ROLE_ARN, OTHER_ROLE_ARN] });
   const trusts = [FUNCTION_ROLE_ARN];
   aws.createRole({ arn: OTHER_ROLE_ARN, trusts, externalId: EXTERNAL_ID, readableSecrets: "any" });
   aws.changeRole(TARGET_ROLE_ARN, { trusts, readableSecrets: "any" });
-  aws.createSecret({ account: "111111111111", region: REGION, name: "shared", ...value("A's") });
+  aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "shared", ...value("A's") });
   aws.createSecret({ account: "333333333333", region: OTHER_REGION, name: "shared", ...value("C's") });
   aws.createSecret({ account: "333333333333", region: OTHER_REGION, name: OTHER_NAME, ...value("C's") });
 }
@@ -55,7 +62,7 @@ describe("two target roles", () => {
     ]);
   });
 
-  it("that have a secret of the same name are told apart by roleArn, and by nothing else", async () => {
+  it("are distinguished by roleArn if both have a secret of the same name", async () => {
     const bench = await start();
     await bench.lambda.init();
     const ask = (rest: string) => bench.ask(`/secrets/shared?key=which${rest}`);
@@ -67,7 +74,7 @@ describe("two target roles", () => {
     expect((await ask("&roleArn=arn:aws:iam::444444444444:role/Other")).status).toBe(403);
   });
 
-  it("fail one by one: a denial of one role's is no matter of the other's", async () => {
+  it("fail independently: a denial for one role does not affect the other", async () => {
     const bench = await start();
     bench.aws.changeRole(OTHER_ROLE_ARN, { trusts: [] });
     await bench.lambda.init();
@@ -77,7 +84,7 @@ describe("two target roles", () => {
     expect(JSON.parse(denied.body).message).toContain(OTHER_ROLE_ARN);
   });
 
-  it("do not read each other's secrets, though both may be asked for any", async () => {
+  it("do not read each other's secrets, even if ALLOW is any", async () => {
     const bench = await start({ CROSS_ACCOUNT_SECRETS_ALLOW: "any" });
     await bench.lambda.init();
     const arn = `arn:aws:secretsmanager:${OTHER_REGION}:333333333333:secret:${OTHER_NAME}`;
@@ -87,7 +94,7 @@ describe("two target roles", () => {
     const readers = bench.aws.calls.filter(
       ({ operation, secretId }) => operation === "GetSecretValue" && secretId === arn,
     );
-    // C's role had read it by its name already.
+    // The role of Account C had already read the secret by its name.
     expect(readers.map(({ caller, outcome }) => [caller?.split("/")[1], outcome])).toEqual([
       ["SecretReader", "AccessDeniedException"],
     ]);
@@ -96,7 +103,7 @@ describe("two target roles", () => {
 });
 
 describe("a role's session", () => {
-  it("has the tags and the source identity that are configured", async () => {
+  it("has the configured tags and source identity", async () => {
     const bench = await startBench({
       environment: {
         CROSS_ACCOUNT_SECRETS_SESSION_TAGS: "team=payments,stage=prod",
@@ -139,7 +146,7 @@ describe("a failover region", () => {
     expect(bench.events("failover")).toMatchObject([{ level: "warn", region: OTHER_REGION }]);
   });
 
-  it("is not asked when all is well, nor when the secret's region denies it", async () => {
+  it("is not called if the secret's region answers or denies", async () => {
     const bench = await startWithReplica();
     await bench.lambda.init();
     expect(bench.regions()).toEqual([REGION]);
@@ -148,7 +155,7 @@ describe("a failover region", () => {
     expect(bench.regions()).not.toContain(OTHER_REGION);
   });
 
-  it("that fails too is not what is reported", async () => {
+  it("is not reported if it fails too: the failure of the secret's region is", async () => {
     const bench = await startWithReplica();
     bench.aws.fault("GetSecretValue", { kind: "error", status: 503, code: "ServiceUnavailable" }, { region: REGION });
     bench.aws.fault("GetSecretValue", { kind: "deny" }, { region: OTHER_REGION });

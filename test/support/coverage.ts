@@ -5,17 +5,17 @@ import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** The program as a layer that Node watches: which of its branches are taken, from its start to its exit. */
+/** The program as a layer with V8's coverage: which branches run, from its start to its exit. */
 export interface CoveredLayer {
-  /** For a fake Lambda. Each process that ends adds to what is covered. */
+  /** The image of /opt for a fake Lambda. Each process adds to the coverage when it ends. */
   readonly opt: string;
-  /** The branches of these files of `extension/` that no process has taken, as `file:line: the line`. */
+  /** Returns the branches of these files of `extension/` that no process ran, as `file:line: the line`. */
   findUntaken(files: readonly string[]): string[];
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** In an empty folder. Not minified, which would melt branches together. */
+/** Builds the layer in an empty folder, not minified, because minifying merges branches. */
 export async function buildCoveredLayer(folder: string): Promise<CoveredLayer> {
   const program = join(folder, "main.cjs");
   await build({
@@ -38,16 +38,16 @@ export async function buildCoveredLayer(folder: string): Promise<CoveredLayer> {
     opt: folder,
     findUntaken(files) {
       const text = readFileSync(program, "utf8");
-      const taken = new Uint8Array(text.length);
-      for (const report of readdirSync(reports)) markTaken(taken, readFileSync(join(reports, report), "utf8"));
+      const wasRun = new Uint8Array(text.length);
+      for (const report of readdirSync(reports)) markRun(wasRun, readFileSync(join(reports, report), "utf8"));
       const map = new SourceMap(JSON.parse(readFileSync(`${program}.map`, "utf8")));
-      const untaken = findGaps(taken, text).map((at) => toPlace(map, text, at, files));
-      return [...new Set(untaken.filter((place) => place !== undefined))];
+      const uncovered = findGaps(wasRun, text).map((at) => toPlace(map, text, at, files));
+      return [...new Set(uncovered.filter((place) => place !== undefined))];
     },
   };
 }
 
-interface Report {
+interface V8Report {
   readonly result: readonly {
     readonly url: string;
     readonly functions: readonly {
@@ -57,9 +57,9 @@ interface Report {
 }
 
 /** V8's ranges are nested, and an outer one comes before those in it: https://v8.dev/blog/javascript-code-coverage */
-function markTaken(taken: Uint8Array, report: string): void {
-  const counts = new Uint8Array(taken.length);
-  const { result }: Report = JSON.parse(report);
+function markRun(wasRun: Uint8Array, report: string): void {
+  const counts = new Uint8Array(wasRun.length);
+  const { result }: V8Report = JSON.parse(report);
   for (const { url, functions } of result) {
     if (!url.endsWith("/main.cjs")) continue;
     const ranges = functions.flatMap((one) => one.ranges);
@@ -67,16 +67,16 @@ function markTaken(taken: Uint8Array, report: string): void {
     for (const { startOffset, endOffset, count } of ranges) counts.fill(count > 0 ? 1 : 0, startOffset, endOffset);
   }
   counts.forEach((count, at) => {
-    if (count > 0) taken[at] = 1;
+    if (count > 0) wasRun[at] = 1;
   });
 }
 
-/** Where there is code that was not run: the first character of each such piece. */
-function findGaps(taken: Uint8Array, text: string): number[] {
+/** Finds the first character of each piece of code that did not run. */
+function findGaps(wasRun: Uint8Array, text: string): number[] {
   const gaps: number[] = [];
-  for (let at = 0; at < taken.length; at += 1) {
-    if (taken[at] === 1) continue;
-    const end = taken.indexOf(1, at);
+  for (let at = 0; at < wasRun.length; at += 1) {
+    if (wasRun[at] === 1) continue;
+    const end = wasRun.indexOf(1, at);
     const code = /[^\s{}();]/.exec(text.slice(at, end < 0 ? undefined : end));
     if (code !== null) gaps.push(at + code.index);
     if (end < 0) break;

@@ -1,27 +1,27 @@
-/** Policy documents as people get them wrong, each by one thing: what `policies --check` has to find in them. */
+/** Policy documents with one typical mistake each, which `policies --check` must find. */
 import type { DocumentKind } from "../../scripts/cli/policies/documents.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const CALLER = "arn:aws:iam::222222222222:role/my-lambda-role";
 const SECRET = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:my-shared-secret";
 
-/** What the faulty documents are meant to be: with an external ID and tags on top of the guide's set-up. */
+/** The intended set-up: the guide's, with an external ID and session tags. */
 export const SETUP_ARGUMENTS = [
   ...["--role-arn", ROLE, "--caller-role-arn", CALLER, "--secret", "my-shared-secret", "--region", "eu-west-1"],
   ...["--organization-id", "o-exampleorgid", "--external-id", "partner-7", "--session-tags"],
 ];
 
 type Fields = Readonly<Record<string, unknown>>;
-export interface Fault {
+interface PolicyFault {
   readonly name: string;
   readonly kind: DocumentKind;
   readonly statements: readonly Fields[];
   readonly severity: "missing" | "too wide";
   readonly says: RegExp;
-  /** What goes wrong with it, by the name of the request: see the test that evaluates them. */
+  /** The name of a request that is evaluated wrongly: test/integration/policies.test.ts defines these requests. */
   readonly goesWrong: string;
-  /** What is still let through when it is mended: another's statement is left alone. */
-  readonly leaves: readonly string[];
+  /** The requests that are still allowed after the repair, because statements for others are not changed. */
+  readonly stillAllowed: readonly string[];
 }
 
 const org = { "aws:PrincipalOrgID": "o-exampleorgid" };
@@ -30,7 +30,7 @@ const trusted: Fields = {
   ...{ Effect: "Allow", Principal: { AWS: CALLER }, Action: "sts:AssumeRole" },
   Condition: { StringEquals: { ...org, ...externalId } },
 };
-/** To tag a session is an action that has no external ID. */
+/** sts:TagSession is evaluated without an external ID. */
 const tagged: Fields = { ...trusted, Action: "sts:TagSession", Condition: { StringEquals: org } };
 const read: Fields = { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: `${SECRET}-??????` };
 const key: Fields = {
@@ -42,7 +42,14 @@ const assume: Fields = { Effect: "Allow", Action: ["sts:AssumeRole", "sts:TagSes
 const trusting = (principal: string) => [trusted, tagged].map((one) => ({ ...one, Principal: { AWS: principal } }));
 const onCondition = (condition: object) => [{ ...trusted, Condition: condition }, tagged];
 
-const OF_TRUST: readonly (readonly [string, readonly Fields[], Fault["severity"], RegExp, string, string?])[] = [
+const TRUST_POLICY_FAULTS: readonly (readonly [
+  string,
+  readonly Fields[],
+  PolicyFault["severity"],
+  RegExp,
+  string,
+  string?,
+])[] = [
   [
     "a principal without its path",
     trusting("arn:aws:iam::222222222222:role/other-path/my-lambda-role"),
@@ -72,7 +79,7 @@ const OF_TRUST: readonly (readonly [string, readonly Fields[], Fault["severity"]
     "to assume the role",
   ],
   ["a principal that is gone", trusting("AROAEXAMPLEEXAMPLE123"), "missing", /was deleted/, "to assume the role"],
-  ["everybody as the principal", trusting("*"), "too wide", /trusts everybody/, "another role to assume it"],
+  ["everyone as the principal", trusting("*"), "too wide", /trusts everybody/, "another role to assume it"],
   [
     "the whole account as the principal",
     trusting("arn:aws:iam::222222222222:root"),
@@ -182,7 +189,7 @@ const OF_TRUST: readonly (readonly [string, readonly Fields[], Fault["severity"]
   ],
 ];
 
-const OF_PERMISSIONS: typeof OF_TRUST = [
+const PERMISSIONS_POLICY_FAULTS: typeof TRUST_POLICY_FAULTS = [
   [
     "a secret without the six characters",
     [{ ...read, Resource: SECRET }],
@@ -226,7 +233,7 @@ const OF_PERMISSIONS: typeof OF_TRUST = [
     "to read another secret",
   ],
   [
-    "every name that begins so",
+    "every name with the same beginning",
     [{ ...read, Resource: `${SECRET}*` }],
     "too wide",
     /which is more than one/,
@@ -292,14 +299,14 @@ const OF_PERMISSIONS: typeof OF_TRUST = [
     [read, { Effect: "Allow", Action: "kms:Decrypt", Resource: "*" }],
     "too wide",
     /lets it decrypt whatever it gets/,
-    "to decrypt what is no secret",
+    "to decrypt data that is not a secret",
   ],
 ];
 
-const OF_KEY: typeof OF_TRUST = [
+const KEY_POLICY_FAULTS: typeof TRUST_POLICY_FAULTS = [
   ["no kms:Decrypt", [{ ...key, Action: "kms:DescribeKey" }], "missing", /does not have kms:Decrypt/, "to use the key"],
   [
-    "another role",
+    "another role as the principal",
     [{ ...key, Principal: { AWS: "arn:aws:iam::111111111111:role/Other" } }],
     "missing",
     /names arn:aws:iam::111111111111:role\/Other, not/,
@@ -307,7 +314,7 @@ const OF_KEY: typeof OF_TRUST = [
     "another role to use the key",
   ],
   [
-    "the account alone, where the role's permissions do not allow it",
+    "only the account, and the role's permissions do not allow it",
     [{ ...key, Principal: { AWS: "arn:aws:iam::111111111111:root" }, Action: "kms:*" }],
     "missing",
     /leaves it to the role's own permissions/,
@@ -320,11 +327,11 @@ const OF_KEY: typeof OF_TRUST = [
     /but it is secretsmanager\.eu-west-1\.amazonaws\.com/,
     "to use the key",
   ],
-  ["everybody", [{ ...key, Principal: "*" }], "too wide", /everybody/, "another role to use the key"],
+  ["everyone as the principal", [{ ...key, Principal: "*" }], "too wide", /everybody/, "another role to use the key"],
   ["every action", [{ ...key, Action: "kms:*" }], "too wide", /allows kms:\*/, "to encrypt with the key"],
 ];
 
-const OF_CALLER: typeof OF_TRUST = [
+const CALLER_POLICY_FAULTS: typeof TRUST_POLICY_FAULTS = [
   [
     "every role",
     [{ ...assume, Resource: "*" }],
@@ -355,14 +362,14 @@ const OF_CALLER: typeof OF_TRUST = [
   ],
 ];
 
-export const faults: readonly Fault[] = Object.entries({
-  trustPolicy: OF_TRUST,
-  permissionsPolicy: OF_PERMISSIONS,
-  keyPolicy: OF_KEY,
-  callerPolicy: OF_CALLER,
+export const faults: readonly PolicyFault[] = Object.entries({
+  trustPolicy: TRUST_POLICY_FAULTS,
+  permissionsPolicy: PERMISSIONS_POLICY_FAULTS,
+  keyPolicy: KEY_POLICY_FAULTS,
+  callerPolicy: CALLER_POLICY_FAULTS,
 }).flatMap(([kind, rows]) =>
   rows.map(([name, statements, severity, says, goesWrong, left]) => ({
     ...{ name, kind: kind as DocumentKind, statements, severity, says, goesWrong },
-    leaves: left === undefined ? [] : [left],
+    stillAllowed: left === undefined ? [] : [left],
   })),
 );

@@ -1,11 +1,11 @@
-/** Does what a printed remedy says, as a person would who has the consoles of both accounts open. */
+/** Applies a printed remedy, like a person with access to both accounts. */
 import type { MissingStatement } from "../../extension/failure/policy-remedies.ts";
 import type { PolicyDocument } from "../fakes/aws.ts";
 import { toPolicy } from "./policy-documents.ts";
 import { REGION, TARGET_ROLE_ARN, type TwoAccounts } from "./two-accounts.ts";
 
-/** Of an answer of the extension. */
-export interface Printed {
+/** The remedy in an answer of the extension. */
+export interface PrintedRemedy {
   readonly remedy: string;
   readonly statements?: readonly MissingStatement[];
 }
@@ -26,20 +26,20 @@ const DENIALS: readonly (readonly [RegExp, keyof typeof PLACES])[] = [
   [/ the resource policy of (.*?), or of its KMS key matches/, "resource-policy"],
 ];
 
-/** Takes each `Deny` out of the policies that are printed. */
+/** Removes each `Deny` from the printed policies. */
 export function removeDenials(accounts: TwoAccounts, remedy: string): void {
   const places = DENIALS.flatMap(([words, policy]) => {
     const of = words.exec(remedy)?.[1];
     return of === undefined ? [] : [PLACES[policy](accounts, of)];
   });
-  if (places.length === 0) throw new Error(`nothing to remove anything from is printed: ${remedy}`);
+  if (places.length === 0) throw new Error(`the remedy names no policy to remove a denial from: ${remedy}`);
   for (const { document, put } of places) {
     put(toPolicy(...(document?.Statement ?? []).filter(({ Effect }) => Effect === "Allow")));
   }
 }
 
-/** A policy, or several that hold together, and what puts another in its place. */
-interface Place {
+/** A policy, or several that apply together, and a function that replaces it. */
+interface PolicyPlace {
   readonly document: PolicyDocument | undefined;
   readonly put: (document: PolicyDocument) => void;
 }
@@ -73,7 +73,7 @@ const PLACES = {
       put: (policy) => accounts.aws.changeAccount(account, { serviceControlPolicies: [policy] }),
     };
   },
-  // The one that has a policy: which service's it is, the person knows who made it.
+  // The endpoint that has a policy. The remedy does not name its service, but the person who made the policy knows it.
   "vpc-endpoint-policy": ({ aws }) => {
     const service = (["sts", "secretsmanager", "ssm"] as const).find((name) => aws.findEndpointPolicy(`${name}:any`));
     if (service === undefined) throw new Error("no VPC endpoint has a policy");
@@ -92,14 +92,14 @@ const PLACES = {
     const { kmsKey = "" } = aws.findSecret(id, "111111111111", REGION) ?? parameter ?? {};
     return { document: aws.findKey(kmsKey)?.policy, put: (policy) => aws.changeKey(kmsKey, { policy }) };
   },
-} satisfies Record<MissingStatement["policy"], (accounts: TwoAccounts, of: string) => Place>;
+} satisfies Record<MissingStatement["policy"], (accounts: TwoAccounts, of: string) => PolicyPlace>;
 
-/** The role that is meant by words that end in its ARN, or in `the role my-lambda-role of account 222222222222`. */
+/** Finds the role for a text that ends in its ARN, or in `the role my-lambda-role of account 222222222222`. */
 function findRoleArn({ functionRoleArn }: TwoAccounts, of: string): string {
   const arn = [functionRoleArn, TARGET_ROLE_ARN].find((candidate) => {
     const [account, name] = [candidate.split(":")[4], candidate.split("/").at(-1)];
     return of.endsWith(candidate) || of.endsWith(`the role ${name} of account ${account}`);
   });
-  if (arn === undefined) throw new Error(`no role is called ${of}`);
+  if (arn === undefined) throw new Error(`no role matches ${of}`);
   return arn;
 }
