@@ -16,7 +16,7 @@ interface Seen {
 }
 
 /** Starts an AWS on 127.0.0.1. Also returns the requests and the connections that it has received. */
-export async function startAws(listener: RequestListener) {
+export async function startLocalAws(listener: RequestListener) {
   const seen: Seen[] = [];
   const sockets: Socket[] = [];
   const { server, url } = await startLocalServer((request, response) => {

@@ -61,7 +61,7 @@ export const createSession = () => ({
 });
 
 /** Expects that neither the failure nor the log holds anything that AWS said. */
-export function expectNoLeak(failure: unknown, lines: readonly object[]): void {
+export function expectNoAwsText(failure: unknown, lines: readonly object[]): void {
   const outputs = new Map([
     ["the failure", inspect(failure, { depth: null, showHidden: true })],
     ["the log", JSON.stringify(lines)],

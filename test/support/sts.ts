@@ -14,7 +14,7 @@ import { CANARY, TIMEOUT_MS } from "./sdk-clients.ts";
 
 export const HOUR_MS = 3_600_000;
 
-export const sts = mockClient(STSClient);
+export const stsClient = mockClient(STSClient);
 
 /** Makes the role credentials of a function's only source, and the functions that ask for them. */
 export function setUpSession(overrides: ConfigOverrides = {}, baseCredentials?: BaseCredentials) {
@@ -39,7 +39,7 @@ export function setUpSession(overrides: ConfigOverrides = {}, baseCredentials?: 
 }
 
 /** STS's answer with the nth session. */
-export function toAnswer(nth: number, lifeMs = HOUR_MS): AssumeRoleCommandOutput {
+export function toAssumeRoleAnswer(nth: number, lifeMs = HOUR_MS): AssumeRoleCommandOutput {
   return {
     Credentials: {
       AccessKeyId: `ASIA-${nth}`,
@@ -54,19 +54,19 @@ export function toAnswer(nth: number, lifeMs = HOUR_MS): AssumeRoleCommandOutput
 /** STS answers each call with a new session of one hour. */
 export function issueSessions(): void {
   let nth = 0;
-  sts.on(AssumeRoleCommand).callsFake(async () => {
+  stsClient.on(AssumeRoleCommand).callsFake(async () => {
     nth += 1;
-    return toAnswer(nth);
+    return toAssumeRoleAnswer(nth);
   });
 }
 
-export const inputs = () => sts.commandCalls(AssumeRoleCommand).map(({ args }) => args[0].input);
-export const countCalls = () => sts.calls().length;
+export const assumeRoleInputs = () => stsClient.commandCalls(AssumeRoleCommand).map(({ args }) => args[0].input);
+export const countStsCalls = () => stsClient.calls().length;
 
 /** The client that made the only call. */
-export function clientOfTheCall(): STSClient {
-  expect(countCalls()).toBe(1);
-  const client: unknown = sts.call(0).thisValue;
+export function clientOfOnlyCall(): STSClient {
+  expect(countStsCalls()).toBe(1);
+  const client: unknown = stsClient.call(0).thisValue;
   if (!(client instanceof STSClient)) throw new Error("the call was not made by a client of STS");
   return client;
 }

@@ -15,7 +15,7 @@ import {
   createSession,
   ENDPOINTS,
   expectAbort,
-  expectNoLeak,
+  expectNoAwsText,
   OTHER_CREDENTIALS,
   ROLE_CREDENTIALS,
   resetForEachTest,
@@ -210,7 +210,7 @@ describe("a failed GetParameter", () => {
       "message",
       expect.stringContaining(`GetParameter of ${ARN} in us-west-2 as arn:aws:iam`),
     );
-    expectNoLeak(failure, lines);
+    expectNoAwsText(failure, lines);
     expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "parameter-not-found" }]);
   });
 

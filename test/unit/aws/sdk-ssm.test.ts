@@ -8,7 +8,7 @@ import {
   isClosed,
   mockLookup,
   setHostileEnvironment,
-  startAws,
+  startLocalAws,
   toClockLeadsMs,
 } from "../../support/local-aws.ts";
 
@@ -30,7 +30,7 @@ setHostileEnvironment();
 
 describe("GetParameter", () => {
   it("uses only its options, nothing from the environment or ~/.aws", async () => {
-    const [hostile, aws] = [await startAws(answer), await startAws(answer)];
+    const [hostile, aws] = [await startLocalAws(answer), await startLocalAws(answer)];
     vi.stubEnv("HOME", createHostileHome(hostile.url));
     vi.stubEnv("AWS_ENDPOINT_URL_SSM", hostile.url);
     const getParameter = await loadAwsSsm();
@@ -51,7 +51,7 @@ describe("GetParameter", () => {
   it.each(["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM", "~/.aws/config"])(
     "goes to AWS itself if it is given no endpoint, even if %s sets one",
     async (where) => {
-      const hostile = await startAws(answer);
+      const hostile = await startLocalAws(answer);
       if (where === "~/.aws/config") vi.stubEnv("HOME", createHostileHome(hostile.url));
       else vi.stubEnv(where, hostile.url);
       const lookedUp = mockLookup();
@@ -63,7 +63,7 @@ describe("GetParameter", () => {
   );
 
   it("returns the parsed answer", async () => {
-    const aws = await startAws(answer);
+    const aws = await startLocalAws(answer);
     const getParameter = await loadAwsSsm();
     expect((await getParameter(toClientOptions({ endpoint: aws.url }))).Parameter).toEqual({
       ARN: "arn",
@@ -78,7 +78,7 @@ describe("GetParameter", () => {
   it.each([500, 429, 503])(
     "is one try: status %d is returned to the caller, which knows the deadline",
     async (status) => {
-      const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
+      const aws = await startLocalAws((_, response) => response.writeHead(status).end("{}"));
       const getParameter = await loadAwsSsm();
       expect(await failureOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
         $metadata: { httpStatusCode: status },
@@ -89,7 +89,7 @@ describe("GetParameter", () => {
 
   it("throws an error that is named after the code of the refusal", async () => {
     const refusal = '{"__type":"ParameterVersionNotFound","message":"no"}';
-    const aws = await startAws((_, response) => response.writeHead(400).end(refusal));
+    const aws = await startLocalAws((_, response) => response.writeHead(400).end(refusal));
     const getParameter = await loadAwsSsm();
     expect(await failureOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
       name: "ParameterVersionNotFound",
@@ -101,7 +101,7 @@ describe("GetParameter", () => {
 describe("a connection", () => {
   it("belongs to one call and is closed after it, answered or refused", async () => {
     let status = 200;
-    const aws = await startAws((_, response) => response.writeHead(status).end(PARAMETER));
+    const aws = await startLocalAws((_, response) => response.writeHead(status).end(PARAMETER));
     const getParameter = await loadAwsSsm();
     const options = toClientOptions({ endpoint: aws.url });
     await Promise.all([getParameter(options), getParameter(options)]);
@@ -122,7 +122,7 @@ describe("a connection", () => {
     const asked = new Promise<void>((resolve) => {
       tellAsked = resolve;
     });
-    const aws = await startAws((_request, response) => {
+    const aws = await startLocalAws((_request, response) => {
       begin(response);
       tellAsked();
     });
@@ -138,7 +138,7 @@ describe("a connection", () => {
   });
 
   it("is not opened if the abort signal has already fired", async () => {
-    const aws = await startAws(answer);
+    const aws = await startLocalAws(answer);
     const getParameter = await loadAwsSsm();
     expect(await failureOf(getParameter(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toHaveProperty(
       "name",
@@ -151,7 +151,7 @@ describe("a connection", () => {
 describe("AWS's clock", () => {
   it("is used to sign the next call once an answer has shown it", async () => {
     const hourAheadMs = 3_600_000;
-    const aws = await startAws((_, response) => {
+    const aws = await startLocalAws((_, response) => {
       response.setHeader("Date", new Date(Date.now() + hourAheadMs).toUTCString());
       response.end(PARAMETER);
     });

@@ -14,7 +14,7 @@ import {
   isClosed,
   mockLookup,
   setHostileEnvironment,
-  startAws,
+  startLocalAws,
   toClockLeadsMs,
 } from "../../support/local-aws.ts";
 import { TARGET_ROLE_ARN } from "../../support/values.ts";
@@ -52,8 +52,8 @@ describe("an SDK call", () => {
   it.each(["assumeRole", "getSecretValue"] as const)(
     "uses only its options, nothing from the environment or ~/.aws: %s",
     async (operation) => {
-      const hostile = await startAws(answer);
-      const aws = await startAws(answer);
+      const hostile = await startLocalAws(answer);
+      const aws = await startLocalAws(answer);
       vi.stubEnv("HOME", createHostileHome(hostile.url));
       vi.stubEnv("AWS_ENDPOINT_URL", hostile.url);
       const awsSdk = await loadAwsSdk();
@@ -78,7 +78,7 @@ describe("an SDK call", () => {
   ] as const)(
     "goes to AWS itself if it is given no endpoint, even if %s sets one",
     async (where, operation, service) => {
-      const hostile = await startAws(answer);
+      const hostile = await startLocalAws(answer);
       if (where === "~/.aws/config") vi.stubEnv("HOME", createHostileHome(hostile.url));
       else vi.stubEnv(where, hostile.url);
       const lookedUp = mockLookup();
@@ -90,14 +90,14 @@ describe("an SDK call", () => {
   );
 
   it("names the extension and its version in the user agent", async () => {
-    const aws = await startAws(answer);
+    const aws = await startLocalAws(answer);
     const { getSecretValue } = await loadAwsSdk();
     await getSecretValue(toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
     expect(aws.seen[0]?.headers["user-agent"]).toMatch(/(^| )cross-account-secrets\/9\.8\.7-beta\.1( |$)/);
   });
 
   it("returns the parsed answer", async () => {
-    const aws = await startAws(answer);
+    const aws = await startLocalAws(answer);
     const { assumeRole, getSecretValue } = await loadAwsSdk();
     expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).answer.Credentials).toEqual({
       AccessKeyId: "ASIAROLE",
@@ -113,13 +113,13 @@ describe("an SDK call", () => {
     ["Thu, 01 Jan 1970 00:00:01 GMT", 1_000],
     ["yesterday", undefined],
   ])("to STS returns the answer's Date header %s, or undefined if it is invalid", async (date, dateEpochMs) => {
-    const aws = await startAws((_, response) => response.writeHead(200, { Date: date }).end(SESSION));
+    const aws = await startLocalAws((_, response) => response.writeHead(200, { Date: date }).end(SESSION));
     const { assumeRole } = await loadAwsSdk();
     expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).dateEpochMs).toBe(dateEpochMs);
   });
 
   it("to STS returns no date if the answer has no Date header", async () => {
-    const aws = await startAws((_, response) => {
+    const aws = await startLocalAws((_, response) => {
       response.sendDate = false;
       response.end(SESSION);
     });
@@ -130,7 +130,7 @@ describe("an SDK call", () => {
   it.each([500, 429, 503])(
     "is one try: status %d is returned to the caller, which knows the deadline",
     async (status) => {
-      const aws = await startAws((_, response) => response.writeHead(status).end("{}"));
+      const aws = await startLocalAws((_, response) => response.writeHead(status).end("{}"));
       const { getSecretValue } = await loadAwsSdk();
       expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toMatchObject({
         $metadata: { httpStatusCode: status },
@@ -140,8 +140,8 @@ describe("an SDK call", () => {
   );
 
   it("follows no redirect, which would send the session token to another host", async () => {
-    const hostile = await startAws(answer);
-    const aws = await startAws((_, response) => response.writeHead(307, { Location: hostile.url }).end());
+    const hostile = await startLocalAws(answer);
+    const aws = await startLocalAws((_, response) => response.writeHead(307, { Location: hostile.url }).end());
     const { getSecretValue } = await loadAwsSdk();
     expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toBeInstanceOf(Error);
     expect(hostile.seen).toHaveLength(0);
@@ -150,7 +150,7 @@ describe("an SDK call", () => {
 
 describe("a connection", () => {
   it("belongs to one call and is closed after it", async () => {
-    const aws = await startAws(answer);
+    const aws = await startLocalAws(answer);
     const { assumeRole, getSecretValue } = await loadAwsSdk();
     const options = toClientOptions({ endpoint: aws.url });
     await Promise.all([assumeRole(options), getSecretValue(options), getSecretValue(options)]);
@@ -160,7 +160,7 @@ describe("a connection", () => {
   });
 
   it("is closed when the call is refused", async () => {
-    const aws = await startAws((_, response) => response.writeHead(400).end('{"__type":"AccessDeniedException"}'));
+    const aws = await startLocalAws((_, response) => response.writeHead(400).end('{"__type":"AccessDeniedException"}'));
     const { getSecretValue } = await loadAwsSdk();
     await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url })));
     expect(aws.sockets).toHaveLength(1);
@@ -168,7 +168,7 @@ describe("a connection", () => {
   });
 
   it("to Secrets Manager can be opened ahead without credentials, and serves one call", async () => {
-    const aws = await startAws(answer);
+    const aws = await startLocalAws(answer);
     const { connectSecretsManager, getSecretValue } = await loadAwsSdk();
     const options = toClientOptions({ endpoint: aws.url });
     const agents = connectSecretsManager(options);
@@ -209,7 +209,7 @@ describe("a connection", () => {
     const asked = new Promise<void>((resolve) => {
       tellAsked = resolve;
     });
-    const aws = await startAws((_request, response) => {
+    const aws = await startLocalAws((_request, response) => {
       begin(response);
       tellAsked();
     });
@@ -225,7 +225,7 @@ describe("a connection", () => {
   });
 
   it("is not opened if the abort signal has already fired", async () => {
-    const aws = await startAws(answer);
+    const aws = await startLocalAws(answer);
     const { getSecretValue } = await loadAwsSdk();
     expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toBeInstanceOf(
       Error,
@@ -245,7 +245,9 @@ describe("container credentials", () => {
 
   /** An endpoint, as Lambda has one under SnapStart, that answers so. */
   const startEndpoint = (body: unknown = CREDENTIALS, status = 200) =>
-    startAws((_, response) => response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body)));
+    startLocalAws((_, response) =>
+      response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body)),
+    );
 
   it("are requested by GET at the whole URL, with the token unchanged", async () => {
     const endpoint = await startEndpoint();
@@ -370,7 +372,7 @@ describe("container credentials", () => {
 describe("AWS's clock", () => {
   it("is used to sign calls once an answer has shown it", async () => {
     const hourAheadMs = 3_600_000;
-    const aws = await startAws((request, response) => {
+    const aws = await startLocalAws((request, response) => {
       response.setHeader("Date", new Date(Date.now() + hourAheadMs).toUTCString());
       answer(request, response);
     });

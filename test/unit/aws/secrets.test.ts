@@ -21,7 +21,7 @@ import {
   createSession,
   ENDPOINTS,
   expectAbort,
-  expectNoLeak,
+  expectNoAwsText,
   OTHER_CREDENTIALS,
   ROLE_CREDENTIALS,
   resetForEachTest,
@@ -205,7 +205,7 @@ describe("a refusal", () => {
     const { get, lines } = setUp();
     const failure = await failureOf(get());
     expect(failure).toMatchObject({ code: "get-secret-value-denied", details: { requestId: "the-request-id" } });
-    expectNoLeak(failure, lines);
+    expectNoAwsText(failure, lines);
     expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "get-secret-value-denied" }]);
   });
 
@@ -453,7 +453,7 @@ describe("FAILOVER_REGION", () => {
     arrange(refuses("InternalServiceError", 500), refuses("AccessDeniedException", 400));
     const { get, lines } = setUp(FAILOVER);
     const failure = await outcomeOf(get(BY_ARN));
-    expectNoLeak(failure, lines);
+    expectNoAwsText(failure, lines);
   });
 });
 

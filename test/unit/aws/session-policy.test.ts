@@ -6,10 +6,18 @@ import type { Source } from "../../../extension/values/source.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { resetForEachTest, START_EPOCH_MS, toSdkError } from "../../support/sdk-clients.ts";
-import { countCalls, HOUR_MS, inputs, issueSessions, setUpSession, sts, toAnswer } from "../../support/sts.ts";
+import {
+  assumeRoleInputs,
+  countStsCalls,
+  HOUR_MS,
+  issueSessions,
+  setUpSession,
+  stsClient,
+  toAssumeRoleAnswer,
+} from "../../support/sts.ts";
 import { PARAMETER_ARN, TARGET_ROLE_ARN, toPartialArn } from "../../support/values.ts";
 
-resetForEachTest(sts);
+resetForEachTest(stsClient);
 
 const SECRET = toPartialArn("");
 const PARAMETER = "arn:aws:ssm:eu-west-1:111111111111:parameter/";
@@ -221,7 +229,7 @@ describe("the session policy of AssumeRole", () => {
   } as const;
   const TOO_LARGE = toSdkError("PackedPolicyTooLargeException", 400);
 
-  const policies = () => inputs().map(({ Policy }) => Policy);
+  const policies = () => assumeRoleInputs().map(({ Policy }) => Policy);
   const warningsOf = (lines: readonly Readonly<Record<string, unknown>>[]) =>
     lines.filter(({ event }) => event === "session-policy-left-out");
 
@@ -255,7 +263,7 @@ describe("the session policy of AssumeRole", () => {
     issueSessions();
     const { get, lines } = setUpSession(overrides);
     await get();
-    expect(Object.keys(inputs()[0] ?? {})).not.toContain("Policy");
+    expect(Object.keys(assumeRoleInputs()[0] ?? {})).not.toContain("Policy");
     expect(warningsOf(lines)).toEqual([]);
   });
 
@@ -278,11 +286,11 @@ describe("the session policy of AssumeRole", () => {
   });
 
   it("is left out of a second call and of later calls if STS cannot pack it, and one warning is logged", async () => {
-    sts
+    stsClient
       .on(AssumeRoleCommand)
       .rejectsOnce(TOO_LARGE)
-      .resolvesOnce(toAnswer(1))
-      .resolves(toAnswer(2, 2 * HOUR_MS));
+      .resolvesOnce(toAssumeRoleAnswer(1))
+      .resolves(toAssumeRoleAnswer(2, 2 * HOUR_MS));
     const { get, lines } = setUpSession(CONFIGURED);
     const all = await Promise.all([get(), get(), get()]);
     expect(new Set(all.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(["ASIA-1"]));
@@ -301,27 +309,27 @@ describe("the session policy of AssumeRole", () => {
   });
 
   it("causes no second call if none was sent, because the session tags are too large then", async () => {
-    sts.on(AssumeRoleCommand).rejects(TOO_LARGE);
+    stsClient.on(AssumeRoleCommand).rejects(TOO_LARGE);
     const { get, lines } = setUpSession();
     expect(await failureOf(get())).toMatchObject({ code: "assume-role-rejected" });
-    expect(countCalls()).toBe(1);
+    expect(countStsCalls()).toBe(1);
     expect(warningsOf(lines)).toEqual([]);
   });
 
   it("is left out of one second call only, and the failure of that call is returned", async () => {
-    sts.on(AssumeRoleCommand).rejects(TOO_LARGE);
+    stsClient.on(AssumeRoleCommand).rejects(TOO_LARGE);
     const { get } = setUpSession(CONFIGURED);
     expect(await failureOf(get())).toMatchObject({ code: "assume-role-rejected" });
-    expect(countCalls()).toBe(2);
+    expect(countStsCalls()).toBe(2);
   });
 
   it.each(["AccessDenied", "MalformedPolicyDocumentException", "ValidationError"])(
     "is still sent after STS has refused a call with %s",
     async (name) => {
-      sts.on(AssumeRoleCommand).rejectsOnce(toSdkError(name, 403)).resolves(toAnswer(2));
+      stsClient.on(AssumeRoleCommand).rejectsOnce(toSdkError(name, 403)).resolves(toAssumeRoleAnswer(2));
       const { get, lines } = setUpSession(CONFIGURED);
       expect(await failureOf(get())).toBeInstanceOf(Failure);
-      expect(countCalls()).toBe(1);
+      expect(countStsCalls()).toBe(1);
       vi.setSystemTime(START_EPOCH_MS + 1_000);
       await get();
       expect(policies()).toEqual([expect.any(String), expect.any(String)]);

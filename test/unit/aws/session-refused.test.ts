@@ -7,7 +7,7 @@ import { Failure, type FailureCode } from "../../../extension/failure/failure.ts
 import { failureOf } from "../../support/failure-of.ts";
 import {
   createSession,
-  expectNoLeak,
+  expectNoAwsText,
   OTHER_CREDENTIALS,
   ROLE_CREDENTIALS,
   resetForEachTest,
@@ -15,9 +15,16 @@ import {
   TIMEOUT_MS,
   toSdkError,
 } from "../../support/sdk-clients.ts";
-import { countCalls, HOUR_MS, issueSessions, setUpSession, sts, toAnswer } from "../../support/sts.ts";
+import {
+  countStsCalls,
+  HOUR_MS,
+  issueSessions,
+  setUpSession,
+  stsClient,
+  toAssumeRoleAnswer,
+} from "../../support/sts.ts";
 
-resetForEachTest(sts);
+resetForEachTest(stsClient);
 
 const DEADLINE_EPOCH_MS = 2_500;
 
@@ -123,12 +130,12 @@ describe("a request as the target role", () => {
 
 describe("a refused AssumeRole", () => {
   it("fails all waiting look-ups, and a later look-up calls STS again", async () => {
-    sts.on(AssumeRoleCommand).rejectsOnce(toSdkError("AccessDenied", 403)).resolves(toAnswer(2));
+    stsClient.on(AssumeRoleCommand).rejectsOnce(toSdkError("AccessDenied", 403)).resolves(toAssumeRoleAnswer(2));
     const { get } = setUpSession();
     const [first, second] = await Promise.allSettled([get(), get()]);
     expect(first).toMatchObject({ status: "rejected", reason: { code: "assume-role-denied" } });
     expect(second).toEqual(first);
-    expect(countCalls()).toBe(1);
+    expect(countStsCalls()).toBe(1);
     vi.setSystemTime(START_EPOCH_MS + 1_000);
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
@@ -139,37 +146,37 @@ describe("a refused AssumeRole", () => {
   ])(
     "with %s and status %i is repeated after %i ms at the earliest, for any number of look-ups",
     async (name, status, pauseMs) => {
-      sts.on(AssumeRoleCommand).rejects(toSdkError(name, status));
+      stsClient.on(AssumeRoleCommand).rejects(toSdkError(name, status));
       const { get } = setUpSession();
       await failureOf(get());
-      const calls = countCalls();
+      const calls = countStsCalls();
       for (let nth = 0; nth < 20; nth += 1) await failureOf(get());
       vi.setSystemTime(START_EPOCH_MS + pauseMs - 1);
       await failureOf(get());
-      expect(countCalls()).toBe(calls);
+      expect(countStsCalls()).toBe(calls);
       vi.setSystemTime(START_EPOCH_MS + pauseMs);
       await failureOf(get());
-      expect(countCalls()).toBe(calls + 1);
+      expect(countStsCalls()).toBe(calls + 1);
     },
   );
 
   it("leaves no text of AWS in the failure or in the log", async () => {
-    sts.on(AssumeRoleCommand).rejects(toSdkError("AccessDenied", 403));
+    stsClient.on(AssumeRoleCommand).rejects(toSdkError("AccessDenied", 403));
     const { get, lines } = setUpSession();
     const failure = await failureOf(get());
     expect(failure).toMatchObject({ code: "assume-role-denied", details: { requestId: "the-request-id" } });
-    expectNoLeak(failure, lines);
+    expectNoAwsText(failure, lines);
     expect(lines).toHaveLength(2);
   });
 
   it("is counted once for each try, and each try uses its own client", async () => {
-    sts.on(AssumeRoleCommand).rejectsOnce(toSdkError("Throttling", 400)).resolves(toAnswer(2));
+    stsClient.on(AssumeRoleCommand).rejectsOnce(toSdkError("Throttling", 400)).resolves(toAssumeRoleAnswer(2));
     const { get, counters } = setUpSession();
     const wait = get();
     await vi.advanceTimersByTimeAsync(0);
     expect((await wait).accessKeyId).toBe("ASIA-2");
     expect(counters.assumeRoleCalls).toBe(2);
-    expect(new Set(sts.calls().map(({ thisValue }) => thisValue)).size).toBe(2);
+    expect(new Set(stsClient.calls().map(({ thisValue }) => thisValue)).size).toBe(2);
   });
 });
 
@@ -181,7 +188,7 @@ describe("a new session in place of one that AWS refused", () => {
     vi.setSystemTime(START_EPOCH_MS + 60_000);
     const others = await Promise.all(Array.from({ length: 100 }, () => getInstead(refused)));
     expect(new Set(others.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(["ASIA-2"]));
-    expect(countCalls()).toBe(2);
+    expect(countStsCalls()).toBe(2);
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
@@ -205,7 +212,7 @@ describe("a new session in place of one that AWS refused", () => {
     const refused = await get();
     vi.setSystemTime(START_EPOCH_MS + 59_999);
     expect(await getInstead(refused)).toBe(refused);
-    expect(countCalls()).toBe(1);
+    expect(countStsCalls()).toBe(1);
   });
 
   it("is the current session if another caller has renewed it meanwhile", async () => {
@@ -215,7 +222,7 @@ describe("a new session in place of one that AWS refused", () => {
     vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
     const renewed = await get();
     expect(await getInstead(refused)).toBe(renewed);
-    expect(countCalls()).toBe(2);
+    expect(countStsCalls()).toBe(2);
   });
 
   it("is requested if the clock has stepped back, because the age is unknown then", async () => {
@@ -241,7 +248,7 @@ describe("the base credentials of AssumeRole", () => {
   /** The ID of the access key that signed each call. */
   const signers = () =>
     Promise.all(
-      sts.calls().map(async ({ thisValue }: { thisValue: unknown }) => {
+      stsClient.calls().map(async ({ thisValue }: { thisValue: unknown }) => {
         if (!(thisValue instanceof STSClient)) throw new Error("a call was made by another client");
         return (await thisValue.config.credentials()).accessKeyId;
       }),
@@ -261,7 +268,7 @@ describe("the base credentials of AssumeRole", () => {
   });
 
   it("are read again at each try, because they may have changed during the pause", async () => {
-    sts.on(AssumeRoleCommand).rejectsOnce(toSdkError("InternalFailure", 500)).resolves(toAnswer(2));
+    stsClient.on(AssumeRoleCommand).rejectsOnce(toSdkError("InternalFailure", 500)).resolves(toAssumeRoleAnswer(2));
     const { get } = setUpSession({}, createChanging());
     const wait = get();
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
@@ -272,7 +279,7 @@ describe("the base credentials of AssumeRole", () => {
   it.each(["ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException"])(
     "are read once more if AWS refuses them with %s",
     async (name) => {
-      sts.on(AssumeRoleCommand).rejectsOnce(toSdkError(name, 403)).resolves(toAnswer(2));
+      stsClient.on(AssumeRoleCommand).rejectsOnce(toSdkError(name, 403)).resolves(toAssumeRoleAnswer(2));
       const { get, counters } = setUpSession({}, createChanging());
       expect((await get()).accessKeyId).toBe("ASIA-2");
       expect(await signers()).toEqual(["ASIABASE1", "ASIABASE2"]);
@@ -281,27 +288,27 @@ describe("the base credentials of AssumeRole", () => {
   );
 
   it("are not read a third time if AWS refuses them twice", async () => {
-    sts.on(AssumeRoleCommand).rejects(toSdkError("ExpiredTokenException", 403));
+    stsClient.on(AssumeRoleCommand).rejects(toSdkError("ExpiredTokenException", 403));
     const { get } = setUpSession({}, createChanging());
     expect(await failureOf(get())).toMatchObject({ code: "credentials-expired" });
-    expect(countCalls()).toBe(2);
+    expect(countStsCalls()).toBe(2);
   });
 
   it.each(["AccessDenied", "ValidationError", "RegionDisabledException"])(
     "are not read again if AWS refuses the role with %s",
     async (name) => {
-      sts.on(AssumeRoleCommand).rejects(toSdkError(name, 403));
+      stsClient.on(AssumeRoleCommand).rejects(toSdkError(name, 403));
       const { get } = setUpSession({}, createChanging());
       await failureOf(get());
-      expect(countCalls()).toBe(1);
+      expect(countStsCalls()).toBe(1);
     },
   );
 
   it("are not used a second time if they cannot change", async () => {
-    sts.on(AssumeRoleCommand).rejects(toSdkError("ExpiredTokenException", 403));
+    stsClient.on(AssumeRoleCommand).rejects(toSdkError("ExpiredTokenException", 403));
     const { get } = setUpSession({}, createChanging(false));
     expect(await failureOf(get())).toMatchObject({ code: "credentials-expired" });
-    expect(countCalls()).toBe(1);
+    expect(countStsCalls()).toBe(1);
   });
 
   it("fail the look-up with their own failure, and without a call to STS, if they are missing", async () => {
@@ -309,7 +316,7 @@ describe("the base credentials of AssumeRole", () => {
     const base = { mayChange: true, get: () => Promise.reject(missing) };
     const { get, counters } = setUpSession({}, base);
     expect(await failureOf(get())).toBe(missing);
-    expect(countCalls()).toBe(0);
+    expect(countStsCalls()).toBe(0);
     expect(counters.assumeRoleCalls).toBe(0);
   });
 

@@ -13,18 +13,18 @@ import {
   toSdkError,
 } from "../../support/sdk-clients.ts";
 import {
-  clientOfTheCall,
-  countCalls,
+  assumeRoleInputs,
+  clientOfOnlyCall,
+  countStsCalls,
   HOUR_MS,
-  inputs,
   issueSessions,
   setUpSession,
-  sts,
-  toAnswer,
+  stsClient,
+  toAssumeRoleAnswer,
 } from "../../support/sts.ts";
 import { TARGET_ROLE_ARN } from "../../support/values.ts";
 
-resetForEachTest(sts);
+resetForEachTest(stsClient);
 
 const SESSION: Session = {
   credentials: { accessKeyId: "ASIA", secretAccessKey: "key", sessionToken: "token" },
@@ -44,7 +44,7 @@ describe("AssumeRole", () => {
       secretAccessKey: `${CANARY}-key-1`,
       sessionToken: `${CANARY}-token-1`,
     });
-    expect(inputs()).toEqual([
+    expect(assumeRoleInputs()).toEqual([
       {
         RoleArn: TARGET_ROLE_ARN,
         RoleSessionName: "my-function-00000000",
@@ -57,7 +57,9 @@ describe("AssumeRole", () => {
     issueSessions();
     const { get } = setUpSession({ source: { externalId: "an-id" }, roleSessionName: "a-name", durationSeconds: 900 });
     await get();
-    expect(inputs()).toMatchObject([{ ExternalId: "an-id", RoleSessionName: "a-name", DurationSeconds: 900 }]);
+    expect(assumeRoleInputs()).toMatchObject([
+      { ExternalId: "an-id", RoleSessionName: "a-name", DurationSeconds: 900 },
+    ]);
   });
 
   it("sends the source identity and the session tags only if they are configured", async () => {
@@ -68,10 +70,14 @@ describe("AssumeRole", () => {
     ];
     const { get } = setUpSession({ sourceIdentity: "somebody", sessionTags });
     await get();
-    expect(inputs()).toMatchObject([{ SourceIdentity: "somebody", Tags: sessionTags }]);
-    sts.resetHistory();
+    expect(assumeRoleInputs()).toMatchObject([{ SourceIdentity: "somebody", Tags: sessionTags }]);
+    stsClient.resetHistory();
     await setUpSession().get();
-    expect(Object.keys(inputs().at(0) ?? {}).sort()).toEqual(["DurationSeconds", "RoleArn", "RoleSessionName"]);
+    expect(Object.keys(assumeRoleInputs().at(0) ?? {}).sort()).toEqual([
+      "DurationSeconds",
+      "RoleArn",
+      "RoleSessionName",
+    ]);
   });
 
   it.each([1, 54, 55, 56, 64, 140])(
@@ -80,7 +86,7 @@ describe("AssumeRole", () => {
       issueSessions();
       const { get } = setUpSession({ functionName: "f".repeat(length) });
       await get();
-      const name = inputs().at(0)?.RoleSessionName ?? "";
+      const name = assumeRoleInputs().at(0)?.RoleSessionName ?? "";
       expect(name).toMatch(/^f+-[0-9a-f]{8}$/);
       expect(name).toMatch(/^[\w+=,.@-]{2,64}$/);
     },
@@ -92,15 +98,15 @@ describe("AssumeRole", () => {
     await get();
     vi.setSystemTime(Date.now() + HOUR_MS);
     await get();
-    expect(new Set(inputs().map((input) => input.RoleSessionName)).size).toBe(1);
-    expect(countCalls()).toBe(2);
+    expect(new Set(assumeRoleInputs().map((input) => input.RoleSessionName)).size).toBe(1);
+    expect(countStsCalls()).toBe(2);
   });
 
   it("goes to the function's region with the function's credentials, even if the secrets are in another region", async () => {
     issueSessions();
     const { get } = setUpSession({ source: { region: "us-east-1" } });
     await get();
-    const { region, credentials, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
+    const { region, credentials, useFipsEndpoint, useDualstackEndpoint } = clientOfOnlyCall().config;
     expect(await region()).toBe("eu-west-1");
     expect(await credentials()).toMatchObject({
       accessKeyId: "ASIAFUNCTION",
@@ -114,7 +120,7 @@ describe("AssumeRole", () => {
     issueSessions();
     const { get } = setUpSession(ENDPOINTS);
     await get();
-    const { endpoint, useFipsEndpoint, useDualstackEndpoint } = clientOfTheCall().config;
+    const { endpoint, useFipsEndpoint, useDualstackEndpoint } = clientOfOnlyCall().config;
     expect((await endpoint?.())?.hostname).toBe("sts.example.com");
     expect([await useFipsEndpoint(), await useDualstackEndpoint()]).toEqual([true, true]);
   });
@@ -123,7 +129,7 @@ describe("AssumeRole", () => {
     const { aws } = createConfig();
     const { get, counters } = setUpSession({ aws: { ...aws, credentials: undefined } });
     await expect(get()).rejects.toMatchObject({ code: "credentials-missing" });
-    expect(countCalls()).toBe(0);
+    expect(countStsCalls()).toBe(0);
     expect(counters.assumeRoleCalls).toBe(0);
   });
 
@@ -150,7 +156,7 @@ describe("a session", () => {
     const { get, counters } = setUpSession();
     const all = await Promise.all(Array.from({ length: 1_000 }, () => get()));
     expect(new Set(all.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(["ASIA-1"]));
-    expect(countCalls()).toBe(1);
+    expect(countStsCalls()).toBe(1);
     expect(counters.assumeRoleCalls).toBe(1);
   });
 
@@ -163,7 +169,7 @@ describe("a session", () => {
       waits.push(get());
     }
     await Promise.all(waits);
-    expect(countCalls()).toBe(1);
+    expect(countStsCalls()).toBe(1);
   });
 
   it("is renewed in the background after exactly nine tenths of its life", async () => {
@@ -173,11 +179,11 @@ describe("a session", () => {
     vi.setSystemTime(START_EPOCH_MS + 0.9 * HOUR_MS - 1);
     expect((await get()).accessKeyId).toBe("ASIA-1");
     await vi.advanceTimersByTimeAsync(0);
-    expect(countCalls()).toBe(1);
+    expect(countStsCalls()).toBe(1);
     vi.setSystemTime(START_EPOCH_MS + 0.9 * HOUR_MS);
     expect((await get()).accessKeyId).toBe("ASIA-1");
     await vi.advanceTimersByTimeAsync(0);
-    expect(countCalls()).toBe(2);
+    expect(countStsCalls()).toBe(2);
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
@@ -196,7 +202,7 @@ describe("a session", () => {
   });
 
   it("lives as long as STS says, not as long as was requested", async () => {
-    sts.on(AssumeRoleCommand).resolvesOnce(toAnswer(1, 900_000)).resolvesOnce(toAnswer(2));
+    stsClient.on(AssumeRoleCommand).resolvesOnce(toAssumeRoleAnswer(1, 900_000)).resolvesOnce(toAssumeRoleAnswer(2));
     const { get } = setUpSession();
     await get();
     vi.setSystemTime(START_EPOCH_MS + 900_000);
@@ -221,7 +227,7 @@ describe("a session", () => {
   });
 
   it("stays in use if its renewal fails before it expires", async () => {
-    sts.on(AssumeRoleCommand).resolvesOnce(toAnswer(1)).rejects(toSdkError("InternalFailure", 500));
+    stsClient.on(AssumeRoleCommand).resolvesOnce(toAssumeRoleAnswer(1)).rejects(toSdkError("InternalFailure", 500));
     const { get } = setUpSession();
     await get();
     vi.setSystemTime(START_EPOCH_MS + 0.95 * HOUR_MS);
@@ -231,7 +237,7 @@ describe("a session", () => {
   });
 
   it("is not used after it has expired, even if its renewal fails", async () => {
-    sts.on(AssumeRoleCommand).resolvesOnce(toAnswer(1)).rejects(toSdkError("InternalFailure", 500));
+    stsClient.on(AssumeRoleCommand).resolvesOnce(toAssumeRoleAnswer(1)).rejects(toSdkError("InternalFailure", 500));
     const { get } = setUpSession();
     await get();
     vi.setSystemTime(START_EPOCH_MS + HOUR_MS);
@@ -257,7 +263,7 @@ describe("a session", () => {
 });
 
 describe("an invalid answer to AssumeRole", () => {
-  const { Credentials, $metadata } = toAnswer(1);
+  const { Credentials, $metadata } = toAssumeRoleAnswer(1);
   it.each([
     ["no credentials", { $metadata }],
     ["no key id", { $metadata, Credentials: { ...Credentials, AccessKeyId: undefined } }],
@@ -266,7 +272,7 @@ describe("an invalid answer to AssumeRole", () => {
     ["no token", { $metadata, Credentials: { ...Credentials, SessionToken: undefined } }],
     ["no expiration", { $metadata, Credentials: { ...Credentials, Expiration: undefined } }],
   ])("with %s gives no session", async (_, answer) => {
-    sts.on(AssumeRoleCommand).resolves(answer as AssumeRoleCommandOutput);
+    stsClient.on(AssumeRoleCommand).resolves(answer as AssumeRoleCommandOutput);
     const { get } = setUpSession();
     const refused = failureOf(get());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
@@ -276,10 +282,10 @@ describe("an invalid answer to AssumeRole", () => {
 
 describe("an STS that does not answer", () => {
   it("is awaited until the deadline, then the call is aborted", async () => {
-    sts.on(AssumeRoleCommand).callsFake(() => new Promise(() => {}));
+    stsClient.on(AssumeRoleCommand).callsFake(() => new Promise(() => {}));
     const { get } = setUpSession();
     const wait = get(800);
-    await expectAbort(wait, 800, sts);
+    await expectAbort(wait, 800, stsClient);
     await expect(wait).rejects.toMatchObject({
       message: expect.stringContaining(`AssumeRole of ${TARGET_ROLE_ARN}`),
       details: { remedy: expect.stringContaining("VPC") },
@@ -287,10 +293,10 @@ describe("an STS that does not answer", () => {
   });
 
   it("is called again after a freeze: a look-up does not join a call that is past its deadline", async () => {
-    sts
+    stsClient
       .on(AssumeRoleCommand)
       .callsFakeOnce(() => new Promise(() => {}))
-      .resolves(toAnswer(2, 24 * HOUR_MS));
+      .resolves(toAssumeRoleAnswer(2, 24 * HOUR_MS));
     const { get } = setUpSession();
     const frozen = failureOf(get());
     await vi.advanceTimersByTimeAsync(0);
@@ -310,7 +316,7 @@ describe("two sources", () => {
     const [one, other] = [setUpSession(), setUpSession({ source: { roleArn, externalId: "theirs" } })];
     expect((await one.get()).accessKeyId).toBe("ASIA-1");
     expect((await other.get()).accessKeyId).toBe("ASIA-2");
-    expect(inputs()[0]).not.toHaveProperty("ExternalId");
-    expect(inputs()[1]).toMatchObject({ RoleArn: roleArn, ExternalId: "theirs" });
+    expect(assumeRoleInputs()[0]).not.toHaveProperty("ExternalId");
+    expect(assumeRoleInputs()[1]).toMatchObject({ RoleArn: roleArn, ExternalId: "theirs" });
   });
 });

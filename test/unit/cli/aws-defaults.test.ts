@@ -14,13 +14,13 @@ function onMachine(config: string, variables: Readonly<Record<string, string>> =
   const home = mkdtempSync(join(tmpdir(), "home-"));
   writeFileSync(join(home, "config"), config);
   for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) vi.stubEnv(name, undefined);
-  const of = {
+  const machine = {
     HOME: home,
     AWS_CONFIG_FILE: join(home, "config"),
     AWS_SHARED_CREDENTIALS_FILE: join(home, "none"),
     AWS_EC2_METADATA_DISABLED: "true",
   };
-  for (const [name, value] of Object.entries({ ...of, ...variables })) vi.stubEnv(name, value);
+  for (const [name, value] of Object.entries({ ...machine, ...variables })) vi.stubEnv(name, value);
   onTestFinished(() => {
     vi.unstubAllEnvs();
     rmSync(home, { recursive: true });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type AwsEnvironment, parseAwsEnvironment } from "../../../extension/config/aws-environment.ts";
 import type { Environment, Problem } from "../../../extension/config/setting-rules.ts";
-import { LAMBDA_VARIABLES, TOKEN } from "../../support/variables.ts";
+import { CANARY_TOKEN, LAMBDA_VARIABLES } from "../../support/variables.ts";
 
 function parse(own: Environment): { aws: AwsEnvironment; problems: readonly Problem[] } {
   const problems: Problem[] = [];
@@ -21,7 +21,7 @@ describe("what reaches the SDK", () => {
   it("is what Lambda sets, without any endpoint or option that is not set", () => {
     expect(reach({})).toEqual({
       region: "eu-west-1",
-      credentials: { accessKeyId: "ASIAEXAMPLE", secretAccessKey: "CANARY-key-5c2d", sessionToken: TOKEN },
+      credentials: { accessKeyId: "ASIAEXAMPLE", secretAccessKey: "CANARY-key-5c2d", sessionToken: CANARY_TOKEN },
       endpoints: { sts: undefined, secretsManager: undefined, ssm: undefined },
       clientOptions: { useFipsEndpoint: false, useDualstackEndpoint: false },
     });
@@ -64,7 +64,7 @@ describe("the credentials", () => {
 
   it("have AWS_SESSION_TOKEN as session token, never a token of the extension", () => {
     const own = { CROSS_ACCOUNT_SECRETS_TOKEN: "mine", AWS_TOKEN: "another" };
-    expect(reach(own).credentials?.sessionToken).toBe(TOKEN);
+    expect(reach(own).credentials?.sessionToken).toBe(CANARY_TOKEN);
   });
 });
 

@@ -3,11 +3,11 @@ import { editDistance } from "../../../extension/config/config.ts";
 import { PREFIX } from "../../../extension/config/setting-rules.ts";
 import { settings } from "../../../extension/config/settings.ts";
 import { TARGET_ROLE_WITH_PATH_ARN as ROLE } from "../../support/values.ts";
-import { configure, parse, problemsOf, TOKEN } from "../../support/variables.ts";
+import { CANARY_TOKEN, configOf, parseVariables, problemsOf } from "../../support/variables.ts";
 
 describe("the problems of a config", () => {
   it("are reported all at once, each with its name, its rule and the given value", () => {
-    const { config, problems } = parse({
+    const { config, problems } = parseVariables({
       AWS_REGION: "",
       AWS_SESSION_TOKEN: "",
       _ROLE_ARN: "SecretReader",
@@ -34,7 +34,7 @@ describe("the problems of a config", () => {
       _CACHE_ENABLED: "yes",
       _ALLOW: "some",
       _HTTP_PORT: "0",
-      _TOKEN: `${TOKEN} x`,
+      _TOKEN: `${CANARY_TOKEN} x`,
       _LOG_LEVEL: "loud",
       _EXEC_WRAPPER_ERROR: "skip",
       _INIT_ERROR: "ignore",
@@ -52,13 +52,15 @@ describe("the problems of a config", () => {
   });
 
   it.each([undefined, "", " "])("say that the target role is needed if it is %j", (role) => {
-    expect(parse({ _ROLE_ARN: role, ROLE_ARN: role }).problems).toEqual([
+    expect(parseVariables({ _ROLE_ARN: role, ROLE_ARN: role }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got nothing`,
     ]);
   });
 
   it("name ROLE_ARN without the prefix if its value is invalid", () => {
-    expect(parse({ ROLE_ARN: "mine" }).problems).toEqual([`ROLE_ARN must be ${settings.roleArn.rule}; got "mine"`]);
+    expect(parseVariables({ ROLE_ARN: "mine" }).problems).toEqual([
+      `ROLE_ARN must be ${settings.roleArn.rule}; got "mine"`,
+    ]);
   });
 
   it("quote the given value, escaped and cut to 200 characters", () => {
@@ -74,8 +76,8 @@ describe("the problems of a config", () => {
   });
 
   it("keep a valid log level, so that they can be logged", () => {
-    expect(parse({ _LOG_LEVEL: "ERROR" })).toMatchObject({ config: undefined, logLevel: "error" });
-    expect(parse({ _LOG_LEVEL: "loud" })).toMatchObject({ config: undefined, logLevel: "info" });
+    expect(parseVariables({ _LOG_LEVEL: "ERROR" })).toMatchObject({ config: undefined, logLevel: "error" });
+    expect(parseVariables({ _LOG_LEVEL: "loud" })).toMatchObject({ config: undefined, logLevel: "info" });
   });
 });
 
@@ -93,7 +95,7 @@ describe("an unknown setting", () => {
     ["ALLOWED", "ALLOW"],
     ["REGION_", "REGION"],
   ])("is a problem if it is within two edits of a setting: %s for %s", (typo, meant) => {
-    const { config, problems } = parse({ _ROLE_ARN: ROLE, [`_${typo}`]: "CANARY-value" });
+    const { config, problems } = parseVariables({ _ROLE_ARN: ROLE, [`_${typo}`]: "CANARY-value" });
     expect(config).toBeUndefined();
     expect(problems).toEqual([`${PREFIX + typo} must be spelled ${PREFIX + meant}; got "${PREFIX + typo}"`]);
   });
@@ -101,13 +103,13 @@ describe("an unknown setting", () => {
   it.each(["TTL_SECS", "ROLE", "TOKEN_123", "A_SETTING_OF_TOMORROW", ""])(
     "is only reported as unknown if it is farther from every setting: %j",
     (name) => {
-      const config = configure({ [`_${name}`]: "CANARY-value" });
-      expect(config).toEqual({ ...configure(), unknownSettings: [PREFIX + name] });
+      const config = configOf({ [`_${name}`]: "CANARY-value" });
+      expect(config).toEqual({ ...configOf(), unknownSettings: [PREFIX + name] });
     },
   );
 
   it("is reported together with other unknown settings", () => {
-    expect(configure({ _TOMORROW: "1", _DAY_AFTER: "2" }).unknownSettings).toEqual([
+    expect(configOf({ _TOMORROW: "1", _DAY_AFTER: "2" }).unknownSettings).toEqual([
       `${PREFIX}TOMORROW`,
       `${PREFIX}DAY_AFTER`,
     ]);
@@ -115,11 +117,16 @@ describe("an unknown setting", () => {
   });
 
   it("is ignored if it is empty", () => {
-    expect(configure({ _YESTERDAY: "", _TOKENS: " " })).toEqual(configure());
+    expect(configOf({ _YESTERDAY: "", _TOKENS: " " })).toEqual(configOf());
   });
 
   it("is reported together with the other problems", () => {
-    const { problems } = parse({ _TOMORROW: "CANARY-value", _ALLOW: "some", _TOKENN: "CANARY-value", ROLE_ARN: ROLE });
+    const { problems } = parseVariables({
+      _TOMORROW: "CANARY-value",
+      _ALLOW: "some",
+      _TOKENN: "CANARY-value",
+      ROLE_ARN: ROLE,
+    });
     expect(problems).toEqual([
       `${PREFIX}TOKENN must be spelled ${PREFIX}TOKEN; got "${PREFIX}TOKENN"`,
       `${PREFIX}ALLOW must be configured or any; got "some"`,
@@ -129,7 +136,7 @@ describe("an unknown setting", () => {
 
   it("is ignored without the extension's prefix", () => {
     const own = { ROLE_ARM: "x", TTL_SECONDS: "x", TOKEN: "x", SECRET_IDS: "*", LOG_LEVEL: "x", REGION: "x" };
-    expect(configure(own)).toEqual(configure());
+    expect(configOf(own)).toEqual(configOf());
   });
 });
 

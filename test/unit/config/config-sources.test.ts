@@ -8,7 +8,7 @@ import {
   OTHER_ROLE_ARN as OTHER_ROLE,
   TARGET_ROLE_WITH_PATH_ARN as ROLE,
 } from "../../support/values.ts";
-import { configure, noFile, parse, problemsOf, sourceOf } from "../../support/variables.ts";
+import { configOf, noFile, parseVariables, problemsOf, sourceOf } from "../../support/variables.ts";
 
 describe("what a caller may ask for", () => {
   it.each<[string, Environment, Partial<Config & Source>]>([
@@ -26,7 +26,7 @@ describe("what a caller may ask for", () => {
       { allow: "configured", secretIds: ["a"] },
     ],
   ])("is %s", (_, own, { allow, secretIds }) => {
-    expect(configure(own).allow).toBe(allow);
+    expect(configOf(own).allow).toBe(allow);
     expect(sourceOf(own).secretIds).toEqual(secretIds);
   });
 
@@ -40,7 +40,7 @@ describe("what a caller may ask for", () => {
   });
 
   it("cannot be limited to configured secrets if none is, which is reported together with a missing role", () => {
-    expect(parse({ _ALLOW: "configured" }).problems).toEqual([
+    expect(parseVariables({ _ALLOW: "configured" }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got nothing`,
       `${PREFIX}SECRET_IDS must be set if ALLOW is configured; got nothing`,
     ]);
@@ -62,12 +62,12 @@ describe("parameters that a caller may ask for", () => {
     ["none if only secrets are configured", { _SECRET_IDS: "a" }, "configured", []],
     ["anything if ALLOW is any", { _PARAMETER_NAMES: "/a", _ALLOW: "any" }, "any", ["/a"]],
   ])("are %s", (_, own, allow, parameterNames) => {
-    expect(configure(own).allow).toBe(allow);
+    expect(configOf(own).allow).toBe(allow);
     expect(sourceOf(own).parameterNames).toEqual(parameterNames);
   });
 
   it("are enough for ALLOW=configured without secrets", () => {
-    expect(configure({ _ALLOW: "configured", _PARAMETER_NAMES: "/a" })).toMatchObject({ allow: "configured" });
+    expect(configOf({ _ALLOW: "configured", _PARAMETER_NAMES: "/a" })).toMatchObject({ allow: "configured" });
   });
 
   it.each([",", "/app/*", "/a:3", ARN])("are not opened by an invalid list: %j", (list) => {
@@ -100,7 +100,7 @@ describe("what is fetched in init", () => {
   it.each(["my secret", "app/*", "arn:aws:ssm:eu-west-1:111111111111:parameter/p", "é", "s".repeat(2_049), "", " "])(
     "is not changed by a SECRET_NAME that names no secret, such as %j",
     (SECRET_NAME) => {
-      expect(configure({ SECRET_NAME })).toEqual(configure());
+      expect(configOf({ SECRET_NAME })).toEqual(configOf());
     },
   );
 });
@@ -113,29 +113,29 @@ describe("CONFIG", () => {
   const CONFIG = JSON.stringify({ sources: SOURCES });
 
   it("holds the target roles, inline or in a file, and needs no other role", () => {
-    const inline = parse({ _CONFIG: CONFIG });
+    const inline = parseVariables({ _CONFIG: CONFIG });
     expect(inline.problems).toEqual([]);
     expect(inline.config?.sources).toMatchObject([
       { roleArn: ROLE, secretIds: ["a", ARN], prefetchIds: ["a", ARN], home: { accountId: "111111111111" } },
       { roleArn: OTHER_ROLE, secretIds: ["b"], prefetchIds: ["b"], home: { accountId: "333333333333" } },
     ]);
     const readFile = (path: string) => (path === "/opt/sources.json" ? CONFIG : noFile(path));
-    expect(parse({ _CONFIG: " /opt/sources.json\n" }, readFile)).toEqual(inline);
+    expect(parseVariables({ _CONFIG: " /opt/sources.json\n" }, readFile)).toEqual(inline);
   });
 
   it("makes the extension ignore the function's own ROLE_ARN and SECRET_NAME, valid or not", () => {
-    const alone = parse({ _CONFIG: CONFIG });
+    const alone = parseVariables({ _CONFIG: CONFIG });
     for (const [ROLE_ARN, SECRET_NAME] of [
       [OTHER_ROLE, "mine"],
       ["not for us", "not for us"],
     ]) {
-      expect(parse({ _CONFIG: CONFIG, ROLE_ARN, SECRET_NAME })).toEqual(alone);
+      expect(parseVariables({ _CONFIG: CONFIG, ROLE_ARN, SECRET_NAME })).toEqual(alone);
     }
   });
 
   it("excludes ROLE_ARN, SECRET_IDS and PARAMETER_NAMES with the extension's prefix", () => {
     const own = { _ROLE_ARN: ROLE, _SECRET_IDS: "a", _PARAMETER_NAMES: "/a" };
-    expect(parse({ _CONFIG: CONFIG, ...own }).problems).toEqual([
+    expect(parseVariables({ _CONFIG: CONFIG, ...own }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be unset if ${PREFIX}CONFIG is set; got "both"`,
       `${PREFIX}SECRET_IDS must be unset if ${PREFIX}CONFIG is set; got "both"`,
       `${PREFIX}PARAMETER_NAMES must be unset if ${PREFIX}CONFIG is set; got "both"`,
@@ -150,14 +150,14 @@ describe("CONFIG", () => {
   });
 
   it("is one problem if it is neither an object nor a path, without a second one about a missing role", () => {
-    expect(parse({ _CONFIG: "sources.json", ROLE_ARN: ROLE }).problems).toEqual([
+    expect(parseVariables({ _CONFIG: "sources.json", ROLE_ARN: ROLE }).problems).toEqual([
       `${PREFIX}CONFIG must be ${settings.config.rule}; got "sources.json"`,
     ]);
   });
 
   it("has its problems reported together with all others", () => {
     const own = { _CONFIG: '{"sources":[{},{"roleArn":"x"}]}', _ALLOW: "some", AWS_REGION: "" };
-    expect(parse(own).problems).toEqual([
+    expect(parseVariables(own).problems).toEqual([
       `${PREFIX}ALLOW must be configured or any; got "some"`,
       "AWS_REGION must be a region, as Lambda sets it; got nothing",
       `${PREFIX}CONFIG sources[0].roleArn must be ${settings.roleArn.rule}; got nothing`,
@@ -184,14 +184,17 @@ describe("CONFIG", () => {
       "configured",
     ],
   ])("lets a caller ask for %s", (_, sources, own, allow) => {
-    expect(parse({ _CONFIG: JSON.stringify({ sources }), ...own })).toMatchObject({ problems: [], config: { allow } });
+    expect(parseVariables({ _CONFIG: JSON.stringify({ sources }), ...own })).toMatchObject({
+      problems: [],
+      config: { allow },
+    });
   });
 
   it.each([{}, { _ALLOW: "configured" }])(
     "must name secrets for every role if it does for one, so that an omission opens no role: %o",
     (own) => {
       const sources = [{ roleArn: ROLE, secretIds: ["a"] }, { roleArn: OTHER_ROLE }];
-      expect(parse({ _CONFIG: JSON.stringify({ sources }), ...own }).problems).toEqual([
+      expect(parseVariables({ _CONFIG: JSON.stringify({ sources }), ...own }).problems).toEqual([
         `${PREFIX}CONFIG secretIds of ${OTHER_ROLE} must be set if ALLOW is configured; got nothing`,
       ]);
     },

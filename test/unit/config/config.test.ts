@@ -8,11 +8,19 @@ import {
   PARAMETER_ARN,
   TARGET_ROLE_WITH_PATH_ARN as ROLE,
 } from "../../support/values.ts";
-import { configure, LAMBDA_VARIABLES, noFile, parse, problemsOf, sourceOf, TOKEN } from "../../support/variables.ts";
+import {
+  CANARY_TOKEN,
+  configOf,
+  LAMBDA_VARIABLES,
+  noFile,
+  parseVariables,
+  problemsOf,
+  sourceOf,
+} from "../../support/variables.ts";
 
 describe("a config", () => {
   it("needs only the target role, and has a default for everything else", () => {
-    expect(parse({ _ROLE_ARN: ROLE })).toEqual({
+    expect(parseVariables({ _ROLE_ARN: ROLE })).toEqual({
       config: {
         sources: [
           {
@@ -42,7 +50,7 @@ describe("a config", () => {
         prefetchTimeoutMs: 1_000,
         cacheSize: 1_000,
         httpPort: 2_773,
-        token: { text: TOKEN, path: undefined },
+        token: { text: CANARY_TOKEN, path: undefined },
         logLevel: "info",
         execWrapperError: "fail",
         initError: "serve",
@@ -54,7 +62,7 @@ describe("a config", () => {
           credentials: {
             accessKeyId: "ASIAEXAMPLE",
             secretAccessKey: "CANARY-key-5c2d",
-            sessionToken: TOKEN,
+            sessionToken: CANARY_TOKEN,
           },
           endpoints: { sts: undefined, secretsManager: undefined, ssm: undefined },
           clientOptions: { useFipsEndpoint: false, useDualstackEndpoint: false },
@@ -68,7 +76,7 @@ describe("a config", () => {
   });
 
   it("has the value of every setting that is set", () => {
-    const config = configure({
+    const config = configOf({
       _SECRET_IDS: `app/database ${ARN}`,
       _PARAMETER_NAMES: `/app/flag, ${PARAMETER_ARN}`,
       _EXTERNAL_ID: "external",
@@ -134,13 +142,13 @@ describe("a config", () => {
       [`_${setting.name}`, blank],
       ...("alsoRead" in setting ? setting.alsoRead : []).map((name) => [name, blank]),
     ]);
-    const own = { ...Object.fromEntries(blanks), SECRET_NAME: blank, _ROLE_ARN: ROLE, AWS_SESSION_TOKEN: TOKEN };
-    expect(configure(own)).toMatchObject({ ...configure(), aws: { region: "eu-west-1" } });
+    const own = { ...Object.fromEntries(blanks), SECRET_NAME: blank, _ROLE_ARN: ROLE, AWS_SESSION_TOKEN: CANARY_TOKEN };
+    expect(configOf(own)).toMatchObject({ ...configOf(), aws: { region: "eu-west-1" } });
   });
 
   it("ignores white space around a value", () => {
     const own = { _ROLE_ARN: ` ${ROLE}\n`, _TTL_SECONDS: " 60 ", _TOKEN: " mine\r\n", _ALLOW: "\tany" };
-    expect(configure(own)).toMatchObject({
+    expect(configOf(own)).toMatchObject({
       ttlMs: 60_000,
       token: { text: "mine", path: undefined },
       allow: "any",
@@ -156,25 +164,25 @@ describe("a config", () => {
   });
 
   it("has the cache size 0 if the cache is off", () => {
-    expect(configure({ _CACHE_ENABLED: "FALSE" }).cacheSize).toBe(0);
-    expect(configure({ _CACHE_ENABLED: "false", _CACHE_SIZE: "10" }).cacheSize).toBe(0);
-    expect(configure({ _CACHE_ENABLED: "TRUE", _CACHE_SIZE: "10" }).cacheSize).toBe(10);
+    expect(configOf({ _CACHE_ENABLED: "FALSE" }).cacheSize).toBe(0);
+    expect(configOf({ _CACHE_ENABLED: "false", _CACHE_SIZE: "10" }).cacheSize).toBe(0);
+    expect(configOf({ _CACHE_ENABLED: "TRUE", _CACHE_SIZE: "10" }).cacheSize).toBe(10);
   });
 
   it("accepts the prefetch time-out 0 unless INIT_ERROR is fail", () => {
-    expect(configure({ _PREFETCH_TIMEOUT_MS: "0" }).prefetchTimeoutMs).toBe(0);
+    expect(configOf({ _PREFETCH_TIMEOUT_MS: "0" }).prefetchTimeoutMs).toBe(0);
     expect(problemsOf({ _PREFETCH_TIMEOUT_MS: "0", _INIT_ERROR: "fail" })).toEqual([
       `${PREFIX}PREFETCH_TIMEOUT_MS must be above 0 if INIT_ERROR is fail; got "0"`,
     ]);
   });
 
   it("keeps the region of the secrets apart from the function's region", () => {
-    const config = configure({ _REGION: "us-east-1" });
+    const config = configOf({ _REGION: "us-east-1" });
     expect([config.sources[0].region, config.aws.region]).toEqual(["us-east-1", "eu-west-1"]);
   });
 
   it.each([undefined, ""])("uses the extension's name if the function's name is %j", (name) => {
-    expect(configure({ AWS_LAMBDA_FUNCTION_NAME: name }).functionName).toBe("cross-account-secrets");
+    expect(configOf({ AWS_LAMBDA_FUNCTION_NAME: name }).functionName).toBe("cross-account-secrets");
   });
 });
 
@@ -196,8 +204,8 @@ describe("a variable without the extension's prefix", () => {
     ["PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "INFO", "logLevel", "info"],
     ["PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "NONE", "logLevel", "none"],
   ])("is read if the one with the prefix is unset: %s=%s", (name, text, key, value) => {
-    expect(configure({ _ROLE_ARN: undefined, ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
-    expect(configure({ _ROLE_ARN: "", ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
+    expect(configOf({ _ROLE_ARN: undefined, ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
+    expect(configOf({ _ROLE_ARN: "", ROLE_ARN: ROLE, [name]: text })[key]).toEqual(value);
   });
 
   it("is read if the one with the prefix is unset: ROLE_ARN", () => {
@@ -225,7 +233,7 @@ describe("a variable without the extension's prefix", () => {
       _LOG_LEVEL: "warn",
       PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL: "loud",
     };
-    expect(configure(own)).toMatchObject({
+    expect(configOf(own)).toMatchObject({
       sources: [{ roleArn: ROLE }],
       ttlMs: 60_000,
       timeoutMs: 200,
@@ -245,11 +253,11 @@ describe("a variable without the extension's prefix", () => {
   });
 
   it("for one service does not change the TTL or the time-out of the other service", () => {
-    expect(configure({ SECRETS_MANAGER_TTL: "1", SECRETS_MANAGER_TIMEOUT_MILLIS: "100" })).toMatchObject({
+    expect(configOf({ SECRETS_MANAGER_TTL: "1", SECRETS_MANAGER_TIMEOUT_MILLIS: "100" })).toMatchObject({
       parameterTtlMs: 300_000,
       parameterTimeoutMs: 2_500,
     });
-    expect(configure({ SSM_PARAMETER_STORE_TTL: "1", SSM_PARAMETER_STORE_TIMEOUT_MILLIS: "100" })).toMatchObject({
+    expect(configOf({ SSM_PARAMETER_STORE_TTL: "1", SSM_PARAMETER_STORE_TIMEOUT_MILLIS: "100" })).toMatchObject({
       ttlMs: 300_000,
       timeoutMs: 2_500,
     });
@@ -268,7 +276,7 @@ describe("a variable without the extension's prefix", () => {
       AWS_PROFILE: "p",
       AWS_DEFAULTS_MODE: "oops",
     };
-    expect(parse({ _ROLE_ARN: ROLE, ...own })).toEqual(parse({ _ROLE_ARN: ROLE }));
+    expect(parseVariables({ _ROLE_ARN: ROLE, ...own })).toEqual(parseVariables({ _ROLE_ARN: ROLE }));
   });
 });
 
@@ -283,12 +291,12 @@ describe("the token", () => {
         ...later.map((other) => [other, `in-${other}`]),
         ...earlier.map((other) => [other, ""]),
       ]);
-      expect(configure(own).token).toEqual({ text: `in-${name}`, path: undefined });
+      expect(configOf(own).token).toEqual({ text: `in-${name}`, path: undefined });
     },
   );
 
   it("is never a constant: if there is none, the problem says what to set", () => {
-    const { config, problems } = parse({ _ROLE_ARN: ROLE, AWS_SESSION_TOKEN: undefined });
+    const { config, problems } = parseVariables({ _ROLE_ARN: ROLE, AWS_SESSION_TOKEN: undefined });
     expect(config).toBeUndefined();
     expect(problems).toEqual([
       `${PREFIX}TOKEN must be ${settings.token.rule}, because there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none); got nothing`,
@@ -299,10 +307,10 @@ describe("the token", () => {
     ["file:///run/token", "/run/token"],
     ["file:///a%20b/100%25", "/a b/100%"],
   ])("at %s is read from the file %s without surrounding white space", (text, expectedPath) => {
-    const readFile = (path: string) => (path === expectedPath ? `\n  ${TOKEN}-in-file\r\n` : noFile(path));
-    const token = { text: `${TOKEN}-in-file`, path: expectedPath };
-    expect(configure({ _TOKEN: text }, readFile).token).toEqual(token);
-    expect(configure({ AWS_SESSION_TOKEN: text }, readFile).token).toEqual(token);
+    const readFile = (path: string) => (path === expectedPath ? `\n  ${CANARY_TOKEN}-in-file\r\n` : noFile(path));
+    const token = { text: `${CANARY_TOKEN}-in-file`, path: expectedPath };
+    expect(configOf({ _TOKEN: text }, readFile).token).toEqual(token);
+    expect(configOf({ AWS_SESSION_TOKEN: text }, readFile).token).toEqual(token);
   });
 
   it("in an unusable file is a problem of the variable that names the file", () => {
@@ -313,7 +321,7 @@ describe("the token", () => {
 
   it.each(TOKENS)("in %s is not shown if it breaks the rule", (name) => {
     const earlier = Object.fromEntries(TOKENS.slice(0, TOKENS.indexOf(name)).map((other) => [other, ""]));
-    const parsed = parse({ _ROLE_ARN: ROLE, ...earlier, [name]: `${TOKEN} with a space` });
+    const parsed = parseVariables({ _ROLE_ARN: ROLE, ...earlier, [name]: `${CANARY_TOKEN} with a space` });
     expect(parsed.problems).toEqual([
       `${name.replace(/^_/, PREFIX)} must be ${settings.token.rule}; got "a value that is not shown"`,
     ]);
@@ -325,7 +333,7 @@ describe("ENABLED=false", () => {
   const OFF: ParsedConfig = { config: undefined, isEnabled: false, httpPort: 2_773, problems: [], logLevel: "info" };
 
   it.each(["false", "FALSE", " False\n"])("is recognized as %j", (text) => {
-    expect(parse({ _ROLE_ARN: ROLE, _ENABLED: text })).toEqual(OFF);
+    expect(parseVariables({ _ROLE_ARN: ROLE, _ENABLED: text })).toEqual(OFF);
   });
 
   it.each<[string, Environment]>([
@@ -351,40 +359,40 @@ describe("ENABLED=false", () => {
       ),
     ],
   ])("ignores every mistake and reads no file: %s", (_, broken) => {
-    expect(parse({ ...broken, _ENABLED: "false" })).toEqual(OFF);
+    expect(parseVariables({ ...broken, _ENABLED: "false" })).toEqual(OFF);
   });
 
   it("keeps the port and the log level if they are valid", () => {
-    expect(parse({ _ENABLED: "false", _HTTP_PORT: "8080", _LOG_LEVEL: "WARN" })).toEqual({
+    expect(parseVariables({ _ENABLED: "false", _HTTP_PORT: "8080", _LOG_LEVEL: "WARN" })).toEqual({
       ...OFF,
       httpPort: 8_080,
       logLevel: "warn",
     });
-    expect(parse({ _ENABLED: "false", PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "2774" }).httpPort).toBe(2_774);
-    expect(parse({ _ENABLED: "false", _HTTP_PORT: "65536", _LOG_LEVEL: "loud" })).toEqual(OFF);
+    expect(parseVariables({ _ENABLED: "false", PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "2774" }).httpPort).toBe(2_774);
+    expect(parseVariables({ _ENABLED: "false", _HTTP_PORT: "65536", _LOG_LEVEL: "loud" })).toEqual(OFF);
   });
 
   it("is not assumed from a mistake: another value or name is a problem, and the extension stays enabled", () => {
-    expect(parse({ _ROLE_ARN: ROLE, _ENABLED: "no" })).toMatchObject({
+    expect(parseVariables({ _ROLE_ARN: ROLE, _ENABLED: "no" })).toMatchObject({
       isEnabled: true,
       config: undefined,
       problems: [`${PREFIX}ENABLED must be true or false; got "no"`],
     });
-    expect(parse({ _ROLE_ARN: ROLE, _ENABLE: "false" })).toMatchObject({
+    expect(parseVariables({ _ROLE_ARN: ROLE, _ENABLE: "false" })).toMatchObject({
       isEnabled: true,
       problems: [`${PREFIX}ENABLE must be spelled ${PREFIX}ENABLED; got "${PREFIX}ENABLE"`],
     });
   });
 
   it.each(["", "true", "TRUE"])("is not assumed from %j", (text) => {
-    expect(parse({ _ROLE_ARN: ROLE, _ENABLED: text })).toEqual(parse({ _ROLE_ARN: ROLE }));
+    expect(parseVariables({ _ROLE_ARN: ROLE, _ENABLED: text })).toEqual(parseVariables({ _ROLE_ARN: ROLE }));
   });
 });
 
 describe("the port", () => {
   it("is known even if other settings are invalid, and is the default if it is invalid itself", () => {
-    expect(parse({ _HTTP_PORT: "8080" })).toMatchObject({ config: undefined, httpPort: 8_080 });
-    expect(parse({ _HTTP_PORT: "-1" })).toMatchObject({ config: undefined, httpPort: 2_773 });
+    expect(parseVariables({ _HTTP_PORT: "8080" })).toMatchObject({ config: undefined, httpPort: 8_080 });
+    expect(parseVariables({ _HTTP_PORT: "-1" })).toMatchObject({ config: undefined, httpPort: 2_773 });
   });
 });
 
@@ -396,11 +404,11 @@ describe("SnapStart", () => {
     ["lambda-managed-instances", false],
     [undefined, false],
   ])("is detected from the initialization type %j: %s", (AWS_LAMBDA_INITIALIZATION_TYPE, isSnapStart) => {
-    expect(configure({ AWS_LAMBDA_INITIALIZATION_TYPE }).isSnapStart).toBe(isSnapStart);
+    expect(configOf({ AWS_LAMBDA_INITIALIZATION_TYPE }).isSnapStart).toBe(isSnapStart);
   });
 
   it("has its token in AWS_CONTAINER_AUTHORIZATION_TOKEN and its credentials at the container endpoint", () => {
-    const { token, aws } = configure({
+    const { token, aws } = configOf({
       AWS_ACCESS_KEY_ID: undefined,
       AWS_SECRET_ACCESS_KEY: undefined,
       AWS_SESSION_TOKEN: undefined,

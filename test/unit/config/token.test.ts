@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Environment, Problem } from "../../../extension/config/setting-rules.ts";
 import { createTokenCheck, parseToken } from "../../../extension/config/token.ts";
-import { noFile, TOKEN } from "../../support/variables.ts";
+import { CANARY_TOKEN, noFile } from "../../support/variables.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const RULE = "file:///path of a readable file with one token in it";
@@ -13,15 +13,15 @@ function parse(text: string | undefined, readFile = noFile, environment: Environ
 
 describe("a token", () => {
   it("is the given text, and no file is read", () => {
-    expect(parse(TOKEN)).toEqual({ token: { text: TOKEN, path: undefined }, problems: [] });
+    expect(parse(CANARY_TOKEN)).toEqual({ token: { text: CANARY_TOKEN, path: undefined }, problems: [] });
   });
 
   it.each([
     ["file:///run/token", "/run/token"],
     ["file:///a%20b/100%25", "/a b/100%"],
   ])("at %s is the content of the file %s without surrounding white space", (url, expectedPath) => {
-    const readFile = (path: string) => (path === expectedPath ? `\n ${TOKEN}\r\n` : noFile(path));
-    expect(parse(url, readFile)).toEqual({ token: { text: TOKEN, path: expectedPath }, problems: [] });
+    const readFile = (path: string) => (path === expectedPath ? `\n ${CANARY_TOKEN}\r\n` : noFile(path));
+    expect(parse(url, readFile)).toEqual({ token: { text: CANARY_TOKEN, path: expectedPath }, problems: [] });
   });
 
   it("in a file is taken literally, even if it is the URL of another file", () => {
@@ -32,10 +32,10 @@ describe("a token", () => {
   it.each<[string, string, (path: string) => string]>([
     ["is empty", "file:///a", () => ""],
     ["is blank", "file:///a", () => " \n"],
-    ["holds two tokens", "file:///a", () => `${TOKEN}\n${TOKEN}`],
-    ["holds a letter beyond ASCII", "file:///a", () => `${TOKEN}é`],
+    ["holds two tokens", "file:///a", () => `${CANARY_TOKEN}\n${CANARY_TOKEN}`],
+    ["holds a letter beyond ASCII", "file:///a", () => `${CANARY_TOKEN}é`],
     ["cannot be read", "file:///a", noFile],
-    ["has a path that is not percent-encoded", "file:///100%", () => TOKEN],
+    ["has a path that is not percent-encoded", "file:///100%", () => CANARY_TOKEN],
   ])("in a file that %s is undefined, and the problem shows only the path", (_, url, readFile) => {
     const { token, problems } = parse(url, readFile);
     expect(token).toBeUndefined();
@@ -45,7 +45,7 @@ describe("a token", () => {
   it.each(["file://relative/token", "file://host/token", "file:/token", "file:token"])(
     "may not be a relative or remote file URL: %s is neither read nor shown",
     (text) => {
-      const { token, problems } = parse(text, () => TOKEN);
+      const { token, problems } = parse(text, () => CANARY_TOKEN);
       expect(token).toBeUndefined();
       expect(problems).toEqual([{ name: "CROSS_ACCOUNT_SECRETS_TOKEN", rule: RULE, got: "a value that is not shown" }]);
     },
@@ -90,13 +90,13 @@ describe("the check of a token", () => {
   /** A token file whose text a test may change, and the number of reads after the start. */
   function setUp({ isInFile }: { isInFile: boolean } = { isInFile: true }) {
     const path = isInFile ? "/run/token" : undefined;
-    const file: { text: string | undefined; reads: number } = { text: TOKEN, reads: 0 };
+    const file: { text: string | undefined; reads: number } = { text: CANARY_TOKEN, reads: 0 };
     const readFile = (asked: string) => {
       file.reads += 1;
       if (asked !== path || file.text === undefined) return noFile(asked);
       return file.text;
     };
-    const isToken = createTokenCheck({ config: { token: { text: TOKEN, path } }, readFile, now: Date.now });
+    const isToken = createTokenCheck({ config: { token: { text: CANARY_TOKEN, path } }, readFile, now: Date.now });
     return { file, isToken };
   }
 
@@ -104,17 +104,17 @@ describe("the check of a token", () => {
 
   it("accepts the token and rejects any other text", () => {
     const { isToken } = setUp({ isInFile: false });
-    expect(isToken(TOKEN)).toBe(true);
+    expect(isToken(CANARY_TOKEN)).toBe(true);
     for (const guess of [
       "",
-      TOKEN.slice(0, -1),
-      `${TOKEN}x`,
-      ` ${TOKEN}`,
-      `${TOKEN}\0`,
-      TOKEN.toLowerCase(),
-      "x".repeat(TOKEN.length),
+      CANARY_TOKEN.slice(0, -1),
+      `${CANARY_TOKEN}x`,
+      ` ${CANARY_TOKEN}`,
+      `${CANARY_TOKEN}\0`,
+      CANARY_TOKEN.toLowerCase(),
+      "x".repeat(CANARY_TOKEN.length),
       "x".repeat(100_000),
-      "ü".repeat(TOKEN.length),
+      "ü".repeat(CANARY_TOKEN.length),
     ]) {
       expect(isToken(guess), guess.slice(0, 40)).toBe(false);
     }
@@ -123,14 +123,14 @@ describe("the check of a token", () => {
   it("rejects a header that is missing or was sent more than once", () => {
     const { isToken } = setUp({ isInFile: false });
     expect(isToken(undefined)).toBe(false);
-    expect(isToken([TOKEN])).toBe(false);
+    expect(isToken([CANARY_TOKEN])).toBe(false);
     expect(isToken([])).toBe(false);
   });
 
   it("never reads a file if the token was given as text", () => {
     const { file, isToken } = setUp({ isInFile: false });
     pass(3_600_000);
-    expect(isToken(TOKEN)).toBe(true);
+    expect(isToken(CANARY_TOKEN)).toBe(true);
     expect(file.reads).toBe(0);
   });
 
@@ -139,21 +139,21 @@ describe("the check of a token", () => {
     file.text = "  the-next-one\n";
     pass(1_000);
     expect(isToken("the-next-one")).toBe(true);
-    expect(isToken(TOKEN)).toBe(false);
+    expect(isToken(CANARY_TOKEN)).toBe(false);
   });
 
   it("reads a replaced file even if the first request shows a wrong token", () => {
     const { file, isToken } = setUp();
     file.text = "the-next-one";
     pass(1_000);
-    expect(isToken(TOKEN)).toBe(false);
+    expect(isToken(CANARY_TOKEN)).toBe(false);
     expect(isToken("the-next-one")).toBe(true);
   });
 
   it("reads the file at most once a second, and only at a request", () => {
     const { file, isToken } = setUp();
     for (let ms = 0; ms < 999; ms += 111) {
-      isToken(TOKEN);
+      isToken(CANARY_TOKEN);
       pass(111);
     }
     expect(file.reads).toBe(0);
@@ -161,10 +161,10 @@ describe("the check of a token", () => {
     for (let guess = 0; guess < 1_000; guess += 1) isToken(`guess-${guess}`);
     expect(file.reads).toBe(1);
     pass(999);
-    isToken(TOKEN);
+    isToken(CANARY_TOKEN);
     expect(file.reads).toBe(1);
     pass(1);
-    isToken(TOKEN);
+    isToken(CANARY_TOKEN);
     expect(file.reads).toBe(2);
     pass(3_600_000);
     expect(file.reads).toBe(2);
@@ -174,20 +174,20 @@ describe("the check of a token", () => {
     const { file, isToken } = setUp();
     file.text = "the-next-one";
     pass(999);
-    expect([isToken("the-next-one"), isToken(TOKEN), file.reads]).toEqual([false, true, 0]);
+    expect([isToken("the-next-one"), isToken(CANARY_TOKEN), file.reads]).toEqual([false, true, 0]);
   });
 
   it.each([
     ["missing", undefined],
     ["empty", ""],
     ["blank", " \n"],
-    ["broken: two tokens", `${TOKEN}\nthe-next-one`],
+    ["broken: two tokens", `${CANARY_TOKEN}\nthe-next-one`],
     ["broken: beyond ASCII", "thé-next-one"],
   ])("keeps the last token while the file is %s, and rejects an empty token", (_, text) => {
     const { file, isToken } = setUp();
     file.text = text;
     pass(1_000);
-    expect(isToken(TOKEN)).toBe(true);
+    expect(isToken(CANARY_TOKEN)).toBe(true);
     expect(isToken("")).toBe(false);
     expect(isToken(" ")).toBe(false);
     expect(isToken(text)).toBe(false);
@@ -195,7 +195,7 @@ describe("the check of a token", () => {
     expect(file.reads).toBe(1);
     file.text = "the-next-one";
     pass(1_000);
-    expect([isToken("the-next-one"), isToken(TOKEN)]).toEqual([true, false]);
+    expect([isToken("the-next-one"), isToken(CANARY_TOKEN)]).toEqual([true, false]);
   });
 
   it("reads the file again, once, if the clock has stepped back", () => {
@@ -203,7 +203,7 @@ describe("the check of a token", () => {
     file.text = "the-next-one";
     pass(-3_600_000);
     expect(isToken("the-next-one")).toBe(true);
-    isToken(TOKEN);
+    isToken(CANARY_TOKEN);
     expect(file.reads).toBe(1);
   });
 });

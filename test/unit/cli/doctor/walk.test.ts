@@ -12,9 +12,9 @@ const refuse = async () => {
   throw new Failure("throttled", "GetSecretValue was throttled");
 };
 const take = async (steps: readonly Step[], now = () => 0) => {
-  const told: Outcome[] = [];
-  const outcomes = await walk(steps, now, (outcome) => void told.push(outcome));
-  expect(told).toEqual(outcomes);
+  const reported: Outcome[] = [];
+  const outcomes = await walk(steps, now, (outcome) => void reported.push(outcome));
+  expect(reported).toEqual(outcomes);
   return outcomes;
 };
 const brief = (outcomes: readonly Outcome[]) => outcomes.map(({ of, ok }) => `${of} ${ok}`);
