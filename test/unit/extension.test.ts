@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { AwsCaller } from "../../extension/aws/call.ts";
 import type { ClientOptions } from "../../extension/aws/client.ts";
 import type * as AwsSdk from "../../extension/aws/sdk.ts";
@@ -9,18 +9,13 @@ import type { Source } from "../../extension/values/source.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { failureOf } from "../support/failure-of.ts";
 import { createLog } from "../support/log.ts";
+import { START_EPOCH_MS, useFakeClock } from "../support/unit-clock.ts";
 import { OTHER_ROLE_ARN, TARGET_ROLE_ARN, toSecretArn } from "../support/values.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const SECRET = { secretId: "app" };
 const PARAMETER = { parameterId: "app", withDecryption: true };
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: START_EPOCH_MS });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+useFakeClock();
 
 /** An extension with a fake AWS, whose answers name the session that asked. The journal has each call and its time limit. */
 function setUp(overrides: ConfigOverrides = {}, others: readonly Partial<Source>[] = []) {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { RoleCredentials } from "../../extension/aws/session.ts";
 import { prefetch, type SourceReader } from "../../extension/extension.ts";
 import { Failure, PublicError } from "../../extension/failure/failure.ts";
@@ -7,19 +7,14 @@ import { createCounters } from "../../extension/metrics.ts";
 import { type ConfigOverrides, createConfig } from "../support/config.ts";
 import { failureOf } from "../support/failure-of.ts";
 import { createLog } from "../support/log.ts";
+import { START_EPOCH_MS, useFakeClock } from "../support/unit-clock.ts";
 import { OTHER_ROLE_ARN, TARGET_ROLE_ARN, toParameterValue, toSecretValue } from "../support/values.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const CANARY = "CANARY-not-to-be-repeated";
 
 const denied = () => new Failure("assume-role-denied", "AssumeRole was refused");
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: START_EPOCH_MS });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+useFakeClock();
 
 /** What each part does when it is called. Default: it succeeds at once. */
 interface Behaviour {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Counters, createCounters, createMetrics } from "../../extension/metrics.ts";
+import { START_EPOCH_MS } from "../support/unit-clock.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const MINUTE_MS = 60_000;
 
 function setUp({ metrics = "emf" as "emf" | "none", counted = {} as Partial<Counters> } = {}) {

@@ -1,19 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { overFreeze, within } from "../../../extension/cache/deadline.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
+import { moveClock, START_EPOCH_MS, settle, useFakeClock } from "../../support/unit-clock.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const late = () => new Failure("timeout", "too late");
 const never = () => new Promise<never>(() => {});
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: START_EPOCH_MS });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+useFakeClock();
 
-/** A wait of a second, and how it stands. */
+/** A wait with a deadline in one second. `settled` is called when it ends. */
 function waitASecond<T>(start: (signal: AbortSignal) => Promise<T>, deadlineEpochMs = START_EPOCH_MS + 1_000) {
   const settled = vi.fn();
   const wait = within({ deadlineEpochMs, now: Date.now, start, late });
@@ -22,19 +17,19 @@ function waitASecond<T>(start: (signal: AbortSignal) => Promise<T>, deadlineEpoc
 }
 
 describe("a wait with a deadline", () => {
-  it("is over with the work, and leaves no timer behind", async () => {
+  it("ends with the work, and leaves no timer behind", async () => {
     const { wait } = waitASecond(async () => "done");
     await expect(wait).resolves.toBe("done");
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("fails as the work fails, and leaves no timer behind", async () => {
+  it("fails if the work fails, and leaves no timer behind", async () => {
     const { wait } = waitASecond(() => Promise.reject(new Failure("throttled", "slow down")));
     await expect(wait).rejects.toMatchObject({ code: "throttled" });
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("fails, and leaves no timer behind, when the work cannot even begin", async () => {
+  it("fails if the work throws at once, and leaves no timer behind", async () => {
     const { wait } = waitASecond(() => {
       throw new Failure("internal", "no work");
     });
@@ -42,7 +37,7 @@ describe("a wait with a deadline", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("ends at the deadline, not a millisecond before, though the work ignores its signal", async () => {
+  it("ends at the deadline, and not a millisecond before, even if the work ignores its signal", async () => {
     const { wait, settled } = waitASecond(never);
     await vi.advanceTimersByTimeAsync(999);
     expect(settled).not.toHaveBeenCalled();
@@ -50,24 +45,21 @@ describe("a wait with a deadline", () => {
     await expect(wait).rejects.toMatchObject({ code: "timeout", message: "too late" });
   });
 
-  it("is counted from the clock that it is handed", async () => {
+  it("is measured by the given clock", async () => {
     const { settled } = waitASecond(never, START_EPOCH_MS + 10);
     await vi.advanceTimersByTimeAsync(10);
     expect(settled).toHaveBeenCalledWith(expect.objectContaining({ code: "timeout" }));
   });
 
-  it.each([0, -1, -86_400_000])(
-    "that is %i ms away begins no work, sets no timer and fails at once",
-    async (leftMs) => {
-      const start = vi.fn(never);
-      const { wait } = waitASecond(start, START_EPOCH_MS + leftMs);
-      await expect(wait).rejects.toMatchObject({ code: "timeout", message: "too late" });
-      expect(start).not.toHaveBeenCalled();
-      expect(vi.getTimerCount()).toBe(0);
-    },
-  );
+  it.each([0, -1, -86_400_000])("in %i ms starts no work, sets no timer and fails at once", async (leftMs) => {
+    const start = vi.fn(never);
+    const { wait } = waitASecond(start, START_EPOCH_MS + leftMs);
+    await expect(wait).rejects.toMatchObject({ code: "timeout", message: "too late" });
+    expect(start).not.toHaveBeenCalled();
+    expect(vi.getTimerCount()).toBe(0);
+  });
 
-  it("fires the signal at the deadline, and says `late`, not what the work says of its abortion", async () => {
+  it("fires the signal at the deadline, and fails with `late`, not with the error of the aborted work", async () => {
     const aborted = vi.fn();
     const { wait } = waitASecond(
       (signal) =>
@@ -86,7 +78,7 @@ describe("a wait with a deadline", () => {
     await outcome;
   });
 
-  it("never fires the signal of work that was done in time", async () => {
+  it("never fires the signal of work that ended in time", async () => {
     const signals: AbortSignal[] = [];
     const { wait } = waitASecond(async (signal) => signals.push(signal));
     await wait;
@@ -94,9 +86,9 @@ describe("a wait with a deadline", () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
   });
 
-  it("leaves nothing unheard when the work fails after the deadline", async () => {
-    const unheard = vi.fn();
-    process.on("unhandledRejection", unheard);
+  it("leaves no unhandled rejection if the work fails after the deadline", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
     const { wait } = waitASecond(
       () => new Promise<never>((_, reject) => setTimeout(() => reject(new Error("much later")), 5_000)),
     );
@@ -105,15 +97,12 @@ describe("a wait with a deadline", () => {
     await outcome;
     vi.useRealTimers();
     await new Promise((resolve) => setImmediate(resolve));
-    process.off("unhandledRejection", unheard);
-    expect(unheard).not.toHaveBeenCalled();
+    process.off("unhandledRejection", unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
   });
 });
 
-describe("an attempt over a freeze", () => {
-  /** The clock goes on, and no timer runs: as over a freeze. */
-  const freeze = (ms: number) => vi.setSystemTime(Date.now() + ms);
-
+describe("an attempt that may be frozen", () => {
   interface Attempt {
     readonly begunAtEpochMs: number;
     readonly deadlineEpochMs: number;
@@ -121,7 +110,7 @@ describe("an attempt over a freeze", () => {
     fail(failure: Failure): void;
   }
 
-  /** Attempts within a second, each under way until the test ends it. */
+  /** Attempts with a deadline in one second. Each is under way until the test ends it. */
   function attemptASecond() {
     const attempts: Attempt[] = [];
     const wait = overFreeze({
@@ -142,20 +131,19 @@ describe("an attempt over a freeze", () => {
     return { attempts, last, outcome };
   }
   const failure = (message: string) => new Failure("unreachable", message);
-  const settle = () => vi.advanceTimersByTimeAsync(0);
 
-  it("is not made once more where it was refused: that is no matter of time", async () => {
+  it("is not repeated if AWS refused it", async () => {
     const { attempts, last, outcome } = attemptASecond();
-    freeze(3_600_000);
+    moveClock(3_600_000);
     last().fail(new Failure("get-secret-value-denied", "no"));
     expect(await outcome).toBe("no");
     expect(attempts).toHaveLength(1);
   });
 
-  it("is made once more where it fails, under a deadline as long as the first", async () => {
+  it("is repeated if it fails after a freeze, with a deadline as long as the first", async () => {
     const { attempts, last, outcome } = attemptASecond();
     await vi.advanceTimersByTimeAsync(300);
-    freeze(3_600_000);
+    moveClock(3_600_000);
     last().fail(failure("the connection died"));
     await settle();
     expect(attempts.map(({ begunAtEpochMs, deadlineEpochMs }) => deadlineEpochMs - begunAtEpochMs)).toEqual([
@@ -167,9 +155,9 @@ describe("an attempt over a freeze", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is made once more, too, where other work ran between the thaw and the failure", async () => {
+  it("is repeated even if other work ran between the thaw and the failure", async () => {
     const { attempts, last, outcome } = attemptASecond();
-    freeze(3_600_000);
+    moveClock(3_600_000);
     await vi.advanceTimersByTimeAsync(700);
     last().fail(failure("the connection died"));
     await settle();
@@ -178,19 +166,19 @@ describe("an attempt over a freeze", () => {
     expect(await outcome).toBe("done");
   });
 
-  it("is made twice at the most, though the second is frozen too", async () => {
+  it("is made at most twice, even if the second is frozen too", async () => {
     const { attempts, last, outcome } = attemptASecond();
-    freeze(3_600_000);
+    moveClock(3_600_000);
     last().fail(failure("first"));
     await settle();
-    freeze(3_600_000);
+    moveClock(3_600_000);
     last().fail(failure("second"));
     expect(await outcome).toBe("second");
     expect(attempts).toHaveLength(2);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is not made again where there was no freeze, however late it fails", async () => {
+  it("is not repeated without a freeze, even if it fails late", async () => {
     const { attempts, last, outcome } = attemptASecond();
     await vi.advanceTimersByTimeAsync(10_000);
     last().fail(failure("first"));
@@ -199,9 +187,9 @@ describe("an attempt over a freeze", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is not made again where it succeeds after all", async () => {
+  it("is not repeated if it succeeds after the freeze", async () => {
     const { attempts, last, outcome } = attemptASecond();
-    freeze(3_600_000);
+    moveClock(3_600_000);
     last().end("done");
     expect(await outcome).toBe("done");
     await vi.advanceTimersByTimeAsync(10_000);
@@ -209,45 +197,45 @@ describe("an attempt over a freeze", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is not made again for a process that was merely busy, as often as that may be", async () => {
+  it("is not repeated if the process was only busy, even several times", async () => {
     const { attempts, last, outcome } = attemptASecond();
     for (let times = 0; times < 5; times += 1) {
-      freeze(400);
+      moveClock(400);
       await vi.advanceTimersByTimeAsync(100);
     }
-    freeze(500);
+    moveClock(500);
     last().fail(failure("first"));
     expect(await outcome).toBe("first");
     expect(attempts).toHaveLength(1);
   });
 
-  it("is made again where no timer ran for more than half of its time", async () => {
+  it("is repeated if no timer ran for more than half of its time", async () => {
     const { attempts, last } = attemptASecond();
-    freeze(601);
+    moveClock(601);
     last().fail(failure("first"));
     await settle();
     expect(attempts).toHaveLength(2);
   });
 
-  it("is not made again where a processor was busy for a while", async () => {
+  it("is not repeated if the processor was busy for a while", async () => {
     const { attempts, last, outcome } = attemptASecond();
-    freeze(600);
+    moveClock(600);
     last().fail(failure("first"));
     expect(await outcome).toBe("first");
     expect(attempts).toHaveLength(1);
   });
 
-  it("is not made again for a clock that steps back, which is no freeze", async () => {
+  it("is not repeated if the clock steps back, which is not a freeze", async () => {
     const { attempts, last, outcome } = attemptASecond();
     await vi.advanceTimersByTimeAsync(250);
-    freeze(-3_600_000);
+    moveClock(-3_600_000);
     await vi.advanceTimersByTimeAsync(250);
     last().fail(failure("first"));
     expect(await outcome).toBe("first");
     expect(attempts).toHaveLength(1);
   });
 
-  it("leaves no timer behind where it cannot even begin", async () => {
+  it("leaves no timer behind if it throws at once", async () => {
     const attempt = () => {
       throw failure("no work");
     };

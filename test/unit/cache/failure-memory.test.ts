@@ -1,37 +1,37 @@
 import { describe, expect, it } from "vitest";
 import { type BackOff, createFailureMemory } from "../../../extension/cache/failure-memory.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
+import { START_EPOCH_MS } from "../../support/unit-clock.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const KEY = "app/database";
 
-const untilMended: BackOff = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
+const untilChanged: BackOff = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
 const untilBack: BackOff = { firstMs: 500, mostMs: 15_000, isJittered: true };
 const backOffs: Partial<Record<FailureCode, BackOff>> = {
-  "kms-denied": untilMended,
+  "kms-denied": untilChanged,
   throttled: untilBack,
 };
 
-const denied = () => new Failure("kms-denied", "may not", { remedy: "mend it" });
+const denied = () => new Failure("kms-denied", "may not", { remedy: "change it" });
 const throttled = () => new Failure("throttled", "not now");
 const bug = () => new Failure("internal", "a bug");
 
-/** A memory, with a clock and a die that do as they are told. */
+/** A memory with a clock and a random number that the test sets. */
 function setUp({ random = 0 } = {}) {
   let atEpochMs = START_EPOCH_MS;
-  let thrown = random;
+  let drawn = random;
   const memory = createFailureMemory({
     backOffOf: ({ code }) => backOffs[code],
     now: () => atEpochMs,
-    random: () => thrown,
+    random: () => drawn,
   });
   return {
     ...memory,
     pass: (ms: number) => {
       atEpochMs += ms;
     },
-    throwNext: (value: number) => {
-      thrown = value;
+    drawNext: (value: number) => {
+      drawn = value;
     },
     leftMs: (key = KEY, mostMs?: number) => memory.recall(key, mostMs)?.details.retryAfterMs,
   };
@@ -47,7 +47,7 @@ describe("a failure", () => {
     expect(recall(KEY)).toBeUndefined();
   });
 
-  it("says what is left of its pause, and is otherwise what it was", () => {
+  it("says how much of its pause is left, and is otherwise unchanged", () => {
     const { remember, recall, pass } = setUp();
     expect(remember(KEY, denied())).toMatchObject({ details: { retryAfterMs: 10_000 } });
     pass(9_000);
@@ -56,18 +56,18 @@ describe("a failure", () => {
     expect(failure).toMatchObject({
       code: "kms-denied",
       message: "may not",
-      details: { remedy: "mend it", retryAfterMs: 1_000 },
+      details: { remedy: "change it", retryAfterMs: 1_000 },
     });
   });
 
-  it("is not remembered where it has no pause", () => {
+  it("is not remembered if it has no pause", () => {
     const { remember, recall } = setUp();
     const failure = bug();
     expect(remember(KEY, failure)).toBe(failure);
     expect(recall(KEY)).toBeUndefined();
   });
 
-  it("is the last one", () => {
+  it("replaces the one before if it has a pause", () => {
     const { remember, recall } = setUp();
     remember(KEY, denied());
     remember(KEY, throttled());
@@ -76,13 +76,13 @@ describe("a failure", () => {
     expect(recall(KEY)).toMatchObject({ code: "throttled" });
   });
 
-  it("of another kind begins anew: a first denial is not paid for by the throttling before it", () => {
+  it("of another code starts with its first pause", () => {
     const { remember } = setUp();
     for (let times = 1; times <= 6; times += 1) remember(KEY, throttled());
     expect(remember(KEY, denied()).details.retryAfterMs).toBe(10_000);
   });
 
-  it("is remembered of its own key alone", () => {
+  it("is remembered for its own key only", () => {
     const { remember, recall, forget } = setUp();
     remember("a", denied());
     remember("b", throttled());
@@ -94,7 +94,7 @@ describe("a failure", () => {
     expect(recall("b")).toBeDefined();
   });
 
-  it("is forgotten at a success, and the next one is the first again", () => {
+  it("is forgotten after a success, and the next one has the first pause again", () => {
     const { remember, recall, forget, leftMs } = setUp();
     for (let times = 0; times < 5; times += 1) remember(KEY, denied());
     expect(leftMs()).toBe(60_000);
@@ -104,21 +104,21 @@ describe("a failure", () => {
     expect(leftMs()).toBe(10_000);
   });
 
-  it("is over after the clock has stepped back, which says nothing about how long it still is", () => {
+  it("is forgotten after the clock has stepped back, because the rest of its pause is unknown", () => {
     const { remember, recall, pass } = setUp();
     remember(KEY, denied());
     pass(-1);
     expect(recall(KEY)).toBeUndefined();
   });
 
-  it("is over after a freeze, with no timer having run", () => {
+  it("is forgotten after a freeze, without a timer", () => {
     const { remember, recall, pass } = setUp();
     remember(KEY, denied());
     pass(24 * 3_600_000);
     expect(recall(KEY)).toBeUndefined();
   });
 
-  it("may be asked for as often as one likes: that makes it no longer", () => {
+  it("is not remembered longer if it is recalled often", () => {
     const { remember, recall, pass } = setUp();
     remember(KEY, denied());
     for (let second = 0; second < 9; second += 1) {
@@ -131,7 +131,7 @@ describe("a failure", () => {
 });
 
 describe("a pause", () => {
-  it("doubles up to its most", () => {
+  it("doubles up to its maximum", () => {
     const { remember, leftMs, pass } = setUp();
     const pausesMs: (number | undefined)[] = [];
     for (let times = 0; times < 6; times += 1) {
@@ -142,13 +142,13 @@ describe("a pause", () => {
     expect(pausesMs).toEqual([10_000, 20_000, 40_000, 60_000, 60_000, 60_000]);
   });
 
-  it("that is jittered doubles all the same", () => {
+  it("with jitter doubles too", () => {
     const { remember } = setUp();
     const pausesMs = Array.from({ length: 8 }, () => remember(KEY, throttled()).details.retryAfterMs);
     expect(pausesMs).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
   });
 
-  it("stays at its most however often it fails", () => {
+  it("stays at its maximum after any number of failures", () => {
     const { remember, leftMs } = setUp();
     for (let times = 0; times < 2_000; times += 1) remember(KEY, throttled());
     expect(leftMs()).toBe(15_000);
@@ -158,7 +158,7 @@ describe("a pause", () => {
     [0, 500],
     [0.5, 375],
     [1 - Number.EPSILON, 250],
-  ])("is cut by up to a half at random: a throw of %d leaves %d ms", (random, pauseMs) => {
+  ])("is shortened by up to a half at random: %d leaves %d ms", (random, pauseMs) => {
     const { remember, recall, pass } = setUp({ random });
     expect(remember(KEY, throttled()).details.retryAfterMs).toBeCloseTo(pauseMs, 6);
     pass(pauseMs - 1);
@@ -167,22 +167,22 @@ describe("a pause", () => {
     expect(recall(KEY)).toBeUndefined();
   });
 
-  it("is thrown for once, and not each time that somebody asks", () => {
-    const { remember, leftMs, throwNext } = setUp({ random: 0 });
+  it("is drawn once, and not at each recall", () => {
+    const { remember, leftMs, drawNext } = setUp({ random: 0 });
     remember(KEY, throttled());
-    throwNext(0.9);
+    drawNext(0.9);
     expect(leftMs()).toBe(500);
   });
 
-  it("is not cut where it is not jittered", () => {
+  it("without jitter is not shortened", () => {
     const { remember, leftMs } = setUp({ random: 0.9 });
     remember(KEY, denied());
     expect(leftMs()).toBe(10_000);
   });
 });
 
-describe("whoever insists", () => {
-  it("is kept from the next try for that long at the most", () => {
+describe("a caller that insists", () => {
+  it("waits at most its own limit for the next try", () => {
     const { remember, leftMs, pass } = setUp();
     remember(KEY, denied());
     expect(leftMs(KEY, 1_000)).toBe(1_000);
@@ -193,7 +193,7 @@ describe("whoever insists", () => {
     expect(leftMs()).toBe(9_000);
   });
 
-  it("is not kept longer than all the others", () => {
+  it("does not wait longer than the others", () => {
     const { remember, leftMs, pass } = setUp();
     remember(KEY, throttled());
     expect(leftMs(KEY, 1_000)).toBe(500);
@@ -203,7 +203,7 @@ describe("whoever insists", () => {
 });
 
 describe("the memory", () => {
-  it("holds a thousand failures, and gives up the one that is longest remembered", () => {
+  it("holds a thousand failures, and forgets the oldest first", () => {
     const { remember, recall } = setUp();
     for (let nth = 0; nth < 1_000; nth += 1) remember(`secret ${nth}`, denied());
     expect(recall("secret 0")).toBeDefined();
@@ -213,7 +213,7 @@ describe("the memory", () => {
     expect(recall("secret 1000")).toBeDefined();
   });
 
-  it("counts a failure that comes again among the latest", () => {
+  it("treats a repeated failure as new", () => {
     const { remember, recall } = setUp();
     for (let nth = 0; nth < 1_000; nth += 1) remember(`secret ${nth}`, denied());
     remember("secret 0", denied());

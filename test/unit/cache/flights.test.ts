@@ -1,35 +1,24 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createSecretFlights } from "../../../extension/cache/flights.ts";
 import { createSecretStore } from "../../../extension/cache/store.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
-import { type SecretQuery, type SecretValue, secretRules } from "../../../extension/values/secret.ts";
+import { type SecretQuery, secretRules } from "../../../extension/values/secret.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { moveClock, START_EPOCH_MS, settle, useFakeClock } from "../../support/unit-clock.ts";
+import { HOME, toPartialArn, toSecretArn, toSecretValue } from "../../support/values.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;
 const HOUR_MS = 3_600_000;
-const HOME = { region: "eu-west-1", accountId: "111111111111" };
-
-const toPartialArn = (name: string) => `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${name}`;
-const toArn = (name: string) => `${toPartialArn(name)}-AbCdEf`;
 
 const APP: SecretQuery = { secretId: "app/database" };
-const BY_ARN: SecretQuery = { secretId: toArn("app/database") };
+const BY_ARN: SecretQuery = { secretId: toSecretArn("app/database") };
 const BY_PARTIAL_ARN: SecretQuery = { secretId: toPartialArn("app/database") };
-const SPELLINGS: readonly SecretQuery[] = [APP, BY_ARN, BY_PARTIAL_ARN, { ...APP, versionStage: "AWSCURRENT" }];
+const IDS: readonly SecretQuery[] = [APP, BY_ARN, BY_PARTIAL_ARN, { ...APP, versionStage: "AWSCURRENT" }];
 
 const denied = () => new Failure("get-secret-value-denied", "may not");
 const unreachable = () => new Failure("unreachable", "not there");
 
-const toValue = (versionId: string, name: string): SecretValue => ({
-  arn: toArn(name),
-  name,
-  versionId,
-  versionStages: ["AWSCURRENT"],
-  createdDate: new Date(0),
-  secretString: "s3cret",
-  secretBinary: undefined,
-});
+const toValue = (versionId: string, name: string) => toSecretValue({ versionId, name });
 
 interface Fetch {
   readonly query: SecretQuery;
@@ -37,10 +26,6 @@ interface Fetch {
   answer(versionId: string): void;
   fail(failure: Failure): void;
 }
-
-/** The clock goes on, or back, and no timer runs: as over a freeze. */
-const freeze = (ms: number) => vi.setSystemTime(Date.now() + ms);
-const settle = () => vi.advanceTimersByTimeAsync(0);
 
 /** Each fetch is under way until the test ends it. */
 function setUp({ random = 0, maxEntries = 1_000 } = {}) {
@@ -78,15 +63,10 @@ function setUp({ random = 0, maxEntries = 1_000 } = {}) {
   return { store, fetches, fetched, fetch, recall, fail };
 }
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: START_EPOCH_MS });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+useFakeClock();
 
 describe("a fetched secret", () => {
-  it("is in the store, with when it was asked for, and fresh for a time that is drawn by lot", async () => {
+  it("is stored with the time of its request, and is fresh for a random time", async () => {
     for (const [random, freshMs] of [
       [0, 45_000],
       [0.5, 48_000],
@@ -98,11 +78,11 @@ describe("a fetched secret", () => {
       fetched(1).answer("v1");
       const secret = await wait;
       expect(secret).toEqual({ value: toValue("v1", "app/database"), askedAtEpochMs, freshMs, order: 1 });
-      for (const query of SPELLINGS) expect(store.find(query)).toBe(secret);
+      for (const query of IDS) expect(store.find(query)).toBe(secret);
     }
   });
 
-  it("leaves no timer behind, and none is left by a failure", async () => {
+  it("leaves no timer behind, and neither does a failure", async () => {
     const { fetch, fetched, fail } = setUp();
     const wait = fetch();
     fetched(1).answer("v1");
@@ -112,7 +92,7 @@ describe("a fetched secret", () => {
   });
 });
 
-describe("a failure that says that AWS is not there", () => {
+describe("a failure because AWS is unavailable", () => {
   it.each<FailureCode>([
     "unreachable",
     "timeout",
@@ -120,68 +100,68 @@ describe("a failure that says that AWS is not there", () => {
     "aws-error",
     "aws-response-invalid",
     "credentials-missing",
-  ])("is remembered for all spellings of the secret: %s", async (code) => {
-    for (const asked of SPELLINGS) {
+  ])("is remembered for all ids of the secret: %s", async (code) => {
+    for (const asked of IDS) {
       const { fail, recall } = setUp();
       await fail(new Failure(code, "no"), asked);
-      for (const query of SPELLINGS) {
+      for (const query of IDS) {
         expect(recall(query)).toMatchObject({ code, details: { retryAfterMs: 500 } });
       }
     }
   });
 
-  it("costs one try for each pause in four spellings, and the pause doubles as for one", async () => {
+  it("costs one try for each pause under four ids, and the pause doubles as for one id", async () => {
     const { fetches, fail, recall } = setUp();
     const begun: number[] = [];
     for (let elapsedMs = 0; elapsedMs < 4_000; elapsedMs += 100) {
-      for (const query of SPELLINGS) {
+      for (const query of IDS) {
         if (recall(query) !== undefined) continue;
         begun.push(elapsedMs);
         await fail(unreachable(), query);
       }
-      freeze(100);
+      moveClock(100);
     }
     expect(begun).toEqual([0, 500, 1_500, 3_500]);
     expect(fetches).toHaveLength(4);
   });
 
-  it("is none of another secret's, version's or stage's", async () => {
+  it("is not remembered for another secret, version or stage", async () => {
     const { fail, recall } = setUp();
     await fail(unreachable());
     for (const query of [
       { secretId: "app/other" },
       { ...APP, versionId: "1" },
       { ...APP, versionStage: "AWSPREVIOUS" },
-      { secretId: toArn("app/database").replace("eu-west-1", "us-east-1") },
+      { secretId: toSecretArn("app/database").replace("eu-west-1", "us-east-1") },
     ]) {
       expect(recall(query)).toBeUndefined();
     }
   });
 
-  it("is forgotten for all spellings by an answer to one of them", async () => {
+  it("is forgotten for all ids after an answer to one of them", async () => {
     const { fail, fetch, fetched, recall } = setUp();
     await fail(unreachable());
     const wait = fetch(BY_ARN);
     fetched(2).answer("v1");
     await wait;
-    for (const query of SPELLINGS) expect(recall(query)).toBeUndefined();
+    for (const query of IDS) expect(recall(query)).toBeUndefined();
   });
 
-  it("is told to all who fly together, in whatever spelling, and costs one call", async () => {
+  it("reaches all callers that joined the fetch, under every id, and costs one call", async () => {
     const { fetch, fetched, fetches } = setUp();
-    const refusals = SPELLINGS.map((query) => failureOf(fetch(query)));
+    const refusals = IDS.map((query) => failureOf(fetch(query)));
     fetched(1).fail(unreachable());
     for (const refused of refusals) expect(await refused).toMatchObject({ code: "unreachable" });
     expect(fetches).toHaveLength(1);
   });
 
-  it("keeps who insists for a second at the most", async () => {
+  it("delays a caller that insists by a second at most", async () => {
     const { fail, recall } = setUp();
     for (const pauseMs of [500, 1_000, 2_000]) {
       await fail(unreachable());
-      freeze(Math.min(pauseMs, 1_000) - 1);
+      moveClock(Math.min(pauseMs, 1_000) - 1);
       expect(recall(BY_ARN, true)).toMatchObject({ details: { retryAfterMs: 1 } });
-      freeze(1);
+      moveClock(1);
       expect(recall(BY_ARN, true)).toBeUndefined();
     }
     expect(recall(BY_ARN)).toMatchObject({ details: { retryAfterMs: 1_000 } });
@@ -190,7 +170,7 @@ describe("a failure that says that AWS is not there", () => {
 
 describe("a denial", () => {
   it.each<FailureCode>(["get-secret-value-denied", "secret-not-found", "kms-denied", "secret-id-rejected"])(
-    "is remembered for its own spelling: %s",
+    "is remembered for its own id only: %s",
     async (code) => {
       const { fail, recall } = setUp();
       await fail(new Failure(code, "no"), BY_ARN);
@@ -199,10 +179,10 @@ describe("a denial", () => {
     },
   );
 
-  it("is forgotten at an answer to its spelling, and the next one is the first again", async () => {
+  it("is forgotten after an answer to its id, and the next one has the first pause again", async () => {
     const { fail, fetch, fetched, recall } = setUp();
     await fail(denied(), BY_ARN);
-    freeze(10_000);
+    moveClock(10_000);
     await fail(denied(), BY_ARN);
     expect(recall(BY_ARN)).toMatchObject({ details: { retryAfterMs: 20_000 } });
     const wait = fetch(BY_ARN);
@@ -212,7 +192,7 @@ describe("a denial", () => {
     expect(await fail(denied(), BY_ARN)).toMatchObject({ details: { retryAfterMs: 10_000 } });
   });
 
-  it("is told rather than an outage that came to another spelling", async () => {
+  it("is returned instead of an outage of another id", async () => {
     const { fail, recall } = setUp();
     await fail(denied(), BY_ARN);
     await fail(unreachable(), APP);
@@ -220,7 +200,7 @@ describe("a denial", () => {
     expect(recall(APP)).toMatchObject({ code: "unreachable" });
   });
 
-  it("to whom another flew with has the other's spelling asked for", async () => {
+  it("of one id makes a caller that joined with another id fetch that id", async () => {
     const { fetch, fetched, fetches } = setUp();
     const byName = failureOf(fetch(APP));
     const byArn = fetch(BY_ARN);
@@ -234,11 +214,11 @@ describe("a denial", () => {
   });
 });
 
-describe("a crowd that insists", () => {
+describe("many callers that insist", () => {
   const crowd = (fetch: ReturnType<typeof setUp>["fetch"], size: number, query = APP) =>
     Array.from({ length: size }, () => failureOf(fetch(query, { alone: true })));
 
-  it.each([denied, unreachable])("has one call made where that fails, and not two: %o", async (failure) => {
+  it.each([denied, unreachable])("make one call if that fails, and not two: %o", async (failure) => {
     const { fetch, fetched, fetches } = setUp();
     const refusals = crowd(fetch, 50);
     await settle();
@@ -250,7 +230,7 @@ describe("a crowd that insists", () => {
     expect(fetches).toHaveLength(1);
   });
 
-  it("has a second call made where the first has brought a value, which is no news to who came after it", async () => {
+  it("make a second call if the first brings a value, because it started before most of them came", async () => {
     const { fetch, fetched, fetches } = setUp();
     const waits = Array.from({ length: 50 }, () => fetch(APP, { alone: true }));
     await settle();
@@ -262,7 +242,7 @@ describe("a crowd that insists", () => {
     expect(fetches).toHaveLength(2);
   });
 
-  it("does not spread a denial to another spelling in it", async () => {
+  it("are not denied because another id is denied", async () => {
     const { fetch, fetched } = setUp();
     const byName = crowd(fetch, 2);
     const byArn = fetch(BY_ARN, { alone: true });
@@ -277,7 +257,7 @@ describe("a crowd that insists", () => {
 });
 
 describe("an older fetch", () => {
-  it("that fails late does not bring back what a newer one has done away with", async () => {
+  it("that fails late does not bring back a failure that a newer one has cleared", async () => {
     const { fetch, fetched, recall } = setUp();
     const older = failureOf(fetch());
     const newer = fetch(APP, { alone: true });
@@ -289,7 +269,7 @@ describe("an older fetch", () => {
     expect(recall()).toBeUndefined();
   });
 
-  it("that succeeds late does not clear what a newer one was refused with", async () => {
+  it("that succeeds late does not clear the denial of a newer one", async () => {
     const { fetch, fetched, recall, store } = setUp();
     const older = failureOf(fetch());
     const newer = failureOf(fetch(APP, { alone: true }));
@@ -302,7 +282,7 @@ describe("an older fetch", () => {
     expect(store.find(APP)).toBeUndefined();
   });
 
-  it("is known for older though a thousand other secrets have been fetched since, and not for ever", async () => {
+  it("is known to be older after hundreds of other fetches, but not after a thousand", async () => {
     for (const [others, isKnown] of [
       [490, true],
       [1_100, false],
@@ -320,18 +300,18 @@ describe("an older fetch", () => {
       }
       fetched(1).fail(unreachable());
       await older;
-      // What is not known any more is harmless: a pause too many. A memory without bound would not be.
+      // To forget the order is harmless: it costs one pause too many. Unbounded memory would not be.
       expect(recall() === undefined).toBe(isKnown);
     }
   });
 });
 
 describe("a freeze", () => {
-  it("leaves an answer in the socket: it is not given to who waited, but fetched anew, and kept with its true age", async () => {
+  it("leaves an old answer in the socket: it is stored with its true age, and the caller gets a new fetch", async () => {
     const { fetch, fetched, fetches, store } = setUp();
     const wait = fetch();
     await vi.advanceTimersByTimeAsync(100);
-    freeze(HOUR_MS);
+    moveClock(HOUR_MS);
     fetched(1).answer("v1");
     await settle();
     expect(fetches).toHaveLength(2);
@@ -344,10 +324,10 @@ describe("a freeze", () => {
     expect(store.find(APP)).toMatchObject({ value: { versionId: "v2" } });
   });
 
-  it("that is over before the deadline takes nothing away: the answer is as young as was asked for", async () => {
+  it("that ends before the deadline changes nothing, because the answer is young enough", async () => {
     const { fetch, fetched, fetches } = setUp();
     const wait = fetch();
-    freeze(TIMEOUT_MS - 1);
+    moveClock(TIMEOUT_MS - 1);
     fetched(1).answer("v1");
     expect((await wait).value.versionId).toBe("v1");
     expect(fetches).toHaveLength(1);
@@ -356,7 +336,7 @@ describe("a freeze", () => {
   it("gives the new fetch as much time as the first had", async () => {
     const { fetch, fetched } = setUp();
     void fetch().catch(() => {});
-    freeze(HOUR_MS);
+    moveClock(HOUR_MS);
     fetched(1).fail(unreachable());
     await settle();
     expect([1, 2].map((nth) => fetched(nth).deadlineEpochMs)).toEqual([
@@ -365,10 +345,10 @@ describe("a freeze", () => {
     ]);
   });
 
-  it("costs one new fetch, however many were frozen, and however they spell the secret", async () => {
+  it("costs one new fetch for all frozen callers, under all ids", async () => {
     const { fetch, fetched, fetches } = setUp();
-    const waits = Array.from({ length: 40 }, (_, nth) => fetch(SPELLINGS[nth % SPELLINGS.length]));
-    freeze(HOUR_MS);
+    const waits = Array.from({ length: 40 }, (_, nth) => fetch(IDS[nth % IDS.length]));
+    moveClock(HOUR_MS);
     fetched(1).fail(new Failure("timeout", "too late"));
     await settle();
     expect(fetches).toHaveLength(2);
@@ -377,10 +357,10 @@ describe("a freeze", () => {
     expect(fetches).toHaveLength(2);
   });
 
-  it("leaves no failure behind: what failed of it says nothing of AWS as it is now", async () => {
+  it("leaves no failure behind, because a frozen fetch says nothing about AWS now", async () => {
     const { fetch, fetched, recall } = setUp();
     const wait = fetch();
-    freeze(HOUR_MS);
+    moveClock(HOUR_MS);
     fetched(1).fail(unreachable());
     await settle();
     expect(recall()).toBeUndefined();
@@ -388,10 +368,10 @@ describe("a freeze", () => {
     await wait;
   });
 
-  it("is no excuse twice: what fails after it has failed, and is remembered", async () => {
+  it("excuses one failure: if the new fetch fails too, that is remembered", async () => {
     const { fetch, fetched, fetches, recall } = setUp();
     const refused = failureOf(fetch());
-    freeze(HOUR_MS);
+    moveClock(HOUR_MS);
     fetched(1).fail(unreachable());
     await settle();
     fetched(2).fail(unreachable());
@@ -400,7 +380,7 @@ describe("a freeze", () => {
     expect(fetches).toHaveLength(2);
   });
 
-  it("is not an AWS that is slow: who waits is told at the deadline, and nothing is fetched again", async () => {
+  it("differs from a slow AWS: then the caller fails at the deadline, and nothing is fetched again", async () => {
     const { fetch, fetches } = setUp();
     const refused = failureOf(fetch());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
@@ -413,14 +393,14 @@ describe("a freeze", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  // Busy with something else, or frozen for less than matters: then whoever comes next is told at once.
+  // After a busy process, or a freeze that is too short to matter, the next caller fails at once.
   it.each([
     [0.7, 0],
     [0.3, 1],
-  ])("of %d of the wait is remembered as AWS's failure %d times", async (part, remembered) => {
+  ])("of %d of the wait lets the failure be remembered %d times", async (part, remembered) => {
     const { fetch, fetched, recall } = setUp();
     const refused = failureOf(fetch());
-    freeze(part * TIMEOUT_MS);
+    moveClock(part * TIMEOUT_MS);
     fetched(1).fail(new Failure("unreachable", "reset"));
     await settle();
     expect(recall() === undefined ? 0 : 1).toBe(remembered);

@@ -1,58 +1,58 @@
 import { describe, expect, it, vi } from "vitest";
 import { memoizeObjects, memoizeTexts } from "../../../extension/cache/memoize.ts";
 
-describe("what is remembered of a text", () => {
-  it("is worked out once, undefined among it", () => {
-    const workOut = vi.fn((text: string) => (text === "" ? undefined : text.length));
-    const remembered = memoizeTexts(workOut, 10);
-    expect(["one", "three", "", "one", ""].map(remembered)).toEqual([3, 5, undefined, 3, undefined]);
-    expect(workOut.mock.calls).toEqual([["one"], ["three"], [""]]);
+describe("a memoized function of a text", () => {
+  it("computes each result once, also if it is undefined", () => {
+    const compute = vi.fn((text: string) => (text === "" ? undefined : text.length));
+    const memoized = memoizeTexts(compute, 10);
+    expect(["one", "three", "", "one", ""].map(memoized)).toEqual([3, 5, undefined, 3, undefined]);
+    expect(compute.mock.calls).toEqual([["one"], ["three"], [""]]);
   });
 
-  it("is forgotten, the oldest first, when there is too much of it", () => {
-    const workOut = vi.fn((text: string) => text);
-    const remembered = memoizeTexts(workOut, 2);
-    for (const text of ["a", "b", "c", "c", "b", "a"]) remembered(text);
-    expect(workOut.mock.calls.flat()).toEqual(["a", "b", "c", "a"]);
+  it("forgets the oldest result if there are too many", () => {
+    const compute = vi.fn((text: string) => text);
+    const memoized = memoizeTexts(compute, 2);
+    for (const text of ["a", "b", "c", "c", "b", "a"]) memoized(text);
+    expect(compute.mock.calls.flat()).toEqual(["a", "b", "c", "a"]);
   });
 
-  it("is no failure: that is worked out again", () => {
+  it("computes again after a failure", () => {
     let isBroken = true;
-    const remembered = memoizeTexts((text) => {
+    const memoized = memoizeTexts((text) => {
       if (isBroken) throw new Error("not yet");
       return text;
     }, 2);
-    expect(() => remembered("a")).toThrow("not yet");
+    expect(() => memoized("a")).toThrow("not yet");
     isBroken = false;
-    expect(remembered("a")).toBe("a");
+    expect(memoized("a")).toBe("a");
   });
 });
 
-describe("what is remembered of an object", () => {
-  it("is worked out once for each, however alike they are", () => {
-    const workOut = vi.fn(({ name }: { name: string }) => name);
-    const remembered = memoizeObjects(workOut);
+describe("a memoized function of an object", () => {
+  it("computes the result once for each object, even if two are equal", () => {
+    const compute = vi.fn(({ name }: { name: string }) => name);
+    const memoized = memoizeObjects(compute);
     const [one, other] = [{ name: "a" }, { name: "a" }];
-    expect([one, other, one, other].map(remembered)).toEqual(["a", "a", "a", "a"]);
-    expect(workOut).toHaveBeenCalledTimes(2);
+    expect([one, other, one, other].map(memoized)).toEqual(["a", "a", "a", "a"]);
+    expect(compute).toHaveBeenCalledTimes(2);
   });
 
-  it("is worked out once where it is nothing", () => {
-    const workOut = vi.fn();
-    const remembered = memoizeObjects(workOut);
+  it("computes a result once, also if it is undefined", () => {
+    const compute = vi.fn();
+    const memoized = memoizeObjects(compute);
     const object = {};
-    remembered(object);
-    remembered(object);
-    expect(workOut).toHaveBeenCalledTimes(1);
+    memoized(object);
+    memoized(object);
+    expect(compute).toHaveBeenCalledTimes(1);
   });
 
-  it("is no failure: that is worked out again", () => {
-    const workOut = vi.fn(() => {
+  it("computes again after a failure", () => {
+    const compute = vi.fn(() => {
       throw new Error("no");
     });
-    const remembered = memoizeObjects(workOut);
+    const memoized = memoizeObjects(compute);
     const object = {};
-    for (const _ of [1, 2]) expect(() => remembered(object)).toThrow("no");
-    expect(workOut).toHaveBeenCalledTimes(2);
+    for (const _ of [1, 2]) expect(() => memoized(object)).toThrow("no");
+    expect(compute).toHaveBeenCalledTimes(2);
   });
 });

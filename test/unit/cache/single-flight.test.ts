@@ -1,26 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createSingleFlight } from "../../../extension/cache/single-flight.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { moveClock, useFakeClock } from "../../support/unit-clock.ts";
 
-const START_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TIMEOUT_MS = 2_500;
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: START_EPOCH_MS });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-/** The clock goes on, or back, and no timer runs: as over a freeze. */
-const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
+useFakeClock();
 
 const tooLate = () => new Failure("timeout", "AWS got no answer in time");
 
 const late = () => new Failure("timeout", "no answer in time");
 
-/** Work that is under way until the test ends it. */
+/** Each work is under way until the test ends it. */
 function setUp() {
   const fly = createSingleFlight<string>(Date.now);
   const works: { readonly startedBy: string; end(result: string): void; fail(error: unknown): void }[] = [];
@@ -29,8 +21,8 @@ function setUp() {
     if (found === undefined) throw new Error(`there were ${works.length} works, and no number ${nth}`);
     return found;
   };
-  /** Somebody who wants what `key` calls, and has work to start where there is none to join. */
-  const want = ({ name = "somebody", key = "a", timeoutMs = TIMEOUT_MS, alone = false } = {}) =>
+  /** Joins the flight of `key`, or starts work if there is none. */
+  const want = ({ name = "a caller", key = "a", timeoutMs = TIMEOUT_MS, alone = false } = {}) =>
     fly({
       key,
       deadlineEpochMs: Date.now() + timeoutMs,
@@ -45,7 +37,7 @@ function setUp() {
 }
 
 describe("a flight", () => {
-  it("is started once for a thousand callers, who all get its result", async () => {
+  it("is started once for a thousand callers, and all get its result", async () => {
     const { works, work, want } = setUp();
     const waits = Array.from({ length: 1_000 }, () => want());
     expect(works).toHaveLength(1);
@@ -54,7 +46,7 @@ describe("a flight", () => {
     expect(works).toHaveLength(1);
   });
 
-  it("is joined by whoever comes while it is under way, and by nobody after", async () => {
+  it("is joined by every caller while it is under way, and by none after it has ended", async () => {
     const { works, work, want } = setUp();
     const first = want();
     await vi.advanceTimersByTimeAsync(1_000);
@@ -67,7 +59,7 @@ describe("a flight", () => {
     expect(await third).toBe("another");
   });
 
-  it("is another's where the key is another", async () => {
+  it("is separate for each key", async () => {
     const { work, want } = setUp();
     const waits = [want({ key: "a" }), want({ key: "b" }), want({ key: "a" })];
     work(2).end("of b");
@@ -75,7 +67,7 @@ describe("a flight", () => {
     expect(await Promise.all(waits)).toEqual(["of a", "of b", "of a"]);
   });
 
-  it("that fails, fails for all, and is not kept", async () => {
+  it("that fails, fails for all callers and is not kept", async () => {
     const { works, work, want } = setUp();
     const refusals = [failureOf(want()), failureOf(want())];
     const failure = new Failure("throttled", "not now");
@@ -87,7 +79,7 @@ describe("a flight", () => {
     expect(await next).toBe("result");
   });
 
-  it("that fails is not flown again by those who joined it, whatever it fails with", async () => {
+  it("that fails is not started again by the callers that joined it, with any error", async () => {
     const { works, work, want } = setUp();
     for (const error of [new Failure("aws-error", "broken"), new Error("a bug"), { code: "timeout" }, undefined]) {
       const nth = works.length + 1;
@@ -98,7 +90,7 @@ describe("a flight", () => {
     }
   });
 
-  it("whose work cannot even be started fails for its starter, and is not kept", async () => {
+  it("whose work throws at once fails for its caller and is not kept", async () => {
     const { fly, work, want } = setUp();
     const start = () => {
       throw new Failure("internal", "no work");
@@ -123,7 +115,7 @@ describe("a flight", () => {
 });
 
 describe("a caller", () => {
-  it("waits until its own deadline, not a millisecond longer, whoever started the work", async () => {
+  it("waits until its own deadline, and not a millisecond longer, even if another caller started the work", async () => {
     const { works, work, want } = setUp();
     const patient = want({ timeoutMs: 2_000 });
     const settled = vi.fn();
@@ -139,7 +131,7 @@ describe("a caller", () => {
     expect(works).toHaveLength(1);
   });
 
-  it("that waits for work of its own does not start it again at its deadline", async () => {
+  it("that started the work does not start it again at the deadline", async () => {
     const { works, work, want } = setUp();
     const refusal = failureOf(want());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS - 20);
@@ -148,7 +140,7 @@ describe("a caller", () => {
     expect(works).toHaveLength(1);
   });
 
-  it.each([0, -1, -3_600_000])("whose deadline is %i ms away is too late", async (timeoutMs) => {
+  it.each([0, -1, -3_600_000])("whose deadline is %i ms away fails with a timeout", async (timeoutMs) => {
     const { works, work, want } = setUp();
     const refusal = failureOf(want({ timeoutMs }));
     expect(await refusal).toMatchObject({ code: "timeout" });
@@ -157,9 +149,9 @@ describe("a caller", () => {
     expect(await next).toBe("result");
   });
 
-  it("that has gone leaves nothing unheard when the work fails after all", async () => {
-    const unheard = vi.fn();
-    process.on("unhandledRejection", unheard);
+  it("that has timed out leaves no unhandled rejection if the work fails later", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
     const { work, want } = setUp();
     const refusals = [failureOf(want({ timeoutMs: 100 })), failureOf(want({ timeoutMs: 100 }))];
     await vi.advanceTimersByTimeAsync(100);
@@ -167,13 +159,13 @@ describe("a caller", () => {
     work(1).fail(new Error("much later"));
     vi.useRealTimers();
     await new Promise((resolve) => setImmediate(resolve));
-    process.off("unhandledRejection", unheard);
-    expect(unheard).not.toHaveBeenCalled();
+    process.off("unhandledRejection", unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
   });
 });
 
-describe("work that is cut short by another's deadline", () => {
-  it("fails for all who joined it, however much time they have left: a crowd must not come one by one", async () => {
+describe("work that ends at another caller's deadline", () => {
+  it("fails for all callers that joined it, even with time left, so that they do not retry one by one", async () => {
     const { works, work, want } = setUp();
     const hasty = failureOf(want({ name: "hasty", timeoutMs: 100 }));
     await vi.advanceTimersByTimeAsync(50);
@@ -186,33 +178,36 @@ describe("work that is cut short by another's deadline", () => {
   });
 });
 
-describe("a flight past its deadline", () => {
-  it.each([0, 1, 3_600_000])("was frozen: it is abandoned, never joined, %i ms later", async (lateMs) => {
-    const { works, work, want } = setUp();
-    const frozen = failureOf(want());
-    pass(TIMEOUT_MS + lateMs);
-    const thawed = want();
-    expect(works).toHaveLength(2);
-    work(2).end("result");
-    expect(await thawed).toBe("result");
-    work(1).fail(tooLate());
-    expect(await frozen).toMatchObject({ code: "timeout" });
-  });
+describe("a flight near its deadline", () => {
+  it.each([0, 1, 3_600_000])(
+    "is abandoned and not joined %i ms after the deadline, because it was frozen",
+    async (lateMs) => {
+      const { works, work, want } = setUp();
+      const frozen = failureOf(want());
+      moveClock(TIMEOUT_MS + lateMs);
+      const thawed = want();
+      expect(works).toHaveLength(2);
+      work(2).end("result");
+      expect(await thawed).toBe("result");
+      work(1).fail(tooLate());
+      expect(await frozen).toMatchObject({ code: "timeout" });
+    },
+  );
 
-  it("is still joined a millisecond before", async () => {
+  it("is still joined a millisecond before the deadline", async () => {
     const { works, work, want } = setUp();
     const waits = [want()];
-    pass(TIMEOUT_MS - 1);
+    moveClock(TIMEOUT_MS - 1);
     waits.push(want());
     expect(works).toHaveLength(1);
     work(1).end("result");
     expect(await Promise.all(waits)).toEqual(["result", "result"]);
   });
 
-  it.each(["end", "fail"] as const)("does not take the next one's place when its work comes to an %s", async (how) => {
+  it.each(["end", "fail"] as const)("does not replace the next flight if its work ends late: %s", async (how) => {
     const { works, work, want } = setUp();
     const frozen = want().catch(() => "failed");
-    pass(TIMEOUT_MS);
+    moveClock(TIMEOUT_MS);
     const thawed = want();
     if (how === "end") work(1).end("old");
     else work(1).fail(tooLate());
@@ -224,8 +219,8 @@ describe("a flight past its deadline", () => {
   });
 });
 
-describe("a caller who is not to join", () => {
-  it("starts work of its own, which those after it join", async () => {
+describe("a caller that must not join", () => {
+  it("starts its own work, which later callers join", async () => {
     const { works, work, want } = setUp();
     const before = want();
     const alone = want({ alone: true });
@@ -236,7 +231,7 @@ describe("a caller who is not to join", () => {
     expect(await Promise.all([before, alone, after])).toEqual(["old", "new", "new"]);
   });
 
-  it("leaves its work to be joined, though the older comes to its end first", async () => {
+  it("leaves its work to later callers, even if the older work ends first", async () => {
     const { works, work, want } = setUp();
     const before = want();
     const alone = want({ alone: true });
@@ -248,7 +243,7 @@ describe("a caller who is not to join", () => {
     expect(await Promise.all([alone, after])).toEqual(["new", "new"]);
   });
 
-  it("starts no work that nobody waits for any more, nor in the way of work that others wait for", async () => {
+  it("starts no work after its deadline, and does not disturb the work of later callers", async () => {
     const { works, work, want } = setUp();
     const frozen = [failureOf(want({ alone: true })), failureOf(want({ alone: true }))];
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
@@ -263,7 +258,7 @@ describe("a caller who is not to join", () => {
     expect(await Promise.all([after, joined])).toEqual(["result", "result"]);
   });
 
-  it("needs no other work to be under way", async () => {
+  it("also starts work if none is under way", async () => {
     const { works, work, want } = setUp();
     const alone = want({ alone: true });
     work(1).end("result");
@@ -271,7 +266,7 @@ describe("a caller who is not to join", () => {
     expect(works).toHaveLength(1);
   });
 
-  it("fails as its own work fails, and does not start it again", async () => {
+  it("fails if its own work fails, and does not start it again", async () => {
     const { works, work, want } = setUp();
     const before = want();
     const alone = failureOf(want({ alone: true }));
