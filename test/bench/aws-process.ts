@@ -20,7 +20,7 @@ function toStsAnswer(operation: string): string {
     operation === "AssumeRole"
       ? `<AssumedRoleUser><Arn>${arn}</Arn><AssumedRoleId>AROAEXAMPLE:bench</AssumedRoleId></AssumedRoleUser><Credentials><AccessKeyId>ASIAEXAMPLEOFTHEROLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>${"token".repeat(80)}</SessionToken><Expiration>${expiration}</Expiration></Credentials>`
       : `<Arn>${arn}</Arn><UserId>AROAEXAMPLE:bench</UserId><Account>111111111111</Account>`;
-  const body = `<${operation}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${operation}FigureSummary>${result}</${operation}FigureSummary><ResponseMetadata><RequestId>11111111-2222-3333-4444-555555555555</RequestId></ResponseMetadata></${operation}Response>`;
+  const body = `<${operation}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${operation}Result>${result}</${operation}Result><ResponseMetadata><RequestId>11111111-2222-3333-4444-555555555555</RequestId></ResponseMetadata></${operation}Response>`;
   return toAnswer("text/xml", body);
 }
 

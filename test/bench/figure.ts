@@ -36,7 +36,7 @@ export interface BenchContext {
   readonly agent: string | undefined;
 }
 
-export type MeasureSection = (world: BenchContext) => Promise<SectionFindings>;
+export type MeasureSection = (context: BenchContext) => Promise<SectionFindings>;
 
 /** A figure with its medians, quartiles and ratios, for the table, the plot and the JSON file. */
 export interface FigureSummary extends Omit<Figure, "against"> {
