@@ -3,11 +3,11 @@ import type { ParameterValue } from "../../extension/values/parameter.ts";
 import type { SecretValue } from "../../extension/values/secret.ts";
 
 export const REGION = "eu-west-1";
-/** Where a secret is that a request calls by its bare name. */
+/** The region and account of a secret that is requested by its bare name. */
 export const HOME = { region: REGION, accountId: "111111111111" };
 
 export const SECRET_NAME = "my-shared-secret";
-/** Without the name. */
+/** The ARN of a secret, without its name. */
 export const SECRETS_ARN = `arn:aws:secretsmanager:${REGION}:111111111111:secret`;
 
 export const TARGET_ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
@@ -16,7 +16,7 @@ export const TARGET_ROLE_WITH_PATH_ARN = "arn:aws:iam::111111111111:role/readers
 export const OTHER_ROLE_ARN = "arn:aws:iam::333333333333:role/readers/OtherReader";
 export const FUNCTION_ROLE_ARN = "arn:aws:iam::222222222222:role/my-lambda-role";
 
-/** The ARN of a secret without the six random characters that Secrets Manager appends. */
+/** The ARN of a secret, without the six random characters that Secrets Manager appends. */
 export const toPartialArn = (name: string, { region, accountId } = HOME): string =>
   `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}`;
 export const toSecretArn = (name: string, suffix = "AbCdEf"): string => `${toPartialArn(name)}-${suffix}`;
@@ -25,7 +25,7 @@ export const SECRET_ARN = toSecretArn("app/database");
 export const PARTIAL_SECRET_ARN = toPartialArn("app/database");
 export const PARAMETER_ARN = `arn:aws:ssm:${REGION}:111111111111:parameter/app/flag`;
 
-/** Version v1 of a secret, unless `fields` says otherwise; its ARN follows from its name. */
+/** Version v1 of a secret, unless `fields` says otherwise. Its ARN follows from its name. */
 export function toSecretValue(fields: Partial<SecretValue> = {}): SecretValue {
   const { name = "app/database", arn = toSecretArn(name), ...rest } = fields;
   return {

@@ -23,6 +23,16 @@ function setUp({ metrics = "emf" as "emf" | "none", counted = {} as Partial<Coun
   return { counters, lines, pass, parse, report, finish, requests };
 }
 
+/** Expects one line with one request after a minute, and none a millisecond earlier. */
+function expectLineAfterMinute({ pass, report, requests }: ReturnType<typeof setUp>): void {
+  pass(MINUTE_MS - 1);
+  report();
+  expect(requests()).toEqual([]);
+  pass(1);
+  report();
+  expect(requests()).toEqual([1]);
+}
+
 describe("metrics", () => {
   it("are a line of the embedded metric format, with all counters", () => {
     const { counters, finish, lines, parse, pass } = setUp();
@@ -116,14 +126,9 @@ describe("metrics", () => {
   });
 
   it("are printed after a minute, and not a millisecond earlier", () => {
-    const { counters, pass, report, requests } = setUp();
-    counters.requests += 1;
-    pass(MINUTE_MS - 1);
-    report();
-    expect(requests()).toEqual([]);
-    pass(1);
-    report();
-    expect(requests()).toEqual([1]);
+    const parts = setUp();
+    parts.counters.requests += 1;
+    expectLineAfterMinute(parts);
   });
 
   it("are printed once at SHUTDOWN, even before a minute is over", () => {
@@ -151,16 +156,11 @@ describe("metrics", () => {
   });
 
   it("wait for another minute after one in which nothing was counted", () => {
-    const { counters, pass, report, requests } = setUp();
-    pass(MINUTE_MS);
-    report();
-    counters.requests += 1;
-    pass(MINUTE_MS - 1);
-    report();
-    expect(requests()).toEqual([]);
-    pass(1);
-    report();
-    expect(requests()).toEqual([1]);
+    const parts = setUp();
+    parts.pass(MINUTE_MS);
+    parts.report();
+    parts.counters.requests += 1;
+    expectLineAfterMinute(parts);
   });
 
   it("are printed as usual after the clock has stepped back", () => {

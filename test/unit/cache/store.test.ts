@@ -152,7 +152,7 @@ describe("versions and stages", () => {
     [{ versionId: "AWSCURRENT" }, {}, false],
     [{ versionStage: "AWSPENDING" }, {}, false],
     [{ versionStage: "awscurrent" }, {}, false],
-  ])("%j and %j share one entry: %s", (a, b, isSame) => {
+  ])("of %j and %j share one entry: %s", (a, b, isSame) => {
     const [one, other] = [a, b].map((rest) => secretRules.toVariant({ secretId: "a", ...rest }));
     expect(one === other).toBe(isSame);
   });
