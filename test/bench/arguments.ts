@@ -27,7 +27,7 @@ export const HELP = `Measures the built layers as processes, beside the least th
 
 Without names of sections, all of them run. Build the layers before: npm run build. Ends with 2 for wrong arguments.`;
 
-export interface BenchOptions {
+export interface BenchmarkOptions {
   readonly sections: readonly SectionName[];
   readonly isQuick: boolean;
   readonly agent: string | undefined;
@@ -35,7 +35,7 @@ export interface BenchOptions {
   readonly plot: string | undefined;
 }
 
-export function parseArguments(args: readonly string[]): BenchOptions | "help" {
+export function parseArguments(args: readonly string[]): BenchmarkOptions | "help" {
   const text = { type: "string" } as const;
   const flag = { type: "boolean" } as const;
   const { values, positionals } = parseOptions(

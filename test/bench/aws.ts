@@ -10,7 +10,7 @@ export interface AwsDelays {
 /** The number of calls of each operation. */
 export type AwsCounts = Readonly<Record<string, number>>;
 
-export interface BenchAws {
+export interface BenchmarkAws {
   /** For `AWS_ENDPOINT_URL_STS` and `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
   readonly url: string;
   delay(delays: AwsDelays): Promise<void>;
@@ -19,7 +19,7 @@ export interface BenchAws {
   close(): void;
 }
 
-export async function startAws(): Promise<BenchAws> {
+export async function startAws(): Promise<BenchmarkAws> {
   const child = fork(fileURLToPath(new URL("aws-process.ts", import.meta.url)));
   const hear = async () => (await once(child, "message"))[0];
   const { port } = await hear();

@@ -11,7 +11,7 @@ import { argv } from "node:process";
 import { readManifest } from "../../scripts/build/layers.ts";
 import { CommandError, USAGE } from "../../scripts/cli/world.ts";
 import { runCommand } from "../support/command-line.ts";
-import { type BenchOptions, HELP, parseArguments, type SectionName } from "./arguments.ts";
+import { type BenchmarkOptions, HELP, parseArguments, type SectionName } from "./arguments.ts";
 import { startAws } from "./aws.ts";
 import { type MeasureSection, toSummary } from "./figure.ts";
 import { toPlot } from "./plot.ts";
@@ -43,7 +43,7 @@ await runCommand("bench", async () => {
   else await run(options);
 });
 
-async function run({ sections: names, isQuick, agent: program, json, plot }: BenchOptions): Promise<void> {
+async function run({ sections: names, isQuick, agent: program, json, plot }: BenchmarkOptions): Promise<void> {
   const layers = findLayers();
   if (layers.length === 0) throw new CommandError(USAGE, "no layer that this machine can run is built: npm run build");
   const agent = program === undefined ? undefined : resolve(program);

@@ -9,7 +9,7 @@ import { provided, python, type Runtime, withNode } from "../e2e/support/runtime
 import { startRie } from "../e2e/support/sandbox.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { toQuantile } from "../support/statistics.ts";
-import type { BenchAws } from "./aws.ts";
+import type { BenchmarkAws } from "./aws.ts";
 import { toVariables } from "./processes.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -130,7 +130,7 @@ export async function measureEnvironment(options: {
   readonly opt: string;
   readonly task: string;
   readonly runtime: Runtime;
-  readonly aws: BenchAws;
+  readonly aws: BenchmarkAws;
   readonly variables?: Readonly<Record<string, string>>;
 }): Promise<EnvironmentTimes> {
   const { opt, task, runtime, aws, variables = {} } = options;

@@ -1,7 +1,7 @@
 /** A figure of the bench, and what a section needs and returns. */
 import type { LayerName } from "../../scripts/build/layers.ts";
 import { type Spread, toRatios, toSpread } from "../support/statistics.ts";
-import type { BenchAws } from "./aws.ts";
+import type { BenchmarkAws } from "./aws.ts";
 
 export type Unit = "ms" | "MB" | "bytes" | "calls" | "per s";
 
@@ -26,17 +26,17 @@ export interface SectionFindings {
   readonly notes?: readonly string[];
 }
 
-export interface BenchContext {
+export interface BenchmarkContext {
   /** The built layers that this machine can run. */
   readonly layers: readonly LayerName[];
-  readonly aws: BenchAws;
+  readonly aws: BenchmarkAws;
   /** Few repetitions. */
   readonly isQuick: boolean;
   /** The program of AWS's agent. */
   readonly agent: string | undefined;
 }
 
-export type MeasureSection = (context: BenchContext) => Promise<SectionFindings>;
+export type MeasureSection = (context: BenchmarkContext) => Promise<SectionFindings>;
 
 /** A figure with its medians, quartiles and ratios, for the table, the plot and the JSON file. */
 export interface FigureSummary extends Omit<Figure, "against"> {

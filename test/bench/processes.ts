@@ -15,7 +15,7 @@ import { type LayerName, layerNames, layers } from "../../scripts/build/layers.t
 import { createDeferred } from "../fakes/lambda/deferred.ts";
 import { startProcess } from "../fakes/lambda/process.ts";
 import { findFreePort } from "../support/free-port.ts";
-import type { BenchAws } from "./aws.ts";
+import type { BenchmarkAws } from "./aws.ts";
 
 export const SECRET_NAME = "my-shared-secret";
 export const ROLE_ARN = "arn:aws:iam::111111111111:role/SecretReader";
@@ -53,7 +53,7 @@ export function toNodeCommand(opt: string): CommandLine {
 }
 
 /** The variables of a function. */
-export function toVariables(options: { aws: BenchAws; port: number }): Record<string, string> {
+export function toVariables(options: { aws: BenchmarkAws; port: number }): Record<string, string> {
   const { aws, port } = options;
   return {
     AWS_ACCESS_KEY_ID: "ASIAEXAMPLE",
@@ -73,7 +73,7 @@ export function toVariables(options: { aws: BenchAws; port: number }): Record<st
 /** Settles when the extension is ready: when it has asked for its first event. */
 export async function startExtension(options: {
   readonly command: CommandLine;
-  readonly aws: BenchAws;
+  readonly aws: BenchmarkAws;
   readonly variables?: Readonly<Record<string, string>>;
   /** The line on which the clock starts. Default: the clock starts with the command. */
   readonly startSign?: string;
@@ -194,7 +194,7 @@ async function startLambda(): Promise<InitOfLambda> {
 /** Starts AWS's agent, aws-workload-credentials-provider. Settles when it answers a ping. Settings that are not given have their defaults. */
 export async function startAgent(
   program: string,
-  aws: BenchAws,
+  aws: BenchmarkAws,
   settings: Record<string, number> = {},
 ): Promise<MeasuredServer> {
   const [port, cwd] = await Promise.all([findFreePort(), mkdtemp(join(tmpdir(), "bench-agent-"))]); // the agent writes a log there

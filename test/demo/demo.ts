@@ -107,7 +107,7 @@ async function show({ language, version, runtime }: ExampleFunction): Promise<vo
     for (const line of toTableLines([{}, { isRightAligned: true }, {}], rows, { indent: "  " })) say(line);
     say();
     const summary = lambda.logs.map((log) => parseLogLine(log.line)).find((line) => line?.event === "shutdown");
-    const reads = `${INVOCATIONS + 1} reads by the function, ${summary?.hits} of them from memory`;
+    const reads = `${INVOCATIONS + 1} reads by the function, ${summary?.hits} of them from the cache`;
     const calls = ["AssumeRole", "GetSecretValue"]
       .map((operation) => `${accounts.aws.calls.filter((call) => call.operation === operation).length} × ${operation}`)
       .join(" and ");

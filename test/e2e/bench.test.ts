@@ -1,4 +1,4 @@
-/** The test bench itself: that the other end-to-end tests stand on firm ground. */
+/** The emulator, moto and the sandboxes of the end-to-end tests: they do what the other tests assume. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { kill } from "node:process";
@@ -56,13 +56,13 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     expect(JSON.parse(body)).toEqual({ output: "app.handler", requestId: expect.stringMatching(/^[\da-f-]{36}$/) });
   });
 
-  test("a custom runtime in sh answers", async () => {
+  test("a function with a custom runtime in sh answers", async () => {
     const sandbox = await startSandbox({ task: "shell" });
     expect(await sandbox.invoke({ hello: "there" })).toMatchObject({ status: 200, body: '{"hello":"there"}' });
     expect(sandbox.extensionPids()).toHaveLength(1);
   });
 
-  test("SIGTERM becomes SHUTDOWN, and everything ends with exit code 0 well within two seconds", async () => {
+  test("SIGTERM becomes a SHUTDOWN event, and every process ends with exit code 0 within two seconds", async () => {
     const sandbox = await startSandbox();
     await sandbox.invoke({ command: "true" });
     const pids = sandbox.extensionPids();
@@ -73,7 +73,7 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
-  test("after a time-out the next invocation starts a new extension, and finds /tmp as it was", async () => {
+  test("after a time-out the next invocation starts a new extension, and finds /tmp unchanged", async () => {
     const sandbox = await startSandbox({ environment: { AWS_LAMBDA_FUNCTION_TIMEOUT: "1" } });
     expect(await runInside(sandbox, "echo kept > /tmp/file")).toBe("");
     const before = sandbox.extensionPids();
@@ -85,19 +85,19 @@ describe.skipIf(unavailable)("under the Runtime Interface Emulator", () => {
     expect(readFileSync(`${sandbox.tmp}/file`, "utf8")).toBe("kept\n");
   });
 
-  test("an extension that is killed in an invocation fails it, and the next one is well", async () => {
+  test("an invocation fails if its extension is killed, and the next invocation succeeds", async () => {
     const sandbox = await startSandbox();
     await sandbox.invoke({ command: "true" });
     const answer = sandbox.invoke({ command: "sleep 5" });
     await sandbox.waitForLog(/INVOKE START/, { nth: 2 });
     for (const pid of sandbox.extensionPids()) kill(pid, "SIGKILL");
     expect((await answer).body).toContain("Extension.Crash");
-    expect(await runInside(sandbox, "echo well")).toBe("well");
+    expect(await runInside(sandbox, "echo succeeded")).toBe("succeeded");
   });
 });
 
 describe.skipIf(unavailable)("a sandbox", () => {
-  test("gives the extension the function's variables and Lambda's own, and none of this machine's", async () => {
+  test("gives the extension the variables of the function and of Lambda, and none of this machine", async () => {
     const sandbox = await startSandbox({ environment: { GIVEN: "two words" } });
     expect(await runInside(sandbox, 'echo "$GIVEN"')).toBe("two words");
     const [pid = 0] = sandbox.extensionPids();
@@ -107,7 +107,7 @@ describe.skipIf(unavailable)("a sandbox", () => {
     expect(foreign).toEqual([]);
   });
 
-  test("lets them write to /tmp and nowhere else", async () => {
+  test("lets the function write to /tmp and nowhere else", async () => {
     const sandbox = await startSandbox();
     const places = "/ /etc /opt /run /usr /usr/local /var /var/task /var/runtime /var/lang /root /dev";
     const script = `for place in ${places} /tmp; do (: > $place/x) 2>/dev/null && echo $place; done`;
@@ -115,7 +115,7 @@ describe.skipIf(unavailable)("a sandbox", () => {
     expect(readdirSync(sandbox.tmp)).toEqual(["x"]);
   });
 
-  test("hides this machine's Node.js, but shows it to the nodejs runtimes where theirs is", async () => {
+  test("hides this machine's Node.js, but shows it to nodejs runtimes at Lambda's path", async () => {
     const search = 'node=$(command -v node); [ -x "$node" ] && echo "$node"';
     expect(await runInside(await startSandbox(), search)).toBe("");
     const nodejs = await startSandbox({ runtime: withNode(python("app.handler")) });
@@ -123,13 +123,13 @@ describe.skipIf(unavailable)("a sandbox", () => {
     expect(await runInside(nodejs, "node --version")).toBe(process.version);
   });
 
-  test("stands beside another one", async () => {
+  test("runs beside another sandbox", async () => {
     const [first, second] = await Promise.all([startSandbox(), startSandbox()]);
     const answers = await Promise.all([runInside(first, "echo first"), runInside(second, "echo second")]);
     expect(answers).toEqual(["first", "second"]);
   });
 
-  test("leaves no process, mount or file when it is closed, even amid an invocation", async () => {
+  test("leaves no process, mount or file when it is closed during an invocation", async () => {
     const sandbox = await startSandbox();
     const answer = sandbox.invoke({ command: "(sleep 6100 &) & sleep 6101" });
     const failure = expect(answer).rejects.toThrow("socket hang up");
@@ -147,7 +147,7 @@ describe.skipIf(unavailable)("a sandbox", () => {
     await sandbox.close();
   });
 
-  test("that cannot start says why", async () => {
+  test("that cannot start fails with the reason", async () => {
     const nowhere = { opt: "/no/such/folder", task: fixture("shell"), runtime: provided, environment: {} };
     await expect(startRie(nowhere)).rejects.toThrow(/the emulator did not start:.*such/s);
   });
@@ -211,7 +211,7 @@ describe.skipIf(unavailable)("moto", () => {
     expect(moto.calls.at(-1)).toEqual({ operation: "GetSecretValue", status: 403 });
   });
 
-  test("shows what the owner rotates, and does not count the owner's call", async () => {
+  test("serves the new value after the owner has changed it, and does not count the owner's call", async () => {
     const session = await assume(TARGET_ROLE_ARN);
     const SecretString = '{"username":"app","password":"new"}';
     await moto.owner.send(new PutSecretValueCommand({ SecretId: SECRET_NAME, SecretString }));
@@ -219,7 +219,7 @@ describe.skipIf(unavailable)("moto", () => {
     expect(moto.calls).toHaveLength(2);
   });
 
-  test("fails as asked: with a reset, or by never answering", async () => {
+  test("resets connections, or never answers, if it is told to", async () => {
     moto.setOutage("reset");
     await expect(assume(TARGET_ROLE_ARN)).rejects.toMatchObject({ code: "ECONNRESET" });
     moto.setOutage("hang");
@@ -231,7 +231,7 @@ describe.skipIf(unavailable)("moto", () => {
     expect(moto.calls).toEqual([]);
   });
 
-  test("is in reach of a function, with its endpoints and the execution role's credentials", async () => {
+  test("can be reached by a function, with its endpoints and the execution role's credentials", async () => {
     const sandbox = await startSandbox({ environment: { ...moto.environment } });
     const script = `import boto3; print(boto3.client("sts").assume_role(RoleArn="${TARGET_ROLE_ARN}", RoleSessionName="inside")["AssumedRoleUser"]["Arn"])`;
     const arn = await runInside(sandbox, `/var/runtime/bin/python3 -c '${script}'`);
@@ -240,14 +240,14 @@ describe.skipIf(unavailable)("moto", () => {
   });
 });
 
-/** Processes of this machine whose command line names something. */
+/** The processes of this machine whose command line contains a text. */
 function findProcesses(text: string): string[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return pids.filter((pid) => {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
     } catch {
-      return false; // it has ended meanwhile
+      return false; // the process has ended
     }
   });
 }

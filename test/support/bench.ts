@@ -16,15 +16,15 @@ export interface LocalAnswer {
   readonly ms: number;
 }
 
-/** The built layer between a fake Lambda and a fake AWS. Ends with the test, if not said otherwise, which fails if a secret got out anywhere. */
+/** The built layer between a fake Lambda and a fake AWS. By default it ends with the test, which fails if a secret is found where it must not be. */
 export interface Bench extends TwoAccounts {
   readonly lambda: FakeLambda;
   readonly port: number;
-  /** Asks the extension, as the function would: with the token, unless `headers` say otherwise. */
+  /** Sends a request to the extension as the function does: with the token, unless `headers` replace it. */
   ask(path: string, options?: { method?: string; headers?: Record<string, string> }): Promise<LocalAnswer>;
-  /** Asks for the one secret. */
+  /** Reads the secret. */
   askForSecret(): Promise<LocalAnswer>;
-  /** The extension's own log lines of this event. */
+  /** The log lines of the extension with this event. */
   events(event: string): readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -36,13 +36,13 @@ export interface BenchOptions
   readonly layer?: LayerName;
   /** Instead of a built layer. */
   readonly opt?: string;
-  /** Further variables of the function, perhaps out of what AWS was prepared to; undefined removes one. */
+  /** Further variables of the function; undefined removes one. A function gets the accounts as `prepare` has left them. */
   readonly environment?: Variables | ((accounts: TwoAccounts) => Variables | Promise<Variables>);
-  /** Those of another bench, whose function gets a new execution environment. Default: new ones. */
+  /** The accounts of another bench, whose function gets a new execution environment. Default: new accounts. */
   readonly accounts?: TwoAccounts;
-  /** When it ends. Default: with the test. */
+  /** Registers the end of the bench. Default: it ends with the test. */
   readonly onEnd?: (end: () => Promise<void>) => void;
-  /** Prepares AWS, before Lambda is there. */
+  /** Prepares AWS before Lambda starts. */
   readonly prepare?: (accounts: TwoAccounts) => void;
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { LayerName } from "../../../scripts/build/layers.ts";
 import { createDeferred } from "../../fakes/lambda/deferred.ts";
-import type { BenchAws } from "../aws.ts";
+import type { BenchmarkAws } from "../aws.ts";
 import { AGENT, type Figure, type MeasureSection } from "../figure.ts";
 import { type Loader, type ReadOptions, read, type SecretAnswer, startLoader, toMarks, toRequest } from "../load.ts";
 import { type MeasuredServer, SECRET_NAME, startAgent, startExtension, toMeasuredLayer } from "../processes.ts";
@@ -54,7 +54,7 @@ export const measureCalls: MeasureSection = async ({ layers, aws, agent }) => {
 };
 
 /** One number for each scenario. */
-async function countAll(server: CallingServer, aws: BenchAws, loader: Loader): Promise<readonly number[]> {
+async function countAll(server: CallingServer, aws: BenchmarkAws, loader: Loader): Promise<readonly number[]> {
   const takeTotal = async () => Object.values(await aws.takeCounts()).reduce((sum, count) => sum + count, 0);
   await takeTotal();
 
@@ -82,7 +82,7 @@ async function countAll(server: CallingServer, aws: BenchAws, loader: Loader): P
   return [ofCold, ofCrowd, await takeTotal()];
 }
 
-function toLayer(name: LayerName, aws: BenchAws): CallingServer {
+function toLayer(name: LayerName, aws: BenchmarkAws): CallingServer {
   const { layer: command } = toMeasuredLayer(name).commands;
   return {
     readOptions: {},
@@ -96,7 +96,7 @@ function toLayer(name: LayerName, aws: BenchAws): CallingServer {
   };
 }
 
-function toAgent(program: string, aws: BenchAws): CallingServer {
+function toAgent(program: string, aws: BenchmarkAws): CallingServer {
   const readOptions = { isAgent: true };
   return {
     readOptions,
@@ -115,4 +115,4 @@ const NOTES = [
   "AWS's extension (documented, not measured): assumes no role; refuses reads in static code; then 1 for the first read, 12 in the hour",
 ];
 const OF_AGENT =
-  "AWS's agent is left out, --wcp names its program; as once measured: GetCallerIdentity and AssumeRole twice and GetSecretValue until the first read, 5; no flight is shared, so each early reader makes its own; then a DescribeSecret for each TTL";
+  "AWS's agent is left out, --wcp names its program; as once measured: GetCallerIdentity and AssumeRole twice and GetSecretValue until the first read, 5; no fetch is shared, so each early reader makes its own; then a DescribeSecret for each TTL";

@@ -1,6 +1,6 @@
 /** The time that the layer adds to a cold start: init and the first invocation, with the layer and without it. */
 import { findObstacle } from "../../e2e/support/availability.ts";
-import type { BenchAws } from "../aws.ts";
+import type { BenchmarkAws } from "../aws.ts";
 import {
   type FunctionImages,
   type Language,
@@ -54,7 +54,7 @@ const toCaseName = (language: Language, { importsMs, delayMs, name }: (typeof ca
   `${toName(language, importsMs)}, AWS ${delayMs} ms${name}`;
 const toAloneName = (layer: string, delayMs: number) => `${layer}, alone, AWS ${delayMs} ms`;
 
-function toMeasurements(language: Language, images: FunctionImages, aws: BenchAws): NamedMeasurements {
+function toMeasurements(language: Language, images: FunctionImages, aws: BenchmarkAws): NamedMeasurements {
   const { floor, layer, commands } = toMeasuredLayer(language.layers[0]);
   const slow = (delayMs: number, measure: () => Promise<Measured>) => async () => {
     await aws.delay({ stsMs: delayMs, secretsManagerMs: delayMs });
@@ -83,7 +83,7 @@ function toMeasurements(language: Language, images: FunctionImages, aws: BenchAw
   ];
 }
 
-async function time(command: CommandLine, aws: BenchAws, which: "registerMs" | "readyMs"): Promise<Measured> {
+async function time(command: CommandLine, aws: BenchmarkAws, which: "registerMs" | "readyMs"): Promise<Measured> {
   const extension = await startExtension({ command, aws });
   await extension.close();
   return { ms: extension[which] };

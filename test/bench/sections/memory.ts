@@ -32,7 +32,7 @@ export async function readMemory(pid: number): Promise<MemoryUse> {
 const SETTLE_MS = 500;
 const bareProgram = fileURLToPath(new URL("../programs/bare.cjs", import.meta.url));
 const NOTES = [
-  "private counts the pages of Node.js's own file where no other process runs the same file, as this bench does where a layer carries none; private dirty never does: it is what the kernel cannot drop",
+  "private counts the pages of Node.js's own file if no other process runs the same file, as this bench does if a layer carries none; private dirty never counts them: it is what the kernel cannot drop",
 ];
 const MANY_OF_AGENT = `${AGENT}, many`;
 /** The variables of a function have no room for a thousand names: the secrets are fetched when they are read. */

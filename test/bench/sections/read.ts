@@ -28,7 +28,7 @@ const WARM_UP_READS = 5_000;
 const OTHER_HEADERS = ["date", "connection", "keep-alive", "transfer-encoding"];
 
 const SHARED =
-  "what asks is a process on the same machine, with sockets and no client: it takes its part of the processors, the same for all";
+  "the reader is a process on the same machine, with sockets and no HTTP client: it takes the same part of the processors for all servers";
 
 export const measureRead: MeasureSection = async ({ layers, aws, isQuick, agent: program }) => {
   const [name] = layers.toSorted((a, b) => Number(a === "nodejs") - Number(b === "nodejs"));

@@ -71,9 +71,9 @@ export const measureSecret: MeasureSection = async ({ layers, aws, isQuick, agen
 };
 
 const NOTES = [
-  `STS takes ${DELAYS.stsMs} ms, Secrets Manager ${DELAYS.secretsManagerMs} ms, over plain HTTP: the TLS that everybody needs is in no figure`,
+  `STS takes ${DELAYS.stsMs} ms, Secrets Manager ${DELAYS.secretsManagerMs} ms, over plain HTTP: the time of TLS is in no figure`,
   "the functions are those of examples/ with the layer, and the guides' with boto3 and the AWS SDK for JavaScript",
 ];
 const OF_AGENT =
-  "AWS's agent (aws-workload-credentials-provider) starts with the first invocation, as in its own example, and static code cannot read from it; its function asks every 10 ms until it is there";
+  "AWS's agent (aws-workload-credentials-provider) starts with the first invocation, as in its own example, and static code cannot read from it; its function asks every 10 ms until the agent answers";
 const NO_AGENT = "AWS's agent is left out: --wcp names its program";

@@ -25,8 +25,8 @@ const READS = 200;
 
 const NOTES = [
   "in init Lambda gives every function a whole processor or more; the share applies to what is done in an invocation, and to an init that is done again inside one",
-  "the clock starts in the group, where the command begins: what starting a process costs the one who starts it is not in it",
-  "the period of the group is the kernel's default, 100 ms; what one process uses up of it is not there for the next start",
+  "the clock starts in the group, when the command begins: the cost of starting a process for its parent is not in it",
+  "the period of the group is the kernel's default, 100 ms; what one process uses of a period is not available to the next start",
 ];
 
 export const measureShare: MeasureSection = async ({ layers, aws, isQuick }) => {
