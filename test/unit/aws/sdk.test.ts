@@ -23,24 +23,32 @@ const SECRET = JSON.stringify({ ARN: "arn", Name: "name", VersionId: "1", Create
 const SESSION = `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
   <AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>role-key</SecretAccessKey><SessionToken>role-token</SessionToken>
   <Expiration>2026-01-01T01:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`;
+const PARAMETER = JSON.stringify({
+  Parameter: { ARN: "arn", Name: "name", Type: "String", Value: "on", Version: 3, LastModifiedDate: 1.5 },
+});
 
-/** Answers for both services: a request to Secrets Manager names its operation in a header. */
+/** Answers for all services: a request names its operation in a header, except a request to STS. */
 const answer: RequestListener = (request, response) => {
-  response.end(request.headers["x-amz-target"] === "secretsmanager.GetSecretValue" ? SECRET : SESSION);
+  const { "x-amz-target": operation } = request.headers;
+  if (operation === "secretsmanager.GetSecretValue") response.end(SECRET);
+  else response.end(operation === "AmazonSSM.GetParameter" ? PARAMETER : SESSION);
 };
 
-/** A fresh copy of the module, which has not learned AWS's clock yet. */
+/** Fresh copies of the modules, which have not learned AWS's clock yet. */
 async function loadAwsSdk() {
   vi.resetModules();
   const { assumeRole, connectSecretsManager, getSecretValue, getContainerCredentials } = await import(
     "../../../extension/aws/sdk.ts"
   );
+  const { getParameter } = await import("../../../extension/aws/sdk-ssm.ts");
   const role = { RoleArn: TARGET_ROLE_ARN, RoleSessionName: "my-function" };
   return {
     connectSecretsManager,
     assumeRole: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) => assumeRole(role, options, signal),
     getSecretValue: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) =>
       getSecretValue({ SecretId: "name" }, options, signal),
+    getParameter: (options: ClientOptions, signal = AbortSignal.timeout(4_000)) =>
+      getParameter({ Name: "name:3", WithDecryption: true }, options, signal),
     getContainerCredentials: (containerCredentials: Partial<ContainerCredentials> & { readonly uri: string }) =>
       getContainerCredentials({ token: undefined, tokenFile: undefined, ...containerCredentials }),
   };
@@ -49,32 +57,35 @@ async function loadAwsSdk() {
 setHostileEnvironment();
 
 describe("an SDK call", () => {
-  it.each(["assumeRole", "getSecretValue"] as const)(
-    "uses only its options, nothing from the environment or ~/.aws: %s",
-    async (operation) => {
-      const hostile = await startLocalAws(answer);
-      const aws = await startLocalAws(answer);
-      vi.stubEnv("HOME", createHostileHome(hostile.url));
-      vi.stubEnv("AWS_ENDPOINT_URL", hostile.url);
-      const awsSdk = await loadAwsSdk();
-      await awsSdk[operation](toClientOptions({ endpoint: aws.url }));
-      expect(hostile.seen).toHaveLength(0);
-      expect(aws.seen).toHaveLength(1);
-      const { headers = {}, body } = aws.seen[0] ?? {};
-      const service = operation === "assumeRole" ? "sts" : "secretsmanager";
-      expect(headers.authorization).toMatch(
-        new RegExp(`^AWS4-HMAC-SHA256 Credential=ASIAOURS/\\d{8}/eu-west-1/${service}/aws4_request, `),
-      );
-      expect(headers["x-amz-security-token"]).toBe("our-token");
-      expect(JSON.stringify({ headers, body })).not.toMatch(/evil|gov-west/i);
-    },
-  );
+  it.each([
+    ["assumeRole", "sts"],
+    ["getSecretValue", "secretsmanager"],
+    ["getParameter", "ssm"],
+  ] as const)("uses only its options, nothing from the environment or ~/.aws: %s", async (operation, service) => {
+    const [hostile, aws] = [await startLocalAws(answer), await startLocalAws(answer)];
+    vi.stubEnv("HOME", createHostileHome(hostile.url));
+    vi.stubEnv("AWS_ENDPOINT_URL", hostile.url);
+    vi.stubEnv("AWS_ENDPOINT_URL_SSM", hostile.url);
+    const awsSdk = await loadAwsSdk();
+    await awsSdk[operation](toClientOptions({ endpoint: aws.url }));
+    expect(hostile.seen).toHaveLength(0);
+    expect(aws.seen).toHaveLength(1);
+    const { headers = {}, body } = aws.seen[0] ?? {};
+    expect(headers.authorization).toMatch(
+      new RegExp(`^AWS4-HMAC-SHA256 Credential=ASIAOURS/\\d{8}/eu-west-1/${service}/aws4_request, `),
+    );
+    expect(headers["x-amz-security-token"]).toBe("our-token");
+    expect(JSON.stringify({ headers, body })).not.toMatch(/evil|gov-west/i);
+  });
 
   it.each([
     ["AWS_ENDPOINT_URL", "assumeRole", "sts"],
     ["AWS_ENDPOINT_URL_STS", "assumeRole", "sts"],
     ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "getSecretValue", "secretsmanager"],
     ["~/.aws/config", "getSecretValue", "secretsmanager"],
+    ["AWS_ENDPOINT_URL", "getParameter", "ssm"],
+    ["AWS_ENDPOINT_URL_SSM", "getParameter", "ssm"],
+    ["~/.aws/config", "getParameter", "ssm"],
   ] as const)(
     "goes to AWS itself if it is given no endpoint, even if %s sets one",
     async (where, operation, service) => {
@@ -91,9 +102,14 @@ describe("an SDK call", () => {
 
   it("names the extension and its version in the user agent", async () => {
     const aws = await startLocalAws(answer);
-    const { getSecretValue } = await loadAwsSdk();
-    await getSecretValue(toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" }));
-    expect(aws.seen[0]?.headers["user-agent"]).toMatch(/(^| )cross-account-secrets\/9\.8\.7-beta\.1( |$)/);
+    const { getSecretValue, getParameter } = await loadAwsSdk();
+    const options = toClientOptions({ endpoint: aws.url, version: "9.8.7-beta.1" });
+    await getSecretValue(options);
+    await getParameter(options);
+    expect(aws.seen).toHaveLength(2);
+    for (const { headers } of aws.seen) {
+      expect(headers["user-agent"]).toMatch(/(^| )cross-account-secrets\/9\.8\.7-beta\.1( |$)/);
+    }
   });
 
   it("returns the parsed answer", async () => {
@@ -106,6 +122,18 @@ describe("an SDK call", () => {
       Expiration: new Date("2026-01-01T01:00:00Z"),
     });
     expect(await getSecretValue(toClientOptions({ endpoint: aws.url }))).toMatchObject({ SecretString: "s3cret" });
+  });
+
+  it("to Parameter Store sends its input and returns the parsed answer", async () => {
+    const aws = await startLocalAws(answer);
+    const { getParameter } = await loadAwsSdk();
+    expect((await getParameter(toClientOptions({ endpoint: aws.url }))).Parameter).toEqual({
+      ...JSON.parse(PARAMETER).Parameter,
+      LastModifiedDate: new Date(1_500),
+    });
+    const { headers, body = "" } = aws.seen[0] ?? {};
+    expect(headers).toMatchObject({ "x-amz-target": "AmazonSSM.GetParameter" });
+    expect(JSON.parse(body)).toEqual({ Name: "name:3", WithDecryption: true });
   });
 
   it.each([
@@ -127,17 +155,34 @@ describe("an SDK call", () => {
     expect((await assumeRole(toClientOptions({ endpoint: aws.url }))).dateEpochMs).toBeUndefined();
   });
 
-  it.each([500, 429, 503])(
-    "is one try: status %d is returned to the caller, which knows the deadline",
-    async (status) => {
+  it.each([
+    ["getSecretValue", 500],
+    ["getSecretValue", 429],
+    ["getSecretValue", 503],
+    ["getParameter", 500],
+    ["getParameter", 429],
+    ["getParameter", 503],
+  ] as const)(
+    "of %s is one try: status %d is returned to the caller, which knows the deadline",
+    async (operation, status) => {
       const aws = await startLocalAws((_, response) => response.writeHead(status).end("{}"));
-      const { getSecretValue } = await loadAwsSdk();
-      expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url })))).toMatchObject({
+      const awsSdk = await loadAwsSdk();
+      expect(await failureOf(awsSdk[operation](toClientOptions({ endpoint: aws.url })))).toMatchObject({
         $metadata: { httpStatusCode: status },
       });
       expect(aws.seen).toHaveLength(1);
     },
   );
+
+  it("throws an error that is named after the code of the refusal", async () => {
+    const refusal = '{"__type":"ParameterVersionNotFound","message":"no"}';
+    const aws = await startLocalAws((_, response) => response.writeHead(400).end(refusal));
+    const { getParameter } = await loadAwsSdk();
+    expect(await failureOf(getParameter(toClientOptions({ endpoint: aws.url })))).toMatchObject({
+      name: "ParameterVersionNotFound",
+      $fault: "client",
+    });
+  });
 
   it("follows no redirect, which would send the session token to another host", async () => {
     const hostile = await startLocalAws(answer);
@@ -156,6 +201,18 @@ describe("a connection", () => {
     await Promise.all([assumeRole(options), getSecretValue(options), getSecretValue(options)]);
     await getSecretValue(options);
     expect(aws.sockets).toHaveLength(4);
+    await Promise.all(aws.sockets.map(isClosed));
+  });
+
+  it("to Parameter Store belongs to one call and is closed after it, answered or refused", async () => {
+    let status = 200;
+    const aws = await startLocalAws((_, response) => response.writeHead(status).end(PARAMETER));
+    const { getParameter } = await loadAwsSdk();
+    const options = toClientOptions({ endpoint: aws.url });
+    await Promise.all([getParameter(options), getParameter(options)]);
+    status = 400;
+    await failureOf(getParameter(options));
+    expect(aws.sockets).toHaveLength(3);
     await Promise.all(aws.sockets.map(isClosed));
   });
 
@@ -202,8 +259,10 @@ describe("a connection", () => {
   it.each([
     ["assumeRole", "never answers", () => {}],
     ["getSecretValue", "never answers", () => {}],
+    ["getParameter", "never answers", () => {}],
     ["assumeRole", "stops in the middle of its answer", answerInPart],
     ["getSecretValue", "stops in the middle of its answer", answerInPart],
+    ["getParameter", "stops in the middle of its answer", answerInPart],
   ] as const)("of %s to an AWS that %s is closed by the abort signal", async (operation, _, begin) => {
     let tellAsked = () => {};
     const asked = new Promise<void>((resolve) => {
@@ -219,19 +278,21 @@ describe("a connection", () => {
     await asked;
     const closed = aws.sockets.map(isClosed);
     abort.abort();
-    expect(await refused).toBeInstanceOf(Error);
+    expect(await refused).toHaveProperty("name", "AbortError");
     await Promise.all(closed);
     expect(aws.seen).toHaveLength(1);
   });
 
-  it("is not opened if the abort signal has already fired", async () => {
-    const aws = await startLocalAws(answer);
-    const { getSecretValue } = await loadAwsSdk();
-    expect(await failureOf(getSecretValue(toClientOptions({ endpoint: aws.url }), AbortSignal.abort()))).toBeInstanceOf(
-      Error,
-    );
-    expect(aws.sockets).toEqual([]);
-  });
+  it.each(["getSecretValue", "getParameter"] as const)(
+    "of %s is not opened if the abort signal has already fired",
+    async (operation) => {
+      const aws = await startLocalAws(answer);
+      const awsSdk = await loadAwsSdk();
+      const refused = failureOf(awsSdk[operation](toClientOptions({ endpoint: aws.url }), AbortSignal.abort()));
+      expect(await refused).toHaveProperty("name", "AbortError");
+      expect(aws.sockets).toEqual([]);
+    },
+  );
 });
 
 describe("container credentials", () => {
@@ -370,15 +431,18 @@ describe("container credentials", () => {
 });
 
 describe("AWS's clock", () => {
-  it("is used to sign calls once an answer has shown it", async () => {
+  it.each([
+    ["assumeRole", "getSecretValue"],
+    ["getParameter", "getParameter"],
+  ] as const)("that an answer to %s has shown is used to sign a %s", async (first, second) => {
     const hourAheadMs = 3_600_000;
     const aws = await startLocalAws((request, response) => {
       response.setHeader("Date", new Date(Date.now() + hourAheadMs).toUTCString());
       answer(request, response);
     });
-    const { assumeRole, getSecretValue } = await loadAwsSdk();
-    await assumeRole(toClientOptions({ endpoint: aws.url }));
-    await getSecretValue(toClientOptions({ endpoint: aws.url }));
+    const awsSdk = await loadAwsSdk();
+    await awsSdk[first](toClientOptions({ endpoint: aws.url }));
+    await awsSdk[second](toClientOptions({ endpoint: aws.url }));
     const aheadMs = toClockLeadsMs(aws.seen);
     expect(aheadMs).toHaveLength(2);
     expect(Math.abs(aheadMs[0] ?? 0)).toBeLessThan(60_000);
