@@ -1,13 +1,13 @@
 /**
- * What the AWS SDK finds by itself, as it does for every program on this machine: of variables, profiles, SSO, a container
- * or an instance's role. It is bundled apart, and no layer has it; what it throws is worded by aws-defaults.ts.
+ * The SDK's default chain: it finds region and credentials as for every program on this machine, in variables, profiles,
+ * SSO, a container or an instance's role. It is a bundle of its own, which no layer contains. aws-defaults.ts words its errors.
  * https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/setting-credentials-node.html
  */
 import { STSClient } from "@aws-sdk/client-sts";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 
-/** That of AWS_REGION, or of the profile. Rejects where there is none, or no such profile. */
+/** The region of AWS_REGION or of the profile. Rejects if there is no region or no such profile. */
 export const findRegion = (): Promise<string> => new STSClient().config.region();
 
-/** Looked for each time, in files as they are by now. `region` is for those that have to be fetched from AWS. */
+/** Reads the files again each time. `region` is for credentials that must be fetched from AWS. */
 export const findCredentials = (region: string) => defaultProvider({ clientConfig: { region }, ignoreCache: true })();

@@ -1,20 +1,24 @@
-/** From the command line to a command. Pure, but for what commands do. */
+/** Finds and runs the command that the command line names. */
 import { toPublicText } from "../../extension/failure/failure.ts";
-import { toSuggestion } from "./suggestion.ts";
+import { toSuggestion } from "./options.ts";
 import { BUG, type Command, CommandError, type CommandWorld, USAGE } from "./world.ts";
 
-export interface Entry {
-  /** What the command is for, in half a line. */
+export interface CommandEntry {
+  /** Half a line: what the command is for. */
   readonly summary: string;
   readonly load: () => Promise<Command>;
 }
 
 const NAME = "cross-account-secrets";
 
-/** Gives the exit code. */
+/** Returns the exit code. */
 export async function dispatch(
   args: readonly string[],
-  { commands, version, world }: { commands: Readonly<Record<string, Entry>>; version: string; world: CommandWorld },
+  {
+    commands,
+    version,
+    world,
+  }: { commands: Readonly<Record<string, CommandEntry>>; version: string; world: CommandWorld },
 ): Promise<number> {
   const [word, ...rest] = args;
   const say = (exitCode: number, text: string) => {
@@ -26,7 +30,7 @@ export async function dispatch(
     return say(0, toHelp(commands, world));
   }
   if (word === "--version" || word === "-v") return say(0, version);
-  // `help serve` is what people try, too.
+  // People also try `help serve`.
   const [name, ...others] = word === "help" ? [...rest, "--help"] : args;
   const command = Object.hasOwn(commands, name ?? "") ? commands[name ?? ""] : undefined;
   if (command === undefined) return say(USAGE, `${NAME}: ${toUnknown(name ?? "", Object.keys(commands))}`);
@@ -34,7 +38,7 @@ export async function dispatch(
     const { run } = await command.load();
     return await run(others, world);
   } catch (error) {
-    // Anything else's message may quote a secret.
+    // The message of any other error may quote a secret.
     if (error instanceof CommandError) return say(error.exitCode, `${NAME} ${name}: ${error.message}`);
     return say(BUG, `${NAME} ${name}: ${toPublicText(error)}: this is a bug; please report it`);
   }
@@ -46,17 +50,17 @@ function toUnknown(word: string, names: readonly string[]): string {
   return `${what}${toSuggestion(word, known) || `; there are ${known.join(", ")}`}`;
 }
 
-function toHelp(commands: Readonly<Record<string, Entry>>, { paint }: CommandWorld): string {
+function toHelp(commands: Readonly<Record<string, CommandEntry>>, { paint }: CommandWorld): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const lines = Object.entries(commands).map(([name, { summary }]) => {
     return `  ${paint("bold", name.padEnd(width))}  ${summary}`;
   });
-  return `Secrets of another AWS account: served to your code, and why not, if not.
+  return `Reads secrets of another AWS account for your code, and finds out why a secret cannot be read.
 
   ${NAME} <command> [options]
 
 ${lines.join("\n")}
 
-  ${NAME} <command> --help   says what a command takes
-  ${NAME} --version          says which version this is`;
+  ${NAME} <command> --help   lists the options of a command
+  ${NAME} --version          prints the version`;
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 /**
- * The command `cross-account-secrets`, which the npm package installs: hands the machine to the command that is asked for.
- * The npm package holds it in one file; what it needs of the AWS SDK is bundled apart, and loaded by the command that needs it.
+ * The program `cross-account-secrets` of the npm package: it gives the named command what the command needs of this machine.
+ * It is bundled into one file; the parts of the AWS SDK are other files, which a command loads when it needs them.
  */
 import { constants } from "node:os";
 import { env, exit, stderr, stdout } from "node:process";
 import { version } from "../../package.json";
-import { dispatch, type Entry } from "./dispatch.ts";
+import { type CommandEntry, dispatch } from "./dispatch.ts";
 import { type CommandWorld, toPaint } from "./world.ts";
 
-const commands: Readonly<Record<string, Entry>> = {
+const commands: Readonly<Record<string, CommandEntry>> = {
   doctor: {
-    summary: "says why a secret cannot be read, and which policy to mend",
+    summary: "says why a secret cannot be read, and which policy to change",
     load: () => import("./doctor/doctor.ts"),
   },
   serve: {
@@ -19,7 +19,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./serve/serve.ts"),
   },
   policies: {
-    summary: "prints the policies that both accounts need, or checks those they have",
+    summary: "prints the policies that both accounts need, or checks existing ones",
     load: () => import("./policies/policies.ts"),
   },
 };
@@ -34,8 +34,8 @@ const world: CommandWorld = {
   now: Date.now,
 };
 
-// The SDK is bundled with us, and its advice about the Node.js that future versions of it want is for us.
+// The SDK is in our bundle, so its warning about the Node.js that its future versions need is not for users.
 env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
-// Whoever reads no further, as `head` does, has what they wanted: other programs end by SIGPIPE then.
+// A reader such as `head` may close the pipe early. Other programs then end by SIGPIPE.
 stdout.on("error", () => exit(128 + constants.signals.SIGPIPE));
 void dispatch(process.argv.slice(2), { commands, version, world }).then((exitCode) => exit(exitCode));

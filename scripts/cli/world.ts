@@ -1,33 +1,33 @@
 import { styleText } from "node:util";
 import type { Environment } from "../../extension/config/setting-rules.ts";
 
-/** All that a command gets to see of the machine that it runs on. */
+/** Everything that a command may use of the machine. */
 export interface CommandWorld {
   readonly environment: Environment;
-  /** For what was asked for. The text brings its own line feeds; so does that of `stderr`. */
+  /** For the result. The caller ends each line with a line feed, here and in `stderr`. */
   readonly stdout: (text: string) => void;
-  /** For all else: mistakes, warnings, progress. */
+  /** For mistakes, warnings and progress. */
   readonly stderr: (text: string) => void;
-  /** Whether a person reads `stdout`. */
+  /** Whether `stdout` is a terminal. */
   readonly isTerminal: boolean;
-  /** The text in a style, or as it is: where no person reads it, or NO_COLOR (https://no-color.org) is set. */
+  /** Adds a style to the text, unless `toPaint` decides against colours. */
   readonly paint: (style: Parameters<typeof styleText>[0], text: string) => string;
   readonly now: () => number;
 }
 
-/** Who reads no colours: a file or another program, a terminal that cannot show them, and a person who does not want them. */
+/** No colours for a file, another program, a terminal that cannot show them, or with NO_COLOR: https://no-color.org */
 export function toPaint(isTerminal: boolean, { NO_COLOR, TERM }: Environment): CommandWorld["paint"] {
   const isPlain = !isTerminal || Boolean(NO_COLOR) || TERM === "dumb";
   return (style, text) => (isPlain ? text : styleText(style, text, { validateStream: false }));
 }
 
-/** A module behind a name on the command line. It is loaded when it is asked for, and what it needs of the AWS SDK, later still. */
+/** The module of a command. It is loaded when the command is run, and loads the AWS SDK only when it needs it. */
 export interface Command {
-  /** Gives the exit code; a thrown CommandError does so, too. `args` are what stands behind the command's name. */
+  /** Returns the exit code, or throws a CommandError that has it. `args` are the arguments after the command's name. */
   run(args: readonly string[], world: CommandWorld): Promise<number>;
 }
 
-/** What ends a command with one line, which is its message, and an exit code. */
+/** Ends a command with an exit code. The message is all that is printed. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly exitCode: number;
@@ -38,7 +38,7 @@ export class CommandError extends Error {
   }
 }
 
-/** Wrong arguments or settings: nothing has been done, and nothing will be until they are mended. */
+/** Wrong arguments or settings. The command has done nothing. */
 export const USAGE = 2;
-/** A bug of ours, as BSD's sysexits.h has it. */
+/** A bug of ours: EX_SOFTWARE of BSD's sysexits.h. */
 export const BUG = 70;

@@ -87,7 +87,7 @@ describe("the build", () => {
     [["--node", "LICENSE"], /^build: LICENSE is not a Node.js for Linux on x86_64 or arm64\n$/],
     [["--node", "layer/launcher-arm64"], /^build: layer\/launcher-arm64 is not a Node.js for Linux/],
     [["--libraries", "layer"], /^build: layer has neither ld-linux-x86-64.so.2 nor ld-linux-aarch64.so.1\n$/],
-    [["--what"], /^build: unknown option '--what'; --help says what there is\n$/],
+    [["--what"], /^build: unknown option '--what'; --help lists the options\n$/],
   ])("fails with a reason and status 2 for the arguments %j", (args, expected) => {
     const { status, stderr } = runBuild(copyRepository("main"), { args });
     expect(stderr).toMatch(expected);

@@ -95,7 +95,7 @@ describe("doctor, when all is well,", () => {
       expect.stringMatching(/^✓ {2}GetSecretValue +\d+ ms {2}my-shared-secret: password, username$/),
       "",
     ]);
-    expect(lines[5]).toMatch(/^All is well\. You asked as /);
+    expect(lines[5]).toMatch(/^Every step succeeded\. You called AWS as /);
     expect(stderr).toBe("");
     expect(exitCode).toBe(0);
   });
@@ -249,7 +249,7 @@ describe("doctor, when a step fails,", () => {
       /^✗ {2}who am I .*\n\n {4}GetCallerIdentity in eu-west-1 could not reach AWS \(ECONNREFUSED\)\.$/m,
     );
     expect(stdout).toMatch(/^– {2}GetSecretValue {2}not tried {2}my-shared-secret$/m);
-    expect(stdout).toContain("network of the machine");
+    expect(stdout).toContain("network of this machine");
     expect(exitCode).toBe(50);
   });
 
@@ -282,7 +282,7 @@ describe("doctor, when a step fails,", () => {
       Resource: TARGET_ROLE_ARN,
     });
     expect(stdout).toMatch(/Note: role my-lambda-role has the id AROA[A-Z2-7]{17}:/);
-    expect(stdout).toContain("name it in your place in the statements above");
+    expect(stdout).toContain("name it instead of yours in the statements above");
     expect(exitCode).toBe(20);
   });
 
@@ -465,7 +465,7 @@ describe("doctor, like the layer,", () => {
     );
     const { report } = await examine([], { CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: "eu-central-1" });
     expect(report.steps[3]?.notes).toEqual([
-      "this is the replica's, in eu-central-1: the secret's own region fails (aws-error)",
+      "the value comes from the replica in eu-central-1, because the secret's own region fails (aws-error)",
     ]);
   });
 

@@ -40,15 +40,15 @@ describe("arguments", () => {
   test.each([
     [[], "--regions is missing; an example: --regions eu-west-1"],
     [["--regions", " , "], "--regions is missing; an example: --regions eu-west-1"],
-    [["--regions"], "option '--regions <value>' argument missing; --help says what there is"],
-    [["--regions", "--dry-run"], "option '--regions' argument is ambiguous; --help says what there is"],
+    [["--regions"], "option '--regions <value>' argument missing; --help lists the options"],
+    [["--regions", "--dry-run"], "option '--regions' argument is ambiguous; --help lists the options"],
     [["--regoins", "eu-west-1"], "unknown option '--regoins'; did you mean --regions?"],
-    [["eu-west-1"], "unexpected argument 'eu-west-1'; --help says what there is"],
+    [["eu-west-1"], "unexpected argument 'eu-west-1'; --help lists the options"],
     [["--regions", "eu-west"], '"eu-west" is not a region; an example: eu-west-1'],
     [["--regions", "eu-west-1", "--layers", ","], "--layers names no layer"],
     [
       ["--regions", "eu-west-1", "--dry-run=no"],
-      "option '--dry-run' does not take an argument; --help says what there is",
+      "option '--dry-run' does not take an argument; --help lists the options",
     ],
     [
       ["--regions", "eu-west-1", "--organization", "111111111111"],

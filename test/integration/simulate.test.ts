@@ -192,8 +192,8 @@ describe("the command", () => {
     [["--scenario", "flood"], 'there is no scenario "flood"; expected burst, day, rotation, outage, denial'],
     [["--scenario", ","], 'there is no scenario ""; expected burst, day, rotation, outage, denial'],
     [["--sede", "1"], "unknown option '--sede'; did you mean --seed?"],
-    [["--plot=plot.svg"], "unknown option '--plot'; --help says what there is"],
-    [["burst"], "unexpected argument 'burst'; --help says what there is"],
+    [["--plot=plot.svg"], "unknown option '--plot'; --help lists the options"],
+    [["burst"], "unexpected argument 'burst'; --help lists the options"],
   ])("rejects the arguments %j", (args, message) => {
     expect(() => parseArguments(args)).toThrow(new CommandError(2, message));
   });

@@ -1,8 +1,8 @@
-/** What only `doctor` uses of the AWS SDK: who one is. It is bundled apart, and no layer has it. */
+/** The parts of the AWS SDK that only `doctor` uses. They are a bundle of their own, which no layer contains. */
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { type ClientOptions, destroyClient, toClientConfig } from "../../../extension/aws/client.ts";
 
-/** GetCallerIdentity: one try. `clockOffsetMs` is how far AWS's clock is ahead of ours, as its answer tells. */
+/** Calls GetCallerIdentity once. `clockOffsetMs` is how far AWS's clock is ahead of ours, according to the answer. */
 export async function getCallerIdentity(options: ClientOptions, signal: AbortSignal) {
   const config = toClientConfig(options);
   const client = new STSClient(config);
@@ -14,7 +14,7 @@ export async function getCallerIdentity(options: ClientOptions, signal: AbortSig
   }
 }
 
-/** IAM is one for a whole partition: https://docs.aws.amazon.com/general/latest/gr/iam-service.html */
+/** Each partition has one endpoint of IAM: https://docs.aws.amazon.com/general/latest/gr/iam-service.html */
 const IAM = new Map([
   ["aws", { region: "us-east-1", endpoint: "https://iam.amazonaws.com" }],
   ["aws-cn", { region: "cn-north-1", endpoint: "https://iam.cn-north-1.amazonaws.com.cn" }],
@@ -22,8 +22,8 @@ const IAM = new Map([
 ]);
 
 /**
- * GetRole: the role's ARN, with its path. Rejects, or gives nothing, where it cannot be had: few may ask for it. One request does not make a
- * client of IAM's worth its size; STS's has the signer.
+ * Calls GetRole, and returns the role's ARN with its path. Rejects or returns undefined if the caller is not allowed to, as
+ * most are not. It signs with STS's client, because a client of IAM is too large for one request.
  * https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html
  */
 export async function getRoleArn(
@@ -32,7 +32,7 @@ export async function getRoleArn(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const iam = IAM.get(partition);
-  // Whoever demands FIPS endpoints does not get another.
+  // If FIPS endpoints are required, IAM is not called: the table has none.
   if (iam === undefined || options.useFipsEndpoint) return undefined;
   const url = new URL(options.endpoint ?? iam.endpoint);
   const { config } = new STSClient(toClientConfig({ ...options, region: iam.region }));

@@ -1,84 +1,153 @@
-/** What doctor, which knows who asks, has to add to a diagnosis. Pure. */
-import { toCaller } from "../../../extension/failure/aws-error.ts";
+/** Who calls AWS, and what doctor, which knows the caller, adds to a diagnosis. */
+import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts";
+import type { AwsCaller } from "../../../extension/aws/call.ts";
+import type { AwsCredentials } from "../../../extension/config/aws-environment.ts";
+import type { Config } from "../../../extension/config/config.ts";
+import { type AwsCall, toCaller } from "../../../extension/failure/aws-error.ts";
+import { diagnose } from "../../../extension/failure/diagnosis.ts";
 import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
 import type { MissingStatement } from "../../../extension/failure/policy-remedies.ts";
 import { type AssumeRoleOptions, type Caller, toTrustStatements } from "../../../extension/failure/statements.ts";
+import type * as AwsIdentity from "./aws-identity.ts";
 
-/** As GetCallerIdentity tells it. */
-export interface Identity {
+/** The answer of GetCallerIdentity. */
+export interface CallerIdentity {
   readonly account: string;
   readonly arn: string;
   /** `AROA…:session` of a role's session, `AIDA…` of a user. */
   readonly userId: string;
 }
 
-/** The role, without its path, or the user; undefined for others. */
-export const callerOf = ({ arn }: Identity): Caller | undefined => toCaller(`User: ${arn}`);
+/** The role, without its path, or the user; undefined for any other identity. */
+const callerOf = ({ arn }: CallerIdentity): Caller | undefined => toCaller(`User: ${arn}`);
+
+/** Finds the credentials once: with SSO or an instance's role that takes calls, whose time would count for another step. */
+export function createOwnCredentials(found: BaseCredentials): BaseCredentials {
+  let credentials: AwsCredentials | undefined;
+  return {
+    mayChange: false,
+    async get() {
+      credentials ??= await found.get();
+      return credentials;
+    },
+  };
+}
+
+export interface CallerLookup {
+  /** Calls GetCallerIdentity. `clockOffsetMs` is how far AWS's clock is ahead of ours. Rejects with a `Failure` only. */
+  identify(
+    roleArn: string,
+    get: () => Promise<AwsCredentials>,
+  ): Promise<CallerIdentity & { readonly clockOffsetMs: number }>;
+  /** The path of the caller's role, which is not in a session's ARN; undefined if the caller is not allowed to ask for it. */
+  findPath(identity: CallerIdentity): Promise<string | undefined>;
+}
+
+export function createCallerLookup(deps: {
+  readonly config: Config;
+  readonly baseCredentials: BaseCredentials;
+  readonly awsIdentity: typeof AwsIdentity;
+  readonly callAws: AwsCaller;
+  /** Replaces AWS's endpoint of IAM. */
+  readonly iamEndpoint: string | undefined;
+  readonly version: string;
+  readonly timeoutMs: number;
+  readonly now: () => number;
+}): CallerLookup {
+  const { baseCredentials, awsIdentity, version, timeoutMs, now } = deps;
+  const { region, endpoints, clientOptions } = deps.config.aws;
+  const options = { ...clientOptions, region, version };
+  return {
+    identify(roleArn, get) {
+      const call: AwsCall = { operation: "GetCallerIdentity", roleArn, region };
+      return deps.callAws(call, now() + timeoutMs, async (signal) => {
+        const signed = { ...options, credentials: await get(), endpoint: endpoints.sts };
+        const { answer, clockOffsetMs } = await awsIdentity.getCallerIdentity(signed, signal);
+        const { Account: account, Arn: arn, UserId: userId } = answer;
+        if (!account || !arn || !userId) throw diagnose(undefined, call);
+        return { account, arn, userId, clockOffsetMs };
+      });
+    },
+    async findPath(identity) {
+      const caller = callerOf(identity);
+      if (caller === undefined || caller.path !== undefined) return caller?.path;
+      try {
+        const signed = { ...options, credentials: await baseCredentials.get(), endpoint: deps.iamEndpoint };
+        const arn = await awsIdentity.getRoleArn(caller, signed, AbortSignal.timeout(timeoutMs));
+        return /^arn:[^:]+:iam::\d{12}:role(\/(?:[!-.0-~]+\/)*)[^/]+$/.exec(arn ?? "")?.[1];
+      } catch {
+        // The path only makes the statement shorter.
+        return undefined;
+      }
+    },
+  };
+}
 
 /**
- * Why this identity can assume no role, whatever the policies say.
+ * Why this identity cannot assume any role, whatever the policies say.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html
  */
-export function toImpediment({ arn }: Identity): string | undefined {
-  const [, kind] = /^arn:[^:]+:(?:iam|sts)::\d{12}:(root|federated-user)\b/.exec(arn) ?? [];
-  if (kind === "root") return "an account's root user may assume no role: use the credentials of a role, or of a user";
-  if (kind === "federated-user")
-    return "a session of GetFederationToken may assume no role: use the credentials of a role";
+export function explainCannotAssume({ arn }: CallerIdentity): string | undefined {
+  const [, identityType] = /^arn:[^:]+:(?:iam|sts)::\d{12}:(root|federated-user)\b/.exec(arn) ?? [];
+  if (identityType === "root")
+    return "the root user of an account cannot assume a role: use the credentials of a role or of an IAM user";
+  if (identityType === "federated-user")
+    return "a session of GetFederationToken cannot assume a role: use the credentials of a role";
   return undefined;
 }
 
-/** The shared remedy speaks to a function, which cannot sign in anew. */
-export function withOwnRemedy(failure: Failure, region: string): Failure {
+/** The extension's remedy is for a function, which cannot sign in again. */
+export function withSignInRemedy(failure: Failure, region: string): Failure {
   const { code, message, details } = failure;
   if (!SIGN_IN.includes(code)) return failure;
-  const remedy = `your own credentials are no longer good, or the region ${region} is not enabled in their account: sign in anew (aws sso login), or look at AWS_PROFILE and at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN`;
+  const remedy = `your own credentials are no longer valid, or the region ${region} is not enabled in their account: sign in again (aws sso login), or check AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN`;
   return new Failure(code, message, { ...details, remedy });
 }
 
 const SIGN_IN: readonly FailureCode[] = ["credentials-expired", "credentials-invalid"];
 
-/** Which refusals of AssumeRole are about who asks. */
-const AGAINST_THE_CALLER: readonly FailureCode[] = [
+/** The failures of AssumeRole that depend on who the caller is. */
+const ABOUT_CALLER: readonly FailureCode[] = [
   "assume-role-denied",
   "tag-session-denied",
   "source-identity-denied",
   "explicit-deny",
 ];
 
-export const isAgainstCaller = ({ code }: Failure): boolean => AGAINST_THE_CALLER.includes(code);
+export const isAboutCaller = ({ code }: Failure): boolean => ABOUT_CALLER.includes(code);
 
-/** A trust policy that named a role or user shows its id once that was deleted, and does not mean the next one of its name. */
-export function toIdNote(identity: Identity): string | undefined {
+/** If a role or user in a trust policy is deleted, the policy shows its ID, and does not apply to a new one of the same name. */
+export function toIdNote(identity: CallerIdentity): string | undefined {
   const caller = callerOf(identity);
   const [id = ""] = identity.userId.split(":");
   return caller === undefined
     ? undefined
-    : `${caller.type} ${caller.name} has the id ${id}: another ${id.slice(0, 4)}… in the trust policy is a ${caller.type} that was deleted, perhaps of the same name, and has to be named again`;
+    : `${caller.type} ${caller.name} has the id ${id}: another ${id.slice(0, 4)}… in the trust policy is a ${caller.type} that was deleted, perhaps of the same name; replace it with the ARN`;
 }
 
-/** A refusal that is about who asks, with the statements for that. `path` is that of the role, where it could be looked up. */
+/** A failure that is about the caller, with statements for this caller. `path` is the role's path, if it is known. */
 export function withCaller(
   failure: Failure,
-  identity: Identity,
-  wishes: AssumeRoleOptions,
+  identity: CallerIdentity,
+  options: AssumeRoleOptions,
   path: string | undefined,
 ): Failure {
   const { code, message, details } = failure;
-  const remedy = toImpediment(identity);
+  const remedy = explainCannotAssume(identity);
   if (remedy !== undefined) return new Failure(code, message, { ...details, remedy, statements: undefined });
   const caller = callerOf(identity);
   if (caller === undefined || path === undefined) return failure;
   const { partition, accountId, type, name } = caller;
   const ownArn = `arn:${partition}:iam::${accountId}:${type}${path}${name}`;
-  // A trust policy may need two; AWS knows both by the path now.
-  const trusting = [...toTrustStatements({ ...caller, path }, wishes)];
+  // A trust policy may need two statements; both name the role with its path.
+  const trustStatements = [...toTrustStatements({ ...caller, path }, options)];
   const statements = statementsOf(failure).map(({ policy, of, statement }) => {
-    if (policy === "trust-policy") return { policy, of, statement: trusting.shift() ?? statement };
+    if (policy === "trust-policy") return { policy, of, statement: trustStatements.shift() ?? statement };
     return { policy, of: policy === "identity-policy" ? ownArn : of, statement };
   });
   return new Failure(code, message, { ...details, statements });
 }
 
-/** Whatever diagnosis puts there is one. */
+/** The statements that the diagnosis has put into the failure's details. */
 export const statementsOf = (failure: Failure | undefined): readonly MissingStatement[] =>
   (failure?.details.statements ?? []) as readonly MissingStatement[];

@@ -1,16 +1,15 @@
-/** `cross-account-secrets doctor`: the way from one's own credentials to each secret, step by step. */
+/** `cross-account-secrets doctor`: takes each step from the caller's own credentials to each secret, and reports it. */
 import { readFileSync } from "node:fs";
 import { random } from "../../../extension/lambda/snapshot.ts";
 import { version } from "../../../package.json";
 import { createDefaultCredentials, findDefaultRegion, toVariableRegion } from "../aws-defaults.ts";
 import { parseOptions } from "../options.ts";
 import type { CommandWorld } from "../world.ts";
-import { toHelp } from "./help.ts";
-import { createOwnCredentials } from "./own-credentials.ts";
-import { toJson, toOverallExitCode, toSummary, toText } from "./report.ts";
-import { toConfig, toTimeoutMs } from "./settings.ts";
-import { toSteps } from "./steps.ts";
-import { walk } from "./walk.ts";
+import { parseDoctorConfig, toHelp, toTimeoutMs } from "./arguments.ts";
+import { createOwnCredentials } from "./caller.ts";
+import { toJsonReport, toOverallExitCode, toStepText, toSummary } from "./report.ts";
+import { createSteps } from "./steps.ts";
+import { takeSteps } from "./take-steps.ts";
 
 const text = { type: "string" } as const;
 const texts = { type: "string", multiple: true } as const;
@@ -39,12 +38,12 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   const timeoutMs = toTimeoutMs(values["timeout-ms"]);
   const readFile = (path: string) => readFileSync(path, "utf8");
   const defaultRegion = toVariableRegion(environment) ?? (await findDefaultRegion());
-  const config = toConfig(values, environment, { defaultRegion, readFile });
+  const config = parseDoctorConfig(values, environment, { defaultRegion, readFile });
   const { region } = config.aws;
-  const steps = toSteps({
+  const steps = createSteps({
     config,
     baseCredentials: createOwnCredentials(createDefaultCredentials(region, now)),
-    // Loaded beforehand, so that their time is not taken for AWS's.
+    // Loaded first, so that the time for it does not count for a step.
     awsSdk: await import("../../../extension/aws/sdk.ts"),
     awsSsm: await import("../../../extension/aws/sdk-ssm.ts"),
     awsIdentity: await import("./aws-identity.ts"),
@@ -56,9 +55,9 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
     random,
     readFile,
   });
-  const outcomes = await walk(steps, now, (outcome) => values.json || stdout(`${toText(outcome, paint)}\n`));
-  const summary = toSummary(outcomes, environment.AWS_LAMBDA_RUNTIME_API !== undefined);
-  if (values.json) stdout(`${toJson(outcomes, { version, region })}\n`);
+  const results = await takeSteps(steps, now, (result) => values.json || stdout(`${toStepText(result, paint)}\n`));
+  const summary = toSummary(results, environment.AWS_LAMBDA_RUNTIME_API !== undefined);
+  if (values.json) stdout(`${toJsonReport(results, { version, region })}\n`);
   else if (summary !== "") stdout(`\n${summary}\n`);
-  return toOverallExitCode(outcomes);
+  return toOverallExitCode(results);
 }

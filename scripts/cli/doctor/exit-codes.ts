@@ -1,16 +1,16 @@
-/** The one table from cause to exit code. Which causes there are, and that none is left out, the type checker knows. Pure. */
+/** The table of exit codes. The type checker makes sure that it has every cause, and no other. Pure. */
 
 import type { FailureCode, failureTable } from "../../../extension/failure/failure.ts";
 import { BUG } from "../world.ts";
 
-/** What AWS, or the way to it, may be the cause of: all but the mistakes of a layer's callers, and our own. */
+/** The failures that AWS or the network can cause: all but mistakes of a caller of the layer, and bugs. */
 type Cause = {
   [C in FailureCode]: (typeof failureTable)[C]["category"] extends "caller" | "internal" ? never : C;
 }[FailureCode];
 
-/** In tens by where one has to look. Scripts rely on them: a number, once given, keeps its meaning. */
+/** Each group of ten has one place to look. Scripts rely on the numbers, so a number never changes its meaning. */
 export const exitCodes = {
-  // one's own credentials
+  // the caller's own credentials
   "credentials-missing": 10,
   "credentials-unavailable": 11,
   "credentials-expired": 12,
@@ -24,20 +24,20 @@ export const exitCodes = {
   "assume-role-rejected": 23,
   "region-disabled": 24,
   "explicit-deny": 25,
-  // what the role, or its key, may do
+  // the permissions of the role and of the key
   "get-secret-value-denied": 30,
   "get-parameter-denied": 31,
   "kms-denied": 32,
   "kms-key-unusable": 33,
   "kms-default-key": 34,
-  // what is there
+  // the secret or parameter
   "secret-not-found": 40,
   "secret-version-not-found": 41,
   "secret-deleted": 42,
   "secret-id-rejected": 43,
   "parameter-not-found": 44,
   "parameter-rejected": 45,
-  // the way to AWS
+  // the network and AWS
   unreachable: 50,
   timeout: 51,
   throttled: 52,

@@ -1,36 +1,88 @@
-/** Outcomes, for people and for programs. Pure. */
+/** What doctor shows of a secret, of each step, and at the end. Pure. */
 import type { Failure } from "../../../extension/failure/failure.ts";
 import type { MissingStatement } from "../../../extension/failure/policy-remedies.ts";
 import type { CommandWorld } from "../world.ts";
 import { statementsOf } from "./caller.ts";
-import { toContentsText } from "./contents.ts";
 import { toExitCode } from "./exit-codes.ts";
-import type { Outcome } from "./walk.ts";
-import { wrap } from "./wrap.ts";
+import type { SecretContents, StepResult } from "./take-steps.ts";
 
-type Paint = CommandWorld["paint"];
-
+/** A width that is easy to read. */
+const WIDTH_CHARACTERS = 100;
 const INDENT = "    ";
-const inset = (text: string): string => wrap(text, { first: INDENT, indent: INDENT.length });
 
-/** One line, and below it why it went wrong and what to do, or what else is to be known. */
-export function toText(outcome: Outcome, paint: Paint): string {
-  const { ok, ms, failure, notes, finding = {} } = outcome;
-  const title = toTitle(outcome).padEnd(14);
-  const subject = outcome.of ?? finding.arn ?? "";
+/**
+ * Breaks a text, or a list of phrases that stay whole, into lines: the first begins with `first`, the others are indented. A
+ * word that is longer than a line stays whole, so that it can be copied.
+ */
+export function wrap(
+  text: string | readonly string[],
+  { first, indent }: { readonly first: string; readonly indent: number },
+): string {
+  const lines: string[] = [];
+  let line = first;
+  let isBare = true;
+  for (const word of typeof text === "string" ? text.split(" ") : text) {
+    if (!isBare && line.length + 1 + word.length > WIDTH_CHARACTERS) {
+      lines.push(line);
+      line = " ".repeat(indent);
+      isBare = true;
+    }
+    line += isBare ? word : ` ${word}`;
+    isBare = false;
+  }
+  return [...lines, line].join("\n");
+}
+
+const wrapIndented = (text: string): string => wrap(text, { first: INDENT, indent: INDENT.length });
+
+export function toSecretContents(value: string | Uint8Array): SecretContents {
+  if (typeof value !== "string") return { form: `binary, ${toCount(value.length, "byte")}` };
+  const keys = toKeys(value);
+  return keys === undefined ? { form: `a text of ${toCount([...value].length, "character")}` } : { keys };
+}
+
+function toKeys(text: string): readonly string[] | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    const isObject = typeof parsed === "object" && parsed !== null && !Array.isArray(parsed);
+    return isObject ? Object.keys(parsed).sort() : undefined;
+  } catch {
+    // The parser's message would quote the text.
+    return undefined;
+  }
+}
+
+const toCount = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"}`;
+
+/** One line. The name of a field may contain characters that control a terminal. */
+export function toContentsText({ keys, form }: SecretContents): string {
+  if (keys === undefined) return form ?? "";
+  return keys.map(toKeyText).join(", ") || "a JSON object without fields";
+}
+
+const toKeyText = (key: string): string =>
+  /^[\w./@-]+$/.test(key)
+    ? key
+    : JSON.stringify(key).replace(/\p{C}/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
+
+/** One line for the step. Below it are the reason of a failure, what to do, and the notes. */
+export function toStepText(result: StepResult, paint: CommandWorld["paint"]): string {
+  const { ok, ms, failure, notes, facts = {} } = result;
+  const title = toStepTitle(result).padEnd(14);
+  const subject = result.of ?? facts.arn ?? "";
   if (ok === undefined) return paint("dim", `–  ${title}  not tried  ${subject}`.trimEnd());
-  const contents = toContentsText(finding);
+  const contents = toContentsText(facts);
   const mark = ok ? paint("green", "✓") : paint("red", "✗");
   const head = `${mark}  ${title} ${`${ms} ms`.padStart(10)}  ${subject}${contents && `: ${contents}`}`.trimEnd();
   const rest = [
     ...(failure === undefined ? [] : toAdvice(failure)),
-    ...notes.map((note) => inset(`Note: ${note}.`)),
+    ...notes.map((note) => wrapIndented(`Note: ${note}.`)),
     ...(failure === undefined ? [] : [toCauseText(failure)]),
   ];
   return [head, ...rest].join(rest.length > 1 ? "\n\n" : "\n") + (rest.length > 0 ? "\n" : "");
 }
 
-function toTitle({ name, as }: Outcome): string {
+function toStepTitle({ name, as }: StepResult): string {
   if (name !== "GetCallerIdentity") return name;
   return as === undefined ? "who am I" : "who am I now";
 }
@@ -38,21 +90,21 @@ function toTitle({ name, as }: Outcome): string {
 function toAdvice(failure: Failure): string[] {
   const { message, details } = failure;
   return [
-    inset(`${message}.`),
-    ...(details.remedy === undefined ? [] : [inset(`Remedy: ${details.remedy}.`)]),
+    wrapIndented(`${message}.`),
+    ...(details.remedy === undefined ? [] : [wrapIndented(`Remedy: ${details.remedy}.`)]),
     ...statementsOf(failure).map(toStatementText),
   ];
 }
 
 function toCauseText({ code, details }: Failure): string {
   const id = details.requestId === undefined ? "" : `, AWS's request id ${details.requestId}`;
-  return inset(`Cause ${code}, exit code ${toExitCode(code)}${id}`);
+  return wrapIndented(`Cause ${code}, exit code ${toExitCode(code)}${id}`);
 }
 
-/** To be pasted, so that it is not wrapped. */
+/** The statement is not wrapped, so that it can be pasted. */
 function toStatementText({ policy, of, statement }: MissingStatement): string {
   const json = JSON.stringify(statement, undefined, 2).replace(/^/gm, `${INDENT}  `);
-  return `${inset(`A statement for ${toPolicyText(policy, of)}:`)}\n${json}`;
+  return `${wrapIndented(`A statement for ${toPolicyText(policy, of)}:`)}\n${json}`;
 }
 
 function toPolicyText(policy: MissingStatement["policy"], of: string): string {
@@ -64,56 +116,56 @@ function toPolicyText(policy: MissingStatement["policy"], of: string): string {
     case "key-policy":
       return `the policy of ${of}`;
     default:
-      // Of a limit, `of` says all there is to say.
+      // For the other policies, such as a permissions boundary, `of` names the policy itself.
       return of;
   }
 }
 
-const READS: readonly Outcome["name"][] = ["GetSecretValue", "GetParameter"];
+const READS: readonly StepResult["name"][] = ["GetSecretValue", "GetParameter"];
 
-/** The last words: of what doctor cannot see, since it is not the function. */
-export function toSummary(outcomes: readonly Outcome[], isFunction: boolean): string {
-  const arn = outcomes[0]?.finding?.arn;
-  const failure = toFirstFailure(outcomes);
+/** The last lines: what doctor cannot see, because it is not the function. */
+export function toSummary(results: readonly StepResult[], isFunction: boolean): string {
+  const arn = results[0]?.facts?.arn;
+  const failure = toFirstFailure(results);
   const texts: string[] = [];
-  if (failure === undefined) texts.push("All is well.");
-  if (!outcomes.some(({ name }) => READS.includes(name))) {
-    texts.push("No secret was asked for: --secret names one.");
+  if (failure === undefined) texts.push("Every step succeeded.");
+  if (!results.some(({ name }) => READS.includes(name))) {
+    texts.push("No secret was requested: name one with --secret.");
   }
   if (!isFunction && arn !== undefined) {
-    const own = `You asked as ${arn}. A function asks as its execution role: if that is another,`;
+    const callers = `You called AWS as ${arn}. A function calls AWS as its execution role. If that is another role,`;
     if (failure === undefined) {
-      texts.push(`${own} it, too, must be allowed sts:AssumeRole, by a policy of its own and by the trust policy.`);
+      texts.push(`${callers} it must also be allowed sts:AssumeRole, by its own policy and by the trust policy.`);
     }
     if (statementsOf(failure).some(({ policy }) => policy === "trust-policy")) {
-      texts.push(`${own} name it in your place in the statements above.`);
+      texts.push(`${callers} name it instead of yours in the statements above.`);
     }
   }
   if (!isFunction && (failure?.code === "unreachable" || failure?.code === "timeout")) {
-    texts.push("This is the network of the machine that you are at: a function's may be another.");
+    texts.push("doctor used the network of this machine. The network of a function may be another.");
   }
   return wrap(texts.join(" "), { first: "", indent: 0 });
 }
 
-const toFirstFailure = (outcomes: readonly Outcome[]): Failure | undefined =>
-  outcomes.find(({ failure }) => failure !== undefined)?.failure;
+const toFirstFailure = (results: readonly StepResult[]): Failure | undefined =>
+  results.find(({ failure }) => failure !== undefined)?.failure;
 
-/** The first failure's. */
-export function toOverallExitCode(outcomes: readonly Outcome[]): number {
-  const failure = toFirstFailure(outcomes);
+/** The exit code of the first failure, or 0. */
+export function toOverallExitCode(results: readonly StepResult[]): number {
+  const failure = toFirstFailure(results);
   return failure === undefined ? 0 : toExitCode(failure.code);
 }
 
-export function toJson(
-  outcomes: readonly Outcome[],
+export function toJsonReport(
+  results: readonly StepResult[],
   { version, region }: { readonly version: string; readonly region: string },
 ): string {
-  const exitCode = toOverallExitCode(outcomes);
-  const steps = outcomes.map(({ name, as, of, ok = null, ms, finding, failure, notes }) => {
+  const exitCode = toOverallExitCode(results);
+  const steps = results.map(({ name, as, of, ok = null, ms, facts, failure, notes }) => {
     const { remedy, requestId } = failure?.details ?? {};
     const statements = failure && statementsOf(failure);
     const why = failure && { cause: failure.code, message: failure.message, remedy, statements, requestId };
-    return { name, as, of, ok, ms, ...finding, ...why, ...(notes.length > 0 ? { notes } : {}) };
+    return { name, as, of, ok, ms, ...facts, ...why, ...(notes.length > 0 ? { notes } : {}) };
   });
   return JSON.stringify({ ok: exitCode === 0, exitCode, version, region, steps }, undefined, 2);
 }

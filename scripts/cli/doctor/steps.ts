@@ -1,6 +1,6 @@
 /**
- * The chain from one's own credentials to each secret. What asks AWS are the layer's own parts, so that it succeeds and fails
- * as in the layer:
+ * The steps from the caller's own credentials to each secret. The layer's own code calls AWS, so doctor succeeds and fails
+ * as the layer does:
  *
  *   who am I ─► for each source: AssumeRole ─► who am I now ─► GetSecretValue, GetParameter of each
  */
@@ -12,15 +12,22 @@ import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
 import type { Config } from "../../../extension/config/config.ts";
 import { createExtension } from "../../../extension/extension.ts";
 import { toFailure } from "../../../extension/failure/failure.ts";
+import type { LogFields, Logger } from "../../../extension/logger.ts";
 import type { Source } from "../../../extension/values/source.ts";
 import type * as AwsIdentity from "./aws-identity.ts";
-import { type Identity, isAgainstCaller, toIdNote, toImpediment, withCaller, withOwnRemedy } from "./caller.ts";
-import { toContents } from "./contents.ts";
-import { createIdentification } from "./identification.ts";
-import { createRemarks } from "./remarks.ts";
-import type { Note, Step } from "./walk.ts";
+import {
+  type CallerIdentity,
+  createCallerLookup,
+  explainCannotAssume,
+  isAboutCaller,
+  toIdNote,
+  withCaller,
+  withSignInRemedy,
+} from "./caller.ts";
+import { toSecretContents } from "./report.ts";
+import type { AddNote, DoctorStep } from "./take-steps.ts";
 
-export function toSteps(parts: {
+export function createSteps(deps: {
   readonly config: Config;
   readonly baseCredentials: BaseCredentials;
   readonly awsSdk: typeof AwsSdk;
@@ -35,42 +42,42 @@ export function toSteps(parts: {
   /** From 0 to 1, without 1. */
   readonly random: () => number;
   readonly readFile: (path: string) => string;
-}): readonly Step[] {
-  const { config, baseCredentials, now } = parts;
+}): readonly DoctorStep[] {
+  const { config, baseCredentials, now } = deps;
   const { region } = config.aws;
-  // It logs failures only, and the steps report those.
-  const callAws = createAwsCaller({ ...parts, logger: createRemarks().logger });
-  const { identify, findPath } = createIdentification({ ...parts, callAws });
-  const toDeadline = () => now() + parts.timeoutMs;
+  // The steps report what it logs: failures.
+  const callAws = createAwsCaller({ ...deps, logger: createLogNotes().logger });
+  const { identify, findPath } = createCallerLookup({ ...deps, callAws });
+  const toDeadline = () => now() + deps.timeoutMs;
 
-  function toRoleSteps(source: Source, whoAsks: () => Identity): Step {
+  function toRoleSteps(source: Source, getIdentity: () => CallerIdentity): DoctorStep {
     const { roleArn } = source;
-    const remarks = createRemarks();
+    const logNotes = createLogNotes();
     const { readers } = createExtension({
-      ...parts,
+      ...deps,
       config: { ...config, sources: [source] },
-      logger: remarks.logger,
+      logger: logNotes.logger,
       callAws,
-      loadAwsSdk: async () => parts.awsSdk,
-      loadAwsSsm: async () => parts.awsSsm,
+      loadAwsSdk: async () => deps.awsSdk,
+      loadAwsSsm: async () => deps.awsSsm,
       write() {},
     });
     const [{ credentials, secrets, parameters }] = readers();
 
-    const toSecretStep = (secretId: string): Step => ({
+    const toSecretStep = (secretId: string): DoctorStep => ({
       name: "GetSecretValue",
       as: roleArn,
       of: secretId,
-      async take(note) {
+      async take(addNote) {
         const { value } = await secrets.get({ secretId }, { deadlineEpochMs: toDeadline() });
         const { arn, secretString, secretBinary } = value;
-        remarks.take().forEach(note);
-        return { arn, ...toContents(secretBinary ?? secretString ?? "") };
+        logNotes.take().forEach(addNote);
+        return { arn, ...toSecretContents(secretBinary ?? secretString ?? "") };
       },
       next: [],
     });
 
-    const toParameterStep = (parameterId: string): Step => ({
+    const toParameterStep = (parameterId: string): DoctorStep => ({
       name: "GetParameter",
       as: roleArn,
       of: parameterId,
@@ -79,16 +86,16 @@ export function toSteps(parts: {
         const { value: parameter } = await parameters.get(query, { deadlineEpochMs: toDeadline() });
         const { arn, value } = parameter;
         // A reference to a binary secret has no text.
-        return { arn, ...(value === undefined ? { form: "binary" } : toContents(value)) };
+        return { arn, ...(value === undefined ? { form: "binary" } : toSecretContents(value)) };
       },
       next: [],
     });
 
-    const whoAmINow: Step = {
+    const whoAmINow: DoctorStep = {
       name: "GetCallerIdentity",
       as: roleArn,
-      async take(note) {
-        const found = await identify(roleArn, () => credentials.get(toDeadline())).catch(toUntold(note));
+      async take(addNote) {
+        const found = await identify(roleArn, () => credentials.get(toDeadline())).catch(noteIfDenied(addNote));
         return found === undefined ? {} : { account: found.account, arn: found.arn };
       },
       next: [...source.prefetchIds.map(toSecretStep), ...source.parameterNames.map(toParameterStep)],
@@ -97,68 +104,88 @@ export function toSteps(parts: {
     return {
       name: "AssumeRole",
       of: roleArn,
-      async take(note) {
+      async take(addNote) {
         try {
           await credentials.get(toDeadline());
         } finally {
-          remarks.take().forEach(note);
+          logNotes.take().forEach(addNote);
         }
         return { arn: roleArn };
       },
-      async explain(failure, note) {
-        if (!isAgainstCaller(failure)) return withOwnRemedy(failure, region);
-        const identity = whoAsks();
+      async explain(failure, addNote) {
+        if (!isAboutCaller(failure)) return withSignInRemedy(failure, region);
+        const identity = getIdentity();
         const idNote = failure.code === "assume-role-denied" ? toIdNote(identity) : undefined;
-        if (idNote !== undefined) note(idNote);
+        if (idNote !== undefined) addNote(idNote);
         const hasTags = config.sessionTags !== undefined;
-        const wishes = {
+        const options = {
           externalId: source.externalId,
           hasTags,
           hasSourceIdentity: config.sourceIdentity !== undefined,
         };
-        return withCaller(failure, identity, wishes, await findPath(identity));
+        return withCaller(failure, identity, options, await findPath(identity));
       },
       next: [whoAmINow],
     };
   }
 
-  let identity: Identity = { account: "", arn: "", userId: "" };
-  const whoAmI: Step = {
+  let identity: CallerIdentity = { account: "", arn: "", userId: "" };
+  const whoAmI: DoctorStep = {
     name: "GetCallerIdentity",
-    async take(note) {
-      // They may take longer than an answer of AWS's.
+    async take(addNote) {
+      // Finding them may take longer than `timeoutMs`.
       await baseCredentials.get();
-      const told = await identify("", baseCredentials.get).catch(toUntold(note));
-      if (told === undefined) return {};
-      const { clockOffsetMs, ...found } = told;
+      const answer = await identify("", baseCredentials.get).catch(noteIfDenied(addNote));
+      if (answer === undefined) return {};
+      const { clockOffsetMs, ...found } = answer;
       identity = found;
-      for (const text of [toImpediment(found), toClockNote(clockOffsetMs)]) if (text !== undefined) note(text);
+      for (const text of [explainCannotAssume(found), toClockNote(clockOffsetMs)])
+        if (text !== undefined) addNote(text);
       const { account, arn } = found;
       return { account, arn };
     },
-    explain: async (failure) => withOwnRemedy(failure, region),
+    explain: async (failure) => withSignInRemedy(failure, region),
     next: config.sources.map((source) => toRoleSteps(source, () => identity)),
   };
   return [whoAmI];
 }
 
 /**
- * Nobody needs a permission to ask who they are, but the policy of a VPC endpoint may let nothing but AssumeRole through:
- * the layer does not ask, and works.
+ * GetCallerIdentity needs no permission, but the policy of a VPC endpoint may allow only AssumeRole. The layer works all the
+ * same, because it does not call GetCallerIdentity.
  */
-const toUntold =
-  (note: Note) =>
+const noteIfDenied =
+  (addNote: AddNote) =>
   (thrown: unknown): undefined => {
     const { awsCode = "", requestId } = toFailure(thrown).details;
     if (!/^AccessDenied(Exception)?$/.test(awsCode)) throw thrown;
-    note(`AWS does not tell: the policy of a VPC endpoint may refuse GetCallerIdentity (request id ${requestId})`);
+    addNote(
+      `AWS denied GetCallerIdentity, probably by the policy of a VPC endpoint; the layer does not need it (request id ${requestId})`,
+    );
   };
 
-/** So far off its own time AWS refuses what is signed; clients of the SDK, ours too, then sign by AWS's clock, others do not. */
+/** With a larger difference AWS rejects signatures. The SDK then signs by AWS's clock, as the layer does; others do not. */
 const TOLERANCE_MINUTES = 5;
 
 function toClockNote(clockOffsetMs: number): string | undefined {
   const minutes = Math.round(Math.abs(clockOffsetMs) / 60_000);
   if (minutes < TOLERANCE_MINUTES) return undefined;
   return `this machine's clock is ${minutes} minutes ${clockOffsetMs > 0 ? "behind" : "ahead of"} AWS's: set it`;
+}
+
+/** The lines of the layer's log that become notes. All others repeat a failure or a step. */
+const logNoteTexts: Readonly<Record<string, (fields: LogFields) => string>> = {
+  "session-policy-left-out": ({ reason }) => `no session policy was sent: ${reason}`,
+  failover: ({ region, code }) =>
+    `the value comes from the replica in ${region}, because the secret's own region fails (${code})`,
+};
+
+/** A logger that turns lines into notes. `take` returns those since the last call. */
+function createLogNotes(): { readonly logger: Logger; readonly take: () => readonly string[] } {
+  const notes: string[] = [];
+  const log = (event: string, fields: LogFields = {}) => {
+    const text = logNoteTexts[event]?.(fields);
+    if (text !== undefined) notes.push(text);
+  };
+  return { logger: { debug: log, info: log, warn: log, error: log }, take: () => notes.splice(0) };
 }

@@ -7,7 +7,7 @@ import { isParameterId, parameterIdRule, toParameterRegion } from "../../../exte
 import { isSecretId, secretIdRule, toRegion } from "../../../extension/values/secret.ts";
 import { CommandError, USAGE } from "../world.ts";
 import type { Account } from "./documents.ts";
-import { type Options, readOptions } from "./options.ts";
+import { type Options, readOptions } from "./option-reader.ts";
 import { type RoleFacts, readCallerRole, readTargetRole } from "./roles.ts";
 import { type Setup, toAccount, toPartition, toPartitionOf, type WholeSetup } from "./setup.ts";
 

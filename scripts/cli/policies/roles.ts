@@ -1,6 +1,6 @@
 /** Both roles, each told by its ARN or by account and name. Pure. */
 import { ROLE_ARN } from "../../../extension/config/settings.ts";
-import type { Options } from "./options.ts";
+import type { Options } from "./option-reader.ts";
 import { toAccount, toPartition, toRoleName, toRolePath } from "./setup.ts";
 
 /** As far as it is told. */

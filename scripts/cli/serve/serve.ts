@@ -23,7 +23,7 @@ import { createFakeAws } from "./fake.ts";
 import { HELP } from "./help.ts";
 import { liveOutside } from "./life.ts";
 import { toPlainLine } from "./plain-line.ts";
-import { lacksToken, parseArguments, toFakeSettings, toSettings } from "./settings.ts";
+import { lacksToken, parseArguments, toFakeSettings, toSettings } from "./arguments.ts";
 import { choosePath, createToken, writeTokenFile } from "./token-file.ts";
 
 /** What AWS is to a server: the real one, or a file. */

@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { dispatch, type Entry } from "../../../scripts/cli/dispatch.ts";
-import { parseOptions } from "../../../scripts/cli/options.ts";
-import { toSuggestion } from "../../../scripts/cli/suggestion.ts";
+import { type CommandEntry, dispatch } from "../../../scripts/cli/dispatch.ts";
+import { parseOptions, toSuggestion } from "../../../scripts/cli/options.ts";
 import { CommandError, type CommandWorld, toPaint } from "../../../scripts/cli/world.ts";
 
 const CANARY = "CANARY-in-a-message";
@@ -21,7 +20,7 @@ async function call(args: readonly string[], run = vi.fn(async () => 0)) {
     now: () => 0,
   };
   const load = vi.fn(async () => ({ run }));
-  const commands: Readonly<Record<string, Entry>> = {
+  const commands: Readonly<Record<string, CommandEntry>> = {
     doctor: { summary: "says why a secret cannot be read", load },
     serve: { summary: "serves secrets", load },
   };
@@ -103,11 +102,11 @@ describe("options", () => {
 
   it.each([
     [["--regoin", "x"], "unknown option '--regoin'; did you mean --region?"],
-    [["--profile", "x"], "unknown option '--profile'; --help says what there is"],
-    [["-x"], "unknown option '-x'; --help says what there is"],
-    [["--region"], "option '--region <value>' argument missing; --help says what there is"],
-    [["--json=yes"], "option '--json' does not take an argument; --help says what there is"],
-    [["eu-west-1"], "unexpected argument 'eu-west-1'; --help says what there is"],
+    [["--profile", "x"], "unknown option '--profile'; --help lists the options"],
+    [["-x"], "unknown option '-x'; --help lists the options"],
+    [["--region"], "option '--region <value>' argument missing; --help lists the options"],
+    [["--json=yes"], "option '--json' does not take an argument; --help lists the options"],
+    [["eu-west-1"], "unexpected argument 'eu-west-1'; --help lists the options"],
   ])("%j are refused", (args, message) => {
     expect(() => parse(...args)).toThrow(expect.objectContaining({ exitCode: 2, message }));
   });

@@ -1,5 +1,5 @@
 /** The text of a policy, as the statements in it. Pure. */
-import { toSuggestion } from "../../suggestion.ts";
+import { toSuggestion } from "../../options.ts";
 import type { Finding } from "./finding.ts";
 
 export interface Condition {

@@ -1,14 +1,15 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { AwsCall } from "../../../../extension/failure/aws-error.ts";
 import { diagnose } from "../../../../extension/failure/diagnosis.ts";
 import { Failure, type FailureCode } from "../../../../extension/failure/failure.ts";
 import {
-  isAgainstCaller,
+  createOwnCredentials,
+  explainCannotAssume,
+  isAboutCaller,
   statementsOf,
   toIdNote,
-  toImpediment,
   withCaller,
-  withOwnRemedy,
+  withSignInRemedy,
 } from "../../../../scripts/cli/doctor/caller.ts";
 import { TARGET_ROLE_ARN as ROLE_ARN } from "../../../support/values.ts";
 
@@ -71,7 +72,7 @@ describe("a denied AssumeRole of a caller that doctor knows", () => {
   });
 
   it.each([role, user])("has no impediment in the caller $arn itself", (identity) => {
-    expect(toImpediment(identity)).toBeUndefined();
+    expect(explainCannotAssume(identity)).toBeUndefined();
   });
 });
 
@@ -84,7 +85,7 @@ it.each<[FailureCode, boolean]>([
   ["region-disabled", false],
   ["unreachable", false],
 ])("%s is about the caller: %j", (code, isAbout) => {
-  expect(isAgainstCaller(new Failure(code, "m"))).toBe(isAbout);
+  expect(isAboutCaller(new Failure(code, "m"))).toBe(isAbout);
 });
 
 describe("a role or user that was created again", () => {
@@ -104,7 +105,7 @@ describe("a failure of the caller's own credentials", () => {
   it.each(["credentials-expired", "credentials-invalid"] as const)(
     "with %s has the remedy to sign in again",
     (code) => {
-      const failure = withOwnRemedy(
+      const failure = withSignInRemedy(
         new Failure(code, "m", { remedy: "a new environment", requestId: "r" }),
         "eu-west-1",
       );
@@ -115,6 +116,25 @@ describe("a failure of the caller's own credentials", () => {
 
   it("is not assumed if AWS is unreachable", () => {
     const failure = new Failure("unreachable", "m", { remedy: "a route" });
-    expect(withOwnRemedy(failure, "eu-west-1")).toBe(failure);
+    expect(withSignInRemedy(failure, "eu-west-1")).toBe(failure);
+  });
+});
+
+const KEYS = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "s" };
+const holding = (get: () => Promise<typeof KEYS>) => createOwnCredentials({ mayChange: true, get });
+
+describe("the caller's own credentials", () => {
+  it("are looked up once", async () => {
+    const get = vi.fn(async () => KEYS);
+    const own = holding(get);
+    expect([await own.get(), await own.get()]).toEqual([KEYS, KEYS]);
+    expect(get).toHaveBeenCalledTimes(1);
+  });
+
+  it("are looked up again after a failure", async () => {
+    const get = vi.fn(async () => KEYS).mockRejectedValueOnce(new Failure("credentials-missing", "none"));
+    const own = holding(get);
+    await expect(own.get()).rejects.toMatchObject({ code: "credentials-missing" });
+    expect(await own.get()).toEqual(KEYS);
   });
 });

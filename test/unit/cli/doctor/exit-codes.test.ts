@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type FailureCode, failureTable } from "../../../../extension/failure/failure.ts";
+import { toHelp } from "../../../../scripts/cli/doctor/arguments.ts";
 import { exitCodes, toExitCode } from "../../../../scripts/cli/doctor/exit-codes.ts";
-import { toHelp } from "../../../../scripts/cli/doctor/help.ts";
 import { BUG, USAGE } from "../../../../scripts/cli/world.ts";
 
 const failures = Object.keys(failureTable) as readonly FailureCode[];

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { OPTIONS } from "../../../../scripts/cli/policies/options.ts";
+import { OPTIONS } from "../../../../scripts/cli/policies/option-reader.ts";
 import { runPolicies } from "../../../support/cli.ts";
 import { FUNCTION_ROLE_ARN as CALLER, TARGET_ROLE_ARN as ROLE, toPartialArn } from "../../../support/values.ts";
 

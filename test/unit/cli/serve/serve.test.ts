@@ -6,7 +6,7 @@ import { parseConfig } from "../../../../extension/config/config.ts";
 import { settings } from "../../../../extension/config/settings.ts";
 import { HELP } from "../../../../scripts/cli/serve/help.ts";
 import { toPlainLine } from "../../../../scripts/cli/serve/plain-line.ts";
-import { lacksToken, parseArguments, toFakeSettings, toSettings } from "../../../../scripts/cli/serve/settings.ts";
+import { lacksToken, parseArguments, toFakeSettings, toSettings } from "../../../../scripts/cli/serve/arguments.ts";
 import { choosePath, createToken, writeTokenFile } from "../../../../scripts/cli/serve/token-file.ts";
 import { TARGET_ROLE_ARN as ROLE } from "../../../support/values.ts";
 
@@ -45,7 +45,7 @@ describe("the options of serve", () => {
   });
 
   it.each([
-    [["--port", "1"], "unknown option '--port'; --help says what there is"],
+    [["--port", "1"], "unknown option '--port'; --help lists the options"],
     [["--region="], "--region is empty"],
     [["--fake", ""], "--fake is empty"],
   ])("%j are refused", (args, message) => {

@@ -1,15 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { type OptionValues, optionTable, toConfig, toTimeoutMs } from "../../../../scripts/cli/doctor/settings.ts";
+import {
+  type DoctorOptions,
+  optionTable,
+  parseDoctorConfig,
+  toTimeoutMs,
+} from "../../../../scripts/cli/doctor/arguments.ts";
 import { OTHER_ROLE_ARN as OTHER_ARN, TARGET_ROLE_ARN as ROLE_ARN } from "../../../support/values.ts";
 
 const ours = (variables: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(variables).map(([name, value]) => [`CROSS_ACCOUNT_SECRETS_${name}`, value]));
 
 const parse = (
-  values: OptionValues,
+  values: DoctorOptions,
   environment = {},
   machine: { defaultRegion?: string } = { defaultRegion: "eu-west-1" },
-) => toConfig(values, environment, { defaultRegion: machine.defaultRegion, readFile: () => "" });
+) => parseDoctorConfig(values, environment, { defaultRegion: machine.defaultRegion, readFile: () => "" });
 
 const toMessage = (...given: Parameters<typeof parse>): string => {
   try {
