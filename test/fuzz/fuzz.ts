@@ -2,7 +2,7 @@
 import { argv } from "node:process";
 import { build, toOpt } from "../../scripts/build/build.ts";
 import { parseOptions } from "../../scripts/cli/options.ts";
-import { Refusal, USAGE } from "../../scripts/cli/world.ts";
+import { CommandError, USAGE } from "../../scripts/cli/world.ts";
 import { parseWholeNumber, runCommand } from "../support/command-line.ts";
 import { keepCase, readKeptCases } from "./kept-cases.ts";
 import type { AccessMode } from "./layer.ts";
@@ -37,7 +37,7 @@ await runCommand("fuzz", async () => {
   const requests = parseWholeNumber("--requests", values.requests ?? "1000000");
   const only = values.only === undefined ? undefined : parseWholeNumber("--only", values.only);
   const modes = MODES.filter((mode) => values.mode === undefined || mode === values.mode);
-  if (modes.length === 0) throw new Refusal(USAGE, `--mode must be ${MODES.join(" or ")}`);
+  if (modes.length === 0) throw new CommandError(USAGE, `--mode must be ${MODES.join(" or ")}`);
   await build(["nodejs"], console.log);
   let violations = 0;
   for (const mode of modes) violations += await run(mode, Math.ceil(requests / modes.length), seed, only);

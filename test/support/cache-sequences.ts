@@ -1,12 +1,10 @@
 /** Long and random lives of a cache, and what it promises in each of them. With vitest's clock, which stands still. */
 import fc from "fast-check";
 import { vi } from "vitest";
-import type { SecretValue } from "../../extension/aws/secrets.ts";
-import { createSecretCache } from "../../extension/cache/cache.ts";
-import { Failure, type FailureCode } from "../../extension/failure/failure.ts";
-import { toPolicy } from "../../extension/http/replies.ts";
+import { createValueCache } from "../../extension/cache/cache.ts";
+import { Failure, type FailureCode, toRow } from "../../extension/failure/failure.ts";
 import { createCounters } from "../../extension/metrics.ts";
-import { secretKind } from "../../extension/values/secret.ts";
+import { type SecretValue, secretRules } from "../../extension/values/secret.ts";
 import { createConfig } from "./config.ts";
 
 /** What is promised. */
@@ -53,7 +51,7 @@ const codes: FailureCode[] = [
   "kms-denied",
   "secret-deleted",
 ];
-const isFinal = (failure: Failure) => !toPolicy(failure).mayServeStale;
+const isFinal = (failure: Failure) => !toRow(failure).mayServeStale;
 const toNameOf = (id: string) => (id.includes("my-abcdef") ? "my-abcdef" : "my");
 
 const toStep = (spellings: readonly string[]) => {
@@ -104,11 +102,10 @@ export async function findBroken(
   const waits: Promise<unknown>[] = [];
   const complaints: string[] = [];
   const complain = (broken: Promised, how: string) => void (broken === promised && complaints.push(how));
-  const cache = createSecretCache({
-    kind: secretKind,
+  const cache = createValueCache({
+    rules: secretRules,
     source: SOURCE,
     config: { sources: [SOURCE], ttlMs: TTL_MS, maxStaleMs: MAX_STALE_MS, cacheSize: 10, timeoutMs: TIMEOUT_MS },
-    policyOf: toPolicy,
     counters: createCounters(),
     now: Date.now,
     random: () => 0.5,

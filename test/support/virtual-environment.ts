@@ -6,7 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { createAwsCaller } from "../../extension/aws/call.ts";
 import { parseConfig } from "../../extension/config/config.ts";
 import { createExtension } from "../../extension/extension.ts";
-import { type HttpHandler } from "../../extension/http/handler.ts";
+import type { HttpHandler } from "../../extension/http/handler.ts";
 import { createHttpServer, type HttpServer } from "../../extension/http/server.ts";
 import { createLogger } from "../../extension/logger.ts";
 import type { Counters } from "../../extension/metrics.ts";
