@@ -58,7 +58,7 @@ export function queryParameters({ versionId }: LayerUnderTest): readonly QueryPa
       ),
       ...bad("", "", "", "/~", "/a~2"),
     ]),
-    // Of version and label, the extension uses the first and does not check the other.
+    // If a request has a version and a label, the extension uses the first and does not check the second.
     ...named("version", good("1", "2", "0", "", "é", "a b", "v".repeat(101))),
     ...named("label", good("none", "1", "", "é", "a:b")),
     ...named("withDecryption", [...["true", "0", "FALSE"].map((text) => ({ text })), ...bad("", "yes", "tru\u0435")]),
