@@ -1,20 +1,49 @@
-/** From the options and the environment to the settings that the extension's own parser reads. Pure. */
+/** The options of serve, and the variables that the extension's parser reads. Pure. */
 import { type Environment, PREFIX } from "../../../extension/config/setting-rules.ts";
+import { settings } from "../../../extension/config/settings.ts";
 import { toVariableRegion } from "../aws-defaults.ts";
 import { parseOptions } from "../options.ts";
 import { CommandError, USAGE } from "../world.ts";
 
-export interface Wishes {
-  /** Undefined: that of the environment or the profile. */
+export const HELP = `Serves secrets of another account at http://127.0.0.1:${settings.httpPort.default}, as the layer does in Lambda: on a laptop,
+an EC2 instance, or in a container.
+
+  cross-account-secrets serve [--region eu-west-1] [--token-file PATH]
+  cross-account-secrets serve --fake secrets.json
+
+  --region      the region of STS, and of secrets that are named without an ARN; default: AWS_REGION,
+                AWS_DEFAULT_REGION, or the region of the AWS profile
+  --token-file  the file for the token, if serve generates it; default: a new file in RUNTIME_DIRECTORY,
+                XDG_RUNTIME_DIR or the temporary folder
+  --fake        serves the secrets and parameters of a JSON file, {"name": "value" or {...}, ...}, without
+                AWS, to test code that reads secrets; do not keep real secrets in it
+  --help        prints this text
+
+Settings are the variables of a function with the layer: CROSS_ACCOUNT_SECRETS_ROLE_ARN (or ROLE_ARN)
+is required, and the README lists the others. serve finds credentials like all AWS tools: AWS_PROFILE,
+SSO, AWS_ACCESS_KEY_ID, the role of a container or an instance.
+
+Clients must send the token in the header X-Aws-Parameters-Secrets-Token. CROSS_ACCOUNT_SECRETS_TOKEN or
+AWS_TOKEN gives it, as text or as file:///path. If neither is set, serve generates a token, writes it to a
+file that only you can read, and removes the file at the end; the log line "listening" has the path.
+AWS_SESSION_TOKEN, which is the token in Lambda, is not accepted here, because it is a credential: a client
+that reads secrets must not need your keys to AWS.
+
+A socket that systemd passes is used. SIGTERM and SIGINT end serve when the requests in progress have their
+answers; a second signal ends it at once. Exit codes: 0 after a signal; 1 if it cannot start (credentials, port, token
+file), or if a fetch fails and CROSS_ACCOUNT_SECRETS_INIT_ERROR is fail; 2 wrong options or settings.`;
+
+export interface ServeOptions {
+  /** Undefined: the region of the profile. */
   readonly region: string | undefined;
-  /** Where the token is written that is made up where none is given. Undefined: a place of our choice. */
+  /** The file for a generated token. Undefined: serve chooses it. */
   readonly tokenFile: string | undefined;
-  /** The file with the secrets that stand in for AWS's. */
+  /** A file whose secrets replace those of AWS. */
   readonly fake: string | undefined;
 }
 
-/** Throws a refusal for what it does not know. */
-export function parseArguments(args: readonly string[], environment: Environment): Wishes | "help" {
+/** Throws a CommandError for an unknown option. */
+export function parseArguments(args: readonly string[], environment: Environment): ServeOptions | "help" {
   const { values } = parseOptions(args, {
     region: { type: "string" },
     "token-file": { type: "string" },
@@ -28,23 +57,23 @@ export function parseArguments(args: readonly string[], environment: Environment
   const tokenFile = values["token-file"];
   const given = TOKENS.find((name) => environment[name]?.trim());
   if (tokenFile !== undefined && given !== undefined) {
-    throw new CommandError(USAGE, `${given} gives the token: there is none to make up and to write to --token-file`);
+    throw new CommandError(USAGE, `${given} gives the token: serve generates none to write to --token-file`);
   }
   return { region: values.region ?? toVariableRegion(environment), tokenFile, fake: values.fake };
 }
 
-/** Where a token is given. Of what else is read in Lambda, all else are credentials here. */
+/** The variables that can give the token. Lambda's other ones are credentials here. */
 const TOKENS = [`${PREFIX}TOKEN`, "AWS_TOKEN"];
 
-/** Whether the environment leaves it to us to make up a token. */
+/** Whether no variable gives a token, so that serve generates one. */
 export const lacksToken = (environment: Environment): boolean => !TOKENS.some((name) => environment[name]?.trim());
 
 /**
- * What the extension's parser is to read. The credentials are left out: the SDK finds them by itself. In Lambda they hold
- * the token as well, since the function has them anyhow. Here, whoever had a token to show would have keys to AWS, and lose
- * the token at the next sign-in.
+ * The variables for the extension's parser, without the credentials: the SDK finds those itself. In Lambda the token is one
+ * of them, since the function has them anyway. Here, a client with such a token would have keys to AWS, and the token would
+ * change at the next sign-in.
  */
-export function toSettings(
+export function toEnvironment(
   environment: Environment,
   { region, token }: { readonly region: string; readonly token: string | undefined },
 ): Environment {
@@ -59,8 +88,8 @@ export function toSettings(
   return { ...rest, AWS_REGION: region, ...(token === undefined ? {} : { [`${PREFIX}TOKEN`]: token }) };
 }
 
-/** What a fake AWS needs to be told, where nobody has: no secret of its depends on it. */
-export function toFakeSettings(environment: Environment): Environment {
+/** Adds a role if none is given: the parser requires one, and the fake's secrets do not depend on it. */
+export function toFakeEnvironment(environment: Environment): Environment {
   const hasRole = [`${PREFIX}ROLE_ARN`, "ROLE_ARN", `${PREFIX}CONFIG`].some((name) => environment[name]?.trim());
   return hasRole ? environment : { ...environment, [`${PREFIX}ROLE_ARN`]: "arn:aws:iam::111111111111:role/Fake" };
 }

@@ -1,6 +1,6 @@
 /**
- * `--fake`: what stands in for the AWS SDK where secrets come from a JSON file, `{"name": "value" or {…}, …}`. The rest of the
- * way is the one that AWS's answers go. The file is read at every fetch, so that a changed value is a rotated one.
+ * `--fake`: replaces the AWS SDK by a JSON file with secrets, `{"name": "value" or {…}, …}`. The extension treats its answers
+ * like those of AWS. The file is read at every fetch, so that a change looks like a rotation.
  */
 import { createHash } from "node:crypto";
 import type * as AwsSdk from "../../../extension/aws/sdk.ts";
@@ -9,20 +9,15 @@ import type { AwsCredentials } from "../../../extension/config/aws-environment.t
 import { Failure } from "../../../extension/failure/failure.ts";
 import { CommandError, USAGE } from "../world.ts";
 
-export interface FakeAws {
-  readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
-  readonly loadAwsSsm: () => Promise<typeof AwsSsm>;
-}
-
-/** Throws a refusal unless the file is there, and is what it has to be. */
-export function createFakeAws(parts: {
+/** Throws a CommandError if the file cannot be read or is not a JSON object. */
+export function createFakeSdk(deps: {
   readonly path: string;
   readonly readFile: (path: string) => string;
   readonly now: () => number;
-}): FakeAws {
-  const { path, readFile, now } = parts;
+}) {
+  const { path, readFile, now } = deps;
   parseSecrets(readFile, path);
-  /** Whoever edits the file may have written half of it. */
+  /** While the file is edited, only half of it may be written. */
   const read = () => {
     try {
       return parseSecrets(readFile, path);
@@ -33,18 +28,18 @@ export function createFakeAws(parts: {
   const sdk: typeof AwsSdk = {
     async assumeRole({ RoleArn: roleArn = "" }) {
       const Expiration = new Date(now() + SESSION_MS);
-      // Nobody else would know in which account a secret is that is asked for by its name.
+      // The role's ARN becomes the session token, which tells the account of a secret that is named without an ARN.
       const Credentials = { AccessKeyId: FAKE, SecretAccessKey: FAKE, SessionToken: roleArn, Expiration };
       return { answer: { Credentials, ...METADATA }, dateEpochMs: now() };
     },
     connectSecretsManager: () => ({}),
     async getSecretValue({ SecretId: id = "", VersionId, VersionStage }, { region, credentials }) {
       const found = findSecret(read(), id);
-      if (found === undefined) throw refuse("ResourceNotFoundException");
+      if (found === undefined) throw toSdkError("ResourceNotFoundException");
       const { name, value, hasSuffix } = found;
       const versionId = toVersionId(value);
       if ((VersionId ?? versionId) !== versionId || (VersionStage ?? CURRENT) !== CURRENT) {
-        throw refuse("ResourceNotFoundException");
+        throw toSdkError("ResourceNotFoundException");
       }
       const { partition, account } = toHome(credentials);
       const arn = id.startsWith("arn:") ? id : `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}`;
@@ -67,8 +62,8 @@ export function createFakeAws(parts: {
       const named = /^arn:.*?:parameter(\/.*)$/.exec(id)?.[1] ?? id;
       const name = [named, named.slice(1)].find((candidate) => values.has(candidate));
       const value = name === undefined ? undefined : values.get(name);
-      if (name === undefined || value === undefined) throw refuse("ParameterNotFound");
-      if ((selector ?? "1") !== "1") throw refuse("ParameterVersionNotFound");
+      if (name === undefined || value === undefined) throw toSdkError("ParameterNotFound");
+      if ((selector ?? "1") !== "1") throw toSdkError("ParameterVersionNotFound");
       const { partition, account } = toHome(credentials);
       const resource = `parameter/${name.replace(/^\//, "")}`;
       return {
@@ -95,7 +90,7 @@ const SESSION_MS = 3_600_000;
 const SUFFIX = "FaKe00";
 const METADATA = { $metadata: { httpStatusCode: 200, requestId: "fake" } };
 
-/** The parser's own message would quote the file. */
+/** The parser's message is not used, because it would quote the file. */
 function parseSecrets(readFile: (path: string) => string, path: string): ReadonlyMap<string, string> {
   let text: string;
   try {
@@ -107,7 +102,7 @@ function parseSecrets(readFile: (path: string) => string, path: string): Readonl
   try {
     parsed = JSON.parse(text);
   } catch {
-    // Refused below.
+    // Rejected below.
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw new CommandError(USAGE, `--fake ${path} is not a JSON object, {"name": "value" or {…}, …}`);
@@ -117,7 +112,7 @@ function parseSecrets(readFile: (path: string) => string, path: string): Readonl
   );
 }
 
-/** By its name, or by an ARN with or without the six characters that AWS appends. */
+/** Finds a secret by its name, or by an ARN with or without the six characters that AWS appends. */
 function findSecret(values: ReadonlyMap<string, string>, id: string) {
   const resource = /^arn:.*?:secret:(.*)$/.exec(id)?.[1];
   const short = resource?.replace(/-[A-Za-z0-9]{6}$/, "");
@@ -136,12 +131,12 @@ function toHome({ sessionToken = "" }: AwsCredentials) {
   return { partition, account };
 }
 
-/** Another for another value, in AWS's form. */
+/** A hash of the value, in the form of AWS's version IDs. */
 function toVersionId(value: string): string {
   const hash = createHash("sha256").update(value).digest("hex");
   return hash.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-/** As the SDK has it. */
-const refuse = (name: string) =>
+/** An error like those of the SDK. */
+const toSdkError = (name: string) =>
   Object.assign(new Error(name), { name, $fault: "client", $metadata: { httpStatusCode: 400, requestId: "fake" } });

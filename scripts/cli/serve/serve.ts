@@ -1,6 +1,6 @@
 /**
- * `cross-account-secrets serve`: what main.ts is in Lambda, on any other machine. The parts are the same; the credentials are
- * those that the SDK finds, the token may be made up, and it is a signal that ends it.
+ * `cross-account-secrets serve`: does on any machine what main.ts does in Lambda. It uses the same code, but the credentials
+ * that the SDK finds, a token that it may generate, and it runs until a signal.
  */
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -10,24 +10,21 @@ import type * as AwsSdk from "../../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
 import { type Config, parseConfig } from "../../../extension/config/config.ts";
 import type { Environment } from "../../../extension/config/setting-rules.ts";
-import { createExtension } from "../../../extension/extension.ts";
+import { createExtension, type Extension } from "../../../extension/extension.ts";
 import { toFailure, toPublicText } from "../../../extension/failure/failure.ts";
-import { createHttpServer } from "../../../extension/http/server.ts";
+import { createHttpServer, type HttpServer } from "../../../extension/http/server.ts";
 import { parseHandover } from "../../../extension/lambda/handover.ts";
 import { random } from "../../../extension/lambda/snapshot.ts";
-import { createLogger } from "../../../extension/logger.ts";
+import { createLogger, type Logger } from "../../../extension/logger.ts";
 import { version } from "../../../package.json";
-import { createDefaultCredentials, findDefaultRegion } from "../aws-defaults.ts";
+import { createDefaultCredentials, findDefaultRegion, NO_REGION } from "../aws-defaults.ts";
 import { CommandError, type CommandWorld, USAGE } from "../world.ts";
-import { createFakeAws } from "./fake.ts";
-import { HELP } from "./help.ts";
-import { liveOutside } from "./life.ts";
-import { toPlainLine } from "./plain-line.ts";
-import { lacksToken, parseArguments, toFakeSettings, toSettings } from "./arguments.ts";
+import { HELP, lacksToken, parseArguments, toEnvironment, toFakeEnvironment } from "./arguments.ts";
+import { createFakeSdk } from "./fake.ts";
 import { choosePath, createToken, writeTokenFile } from "./token-file.ts";
 
-/** What AWS is to a server: the real one, or a file. */
-interface Aws {
+/** AWS, or the file that replaces it. */
+interface SecretSource {
   readonly region: string;
   readonly baseCredentials: BaseCredentials;
   readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
@@ -38,50 +35,93 @@ const readFile = (path: string) => readFileSync(path, "utf8");
 
 export async function run(args: readonly string[], world: CommandWorld): Promise<number> {
   const { environment, now } = world;
-  const wishes = parseArguments(args, environment);
-  if (wishes === "help") {
+  const options = parseArguments(args, environment);
+  if (options === "help") {
     world.stdout(`${HELP}\n`);
     return 0;
   }
-  const { fake } = wishes;
-  const aws = fake === undefined ? await findAws(wishes.region, now) : toFakeAws(fake, wishes.region, now);
+  const { fake } = options;
+  const source = fake === undefined ? await findAws(options.region, now) : createFakeAws(fake, options.region, now);
   const token = lacksToken(environment) ? createToken() : undefined;
-  const settings = toSettings(environment, { region: aws.region, token });
-  const given = toConfig(fake === undefined ? settings : toFakeSettings(settings));
-  const chosen = resolve(wishes.tokenFile ?? choosePath(environment, given.httpPort));
+  const settings = toEnvironment(environment, { region: source.region, token });
+  const given = parseServeConfig(fake === undefined ? settings : toFakeEnvironment(settings));
+  const chosen = resolve(options.tokenFile ?? choosePath(environment, given.httpPort));
   const path = token === undefined ? given.token.path : chosen;
   const config = { ...given, token: { ...given.token, path } };
 
   const write = (line: string) => world.stdout(world.isTerminal ? toPlainLine(line, world.paint) : line);
   const logger = createLogger({ level: config.logLevel, now, write });
   const monotonicNow = () => performance.now();
-  const extension = createExtension({ ...aws, config, logger, version, now, monotonicNow, random, readFile, write });
+  const extension = createExtension({ ...source, config, logger, version, now, monotonicNow, random, readFile, write });
   const { handler } = extension;
   const server = createHttpServer({ config, handover: parseHandover(environment, process.pid), handler });
 
   process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
   const [{ roleArn }, ...others] = config.sources;
-  const roleArns = others.length === 0 ? roleArn : config.sources.map((source) => source.roleArn);
-  logger.info("starting", { version, region: aws.region, roleArn: roleArns, ttlSeconds: config.ttlMs / 1_000 });
+  const roleArns = others.length === 0 ? roleArn : config.sources.map((one) => one.roleArn);
+  logger.info("starting", { version, region: source.region, roleArn: roleArns, ttlSeconds: config.ttlMs / 1_000 });
   for (const name of config.unknownSettings) logger.warn("setting-ignored", { name });
-  if (fake === undefined) await expectCredentials(aws.baseCredentials);
-  else logger.warn("fake", { message: `the secrets are those of ${fake}, and not AWS's` });
-  return liveOutside({
+  if (fake === undefined) await expectCredentials(source.baseCredentials);
+  else logger.warn("fake", { message: `the secrets come from ${fake}, not from AWS` });
+  return serveUntil(waitForSignal(), {
     config,
     server,
     extension,
-    signal: untilSignal(),
     writeToken: () => (token === undefined ? undefined : keepToken(chosen, token)),
     logger,
     now,
   });
 }
 
-async function findAws(wished: string | undefined, now: () => number): Promise<Aws> {
-  const region = wished ?? (await findDefaultRegion());
-  if (region === undefined) {
-    throw new CommandError(USAGE, "there is no region: give --region, or set AWS_REGION, or region in the AWS profile");
+/** How much longer than its time-out a request may take until it has its answer. */
+const CLOSE_GRACE_MS = 500;
+
+/**
+ * Listens, writes the token, prefetches, and serves until the signal, whose name `signal` resolves with. Returns the exit
+ * code, or throws a CommandError if it cannot start.
+ */
+async function serveUntil(
+  signal: Promise<string>,
+  deps: {
+    readonly config: Config;
+    readonly server: HttpServer;
+    readonly extension: Extension;
+    /** Called when the port is ours. Returns the path of the file; undefined if the token was given. */
+    readonly writeToken: () => string | undefined;
+    readonly logger: Logger;
+    readonly now: () => number;
+  },
+): Promise<0 | 1> {
+  const { config, server, extension, logger, now } = deps;
+  try {
+    await server.listen();
+  } catch (error) {
+    throw new CommandError(1, toPublicText(error));
   }
+  const tokenFile = deps.writeToken();
+  logger.info("listening", { url: `http://127.0.0.1:${config.httpPort}`, tokenFile });
+
+  const startedAtEpochMs = now();
+  const failed = new Promise<"failed">((resolveFailed) => {
+    extension.prefetch().then(
+      () => logger.info("ready", { ms: now() - startedAtEpochMs }),
+      (thrown: unknown) => {
+        // The log line of the call itself has the remedy.
+        logger.warn("not-ready", { message: toFailure(thrown).message });
+        if (config.initError === "fail") resolveFailed("failed");
+      },
+    );
+  });
+  const reason = await Promise.race([signal, failed]);
+  await server.close(Math.max(config.timeoutMs, config.parameterTimeoutMs) + CLOSE_GRACE_MS);
+  extension.metrics.finish();
+  logger.info("shutdown", { reason, ...extension.counters });
+  return reason === "failed" ? 1 : 0;
+}
+
+async function findAws(given: string | undefined, now: () => number): Promise<SecretSource> {
+  const region = given ?? (await findDefaultRegion());
+  if (region === undefined) throw new CommandError(USAGE, NO_REGION);
   return {
     region,
     baseCredentials: createDefaultCredentials(region, now),
@@ -90,20 +130,20 @@ async function findAws(wished: string | undefined, now: () => number): Promise<A
   };
 }
 
-function toFakeAws(path: string, wished: string | undefined, now: () => number): Aws {
-  const nobody = { accessKeyId: "FAKE", secretAccessKey: "FAKE" };
-  const baseCredentials = { mayChange: false, get: async () => nobody };
-  return { region: wished ?? "eu-west-1", baseCredentials, ...createFakeAws({ path, readFile, now }) };
+function createFakeAws(path: string, region = "eu-west-1", now: () => number): SecretSource {
+  const credentials = { accessKeyId: "FAKE", secretAccessKey: "FAKE" };
+  const baseCredentials = { mayChange: false, get: async () => credentials };
+  return { region, baseCredentials, ...createFakeSdk({ path, readFile, now }) };
 }
 
-function toConfig(settings: Environment): Config {
-  const { config, isEnabled, problems } = parseConfig(settings, readFile);
+function parseServeConfig(environment: Environment): Config {
+  const { config, isEnabled, problems } = parseConfig(environment, readFile);
   if (!isEnabled) throw new CommandError(USAGE, "CROSS_ACCOUNT_SECRETS_ENABLED is false: nothing is served");
   if (config === undefined) throw new CommandError(USAGE, problems.join("\n  "));
   return config;
 }
 
-/** In Lambda there are some. Here they are the first thing that can be missing. */
+/** Lambda always has credentials. Other machines may have none. */
 async function expectCredentials(baseCredentials: BaseCredentials): Promise<void> {
   try {
     await baseCredentials.get();
@@ -113,22 +153,39 @@ async function expectCredentials(baseCredentials: BaseCredentials): Promise<void
   }
 }
 
-/** The file goes with the process, however that ends. */
+/** Writes the token file, and removes it when the process exits. */
 function keepToken(path: string, token: string): string {
   process.on("exit", writeTokenFile(path, token));
   return path;
 }
 
-/** The first signal asks to leave; whoever sends a second does not want to wait. */
-function untilSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    let isAsked = false;
+/** Resolves at the first signal. A second signal ends the process at once. */
+function waitForSignal(): Promise<string> {
+  return new Promise((resolveName) => {
+    let isStopping = false;
     for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(name, () => {
-        if (isAsked) process.exit(128 + constants.signals[name]);
-        isAsked = true;
-        resolve(name);
+        if (isStopping) process.exit(128 + constants.signals[name]);
+        isStopping = true;
+        resolveName(name);
       });
     }
   });
 }
+
+/** Turns a line of the log into one that a person reads easily: time, event, and `name=value`. Other lines stay unchanged. */
+export function toPlainLine(line: string, paint: CommandWorld["paint"]): string {
+  const { time, level, extension, event, ...fields }: Record<string, unknown> = JSON.parse(line);
+  if (extension === undefined) return line;
+  const rest = Object.entries(fields).map(([name, value]) => `${name}=${toValueText(value)}`);
+  const style = level === "error" ? "red" : level === "warn" ? "yellow" : "bold";
+  return `${[paint("dim", String(time).slice(11, 19)), paint(style, String(event)), ...rest].join(" ")}\n`;
+}
+
+const toValueText = (value: unknown): string => {
+  // The statements of a remedy are objects.
+  const isList = Array.isArray(value) && value.every((member) => typeof member === "string");
+  if (typeof value === "object" && !isList) return JSON.stringify(value);
+  const text = String(value);
+  return /[\s"]/.test(text) ? JSON.stringify(text) : text;
+};

@@ -1,4 +1,4 @@
-/** A token that is made up, in a file that its owner alone can read. */
+/** A generated token, in a file that only its owner can read. */
 import { randomBytes } from "node:crypto";
 import { lstatSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,32 +8,32 @@ import { CommandError } from "../world.ts";
 
 /** 256 bits. */
 export const createToken = (): string => randomBytes(32).toString("base64url");
-const MADE_UP = /^[\w-]{43}\n$/;
+const GENERATED = /^[\w-]{43}\n$/;
 
 /**
- * systemd's folder, or the session's, which are ours alone; there a port has one file. Else the one that is everybody's,
- * under a name that nobody can take before us.
+ * In the folder of systemd or of the login session, which only the user can write to, each port has one file. In the
+ * temporary folder, which all users share, the name is random, so that no one can create the file first.
  */
 export function choosePath(environment: Environment, port: number): string {
   const name = `cross-account-secrets-${port}`;
-  // systemd lists all that a unit asks for: https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#RuntimeDirectory=
+  // systemd lists all folders of the unit: https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#RuntimeDirectory=
   const [runtime] = (environment.RUNTIME_DIRECTORY ?? "").split(":");
   const folder = runtime || environment.XDG_RUNTIME_DIR;
   return folder ? join(folder, `${name}.token`) : join(tmpdir(), `${name}-${randomBytes(6).toString("hex")}.token`);
 }
 
 /**
- * Created here and now, so that nobody else holds it open; a token that a server left behind, which was killed, is replaced.
- * Gives what removes it, unless it is another's by then.
+ * Creates the file, so that no other process has it open. Replaces the token that a killed server left behind. Returns a
+ * function that removes the file, unless another server has replaced it.
  */
 export function writeTokenFile(path: string, token: string): () => void {
   const text = `${token}\n`;
   try {
-    if (MADE_UP.test(read(path) ?? "")) rmSync(path);
+    if (GENERATED.test(read(path) ?? "")) rmSync(path);
     writeFileSync(path, text, { flag: "wx", mode: 0o600 });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const why = code === "EEXIST" ? "there is a file, which is not a token of ours" : code;
+    const why = code === "EEXIST" ? "the file exists, and is not a token of serve" : code;
     throw new CommandError(1, `cannot write the token to ${path}: ${why}; name another file with --token-file`);
   }
   return () => {
@@ -41,7 +41,7 @@ export function writeTokenFile(path: string, token: string): () => void {
   };
 }
 
-/** The text of a plain file; no link is followed. */
+/** The text of a regular file; undefined for a link. */
 function read(path: string): string | undefined {
   try {
     return lstatSync(path).isFile() ? readFileSync(path, "latin1") : undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createExtension } from "../../../../extension/extension.ts";
-import { createFakeAws } from "../../../../scripts/cli/serve/fake.ts";
+import { createFakeSdk } from "../../../../scripts/cli/serve/fake.ts";
 import { type ConfigOverrides, createConfig } from "../../../support/config.ts";
 import { failureOf } from "../../../support/failure-of.ts";
 import { createLog } from "../../../support/log.ts";
@@ -12,7 +12,7 @@ const deadlineEpochMs = Date.now() + 5_000;
 /** A source as `serve` wires it, with the fake in place of the SDK. */
 function setUp(content: object, overrides: ConfigOverrides = {}) {
   let text = JSON.stringify(content);
-  const fake = createFakeAws({ path: "s.json", readFile: () => text, now: Date.now });
+  const fake = createFakeSdk({ path: "s.json", readFile: () => text, now: Date.now });
   const config = createConfig(overrides);
   const { logger } = createLog();
   const { readers } = createExtension({

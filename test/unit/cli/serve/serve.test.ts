@@ -4,9 +4,14 @@ import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parseConfig } from "../../../../extension/config/config.ts";
 import { settings } from "../../../../extension/config/settings.ts";
-import { HELP } from "../../../../scripts/cli/serve/help.ts";
-import { toPlainLine } from "../../../../scripts/cli/serve/plain-line.ts";
-import { lacksToken, parseArguments, toFakeSettings, toSettings } from "../../../../scripts/cli/serve/arguments.ts";
+import {
+  HELP,
+  lacksToken,
+  parseArguments,
+  toEnvironment,
+  toFakeEnvironment,
+} from "../../../../scripts/cli/serve/arguments.ts";
+import { toPlainLine } from "../../../../scripts/cli/serve/serve.ts";
 import { choosePath, createToken, writeTokenFile } from "../../../../scripts/cli/serve/token-file.ts";
 import { TARGET_ROLE_ARN as ROLE } from "../../../support/values.ts";
 
@@ -68,7 +73,7 @@ describe("the options of serve", () => {
 
 describe("the settings of serve", () => {
   const read = (environment: Record<string, string>, token = "made-up") =>
-    parseConfig(toSettings(environment, { region: "eu-west-1", token }), () => "");
+    parseConfig(toEnvironment(environment, { region: "eu-west-1", token }), () => "");
 
   it("are those of a function, with the region that was found and the token that was generated", () => {
     const { config } = read({ ROLE_ARN: ROLE, SECRET_NAME: "s", CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" });
@@ -90,7 +95,7 @@ describe("the settings of serve", () => {
   it.each(["CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_TOKEN"])("use %s as the token", (name) => {
     const environment = { ROLE_ARN: ROLE, AWS_REGION: "eu-west-1", [name]: "given" };
     expect(lacksToken(environment)).toBe(false);
-    const given = toSettings(environment, { region: "eu-west-1", token: undefined });
+    const given = toEnvironment(environment, { region: "eu-west-1", token: undefined });
     expect(parseConfig(given, () => "").config?.token.text).toBe("given");
   });
 
@@ -107,7 +112,7 @@ describe("the settings of serve", () => {
 
   it("need no role if AWS is a fake, and keep a given one", () => {
     const roleOf = (environment: Record<string, string>) =>
-      parseConfig(toFakeSettings(toSettings(environment, { region: "eu-west-1", token: "t" })), () => "").config
+      parseConfig(toFakeEnvironment(toEnvironment(environment, { region: "eu-west-1", token: "t" })), () => "").config
         ?.sources[0].roleArn;
     expect(roleOf({})).toBe("arn:aws:iam::111111111111:role/Fake");
     expect(roleOf({ ROLE_ARN: ROLE })).toBe(ROLE);
@@ -151,9 +156,9 @@ describe("the token file", () => {
     [
       "a file without a token",
       (path: string) => writeFileSync(path, "precious"),
-      "there is a file, which is not a token of ours",
+      "the file exists, and is not a token of serve",
     ],
-    ["a link", (path: string) => symlinkSync("/nowhere", path), "there is a file, which is not a token of ours"],
+    ["a link", (path: string) => symlinkSync("/nowhere", path), "the file exists, and is not a token of serve"],
   ])("does not replace %s", (_, make, why) => {
     const path = join(createFolder(), "token");
     make(path);
