@@ -1,4 +1,4 @@
-// Account B with the AWS CDK: a function with the cross-account-secrets layer. What it needs is marked 1, 2 and 3.
+// Account B with the AWS CDK: a function with the cross-account-secrets layer. Its three parts are marked 1, 2 and 3.
 // Build the layer first: `npm run build` makes dist/. Then `npm install aws-cdk-lib constructs` in your project.
 import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
@@ -18,7 +18,7 @@ export class SecretReader extends Stack {
   constructor(scope: Construct, id: string, { targetRoleArn, secretId, repository, ...props }: SecretReaderProps) {
     super(scope, id, props);
 
-    // 1. The layer. It has the Node.js that it runs on, so that any x86_64 runtime can have it.
+    // 1. The layer. It contains its own Node.js, so it works with every x86_64 runtime.
     const layer = new LayerVersion(this, "CrossAccountSecrets", {
       code: Code.fromAsset(`${repository}/dist/cross-account-secrets-x86_64.zip`),
       compatibleArchitectures: [Architecture.X86_64],
@@ -34,7 +34,7 @@ export class SecretReader extends Stack {
       layers: [layer],
       // 2. The variables.
       environment: {
-        SECRET_NAME: secretId, // The example's own: the extension does not need it beside the next two.
+        SECRET_NAME: secretId, // Only the example reads it. The extension needs only the next two.
         CROSS_ACCOUNT_SECRETS_ROLE_ARN: targetRoleArn,
         CROSS_ACCOUNT_SECRETS_SECRET_IDS: secretId,
       },
@@ -43,7 +43,7 @@ export class SecretReader extends Stack {
     // 3. The permission.
     reader.addToRolePolicy(new PolicyStatement({ actions: ["sts:AssumeRole"], resources: [targetRoleArn] }));
 
-    // The principal that Account A's trust policy has to name.
+    // The principal that Account A's trust policy must name.
     new CfnOutput(this, "FunctionRoleArn", { value: reader.role?.roleArn ?? "" });
   }
 }

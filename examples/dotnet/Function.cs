@@ -1,5 +1,5 @@
-// A C# function that reads a secret from the cross-account-secrets layer: in static code, and in each invocation.
-// It needs no package. It prints and returns only the secret's keys, as yours should: a log is no place for a value.
+// A C# function that reads a secret from the cross-account-secrets layer, in static code and in each invocation.
+// It needs no package. It prints and returns only the secret's keys. Your function must not log a value either.
 using System;
 using System.IO;
 using System.Linq;
@@ -12,12 +12,12 @@ public class Function
 {
     private static readonly string Port = Variable("CROSS_ACCOUNT_SECRETS_HTTP_PORT", "2773");
     private static readonly string Token = Variable("CROSS_ACCOUNT_SECRETS_TOKEN", Variable("AWS_SESSION_TOKEN", ""));
-    // No proxy: by default, HTTP_PROXY gets even this, token and all.
+    // No proxy: by default, even this request goes to HTTP_PROXY, with the token.
     private static readonly HttpClient Client = new HttpClient(new HttpClientHandler { UseProxy = false })
     {
         Timeout = TimeSpan.FromSeconds(5),
     };
-    // Never throws: a failure here would cost a cold start, and only the handler can report it.
+    // Never throws: an error here would cost a cold start, and only the handler can report it.
     private static readonly object Init = GetKeys().GetAwaiter().GetResult();
 
     /// <summary>Returns the text of a secret, by name or ARN.</summary>
@@ -45,7 +45,7 @@ public class Function
         }
         catch (JsonException)
         {
-            return new { error = "no JSON" }; // Its message quotes what could not be read.
+            return new { error = "the text is not JSON" }; // The exception's message quotes it.
         }
         catch (Exception error)
         {

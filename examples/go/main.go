@@ -1,5 +1,5 @@
-// A Go function that reads a secret from the cross-account-secrets layer: in static code, and in each invocation.
-// It prints and returns only the secret's keys, as yours should: a log is no place for a value.
+// A Go function that reads a secret from the cross-account-secrets layer, in static code and in each invocation.
+// It prints and returns only the secret's keys. Your function must not log a value either.
 package main
 
 import (
@@ -22,9 +22,9 @@ import (
 var (
 	port  = cmp.Or(os.Getenv("CROSS_ACCOUNT_SECRETS_HTTP_PORT"), "2773")
 	token = cmp.Or(os.Getenv("CROSS_ACCOUNT_SECRETS_TOKEN"), os.Getenv("AWS_SESSION_TOKEN"))
-	// Its transport is its own: the default one is anybody's to change, and heeds HTTP_PROXY.
+	// It has its own transport, because any package can change the default one, which also uses HTTP_PROXY.
 	client = http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
-	static = getKeys() // Never panics: a failure here would cost a cold start, and only the handler can report it.
+	static = getKeys() // Never panics: an error here would cost a cold start, and only the handler can report it.
 )
 
 // getSecret returns the text of a secret, by name or ARN.
@@ -45,7 +45,7 @@ func getSecret(secretID string) (string, error) {
 		Type                          string `json:"__type"`
 	}
 	if json.NewDecoder(response.Body).Decode(&body) != nil {
-		return "", errors.New("no JSON") // A parser's error quotes what it could not read.
+		return "", errors.New("the answer is not JSON") // The parser's error quotes it.
 	}
 	if response.StatusCode != http.StatusOK {
 		text := fmt.Sprintf("%d %s: %s %s", response.StatusCode, body.Type, body.Message, body.Remedy)
@@ -54,7 +54,7 @@ func getSecret(secretID string) (string, error) {
 	return body.SecretString, nil
 }
 
-// getKeys returns the secret's keys, in alphabetical order, or why there are none.
+// getKeys returns the secret's keys, in alphabetical order, or the error.
 func getKeys() any {
 	secret, err := getSecret(os.Getenv("SECRET_NAME"))
 	if err != nil {

@@ -1,5 +1,5 @@
-// A Java function that reads a secret from the cross-account-secrets layer: in static code, and in each invocation.
-// It needs no dependency. It prints and returns only the secret's keys, as yours should: a log is no place for a value.
+// A Java function that reads a secret from the cross-account-secrets layer, in static code and in each invocation.
+// It needs no dependency. It prints and returns only the secret's keys. Your function must not log a value either.
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.net.URI;
@@ -14,16 +14,16 @@ import java.util.regex.Pattern;
 public class Handler {
     private static final String PORT = env("CROSS_ACCOUNT_SECRETS_HTTP_PORT", "2773");
     private static final String TOKEN = env("CROSS_ACCOUNT_SECRETS_TOKEN", env("AWS_SESSION_TOKEN", ""));
-    // No proxy, whatever http.proxyHost says, and no offer of HTTP/2, which has no use on 127.0.0.1.
+    // Uses no proxy, even if http.proxyHost is set, and does not offer HTTP/2, which has no use on 127.0.0.1.
     private static final HttpClient CLIENT =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).proxy(HttpClient.Builder.NO_PROXY).build();
-    // Java has no JSON parser: with a library, you would parse. A key is a string before a colon, here at any depth; the
-    // pattern takes every string whole, so that no part of a value gets out.
+    // Java has no JSON parser; your function can use a library. A key is a string before a colon, here at any depth. The
+    // pattern matches each string as a whole, so that it returns no part of a value.
     private static final Pattern STRING = Pattern.compile("\"([^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+)\"(\\s*:)?");
-    // Never throws: a failure here would cost a cold start, and only the handler can report it.
+    // Never throws: an error here would cost a cold start, and only the handler can report it.
     private static final Object INIT = getKeys();
 
-    /** Returns a JSON secret, by name or ARN: its bare value, as stored. Empty if it is not JSON. */
+    /** Returns the bare value of a JSON secret, by name or ARN, as stored. Returns an empty text if it is not JSON. */
     private static String getSecret(String secretId) throws Exception {
         URI uri = URI.create("http://127.0.0.1:" + PORT + "/secrets/" + URLEncoder.encode(secretId, UTF_8));
         HttpRequest request = HttpRequest.newBuilder(uri)
@@ -34,7 +34,7 @@ public class Handler {
         if (response.statusCode() != 200) { // {"__type","message","remedy"}
             throw new IllegalStateException(response.statusCode() + " " + response.body());
         }
-        // The extension has looked whether it is JSON.
+        // The extension has checked whether the value is JSON.
         boolean isJson = response.headers().firstValue("Content-Type").orElse("").startsWith("application/json");
         return isJson ? response.body() : "";
     }

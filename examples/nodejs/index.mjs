@@ -1,5 +1,5 @@
-// A Node.js function that reads a secret from the cross-account-secrets layer: in static code, and in each invocation.
-// It needs no package. It prints and returns only the secret's keys, as yours should: a log is no place for a value.
+// A Node.js function that reads a secret from the cross-account-secrets layer, in static code and in each invocation.
+// It needs no package. It prints and returns only the secret's keys. Your function must not log a value either.
 import http from "node:http";
 import { json } from "node:stream/consumers";
 
@@ -11,7 +11,7 @@ const token = env.CROSS_ACCOUNT_SECRETS_TOKEN || env.AWS_SESSION_TOKEN || "";
 async function getSecret(secretId) {
   const url = `http://127.0.0.1:${port}/secretsmanager/get?secretId=${encodeURIComponent(secretId)}`;
   const headers = { "X-Aws-Parameters-Secrets-Token": token };
-  // No agent: `fetch` and the global agent send even this to a proxy, token and all, under NODE_USE_ENV_PROXY.
+  // No agent: with NODE_USE_ENV_PROXY, `fetch` and the global agent send even this request, with the token, to a proxy.
   const options = { headers, agent: false, signal: AbortSignal.timeout(5_000) };
   /** @type {http.IncomingMessage} */
   const response = await new Promise((resolve, reject) => http.get(url, options, resolve).on("error", reject));
@@ -25,12 +25,12 @@ async function getKeys() {
     const fields = JSON.parse(await getSecret(env.SECRET_NAME ?? ""));
     return fields instanceof Object ? Object.keys(fields) : { error: "the secret is not a JSON object" };
   } catch (error) {
-    if (error instanceof SyntaxError) return { error: "no JSON" }; // Its message quotes what could not be read.
+    if (error instanceof SyntaxError) return { error: "the text is not JSON" }; // The error's message quotes it.
     return { error: error instanceof Error ? error.message : String(error) };
   }
 }
 
-const init = await getKeys(); // Never throws: a failure here would cost a cold start, and only the handler can report it.
+const init = await getKeys(); // Never throws: an error here would cost a cold start, and only the handler can report it.
 
 export async function handler() {
   const result = { init, handler: await getKeys() };

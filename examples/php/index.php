@@ -1,6 +1,6 @@
 <?php
-// A PHP function that reads a secret from the cross-account-secrets layer: in static code, and in each invocation.
-// It needs no package. It prints and returns only the secret's keys, as yours should: a log is no place for a value.
+// A PHP function that reads a secret from the cross-account-secrets layer, in static code and in each invocation.
+// It needs no package. It prints and returns only the secret's keys. Your function must not log a value either.
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ function getSecret(string $secretId): string
     $port = getenv('CROSS_ACCOUNT_SECRETS_HTTP_PORT') ?: '2773';
     $token = getenv('CROSS_ACCOUNT_SECRETS_TOKEN') ?: getenv('AWS_SESSION_TOKEN');
     $url = "http://127.0.0.1:$port/secretsmanager/get?secretId=" . rawurlencode($secretId);
-    // PHP's streams heed no proxy variable. ignore_errors: give me the body of a 403, too.
+    // PHP's streams ignore proxy variables. With ignore_errors, the body of a 403 can be read, too.
     $http = ['header' => "X-Aws-Parameters-Secrets-Token: $token", 'timeout' => 5, 'ignore_errors' => true];
     $stream = @fopen($url, 'r', false, stream_context_create(['http' => $http]));
     if ($stream === false) {
@@ -30,11 +30,11 @@ function getKeys(): array
         $fields = json_decode(getSecret(getenv('SECRET_NAME') ?: ''), flags: JSON_THROW_ON_ERROR);
         return is_object($fields) ? array_keys((array) $fields) : ['error' => 'the secret is not a JSON object'];
     } catch (Throwable $error) {
-        return ['error' => $error->getMessage()]; // PHP's parser does not quote what it could not read.
+        return ['error' => $error->getMessage()]; // PHP's parser does not quote the text that is not JSON.
     }
 }
 
-$init = getKeys(); // Never throws: a failure here would cost a cold start, and only the handler can report it.
+$init = getKeys(); // Never throws: an error here would cost a cold start, and only the handler can report it.
 
 return function (mixed $event) use ($init): array {
     $result = ['init' => $init, 'handler' => getKeys()];

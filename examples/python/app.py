@@ -1,5 +1,5 @@
-# A Python function that reads a secret from the cross-account-secrets layer: in static code, and in each invocation.
-# It needs no package. It prints and returns only the secret's keys, as yours should: a log is no place for a value.
+# A Python function that reads a secret from the cross-account-secrets layer, in static code and in each invocation.
+# It needs no package. It prints and returns only the secret's keys. Your function must not log a value either.
 import json
 import os
 import urllib.error
@@ -8,7 +8,7 @@ import urllib.request
 
 PORT = os.environ.get("CROSS_ACCOUNT_SECRETS_HTTP_PORT") or "2773"
 TOKEN = os.environ.get("CROSS_ACCOUNT_SECRETS_TOKEN") or os.environ.get("AWS_SESSION_TOKEN", "")
-# An opener of its own: the usual one sends even 127.0.0.1 through HTTP_PROXY, token and all.
+# Uses no proxy: the default opener sends even requests to 127.0.0.1 through HTTP_PROXY, with the token.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -31,7 +31,7 @@ def get_keys():
         return {"error": str(error)}
 
 
-INIT = get_keys()  # Never raises: a failure here would cost a cold start, and only the handler can report it.
+INIT = get_keys()  # Never raises: an error here would cost a cold start, and only the handler can report it.
 
 
 def handler(event, context):

@@ -1,4 +1,4 @@
-# Account B: a function with the cross-account-secrets layer. What it needs is marked 1, 2 and 3.
+# Account B: a function with the cross-account-secrets layer. Its three parts are marked 1, 2 and 3.
 # Build the layer first: `npm run build` makes dist/.
 
 terraform {
@@ -20,7 +20,7 @@ variable "secret_id" {
   default     = "my-shared-secret"
 }
 
-# 1. The layer. It has the Node.js that it runs on, so that any x86_64 runtime can have it.
+# 1. The layer. It contains its own Node.js, so it works with every x86_64 runtime.
 resource "aws_lambda_layer_version" "cross_account_secrets" {
   layer_name               = "cross-account-secrets-x86_64"
   filename                 = "${path.module}/../../dist/cross-account-secrets-x86_64.zip"
@@ -43,13 +43,13 @@ resource "aws_lambda_function" "reader" {
   filename         = data.archive_file.function.output_path
   source_code_hash = data.archive_file.function.output_base64sha256
   memory_size      = 256
-  timeout          = 10 # Above the client's 5 s, which is above the extension's 2.5 s: an error can be reported.
+  timeout          = 10 # Above the client's 5 s, which is above the extension's 2.5 s, so that the function can report an error.
   layers           = [aws_lambda_layer_version.cross_account_secrets.arn]
 
   # 2. The variables.
   environment {
     variables = {
-      SECRET_NAME                      = var.secret_id # The example's own: the extension does not need it beside the next two.
+      SECRET_NAME                      = var.secret_id # Only the example reads it. The extension needs only the next two.
       CROSS_ACCOUNT_SECRETS_ROLE_ARN   = var.target_role_arn
       CROSS_ACCOUNT_SECRETS_SECRET_IDS = var.secret_id
     }
@@ -57,7 +57,7 @@ resource "aws_lambda_function" "reader" {
 }
 
 resource "aws_iam_role" "reader" {
-  name = "my-lambda-role" # Account A's trust policy has to name it.
+  name = "my-lambda-role" # Account A's trust policy must name it.
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -86,6 +86,6 @@ resource "aws_iam_role_policy_attachment" "logs" {
 }
 
 output "function_role_arn" {
-  description = "The principal that Account A's trust policy has to name."
+  description = "The principal that Account A's trust policy must name."
   value       = aws_iam_role.reader.arn
 }

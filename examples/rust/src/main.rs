@@ -1,10 +1,10 @@
-//! A Rust function on provided.al2023 that reads a secret from the cross-account-secrets layer: in static code, and in each
-//! invocation. It needs no crate. It prints and returns only the secret's keys: a log is no place for a value.
+//! A Rust function on provided.al2023 that reads a secret from the cross-account-secrets layer, in static code and in each
+//! invocation. It needs no crate. It prints and returns only the secret's keys. Your function must not log a value either.
 use std::io::{Read, Result, Write};
 use std::net::TcpStream;
 use std::{env, time::Duration};
 
-/// Sends a request on a connection of its own, through no proxy, and returns the answer's head and body.
+/// Sends a request on a new connection, without a proxy, and returns the head and the body of the answer.
 fn request(host: &str, head: &str, body: &str, timeout: Option<Duration>) -> Result<(String, String)> {
     let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(timeout)?;
@@ -26,7 +26,7 @@ fn get_secret(secret_id: &str) -> Result<(String, String)> {
     request(&format!("127.0.0.1:{port}"), &head, "", Some(Duration::from_secs(5)))
 }
 
-/// The secret's keys, or why there are none, as JSON.
+/// Returns the secret's keys, or the error, as JSON.
 fn get_keys() -> String {
     let (head, body) = match get_secret(&variable("SECRET_NAME").unwrap_or_default()) {
         Ok(answer) => answer,
@@ -37,12 +37,12 @@ fn get_keys() -> String {
         true if is_json && body.trim_start().starts_with('{') => {
             format!("[{}]", to_keys(&body).join(","))
         }
-        false if is_json => format!(r#"{{"error":{body}}}"#), // as the extension words it: {"__type","message","remedy"}
+        false if is_json => format!(r#"{{"error":{body}}}"#), // the extension's own error: {"__type","message","remedy"}
         _ => r#"{"error":"the secret is not a JSON object"}"#.into(),
     }
 }
 
-/// Rust's standard library has no JSON parser: with serde_json, you would parse. A key is a string before a colon, in the
+/// Rust's standard library has no JSON parser; your function can use serde_json. A key is a string before a colon, in the
 /// outermost object.
 fn to_keys(json: &str) -> Vec<&str> {
     let (mut keys, mut depth, mut at) = (Vec::new(), 0, 0);
@@ -77,15 +77,15 @@ fn percent_encode(byte: u8) -> String {
     }
 }
 
-/// A variable, unless it is empty.
+/// Returns a variable, unless it is empty.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn main() -> Result<()> {
-    let runtime_api = variable("AWS_LAMBDA_RUNTIME_API").expect("this runs on Lambda");
+    let runtime_api = variable("AWS_LAMBDA_RUNTIME_API").expect("AWS_LAMBDA_RUNTIME_API is set on Lambda");
     let path = "/2018-06-01/runtime/invocation";
-    let init = get_keys(); // No failure here ends the function: only the handler can report it.
+    let init = get_keys(); // A failure here does not end the function: only the handler can report it.
     loop {
         let (head, _event) = request(&runtime_api, &format!("GET {path}/next HTTP/1.1"), "", None)?;
         let id = head.lines().find_map(|line| {
