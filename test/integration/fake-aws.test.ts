@@ -48,7 +48,7 @@ describe("a function in Account B", () => {
     ]);
   });
 
-  test("is told who it is, and who it became", async () => {
+  test("gets its own identity, and that of the assumed role, from GetCallerIdentity", async () => {
     const { aws, execution, target } = await startAccounts();
     expect(await callSts(aws, execution).send(new GetCallerIdentityCommand())).toMatchObject({
       Account: FUNCTION_ACCOUNT,
@@ -167,7 +167,7 @@ describe("a secret", () => {
     expect((await read(credentials)).ARN).toBe(arn);
   });
 
-  test("under a key that the role may not use is denied", async () => {
+  test("that is encrypted with a key that the role may not use is denied", async () => {
     const { aws, target, read } = await startAccounts();
     const kmsKey = `arn:aws:kms:${REGION}:${TARGET_ACCOUNT}:key/0f1e`;
     aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/encrypted", secretString: "x", kmsKey });
@@ -272,7 +272,7 @@ describe("a parameter", () => {
     const { arn: passwordArn } = aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PASSWORD, ...secure });
     aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { readableParameters: [HOST, PASSWORD, "plain"] });
     const credentials = await target();
-    const get = async (Name: string, WithDecryption?: boolean, client: ClientOptions = {}) =>
+    const get = async (Name: string, WithDecryption?: boolean, client: SdkClientOptions = {}) =>
       (await callSsm(aws, credentials, client).send(new GetParameterCommand({ Name, WithDecryption }))).Parameter;
     return { ...accounts, hostArn, passwordArn, get };
   }
@@ -319,7 +319,7 @@ describe("a parameter", () => {
     expect((await get(HOST, true))?.Value).toBe("db.internal");
   });
 
-  test("under a key that the role may not use is denied, except for its ciphertext", async () => {
+  test("that is encrypted with a key that the role may not use is denied, except for its ciphertext", async () => {
     const { aws, get } = await startWithParameters();
     aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { usableKeys: [] });
     expect(await awsErrorOf(get(PASSWORD, true))).toEqual({
@@ -1038,7 +1038,7 @@ test("the fake throws if a test names a role, secret or parameter that was not c
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-interface ClientOptions {
+interface SdkClientOptions {
   readonly region?: string;
   readonly maxAttempts?: number;
   readonly requestTimeoutMs?: number;
@@ -1055,19 +1055,19 @@ async function startAccounts(options: FakeAwsOptions = {}) {
   const { arn: secretArn, versionId } = aws.createSecret(secret);
   const execution = aws.issueSession({ roleArn: EXECUTION_ROLE });
 
-  const assume = (credentials: Credentials, input: Partial<AssumeRoleCommandInput> = {}, client: ClientOptions = {}) =>
+  const assume = (credentials: Credentials, input: Partial<AssumeRoleCommandInput> = {}, client: SdkClientOptions = {}) =>
     callSts(aws, credentials, client).send(
       new AssumeRoleCommand({ RoleArn: TARGET_ROLE_WITH_PATH_ARN, RoleSessionName: "test", ...input }),
     );
   const read = (
     credentials: Credentials,
     input: { SecretId?: string; VersionId?: string; VersionStage?: string } = {},
-    client: ClientOptions = {},
+    client: SdkClientOptions = {},
   ) =>
     callSecretsManager(aws, credentials, client).send(new GetSecretValueCommand({ SecretId: SECRET_NAME, ...input }));
   const target = async () => toCredentials((await assume(execution)).Credentials);
   /** Returns a function that makes a correct call, which fails only by an injected fault. */
-  const invoke = async (operation: "AssumeRole" | "GetSecretValue", client: ClientOptions = {}) => {
+  const invoke = async (operation: "AssumeRole" | "GetSecretValue", client: SdkClientOptions = {}) => {
     if (operation === "AssumeRole") return () => assume(execution, {}, client);
     const credentials = await target();
     return () => read(credentials, {}, client);
@@ -1075,25 +1075,25 @@ async function startAccounts(options: FakeAwsOptions = {}) {
   return { aws, execution, target, assume, read, invoke, secretArn, versionId };
 }
 
-function callSts(aws: FakeAws, credentials: Credentials, options: ClientOptions = {}): STSClient {
+function callSts(aws: FakeAws, credentials: Credentials, options: SdkClientOptions = {}): STSClient {
   const client = new STSClient(toClientConfig(aws, credentials, options));
   onTestFinished(() => client.destroy());
   return client;
 }
 
-function callSecretsManager(aws: FakeAws, credentials: Credentials, options: ClientOptions = {}): SecretsManagerClient {
+function callSecretsManager(aws: FakeAws, credentials: Credentials, options: SdkClientOptions = {}): SecretsManagerClient {
   const client = new SecretsManagerClient(toClientConfig(aws, credentials, options));
   onTestFinished(() => client.destroy());
   return client;
 }
 
-function callSsm(aws: FakeAws, credentials: Credentials, options: ClientOptions = {}): SSMClient {
+function callSsm(aws: FakeAws, credentials: Credentials, options: SdkClientOptions = {}): SSMClient {
   const client = new SSMClient(toClientConfig(aws, credentials, options));
   onTestFinished(() => client.destroy());
   return client;
 }
 
-function toClientConfig(aws: FakeAws, credentials: Credentials, options: ClientOptions) {
+function toClientConfig(aws: FakeAws, credentials: Credentials, options: SdkClientOptions) {
   const { region = REGION, maxAttempts = 1, requestTimeoutMs = 5_000 } = options;
   const requestHandler = { requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true };
   return { endpoint: aws.url, region, credentials, maxAttempts, requestHandler };

@@ -118,7 +118,7 @@ describe("a denial", () => {
     expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual(calls);
   });
 
-  it("is over with the next refreshNow after access is restored", async () => {
+  it("is over with a refreshNow one second later, if access is restored", async () => {
     const bench = await startWith();
     bench.aws.fault("GetSecretValue", { kind: "deny" });
     await untilExpired();

@@ -135,7 +135,7 @@ describe("the counters", () => {
     expect((await bench.ask("/stats", { headers: { "X-Aws-Parameters-Secrets-Token": "" } })).status).toBe(403);
   });
 
-  it("are in the log as CloudWatch metrics, at shutdown at the latest, if METRICS is emf", async () => {
+  it("are in the log as CloudWatch metrics, not later than at shutdown, if METRICS is emf", async () => {
     const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_METRICS: "emf" } });
     await bench.lambda.init();
     await bench.askForSecret();

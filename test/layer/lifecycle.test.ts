@@ -102,7 +102,7 @@ describe("init", () => {
       type: "ConnectionError",
     },
     {
-      name: "STS answers with malformed data",
+      name: "STS sends malformed data",
       operation: "AssumeRole",
       fault: { kind: "malformed" },
       status: 502,
@@ -123,7 +123,7 @@ describe("init", () => {
       type: "AccessDeniedException",
     },
     {
-      name: "Secrets Manager answers with malformed data",
+      name: "Secrets Manager sends malformed data",
       operation: "GetSecretValue",
       fault: { kind: "malformed" },
       status: 502,

@@ -31,9 +31,9 @@ const permitting =
 /** All possible causes if AWS says only that AssumeRole is denied. */
 const ALL_CAUSES = [
   `the trust policy of ${TARGET_ROLE_ARN} must trust the role my-lambda-role of account ${FUNCTION_ACCOUNT}`,
-  "must have its path (service-role/…)",
+  "must be named with its path (service-role/…)",
   "it shows as AROA…",
-  "an external ID, if it asks for one",
+  "if it requires an external ID",
   "aws:PrincipalOrgID",
   `a policy of the role my-lambda-role of account ${FUNCTION_ACCOUNT} must allow sts:AssumeRole`,
   `there is no role ${TARGET_ROLE_ARN}`,
@@ -44,7 +44,7 @@ const ALL_CAUSES = [
 const TAGS = ["CROSS_ACCOUNT_SECRETS_SESSION_TAGS", "sts:TagSession on both sides"];
 const SOURCE_IDENTITY = ["CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY", "sts:SetSourceIdentity on both sides"];
 const BY_EXTERNAL_ID = { StringEquals: { "sts:ExternalId": "for-team-b" } };
-const SERVICE_CONTROL_POLICY = `a service control policy of the organization that is applies to the account of the role my-lambda-role of account ${FUNCTION_ACCOUNT}`;
+const SERVICE_CONTROL_POLICY = `a service control policy of the organization that applies to the account of the role my-lambda-role of account ${FUNCTION_ACCOUNT}`;
 
 const rows: Misconfiguration[] = [
   {
@@ -121,7 +121,7 @@ const rows: Misconfiguration[] = [
     name: "the external ID is missing",
     change: trusting(trust(FUNCTION_ROLE_ARN, ASSUME, BY_EXTERNAL_ID)),
     cause: "assume-role-denied",
-    tells: [...ALL_CAUSES, "is set with CROSS_ACCOUNT_SECRETS_EXTERNAL_ID"],
+    tells: [...ALL_CAUSES, "set CROSS_ACCOUNT_SECRETS_EXTERNAL_ID"],
     repair: () => {},
     newEnvironment: { CROSS_ACCOUNT_SECRETS_EXTERNAL_ID: "for-team-b" },
   },

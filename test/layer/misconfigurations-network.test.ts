@@ -140,7 +140,7 @@ function toPage(endpoint: string, status: number): Misconfiguration {
       return { [endpoint]: url };
     },
     cause: "aws-response-invalid",
-    tells: ["look at AWS_ENDPOINT_URL…, at a proxy"],
+    tells: ["check AWS_ENDPOINT_URL…, any proxy"],
     repair: () => {},
     newEnvironment: {},
   };

@@ -47,7 +47,7 @@ const keyOf = ({ aws }: TwoAccounts) => aws.findSecret(SECRET_NAME, TARGET_ACCOU
 const DENIED = [
   `${TARGET_ROLE_ARN} must be allowed ${READ} on ${SECRET_NAME}`,
   "must end in -??????",
-  `where nothing with that name is in account ${TARGET_ACCOUNT} and region ${REGION}`,
+  `if nothing with that name is in account ${TARGET_ACCOUNT} and region ${REGION}`,
 ];
 const KEY_DENIED = [
   `the policy of the KMS key of ${SECRET_NAME} must allow ${TARGET_ROLE_ARN} kms:Decrypt`,
@@ -96,9 +96,7 @@ const permissions: Misconfiguration[] = [
     change: ({ aws }) =>
       aws.changeAccount(TARGET_ACCOUNT, { serviceControlPolicies: [ALLOW_ALL, toPolicy(deny("secretsmanager:*"))] }),
     cause: "explicit-deny",
-    tells: [
-      `a service control policy of the organization that is applies to the account of ${TARGET_ROLE_ARN} matches`,
-    ],
+    tells: [`a service control policy of the organization that applies to the account of ${TARGET_ROLE_ARN} matches`],
   },
   {
     name: "the secret's own policy denies the read",
@@ -136,7 +134,7 @@ const secrets: Misconfiguration[] = [
     tells: [
       "the session policy",
       "SECRET_IDS",
-      `where nothing with that name is in account ${TARGET_ACCOUNT} and region ${REGION}`,
+      `if nothing with that name is in account ${TARGET_ACCOUNT} and region ${REGION}`,
     ],
     repair: create,
   },
@@ -183,7 +181,7 @@ const secrets: Misconfiguration[] = [
       accounts.aws.createSecret({ ...IN_TARGET_ACCOUNT, name: SECRET_NAME });
     },
     cause: "secret-version-not-found",
-    tells: [`${SECRET_NAME} is there`, "AWSCURRENT", "aws secretsmanager put-secret-value"],
+    tells: [`${SECRET_NAME} exists`, "AWSCURRENT", "aws secretsmanager put-secret-value"],
     repair({ aws, canaries: [secretString = ""] }) {
       aws.putSecretValue(aws.findSecret(SECRET_NAME, TARGET_ACCOUNT, REGION)?.arn ?? "", { secretString });
     },
@@ -253,7 +251,7 @@ const parameters: Misconfiguration[] = [
     tells: [
       `${TARGET_ROLE_ARN} must be allowed ${GET} on ${PARAMETER}`,
       "one slash after parameter",
-      "nothing of that name",
+      "nothing with that name",
     ],
   },
   {
