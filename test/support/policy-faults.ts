@@ -1,5 +1,5 @@
 /** Policy documents with one typical mistake each, which `policies --check` must find. */
-import type { DocumentKind } from "../../scripts/cli/policies/documents.ts";
+import type { DocumentName } from "../../scripts/cli/policies/documents.ts";
 
 const ROLE = "arn:aws:iam::111111111111:role/SecretReader";
 const CALLER = "arn:aws:iam::222222222222:role/my-lambda-role";
@@ -11,11 +11,11 @@ export const SETUP_ARGUMENTS = [
   ...["--organization-id", "o-exampleorgid", "--external-id", "partner-7", "--session-tags"],
 ];
 
-type Fields = Readonly<Record<string, unknown>>;
+type FaultyFields = Readonly<Record<string, unknown>>;
 interface PolicyFault {
   readonly name: string;
-  readonly kind: DocumentKind;
-  readonly statements: readonly Fields[];
+  readonly documentName: DocumentName;
+  readonly statements: readonly FaultyFields[];
   readonly severity: "missing" | "too wide";
   readonly says: RegExp;
   /** The name of a request that is evaluated wrongly: test/integration/policies.test.ts defines these requests. */
@@ -26,25 +26,25 @@ interface PolicyFault {
 
 const org = { "aws:PrincipalOrgID": "o-exampleorgid" };
 const externalId = { "sts:ExternalId": "partner-7" };
-const trusted: Fields = {
+const trusted: FaultyFields = {
   ...{ Effect: "Allow", Principal: { AWS: CALLER }, Action: "sts:AssumeRole" },
   Condition: { StringEquals: { ...org, ...externalId } },
 };
 /** sts:TagSession is evaluated without an external ID. */
-const tagged: Fields = { ...trusted, Action: "sts:TagSession", Condition: { StringEquals: org } };
-const read: Fields = { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: `${SECRET}-??????` };
-const key: Fields = {
+const tagged: FaultyFields = { ...trusted, Action: "sts:TagSession", Condition: { StringEquals: org } };
+const read: FaultyFields = { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: `${SECRET}-??????` };
+const key: FaultyFields = {
   ...{ Effect: "Allow", Principal: { AWS: ROLE } },
   ...{ Action: ["kms:Decrypt", "kms:DescribeKey"], Resource: "*" },
 };
-const assume: Fields = { Effect: "Allow", Action: ["sts:AssumeRole", "sts:TagSession"], Resource: ROLE };
+const assume: FaultyFields = { Effect: "Allow", Action: ["sts:AssumeRole", "sts:TagSession"], Resource: ROLE };
 
 const trusting = (principal: string) => [trusted, tagged].map((one) => ({ ...one, Principal: { AWS: principal } }));
 const onCondition = (condition: object) => [{ ...trusted, Condition: condition }, tagged];
 
 const TRUST_POLICY_FAULTS: readonly (readonly [
   string,
-  readonly Fields[],
+  readonly FaultyFields[],
   PolicyFault["severity"],
   RegExp,
   string,
@@ -54,7 +54,7 @@ const TRUST_POLICY_FAULTS: readonly (readonly [
     "a principal without its path",
     trusting("arn:aws:iam::222222222222:role/other-path/my-lambda-role"),
     "missing",
-    /has not the path/,
+    /does not have the path/,
     "to assume the role",
   ],
   [
@@ -79,12 +79,12 @@ const TRUST_POLICY_FAULTS: readonly (readonly [
     "to assume the role",
   ],
   ["a principal that is gone", trusting("AROAEXAMPLEEXAMPLE123"), "missing", /was deleted/, "to assume the role"],
-  ["everyone as the principal", trusting("*"), "too wide", /trusts everybody/, "another role to assume it"],
+  ["everyone as the principal", trusting("*"), "too wide", /trusts everyone/, "another role to assume it"],
   [
     "the whole account as the principal",
     trusting("arn:aws:iam::222222222222:root"),
     "too wide",
-    /trusts all in arn:aws:iam::222222222222:root/,
+    /trusts all roles and users in arn:aws:iam::222222222222:root/,
     "another role to assume it",
   ],
   [
@@ -100,7 +100,7 @@ const TRUST_POLICY_FAULTS: readonly (readonly [
       tagged,
     ],
     "too wide",
-    /trusts all in/,
+    /trusts all roles and users in/,
     "another role to assume it",
   ],
   [
@@ -121,14 +121,14 @@ const TRUST_POLICY_FAULTS: readonly (readonly [
     "no external ID",
     onCondition({ StringEquals: org }),
     "too wide",
-    /does not insist on sts:ExternalId/,
+    /does not require sts:ExternalId/,
     "to assume it without the external ID",
   ],
   [
     "an external ID only if one is sent",
     onCondition({ StringEquals: org, StringEqualsIfExists: externalId }),
     "too wide",
-    /does not insist on sts:ExternalId/,
+    /does not require sts:ExternalId/,
     "to assume it without the external ID",
   ],
   [
@@ -156,7 +156,7 @@ const TRUST_POLICY_FAULTS: readonly (readonly [
     "a pattern of organizations",
     onCondition({ StringEquals: externalId, StringLike: { "aws:PrincipalOrgID": "o-*" } }),
     "too wide",
-    /does not insist on aws:PrincipalOrgID/,
+    /does not require aws:PrincipalOrgID/,
     "to assume it from outside the organization",
   ],
   [
@@ -184,7 +184,7 @@ const TRUST_POLICY_FAULTS: readonly (readonly [
     "a Deny",
     [trusted, tagged, { Effect: "Deny", Principal: { AWS: "arn:aws:iam::222222222222:root" }, Action: "sts:*" }],
     "missing",
-    /statement 3 denies sts:AssumeRole, and no Allow outweighs it/,
+    /statement 3 denies sts:AssumeRole, which overrides every Allow/,
     "to assume the role",
   ],
 ];
@@ -257,7 +257,7 @@ const PERMISSIONS_POLICY_FAULTS: typeof TRUST_POLICY_FAULTS = [
     "every action of another service",
     [read, { Effect: "Allow", Action: "s3:*", Resource: "*" }],
     "too wide",
-    /statement 2 allows s3:\*, which reading does not take/,
+    /statement 2 allows s3:\*, which is not needed for reading/,
     "to read from S3",
   ],
   [
@@ -298,7 +298,7 @@ const PERMISSIONS_POLICY_FAULTS: typeof TRUST_POLICY_FAULTS = [
     "every key",
     [read, { Effect: "Allow", Action: "kms:Decrypt", Resource: "*" }],
     "too wide",
-    /lets it decrypt whatever it gets/,
+    /lets it decrypt anything/,
     "to decrypt data that is not a secret",
   ],
 ];
@@ -317,7 +317,7 @@ const KEY_POLICY_FAULTS: typeof TRUST_POLICY_FAULTS = [
     "only the account, and the role's permissions do not allow it",
     [{ ...key, Principal: { AWS: "arn:aws:iam::111111111111:root" }, Action: "kms:*" }],
     "missing",
-    /leaves it to the role's own permissions/,
+    /delegates to the role's own permissions/,
     "to use the key",
   ],
   [
@@ -327,7 +327,7 @@ const KEY_POLICY_FAULTS: typeof TRUST_POLICY_FAULTS = [
     /but it is secretsmanager\.eu-west-1\.amazonaws\.com/,
     "to use the key",
   ],
-  ["everyone as the principal", [{ ...key, Principal: "*" }], "too wide", /everybody/, "another role to use the key"],
+  ["everyone as the principal", [{ ...key, Principal: "*" }], "too wide", /everyone/, "another role to use the key"],
   ["every action", [{ ...key, Action: "kms:*" }], "too wide", /allows kms:\*/, "to encrypt with the key"],
 ];
 
@@ -336,14 +336,14 @@ const CALLER_POLICY_FAULTS: typeof TRUST_POLICY_FAULTS = [
     "every role",
     [{ ...assume, Resource: "*" }],
     "too wide",
-    /every role that trusts it/,
+    /every role that matches .* and trusts it/,
     "the caller to assume another role",
   ],
   [
     "every role of the account",
     [{ ...assume, Resource: "arn:aws:iam::111111111111:role/*" }],
     "too wide",
-    /every role that trusts it/,
+    /every role that matches .* and trusts it/,
     "the caller to assume another role",
   ],
   [
@@ -367,9 +367,9 @@ export const faults: readonly PolicyFault[] = Object.entries({
   permissionsPolicy: PERMISSIONS_POLICY_FAULTS,
   keyPolicy: KEY_POLICY_FAULTS,
   callerPolicy: CALLER_POLICY_FAULTS,
-}).flatMap(([kind, rows]) =>
+}).flatMap(([documentName, rows]) =>
   rows.map(([name, statements, severity, says, goesWrong, left]) => ({
-    ...{ name, kind: kind as DocumentKind, statements, severity, says, goesWrong },
+    ...{ name, documentName: documentName as DocumentName, statements, severity, says, goesWrong },
     stillAllowed: left === undefined ? [] : [left],
   })),
 );

@@ -1,4 +1,4 @@
-/** The options as they are written, and readers that gather every problem. Pure. */
+/** The options of policies, and a reader that collects every problem. Pure. */
 import { parseOptions } from "../options.ts";
 
 const text = { type: "string" } as const;
@@ -16,19 +16,19 @@ type Name = keyof typeof OPTIONS;
 type TextName = NameOf<{ readonly type: "string"; readonly multiple?: undefined }>;
 type NameOf<T> = { [N in Name]: (typeof OPTIONS)[N] extends T ? N : never }[Name];
 
-/** Each gives what the option has; one that breaks its rule is a problem, and counts as not given. So does an empty one. */
-export interface Options {
+/** Returns the values of options. A value that breaks its rule is a problem, and counts as not given, like an empty value. */
+export interface OptionReader {
   readonly problems: string[];
   readonly positionals: readonly string[];
   has(name: NameOf<typeof flag>): boolean;
   text(name: TextName, isRight: (text: string) => boolean, rule: string): string | undefined;
   word<W extends string>(name: TextName, words: readonly W[]): W | undefined;
-  /** Given several times, or comma or space separated. */
+  /** The option may be given several times, and each value may be a list with commas or spaces. */
   list(name: NameOf<typeof texts>, isRight: (text: string) => boolean, rule: string): readonly string[];
 }
 
-/** Throws a CommandError where an option is unknown. */
-export function readOptions(args: readonly string[]): Options {
+/** Throws a CommandError for an unknown option. */
+export function createOptionReader(args: readonly string[]): OptionReader {
   const { values, positionals } = parseOptions(args, OPTIONS, true);
   const problems: string[] = [];
   const keep = (name: Name, given: string, isRight: (text: string) => boolean, rule: string) => {

@@ -1,43 +1,42 @@
-/** Prints the four policies that two accounts need, or checks those that they have: `cross-account-secrets policies --help`. */
+/** `cross-account-secrets policies`: prints the four policies that two accounts need, or checks existing ones. */
 import { readFile } from "node:fs/promises";
 import { CommandError, type CommandWorld, USAGE } from "../world.ts";
-import { parseArguments, type Wishes } from "./arguments.ts";
-import { check, type File } from "./check/check.ts";
-import { isFault, toLine } from "./check/finding.ts";
-import { documentKinds, toDocuments, toOwner, toTitle } from "./documents.ts";
+import { HELP, type PoliciesOptions, parseArguments } from "./arguments.ts";
+import { check, type PolicyFile } from "./check/check.ts";
+import { isFault, toFindingLine } from "./check/finding.ts";
+import { documentNames, toDocuments, toOwner, toTitle } from "./documents.ts";
 import { toCloudFormation } from "./formats/cloudformation.ts";
 import { toCommands } from "./formats/commands.ts";
 import { toJson, toJsonOfAll } from "./formats/json.ts";
 import { toTerraform } from "./formats/terraform.ts";
-import { HELP } from "./help.ts";
 
-const CLEAN = 0;
-const FAULTY = 1;
+const SUCCESS = 0;
+const FAULTS_FOUND = 1;
 
 export async function run(args: readonly string[], world: CommandWorld): Promise<number> {
-  const wishes = parseArguments(args, world.environment);
-  switch (wishes.is) {
+  const options = parseArguments(args, world.environment);
+  switch (options.is) {
     case "help":
       world.stdout(`${HELP}\n`);
-      return CLEAN;
+      return SUCCESS;
     case "print":
-      world.stdout(toText(wishes, world));
-      return CLEAN;
+      world.stdout(toDocumentsText(options, world));
+      return SUCCESS;
     case "check": {
-      const findings = check(await Promise.all(wishes.files.map(read)), wishes.setup);
-      if (wishes.isJson) world.stdout(`${JSON.stringify({ findings }, undefined, 2)}\n`);
-      else for (const finding of findings) world.stdout(toLine(finding, world));
-      return findings.some(isFault) ? FAULTY : CLEAN;
+      const findings = check(await Promise.all(options.files.map(readPolicyFile)), options.setup);
+      if (options.isJson) world.stdout(`${JSON.stringify({ findings }, undefined, 2)}\n`);
+      else for (const finding of findings) world.stdout(toFindingLine(finding, world));
+      return findings.some(isFault) ? FAULTS_FOUND : SUCCESS;
     }
   }
 }
 
-function toText(
-  { setup, format, accounts }: Extract<Wishes, { is: "print" }>,
+function toDocumentsText(
+  { setup, format, accounts }: Extract<PoliciesOptions, { is: "print" }>,
   { isTerminal, paint }: CommandWorld,
 ): string {
   const documents = toDocuments(setup);
-  const kinds = documentKinds.filter((kind) => accounts.includes(toOwner(kind)));
+  const names = documentNames.filter((name) => accounts.includes(toOwner(name)));
   switch (format) {
     case "cloudformation":
       return toCloudFormation(documents, setup, accounts);
@@ -47,13 +46,13 @@ function toText(
       return toCommands(documents, setup, accounts);
     case undefined:
       if (isTerminal) {
-        return kinds.map((kind) => `${paint("bold", toTitle(kind, setup))}\n${toJson(documents[kind])}\n`).join("\n");
+        return names.map((name) => `${paint("bold", toTitle(name, setup))}\n${toJson(documents[name])}\n`).join("\n");
       }
   }
-  return toJsonOfAll(Object.fromEntries(kinds.map((kind) => [kind, documents[kind]])));
+  return toJsonOfAll(Object.fromEntries(names.map((name) => [name, documents[name]])));
 }
 
-async function read(name: string): Promise<File> {
+async function readPolicyFile(name: string): Promise<PolicyFile> {
   try {
     return { name, text: await readFile(name, "utf8") };
   } catch (error) {

@@ -1,25 +1,25 @@
-/** Both roles, each told by its ARN or by account and name. Pure. */
-import { ROLE_ARN } from "../../../extension/config/settings.ts";
-import type { Options } from "./option-reader.ts";
+/** Reads the two roles, each from its ARN or from account and name. Pure. */
+import { ROLE_ARN_PATTERN } from "../../../extension/config/settings.ts";
+import type { OptionReader } from "./option-reader.ts";
 import { toAccount, toPartition, toRoleName, toRolePath } from "./setup.ts";
 
-/** As far as it is told. */
-export interface RoleFacts {
+/** What the options say about a role. */
+export interface RoleParts {
   readonly partition: string | undefined;
   readonly accountId: string | undefined;
   readonly name: string | undefined;
-  /** Of a name alone, and of a session's ARN, nobody knows. */
+  /** Neither a session's ARN nor a name alone contains it. */
   readonly path: string | undefined;
 }
 
 const NAME = /^([!-.0-~]*\/)*[\w+=,.@-]{1,64}$/;
-/** What `aws sts get-caller-identity` tells of a role. */
+/** The ARN that `aws sts get-caller-identity` prints for a role. */
 const SESSION_ARN = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\/([\w+=,.@-]{1,64})\/[\w+=,.@-]{2,64}$/;
 
 const accountRule = "the 12 digits of an AWS account";
-const nameRule = "a role's name, with its path in front where it has one, such as service-role/my-lambda-role";
+const nameRule = "a role's name, with its path before it if it has one, such as service-role/my-lambda-role";
 
-export function readTargetRole(options: Options): RoleFacts {
+export function readTargetRole(options: OptionReader): RoleParts {
   const arn = options.text(
     "role-arn",
     isRoleArn,
@@ -27,10 +27,10 @@ export function readTargetRole(options: Options): RoleFacts {
   );
   const accountId = options.text("account-a", isAccount, accountRule);
   const name = options.text("role-name", isName, nameRule);
-  return toFacts(arn, accountId, name, ["--role-arn", "--account-a", "--role-name"], options.problems);
+  return toRoleParts(arn, accountId, name, ["--role-arn", "--account-a", "--role-name"], options.problems);
 }
 
-export function readCallerRole(options: Options): RoleFacts {
+export function readCallerRole(options: OptionReader): RoleParts {
   const arn = options.text(
     "caller-role-arn",
     (text) => isRoleArn(text) || SESSION_ARN.test(text),
@@ -38,20 +38,26 @@ export function readCallerRole(options: Options): RoleFacts {
   );
   const accountId = options.text("account-b", isAccount, accountRule);
   const name = options.text("caller-role-name", isName, nameRule);
-  return toFacts(arn, accountId, name, ["--caller-role-arn", "--account-b", "--caller-role-name"], options.problems);
+  return toRoleParts(
+    arn,
+    accountId,
+    name,
+    ["--caller-role-arn", "--account-b", "--caller-role-name"],
+    options.problems,
+  );
 }
 
-const isRoleArn = (text: string) => ROLE_ARN.test(text);
+const isRoleArn = (text: string) => ROLE_ARN_PATTERN.test(text);
 const isAccount = (text: string) => /^\d{12}$/.test(text);
 const isName = (text: string) => NAME.test(text);
 
-function toFacts(
+function toRoleParts(
   arn: string | undefined,
   accountId: string | undefined,
   pathAndName: string | undefined,
   [ofArn, ofAccount, ofName]: readonly [string, string, string],
   problems: string[],
-): RoleFacts {
+): RoleParts {
   const name = pathAndName === undefined ? undefined : toRoleName(pathAndName);
   const path = pathAndName?.includes("/") ? toRolePath(`:role/${pathAndName.replace(/^\//, "")}`) : undefined;
   if (arn === undefined) return { partition: undefined, accountId, name, path };

@@ -1,7 +1,7 @@
-/** What the arguments tell of two accounts. Pure. */
+/** The set-up of two accounts, as the arguments describe it. Pure. */
 import type { AssumeRoleOptions, Caller } from "../../../extension/failure/statements.ts";
 
-/** As far as it is told: documents can be checked with less than it takes to print them. */
+/** A check needs only a part of the set-up. */
 export interface Setup {
   readonly partition: string;
   readonly region: string | undefined;
@@ -9,15 +9,15 @@ export interface Setup {
   readonly roleArn: string | undefined;
   /** The role that assumes it, in Account B. */
   readonly caller: Caller | undefined;
-  /** What each secret is in a policy: of an ARN, AWS alone knows whether it has the six characters. */
+  /** The possible resources of each secret: only AWS knows whether an ARN already ends in the six characters. */
   readonly secrets: readonly (readonly string[])[];
   readonly parameters: readonly string[];
   /** A customer-managed key of the secrets. */
   readonly keyArn: string | undefined;
-  readonly wishes: AssumeRoleOptions;
+  readonly assumeRoleOptions: AssumeRoleOptions;
 }
 
-/** All that it takes to print the documents. */
+/** What is needed to print the documents. */
 export interface WholeSetup extends Setup {
   readonly roleArn: string;
   readonly caller: Caller;
@@ -25,12 +25,12 @@ export interface WholeSetup extends Setup {
 
 export const toAccount = (arn: string): string => arn.split(":")[4] ?? "";
 export const toPartition = (arn: string): string => arn.split(":")[1] ?? "";
-/** Of a role's ARN. */
+/** The name in a role's ARN. */
 export const toRoleName = (roleArn: string): string => roleArn.slice(roleArn.lastIndexOf("/") + 1);
-/** Of a role's ARN: `/`, or `/service-role/` and the like. */
+/** The path in a role's ARN: `/`, `/service-role/` and so on. */
 export const toRolePath = (roleArn: string): string => /:role(\/.*\/|\/)/.exec(roleArn)?.[1] ?? "/";
 
-/** Where regions are, of which AWS has apart from the others: https://docs.aws.amazon.com/general/latest/gr/rande.html */
+/** The prefixes of the regions outside the partition `aws`: https://docs.aws.amazon.com/general/latest/gr/rande.html */
 const PARTITIONS: readonly (readonly [RegExp, string])[] = [
   [/^cn-/, "aws-cn"],
   [/^us-gov-/, "aws-us-gov"],
@@ -40,5 +40,5 @@ const PARTITIONS: readonly (readonly [RegExp, string])[] = [
   [/^us-isof-/, "aws-iso-f"],
   [/^eusc-/, "aws-eusc"],
 ];
-export const toPartitionOf = (region: string): string =>
+export const toPartitionOfRegion = (region: string): string =>
   PARTITIONS.find(([pattern]) => pattern.test(region))?.[1] ?? "aws";

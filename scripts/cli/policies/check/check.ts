@@ -1,107 +1,110 @@
-/** What is missing or too wide in documents that are there. Pure. */
-import type { DocumentKind } from "../documents.ts";
+/** Finds what is missing or too wide in existing documents. Pure. */
+import type { DocumentName } from "../documents.ts";
 import type { Setup } from "../setup.ts";
-import { type FileFinding, type Finding, isFault } from "./finding.ts";
+import { type CheckFinding, type FileFinding, isFault } from "./finding.ts";
 import { findMissing } from "./missing.ts";
 import { toNeeds } from "./needs.ts";
 import { matchesAction } from "./patterns.ts";
 import { findDocuments, type ReadDocument, type ReadStatement, readDocument } from "./statements.ts";
 import { findExcess } from "./width.ts";
 
-export interface File {
+export interface PolicyFile {
   readonly name: string;
   readonly text: string;
 }
 
-export function check(files: readonly File[], setup: Setup): readonly FileFinding[] {
+export function check(files: readonly PolicyFile[], setup: Setup): readonly FileFinding[] {
   const read = files.flatMap(({ name, text }) => readFile(name, text));
   const isDecryptOwn = read.some(
-    ({ kind, document }) => kind === "permissionsPolicy" && document?.statements.some(allowsDecrypt),
+    ({ documentName, document }) => documentName === "permissionsPolicy" && document?.statements.some(allowsDecrypt),
   );
-  return read.flatMap(({ file, kind, document, findings }): FileFinding[] => {
-    const needs = kind === undefined ? [] : toNeeds(kind, setup);
-    const found: Finding[] =
-      kind === undefined || document === undefined
+  return read.flatMap(({ file, documentName, document, findings }): FileFinding[] => {
+    const needs = documentName === undefined ? [] : toNeeds(documentName, setup);
+    const found: CheckFinding[] =
+      documentName === undefined || document === undefined
         ? [...findings]
         : [
             ...findings,
-            ...findMissing(document.statements, needs, { kind, isDecryptOwn }),
-            ...findExcess(kind, document, setup, needs),
+            ...findMissing(document.statements, needs, { documentName, isDecryptOwn }),
+            ...findExcess(documentName, document, setup, needs),
           ];
-    if (kind !== undefined && needs.length === 0 && !found.some(isFault)) found.push(UNTOLD[kind]);
-    return withoutIdleNotes(found).map((finding) => ({ file, document: kind, ...finding }));
+    if (documentName !== undefined && needs.length === 0 && !found.some(isFault)) found.push(UNCHECKED[documentName]);
+    return withoutUselessNotes(found).map((finding) => ({ file, document: documentName, ...finding }));
   });
 }
 
-/** Silence would be taken for praise. */
-const toUntold = (what: string): Finding => ({
+/** Without this note, no finding would look like a successful check. */
+const toUnchecked = (option: string): CheckFinding => ({
   severity: "note",
-  message: `whether it allows what it should was not checked: ${what}`,
+  message: `whether it allows what it should was not checked: ${option}`,
 });
-const UNTOLD: Readonly<Record<DocumentKind, Finding>> = {
-  trustPolicy: toUntold("--caller-role-arn says who is to be trusted"),
-  permissionsPolicy: toUntold("--role-arn, --region, and --secret or --parameter say what is to be read"),
-  keyPolicy: toUntold("--role-arn says who is to use the key"),
-  callerPolicy: toUntold("--role-arn says what is to be assumed"),
+const UNCHECKED: Readonly<Record<DocumentName, CheckFinding>> = {
+  trustPolicy: toUnchecked("--caller-role-arn must say which role it must trust"),
+  permissionsPolicy: toUnchecked("--role-arn, --region, and --secret or --parameter must say what the role reads"),
+  keyPolicy: toUnchecked("--role-arn must say which role uses the key"),
+  callerPolicy: toUnchecked("--role-arn must say which role is assumed"),
 };
 
-/** What is to be noted of a statement that is to go, nobody has to know. */
-function withoutIdleNotes(findings: readonly Finding[]): readonly Finding[] {
+/** Leaves out the notes on a statement that another finding removes. */
+function withoutUselessNotes(findings: readonly CheckFinding[]): readonly CheckFinding[] {
   const removed = findings.filter(({ remove }) => remove).map(({ statement }) => statement);
   return findings.filter((finding) => isFault(finding) || !removed.includes(finding.statement));
 }
 
-interface Read {
+interface ReadFile {
   readonly file: string;
-  readonly kind: DocumentKind | undefined;
+  readonly documentName: DocumentName | undefined;
   readonly document: ReadDocument | undefined;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly CheckFinding[];
 }
 
 /** A file may hold several documents. */
-function readFile(file: string, text: string): readonly Read[] {
+function readFile(file: string, text: string): readonly ReadFile[] {
   const documents = findDocuments(text)?.map(readDocument);
-  const none = (message: string): Read[] => [
-    { file, kind: undefined, document: undefined, findings: [{ severity: "missing", message }] },
+  const none = (message: string): ReadFile[] => [
+    { file, documentName: undefined, document: undefined, findings: [{ severity: "missing", message }] },
   ];
-  if (documents === undefined) return none("this is no JSON, and AWS refuses it");
-  if (documents.length === 0) return none('there is no policy in it: nothing has a "Statement"');
+  if (documents === undefined) return none("this is not JSON, so AWS rejects it");
+  if (documents.length === 0) return none('it contains no policy: nothing has a "Statement"');
   return documents.map((document) => {
-    const kind = toKind(document);
-    return { file, kind, document, findings: [...document.findings, ...findMisplaced(kind, document)] };
+    const documentName = toDocumentName(document);
+    return { file, documentName, document, findings: [...document.findings, ...findMisplaced(documentName, document)] };
   });
 }
 
-/** A role trusts as a whole; all other policies have to say what they are about. */
-function findMisplaced(kind: DocumentKind | undefined, { statements, findings }: ReadDocument): readonly Finding[] {
-  if (kind === undefined) {
-    // It may be one that could not be read.
+/** A trust policy is about its own role. All other policies must name their resources. */
+function findMisplaced(
+  documentName: DocumentName | undefined,
+  { statements, findings }: ReadDocument,
+): readonly CheckFinding[] {
+  if (documentName === undefined) {
+    // It may be one of the four that could not be read.
     if (findings.some(isFault)) return [];
     return [{ severity: "note", message: "this is none of the four policies, and was not checked" }];
   }
-  const isTrust = kind === "trustPolicy";
+  const isTrust = documentName === "trustPolicy";
   const word = isTrust ? 'has a "Resource", which a trust policy must not have' : 'must have a "Resource"';
   return statements
     .filter(({ resource }) => (resource === undefined) !== isTrust)
     .map(({ number }) => ({
       severity: "missing",
       statement: number,
-      message: `statement ${number} ${word}: AWS refuses the document`,
+      message: `statement ${number} ${word}: AWS rejects the document`,
     }));
 }
 
-/** Which of the four it is, by what it has. */
-function toKind({ statements }: ReadDocument): DocumentKind | undefined {
+/** Recognizes which of the four it is by its content. */
+function toDocumentName({ statements }: ReadDocument): DocumentName | undefined {
   const has = (service: string) =>
     statements.some(({ action }) =>
       action.values.some((value) => value === "*" || value.toLowerCase().startsWith(`${service}:`)),
     );
   if (statements.some(({ principal }) => principal !== undefined)) {
-    // `*` alone may be either; a trust policy has no resource.
+    // The action `*` fits both, but a trust policy has no resource.
     if (has("sts") && (!has("kms") || statements.every(({ resource }) => resource === undefined))) return "trustPolicy";
     return has("kms") ? "keyPolicy" : undefined;
   }
-  // A function's role may read things of its own, too; the role that it assumes assumes no other.
+  // The function's role may also read secrets itself. The role that it assumes does not assume another one.
   const assumes = ({ isAllow, action }: ReadStatement) =>
     isAllow && !action.isNot && action.values.some((value) => value.toLowerCase() === "sts:assumerole");
   if (statements.some(assumes)) return "callerPolicy";

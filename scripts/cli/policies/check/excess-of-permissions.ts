@@ -1,12 +1,12 @@
-/** What a role or its caller may do beyond what is meant. Pure. */
+/** Finds what a role or its caller may do beyond the need. Pure. */
 import { toDecryptStatement, toReadStatement } from "../../../../extension/failure/statements.ts";
 import type { Setup } from "../setup.ts";
-import { type Around, type Excess, note, tooWide } from "./excess.ts";
+import { type Excess, type ExcessContext, note, tooWide } from "./excess.ts";
 import { covers, isPattern, isVariable, matchesAction, SIX } from "./patterns.ts";
 import type { ReadStatement } from "./statements.ts";
 
 const READ = ["secretsmanager:GetSecretValue", "ssm:GetParameter"];
-/** What reading may well go with. */
+/** Often allowed together with reading. */
 const HARMLESS = [
   "secretsmanager:DescribeSecret",
   "secretsmanager:ListSecretVersionIds",
@@ -18,10 +18,10 @@ export const READING = [...READ, ...HARMLESS];
 
 export function findOtherActions({ action: { isNot, values } }: ReadStatement): readonly Excess[] {
   const others = values.filter((value) => !READING.some((action) => matchesAction(value, action)));
-  return isNot || others.length === 0 ? [] : [tooWide(`allows ${others.join(", ")}, which reading does not take`)];
+  return isNot || others.length === 0 ? [] : [tooWide(`allows ${others.join(", ")}, which is not needed for reading`)];
 }
 
-export function findWideResources(statement: ReadStatement, { setup }: Around): readonly Excess[] {
+export function findWideResources(statement: ReadStatement, { setup }: ExcessContext): readonly Excess[] {
   const { action, resource } = statement;
   if (resource === undefined || resource.isNot) return [];
   const isReading = action.values.some((value) => READ.some((one) => matchesAction(value, one)));
@@ -29,8 +29,11 @@ export function findWideResources(statement: ReadStatement, { setup }: Around): 
   return resource.values.filter((value) => !isVariable(value)).flatMap((value) => toResourceExcess(value, setup));
 }
 
-/** Through the service that holds the secret, it may be any key: the secret knows which. */
-export function findWideKeys({ action, resource, conditions }: ReadStatement, { setup }: Around): readonly Excess[] {
+/** With a condition on the service or the secret, any key may be allowed: the secret determines which key is used. */
+export function findWideKeys(
+  { action, resource, conditions }: ReadStatement,
+  { setup }: ExcessContext,
+): readonly Excess[] {
   const isDecrypt =
     !action.isNot && action.values.some((value) => value !== "*" && matchesAction(value, "kms:Decrypt"));
   const wide = resource?.isNot ? [] : (resource?.values.filter(isPattern) ?? []);
@@ -38,7 +41,7 @@ export function findWideKeys({ action, resource, conditions }: ReadStatement, { 
   if (!isDecrypt || isBound || wide.length === 0) return [];
   const { keyArn } = setup;
   const add = [toDecryptStatement(keyArn === undefined ? { service: "secretsmanager" } : { arn: keyArn })];
-  return [{ ...tooWide(`lets it decrypt whatever it gets with ${wide.join(", ")}`), add }];
+  return [{ ...tooWide(`lets it decrypt anything with ${wide.join(", ")}`), add }];
 }
 
 const NAME =
@@ -48,7 +51,8 @@ function toResourceExcess(value: string, { secrets, parameters }: Setup): readon
   const [, name = "", end] = NAME.exec(value) ?? [];
   if (name === "") return [tooWide(`allows ${value}, which is more than one`)];
   const wanted = [...secrets.flat(), ...parameters];
-  if (end === "-*") return [note(`has ${value}, which also opens longer names, such as ${name}-prod: ${SIX} does not`)];
+  if (end === "-*")
+    return [note(`has ${value}, which also allows longer names, such as ${name}-prod: ${SIX} does not`)];
   if (wanted.length > 0) {
     return wanted.some((one) => covers(value, one)) || wanted.includes(`${value}${SIX}`)
       ? []
@@ -62,13 +66,18 @@ function toResourceExcess(value: string, { secrets, parameters }: Setup): readon
   return [{ severity: "missing", text: `has ${value}, without the six characters that AWS appends to the name`, add }];
 }
 
-/** The caller's role may well do other things; other roles than the one that reads are not among them. */
-export function findWideRoles({ action, resource }: ReadStatement, { setup: { roleArn } }: Around): readonly Excess[] {
+/** The caller's role may do other things, but it must not assume other roles that trust it. */
+export function findWideRoles(
+  { action, resource }: ReadStatement,
+  { setup: { roleArn } }: ExcessContext,
+): readonly Excess[] {
   if (action.isNot || resource === undefined || resource.isNot) return [];
   if (!action.values.some((value) => matchesAction(value, "sts:AssumeRole"))) return [];
   const wide = resource.values.filter(isPattern);
   if (wide.length === 0) return [];
   return [
-    tooWide(`lets it assume, of ${wide.join(", ")}, every role that trusts it, and not ${roleArn ?? "one"} alone`),
+    tooWide(
+      `lets it assume every role that matches ${wide.join(", ")} and trusts it, not only ${roleArn ?? "one role"}`,
+    ),
   ];
 }

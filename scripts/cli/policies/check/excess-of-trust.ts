@@ -1,13 +1,13 @@
-/** Whom a trust policy lets in beyond who is meant. Pure. */
+/** Finds whom a trust policy trusts beyond the need. Pure. */
 import type { Caller } from "../../../../extension/failure/statements.ts";
 import { pins } from "./conditions.ts";
-import { type Around, type Excess, note, tooWide } from "./excess.ts";
-import { GONE } from "./obstacles.ts";
+import { type Excess, type ExcessContext, note, tooWide } from "./excess.ts";
+import { DELETED_ID } from "./obstacles.ts";
 import { isPattern, matchesAction } from "./patterns.ts";
 import type { ReadStatement } from "./statements.ts";
 
-/** Whom a trust statement trusts in the end: whom its condition takes, where it has one on the caller's ARN. */
-export function findWidePrincipals(statement: ReadStatement, { setup: { caller } }: Around): readonly Excess[] {
+/** A principal that is an account or `*` is not too wide if a condition on the caller's ARN limits it to roles. */
+export function findWidePrincipals(statement: ReadStatement, { setup: { caller } }: ExcessContext): readonly Excess[] {
   const { principal, others } = statement;
   if (principal === undefined || principal.isNot) return [];
   const wide = principal.values.filter((value) => value === "*" || /^\d{12}$|:root$/.test(value));
@@ -19,31 +19,33 @@ export function findWidePrincipals(statement: ReadStatement, { setup: { caller }
     !(arn.startsWith(own ?? "") && arn.endsWith(`/${caller.name}`)) &&
     !isSession(arn);
   const strangers = [...principal.values.filter((value) => !wide.includes(value) && isOther(value)), ...others];
-  const gone = caller === undefined ? principal.values.filter((value) => GONE.test(value)) : [];
+  const deleted = caller === undefined ? principal.values.filter((value) => DELETED_ID.test(value)) : [];
   return [
-    ...gone.map(
+    ...deleted.map(
       (value): Excess => ({
         severity: "missing",
-        text: `trusts ${value}, a role that was deleted: name the one of today`,
+        text: `trusts ${value}, a role that was deleted: name the role that exists now`,
       }),
     ),
-    ...principal.values.filter(isSession).map((arn) => note(`trusts ${arn}, and no session of another name`)),
+    ...principal.values.filter(isSession).map((arn) => note(`trusts ${arn}, but no session of another name`)),
     ...(strangers.length > 0 ? [note(`trusts ${strangers.join(", ")}, too`)] : []),
-    ...(insistsOnRoles(statement) ? [] : wide.map(toWidth)),
+    ...(requiresRoles(statement) ? [] : wide.map(toWidth)),
   ];
 }
 
-/** Of a session's ARN, which has the role's name without its path. */
+/** The beginning of a session's ARN, which has the role's name without its path. */
 const toSessionPrefix = ({ partition, accountId, name }: Caller): string =>
   `arn:${partition}:sts::${accountId}:assumed-role/${name}/`;
 
 const toWidth = (principal: string): Excess =>
   principal === "*"
-    ? tooWide("trusts everybody, in whatever account")
-    : tooWide(`trusts all in ${principal} whose own policies let them: name the role, or ask for its aws:PrincipalArn`);
+    ? tooWide("trusts everyone, in every account")
+    : tooWide(
+        `trusts all roles and users in ${principal} whose own policies allow it: name the role, or require its aws:PrincipalArn`,
+      );
 
-function insistsOnRoles({ conditions }: ReadStatement): boolean {
-  // With any path it is still one role: a name is unique in its account.
+function requiresRoles({ conditions }: ReadStatement): boolean {
+  // A role's name is unique in its account, so a pattern for the path still matches only one role.
   const isOne = (arn: string) => !isPattern(arn.replace(/:role\/\*\/(?=[^/]+$)/, ":role/"));
   return conditions.some(
     ({ key, operator, isIfExists, values }) =>
@@ -54,10 +56,10 @@ function insistsOnRoles({ conditions }: ReadStatement): boolean {
   );
 }
 
-/** Where an organization or an external ID is meant, a caller without it must be refused. */
-export function findLooseConditions(statement: ReadStatement, around: Around): readonly Excess[] {
-  const { caller, wishes } = around.setup;
-  // Of the actions this one alone has an external ID, and the others are nothing without it.
+/** If there is an organization or an external ID, the policy must reject a caller without it. */
+export function findLooseConditions(statement: ReadStatement, around: ExcessContext): readonly Excess[] {
+  const { caller, assumeRoleOptions } = around.setup;
+  // Only this action is called with an external ID, and the others are useless without it.
   if (!statement.action.isNot && !statement.action.values.some((value) => matchesAction(value, "sts:AssumeRole")))
     return [];
   if (caller === undefined) return [];
@@ -65,27 +67,27 @@ export function findLooseConditions(statement: ReadStatement, around: Around): r
   const isOurs = (value: string) =>
     ["*", accountId, `arn:${partition}:iam::${accountId}:root`].includes(value) || value.endsWith(`/${name}`);
   if (!statement.principal?.values.some(isOurs)) return [];
-  const wished = [
-    ["aws:PrincipalOrgID", wishes.organizationId],
-    ["sts:ExternalId", wishes.externalId],
+  const required = [
+    ["aws:PrincipalOrgID", assumeRoleOptions.organizationId],
+    ["sts:ExternalId", assumeRoleOptions.externalId],
   ] as const;
-  return wished.flatMap(([key, value]) =>
-    value === undefined || insistsOn(key, value, { statement, around, isOurs })
+  return required.flatMap(([key, value]) =>
+    value === undefined || requires(key, value, { statement, around, isOurs })
       ? []
-      : [tooWide(`does not insist on ${key} ${value}`)],
+      : [tooWide(`does not require ${key} ${value}`)],
   );
 }
 
 interface Trusting {
   readonly statement: ReadStatement;
-  readonly around: Around;
+  readonly around: ExcessContext;
   /** Whether a principal is, or includes, the caller. */
   readonly isOurs: (principal: string) => boolean;
 }
 
-function insistsOn(key: string, value: string, { statement, around, isOurs }: Trusting): boolean {
+function requires(key: string, value: string, { statement, around, isOurs }: Trusting): boolean {
   if (statement.conditions.some((condition) => pins(condition, key))) return true;
-  // The other way to say it: a Deny, of the caller too, of all that is not so and whatever else is so.
+  // The other way: a Deny that includes the caller, with this as its only condition.
   return around.statements.some(({ isAllow, principal, action, conditions: [condition, ...others] }) => {
     if (isAllow || principal === undefined || condition === undefined || others.length > 0) return false;
     return (

@@ -1,4 +1,4 @@
-/** What a statement lets through beyond what is meant. Pure. */
+/** Finds what any statement allows beyond the need. Pure. */
 import type { Statement } from "../../../../extension/failure/statements.ts";
 import type { Setup } from "../setup.ts";
 import type { Severity } from "./finding.ts";
@@ -7,13 +7,13 @@ import type { ReadStatement } from "./statements.ts";
 
 export interface Excess {
   readonly severity: Severity;
-  /** In words that follow the statement's number. */
+  /** Follows the statement's number in a sentence. */
   readonly text: string;
-  /** What to put in its place, where that is not what is needed. */
+  /** The statements that replace it, if they are not those of the needs. */
   readonly add?: readonly Statement[];
 }
-export type Find = (statement: ReadStatement, around: Around) => readonly Excess[];
-export interface Around {
+export type Find = (statement: ReadStatement, around: ExcessContext) => readonly Excess[];
+export interface ExcessContext {
   readonly setup: Setup;
   readonly statements: readonly ReadStatement[];
 }
@@ -27,10 +27,10 @@ export function findNots({ principal, action, resource }: ReadStatement): readon
     ...(action.isNot ? ["NotAction"] : []),
     ...(resource?.isNot ? ["NotResource"] : []),
   ];
-  return nots.map((name) => tooWide(`allows by ${name} all but what it leaves out`));
+  return nots.map((name) => tooWide(`allows everything that ${name} does not list`));
 }
 
-/** A pattern that lets through one of these actions, and others with it. */
+/** Finds patterns that match one of these actions, and so match others. */
 export const findWideActions =
   (...actions: readonly string[]): Find =>
   ({ action: { isNot, values } }) => {

@@ -1,25 +1,25 @@
-/** What is found in a document, and what to do about it. Pure. */
+/** The findings of a check, and what to do about each. Pure. */
 import type { Statement } from "../../../../extension/failure/statements.ts";
 import type { CommandWorld } from "../../world.ts";
-import type { DocumentKind } from "../documents.ts";
+import type { DocumentName } from "../documents.ts";
 
-/** `missing`: nothing is read with this. `too wide`: more than is meant is let through. `note`: no fault. */
+/** `missing`: reading fails. `too wide`: more is allowed than is needed. `note`: not a fault. */
 export type Severity = "missing" | "too wide" | "note";
 
-export interface Finding {
+export interface CheckFinding {
   readonly severity: Severity;
-  /** Which one is at fault, from 1; undefined where it is none, or the whole document. */
+  /** The number of the faulty statement, from 1; undefined if it is none or the whole document. */
   readonly statement?: number;
   readonly message: string;
-  /** Whether the statement at fault is to go. */
+  /** Whether to remove the faulty statement. */
   readonly remove?: boolean;
   readonly add?: readonly Statement[];
 }
 
-export interface FileFinding extends Finding {
+export interface FileFinding extends CheckFinding {
   readonly file: string;
-  /** What the file was taken for; undefined where it is none of the four. */
-  readonly document: DocumentKind | undefined;
+  /** Undefined if it is none of the four. */
+  readonly document: DocumentName | undefined;
 }
 
 const WORDS = {
@@ -27,23 +27,22 @@ const WORDS = {
   permissionsPolicy: "permissions policy",
   keyPolicy: "key policy",
   callerPolicy: "caller's policy",
-} as const satisfies Record<DocumentKind, string>;
+} as const satisfies Record<DocumentName, string>;
 
 const STYLES = { missing: "red", "too wide": "yellow", note: "dim" } as const satisfies Record<Severity, string>;
 
 /** One line. */
-export function toLine(finding: FileFinding, { paint }: CommandWorld): string {
+export function toFindingLine(finding: FileFinding, { paint }: CommandWorld): string {
   const { file, document, severity, message } = finding;
   const place = document === undefined ? file : `${file} (${WORDS[document]})`;
   return `${place}: ${paint(STYLES[severity], severity)}: ${message}${toRemedy(finding)}\n`;
 }
 
-function toRemedy({ statement, remove, add = [] }: Finding): string {
+function toRemedy({ statement, remove, add = [] }: CheckFinding): string {
   const statements = add.map((one) => JSON.stringify(one)).join(", ");
   if (remove)
-    return add.length > 0 ? `; in place of statement ${statement}: ${statements}` : `; remove statement ${statement}`;
+    return add.length > 0 ? `; replace statement ${statement} by ${statements}` : `; remove statement ${statement}`;
   return add.length > 0 ? `; add ${statements}` : "";
 }
 
-/** Notes are no fault. */
-export const isFault = ({ severity }: Finding): boolean => severity !== "note";
+export const isFault = ({ severity }: CheckFinding): boolean => severity !== "note";

@@ -1,22 +1,22 @@
-/** What a document does not allow, and why not. Pure. */
+/** Finds what a document does not allow, and why. Pure. */
 import type { Statement } from "../../../../extension/failure/statements.ts";
-import type { DocumentKind } from "../documents.ts";
-import type { Finding } from "./finding.ts";
+import type { DocumentName } from "../documents.ts";
+import type { CheckFinding } from "./finding.ts";
 import type { Need } from "./needs.ts";
 import { match, type Obstacle } from "./obstacles.ts";
 import type { ReadStatement } from "./statements.ts";
 
-export interface Around {
-  readonly kind: DocumentKind;
-  /** Whether the role's own permissions allow kms:Decrypt, so that a key's policy may leave it to them. */
+export interface MissingContext {
+  readonly documentName: DocumentName;
+  /** Whether the role's own permissions allow kms:Decrypt, so that a key policy may delegate to them. */
   readonly isDecryptOwn: boolean;
 }
 
 export function findMissing(
   statements: readonly ReadStatement[],
   needs: readonly Need[],
-  around: Around,
-): readonly Finding[] {
+  around: MissingContext,
+): readonly CheckFinding[] {
   const denied = needs.flatMap((need) => statements.flatMap((statement) => findDeny(statement, need)));
   const tried = needs.map((need) => tryAll(statements, need, around));
   const unmet = mergeByRemedy(tried).map((trial) => toFinding(trial, needs));
@@ -24,7 +24,7 @@ export function findMissing(
   return [...new Map(findings.map((finding) => [JSON.stringify(finding), finding])).values()];
 }
 
-function findDeny(statement: ReadStatement, need: Need): readonly Finding[] {
+function findDeny(statement: ReadStatement, need: Need): readonly CheckFinding[] {
   if (statement.isAllow) return [];
   const { obstacles, unknown } = match(statement, need);
   if (obstacles.length > 0) return [];
@@ -36,13 +36,13 @@ function findDeny(statement: ReadStatement, need: Need): readonly Finding[] {
     {
       severity: "missing",
       statement: statement.number,
-      message: `${message}, and no Allow outweighs it`,
+      message: `${message}, which overrides every Allow`,
       remove: true,
     },
   ];
 }
 
-/** The Allow that comes nearest to what is needed. */
+/** The Allow that is nearest to the need. */
 interface Trial {
   readonly actions: readonly string[];
   readonly statement: ReadStatement | undefined;
@@ -51,7 +51,7 @@ interface Trial {
   readonly add: Statement;
 }
 
-function tryAll(statements: readonly ReadStatement[], need: Need, around: Around): Trial {
+function tryAll(statements: readonly ReadStatement[], need: Need, around: MissingContext): Trial {
   const common = { actions: [need.action], add: need.statement };
   const [nearest] = statements
     .filter(({ isAllow }) => isAllow)
@@ -65,7 +65,7 @@ function tryAll(statements: readonly ReadStatement[], need: Need, around: Around
 
 const isMet = ({ statement, obstacles }: Trial): boolean => statement !== undefined && obstacles.length === 0;
 
-/** One for all that the same statement mends. */
+/** Merges the trials that the same statement corrects. */
 function mergeByRemedy(trials: readonly Trial[]): readonly Trial[] {
   const merged = new Map<string, Trial>();
   for (const trial of trials.filter((one) => !isMet(one))) {
@@ -80,7 +80,7 @@ function mergeByRemedy(trials: readonly Trial[]): readonly Trial[] {
   return [...merged.values()];
 }
 
-function toFinding({ actions, statement, obstacles, add }: Trial, needs: readonly Need[]): Finding {
+function toFinding({ actions, statement, obstacles, add }: Trial, needs: readonly Need[]): CheckFinding {
   const refused = `${actions.join(" and ")} ${actions.length > 1 ? "are" : "is"} not allowed`;
   if (statement === undefined) return { severity: "missing", message: refused, add: [add] };
   const reasons = [...new Set(obstacles.map(({ text }) => text))].join(", and ");
@@ -89,7 +89,7 @@ function toFinding({ actions, statement, obstacles, add }: Trial, needs: readonl
   return isSlip(statement, obstacles, needs) ? { ...finding, remove: true } : finding;
 }
 
-/** Whether the statement is good for nothing as it stands, so that another may take its place. */
+/** Whether the statement allows nothing that is needed, so that another can replace it. */
 function isSlip(statement: ReadStatement, obstacles: readonly Obstacle[], needs: readonly Need[]): boolean {
   const isOne = (values: readonly string[] = []) => values.length <= 1;
   return (
@@ -100,23 +100,27 @@ function isSlip(statement: ReadStatement, obstacles: readonly Obstacle[], needs:
   );
 }
 
-function toNotes(trial: Trial): readonly Finding[] {
+function toNotes(trial: Trial): readonly CheckFinding[] {
   const { actions, statement, unknown } = trial;
   if (statement === undefined || !isMet(trial) || unknown.length === 0) return [];
   const allows = `statement ${statement.number} allows ${actions.join(" and ")}`;
-  const message = `${allows} where its condition on ${unknown.join(" and ")} is met, which cannot be told from here`;
+  const message = `${allows} if its condition on ${unknown.join(" and ")} is met, which cannot be checked here`;
   return [{ ...toNote(statement), message }];
 }
 
 /**
- * The account in a key policy leaves the decision to IAM, and allows nobody anything.
+ * An account as the principal of a key policy delegates to IAM policies, and allows nothing itself.
  * https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html#key-policy-default-allow-root-enable-iam
  */
-function toDelegation({ principal }: ReadStatement, need: Need, { kind, isDecryptOwn }: Around): readonly Obstacle[] {
-  if (kind !== "keyPolicy" || isDecryptOwn || principal === undefined || principal.isNot) return [];
+function toDelegation(
+  { principal }: ReadStatement,
+  need: Need,
+  { documentName, isDecryptOwn }: MissingContext,
+): readonly Obstacle[] {
+  if (documentName !== "keyPolicy" || isDecryptOwn || principal === undefined || principal.isNot) return [];
   const isNamed = principal.values.some((value) => value === "*" || need.principals?.includes(value));
   const isLeft = principal.values.some((value) => value.endsWith(":root") || /^\d{12}$/.test(value));
-  return isLeft && !isNamed ? [{ text: "leaves it to the role's own permissions", isSlip: false }] : [];
+  return isLeft && !isNamed ? [{ text: "delegates to the role's own permissions", isSlip: false }] : [];
 }
 
 const toNote = ({ number }: ReadStatement) => ({ severity: "note" as const, statement: number });

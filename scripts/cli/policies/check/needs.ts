@@ -1,4 +1,4 @@
-/** What each of the documents has to allow. Pure. */
+/** What each document must allow. Pure. */
 import {
   type Statement,
   toAssumeStatement,
@@ -8,24 +8,24 @@ import {
   toReadStatement,
   toTrustStatements,
 } from "../../../../extension/failure/statements.ts";
-import { type DocumentKind, isForeign } from "../documents.ts";
+import { type DocumentName, isForeign } from "../documents.ts";
 import { type Setup, toAccount } from "../setup.ts";
-import type { Context } from "./conditions.ts";
+import type { RequestContext } from "./conditions.ts";
 
 export interface Need {
   readonly action: string;
-  /** Who is to be allowed it: one ARN, or where the path is not known, what it may be. Undefined in policies of the role's own. */
+  /** The role that must be allowed: its ARN, or possible ones if the path is unknown. Undefined in a policy of the role itself. */
   readonly principals: readonly string[] | undefined;
-  /** One of them is what it is about. Undefined where that is for the document not to say, or not known. */
+  /** The resource is one of them. Undefined if the document has none, or if it is unknown. */
   readonly resources: readonly string[] | undefined;
-  readonly context: Context;
-  /** What allows it. */
+  readonly context: RequestContext;
+  /** The statement that allows it. */
   readonly statement: Statement;
 }
 
-/** None, where the arguments do not tell. */
-export function toNeeds(kind: DocumentKind, setup: Setup): readonly Need[] {
-  switch (kind) {
+/** Returns none if the arguments do not contain them. */
+export function toNeeds(documentName: DocumentName, setup: Setup): readonly Need[] {
+  switch (documentName) {
     case "trustPolicy":
       return toTrustNeeds(setup);
     case "permissionsPolicy":
@@ -39,24 +39,24 @@ export function toNeeds(kind: DocumentKind, setup: Setup): readonly Need[] {
 
 const toActions = (statement: Statement): readonly string[] => [statement.Action].flat();
 
-function toTrustNeeds({ caller, wishes }: Setup): readonly Need[] {
+function toTrustNeeds({ caller, assumeRoleOptions }: Setup): readonly Need[] {
   if (caller === undefined) return [];
   const { partition, accountId, name, path } = caller;
   const role = `arn:${partition}:iam::${accountId}:role`;
   const principals = path === undefined ? [`${role}/${name}`, `${role}/any/${name}`] : [`${role}${path}${name}`];
-  const { organizationId, externalId } = wishes;
-  const context: Context = {
+  const { organizationId, externalId } = assumeRoleOptions;
+  const context: RequestContext = {
     "aws:principalarn": principals,
     "aws:principalaccount": [accountId],
     "aws:principaltype": ["AssumedRole"],
-    // No one is asked for it when a role assumes another.
+    // A request in which a role assumes another role does not have this key.
     "aws:multifactorauthpresent": undefined,
     ...(organizationId !== undefined && { "aws:principalorgid": [organizationId] }),
   };
-  return toTrustStatements(caller, wishes).flatMap((statement) =>
+  return toTrustStatements(caller, assumeRoleOptions).flatMap((statement) =>
     toActions(statement).map((action) => {
-      // Tags and a source identity know no external ID. Whether one is sent is not known where it is not told: nobody is to be
-      // advised to drop the condition.
+      // Tags and a source identity are checked without an external ID. If no option gives one, it is unknown whether one is
+      // sent, so that no finding recommends to remove the condition.
       const isAssume = action === "sts:AssumeRole";
       const sent =
         isAssume && externalId === undefined ? {} : { "sts:externalid": isAssume ? [externalId ?? ""] : undefined };
@@ -82,14 +82,14 @@ function toReadNeeds({ roleArn, secrets, parameters, keyArn }: Setup): readonly 
   ];
 }
 
-/** Of partitions whose names for services are not known, nothing is said. */
+/** The conditions of a partition that is missing here are not checked. */
 const SUFFIXES: Readonly<Record<string, string>> = {
   aws: "amazonaws.com",
   "aws-us-gov": "amazonaws.com",
   "aws-cn": "amazonaws.com.cn",
 };
 
-/** To describe a key helps to find out what is wrong with it; reading takes no more than to decrypt. */
+/** Reading needs only kms:Decrypt. kms:DescribeKey helps to find a fault. */
 function toKeyNeeds({ roleArn, region, partition, keyArn, secrets, parameters }: Setup): readonly Need[] {
   if (roleArn === undefined) return [];
   const services = [...(secrets.length > 0 ? ["secretsmanager"] : []), ...(parameters.length > 0 ? ["ssm"] : [])];
@@ -107,16 +107,16 @@ function toKeyNeeds({ roleArn, region, partition, keyArn, secrets, parameters }:
   return callers.map((service) => ({ ...common, context: { ...context, "kms:viaservice": [service] } }));
 }
 
-function toAssumeNeeds({ roleArn, wishes }: Setup): readonly Need[] {
+function toAssumeNeeds({ roleArn, assumeRoleOptions }: Setup): readonly Need[] {
   if (roleArn === undefined) return [];
-  const statement = toAssumeStatement(roleArn, wishes);
-  const context: Context = { "aws:resourceaccount": [toAccount(roleArn)] };
+  const statement = toAssumeStatement(roleArn, assumeRoleOptions);
+  const context: RequestContext = { "aws:resourceaccount": [toAccount(roleArn)] };
   return toActions(statement).map((action) => ({
     ...{ action, principals: undefined, resources: [roleArn], context, statement },
   }));
 }
 
-const toOwnContext = (roleArn: string | undefined): Context =>
+const toOwnContext = (roleArn: string | undefined): RequestContext =>
   roleArn === undefined
     ? {}
     : {

@@ -1,20 +1,20 @@
-/** Why a statement does not let through what is needed. Pure. */
+/** Finds why a statement does not apply to a need. Pure. */
 import { judge, toMismatch } from "./conditions.ts";
 import type { Need } from "./needs.ts";
 import { covers, isPattern, isVariable, matchesAction, SIX } from "./patterns.ts";
 import type { Element, ReadStatement } from "./statements.ts";
 
 export interface Obstacle {
-  /** In words that follow the statement's number. */
+  /** Follows the statement's number in a sentence. */
   readonly text: string;
-  /** Whether what stands there can only have been meant for what is needed. */
+  /** Whether it is a mistake in a statement that must have been written for this need. */
   readonly isSlip: boolean;
 }
 
 export interface Match {
-  /** None where the statement applies. */
+  /** None if the statement applies. */
   readonly obstacles: readonly Obstacle[];
-  /** Conditions of which nobody knows from here whether they are met. */
+  /** The conditions that cannot be evaluated here. */
   readonly unknown: readonly string[];
 }
 
@@ -38,13 +38,13 @@ export function match({ isAllow, principal, action, resource, conditions }: Read
   };
 }
 
-/** What only tells one caller from another. A condition on anything else may well be meant, beside what is needed. */
+/** Keys that only distinguish callers. A condition on another key may be intended. */
 const OF_CALLERS = /^(?:sts:ExternalId|aws:Principal(?:Arn|Account|OrgID))$/i;
 
 const slip = (text: string): Obstacle => ({ text, isSlip: true });
 const other = (text: string): Obstacle => ({ text, isSlip: false });
 
-/** Whether an element has something, or does not leave it out. */
+/** Whether an element lists something, or a `Not…` element does not list it. */
 function has({ isNot, values }: Element, isIt: (value: string) => boolean): boolean {
   return values.some(isIt) !== isNot;
 }
@@ -83,8 +83,8 @@ const toNearest = (candidates: readonly string[], wanted: string): string => {
   return candidates.toSorted((a, b) => toScore(b) - toScore(a))[0] ?? "no resource";
 };
 
-/** The identifier of a role or user that is gone: IAM puts it in the place of the name. */
-export const GONE = /^A(?:RO|ID)A[A-Z0-9]{12,}$/;
+/** The ID of a deleted role or user, which IAM shows in place of the ARN. */
+export const DELETED_ID = /^A(?:RO|ID)A[A-Z0-9]{12,}$/;
 
 function toPrincipalObstacles(
   principal: Element | undefined,
@@ -94,21 +94,22 @@ function toPrincipalObstacles(
   if (principal === undefined) return [other("names no principal")];
   const [first = ""] = wanted;
   const account = first.split(":")[4] ?? "";
-  // In a Deny, an account is everybody in it. In an Allow, what its own policies allow. The next line is true of both.
+  // In a Deny, an account means everyone in it; in an Allow, those whom its own policies allow. Both include the role.
   const isOwnAccount = (value: string) => value === account || value === first.replace(/:role\/.*/, ":root");
-  // A session is trusted by its role's name; which of them it is, is told by its own.
+  // The ARN of a session has the role's name and the session's own.
   const session = `${first.replace(":iam:", ":sts:").replace(/:role\/(?:.*\/)?/, ":assumed-role/")}/`;
   const isIt = (value: string) =>
     value === "*" || wanted.includes(value) || isOwnAccount(value) || value.startsWith(session);
   if (has(principal, isIt)) return [];
-  if (principal.isNot) return [other(isAllow ? `leaves out ${first}` : "spares it")];
+  if (principal.isNot) return [other(isAllow ? `leaves out ${first}` : "does not apply to it")];
   if (principal.values.length === 0) return [other("names no role")];
   return [toPrincipalDifference(principal.values, first)];
 }
 
 function toPrincipalDifference(values: readonly string[], wanted: string): Obstacle {
-  const gone = values.find((value) => GONE.test(value));
-  if (gone !== undefined) return slip(`names ${gone}, a role that was deleted: one of the same name is another role`);
+  const deleted = values.find((value) => DELETED_ID.test(value));
+  if (deleted !== undefined)
+    return slip(`names ${deleted}, a role that was deleted: a new role of the same name is another one`);
   const nearest = toNearest(values, wanted);
   const [is, expected] = [nearest.split(":"), wanted.split(":")];
   const toName = (arn: string) => arn.slice(arn.lastIndexOf("/") + 1);
@@ -118,5 +119,5 @@ function toPrincipalDifference(values: readonly string[], wanted: string): Obsta
     if (is[index] === expected[index]) continue;
     return slip(`names ${nearest}, of ${FIELDS[index]} ${is[index] || "none"}, not ${expected[index]}`);
   }
-  return slip(`names ${nearest}, which has not the path of ${wanted}`);
+  return slip(`names ${nearest}, which does not have the path of ${wanted}`);
 }

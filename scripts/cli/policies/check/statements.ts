@@ -1,17 +1,17 @@
-/** The text of a policy, as the statements in it. Pure. */
+/** Reads the statements of a policy. Pure. */
 import { toSuggestion } from "../../options.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckFinding } from "./finding.ts";
 
-export interface Condition {
+export interface PolicyCondition {
   /** Without `ForAnyValue:` and `IfExists`. */
   readonly operator: string;
-  /** True of a request that has no such key at all. */
+  /** Whether a request without the key meets the condition. */
   readonly isIfExists: boolean;
   readonly key: string;
   readonly values: readonly string[];
 }
 
-/** What an element has, or with `Not…`, what it leaves out. Undefined where there is no such element. */
+/** An element such as `Action`, or `NotAction`. */
 export interface Element {
   readonly isNot: boolean;
   readonly values: readonly string[];
@@ -21,25 +21,25 @@ export interface ReadStatement {
   /** From 1. */
   readonly number: number;
   readonly isAllow: boolean;
-  /** AWS's alone: services and identity providers are in `others`. */
+  /** Only the principals under `AWS`: services and identity providers are in `others`. */
   readonly principal: Element | undefined;
   readonly others: readonly string[];
   readonly action: Element;
   readonly resource: Element | undefined;
-  readonly conditions: readonly Condition[];
+  readonly conditions: readonly PolicyCondition[];
 }
 
 export interface ReadDocument {
   readonly statements: readonly ReadStatement[];
-  /** What AWS would not take, or takes otherwise than is meant. */
-  readonly findings: readonly Finding[];
+  /** What AWS would reject or interpret in another way. */
+  readonly findings: readonly CheckFinding[];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Documents, wherever they are in what the AWS CLI prints, and in what `policies` does; undefined where the text is no JSON. */
+/** Finds the documents in what the AWS CLI or `policies` prints. Returns undefined if the text is not JSON. */
 export function findDocuments(text: string): readonly Fields[] | undefined {
   let value: unknown;
   try {
@@ -50,28 +50,28 @@ export function findDocuments(text: string): readonly Fields[] | undefined {
   const statements = [value].flat();
   const areStatements = statements.length > 0 && statements.every((one) => isFields(one) && "Effect" in one);
   if (areStatements) return [{ Version: CURRENT, Statement: statements }];
-  return toDocuments(value);
+  return collectDocuments(value);
 }
 
 const CURRENT = "2012-10-17";
 const DEFAULT = "2008-10-17";
 
-function toDocuments(value: unknown): readonly Fields[] {
-  // get-key-policy gives the policy as a text.
+function collectDocuments(value: unknown): readonly Fields[] {
+  // get-key-policy prints the policy as a text.
   if (typeof value === "string" && value.trimStart().startsWith("{")) return findDocuments(value) ?? [];
   if (typeof value !== "object" || value === null) return [];
-  return isFields(value) && "Statement" in value ? [value] : Object.values(value).flatMap(toDocuments);
+  return isFields(value) && "Statement" in value ? [value] : Object.values(value).flatMap(collectDocuments);
 }
 
 export function readDocument({ Version, Statement }: Fields): ReadDocument {
-  const findings: Finding[] = [];
+  const findings: CheckFinding[] = [];
   if (Version === undefined) {
     findings.push({
       severity: "note",
-      message: `"Version" is missing, and AWS takes ${DEFAULT} for it; write "Version": "${CURRENT}"`,
+      message: `"Version" is missing, so AWS assumes ${DEFAULT}; write "Version": "${CURRENT}"`,
     });
   } else if (Version !== CURRENT && Version !== DEFAULT) {
-    findings.push({ severity: "missing", message: `"Version" must be "${CURRENT}": AWS refuses the document` });
+    findings.push({ severity: "missing", message: `"Version" must be "${CURRENT}": AWS rejects the document` });
   }
   const statements = [Statement].flat().flatMap((statement: unknown, index) => {
     const read = isFields(statement) ? readStatement(statement, index + 1) : "is not an object";
@@ -79,7 +79,7 @@ export function readDocument({ Version, Statement }: Fields): ReadDocument {
     findings.push({
       severity: "missing",
       statement: index + 1,
-      message: `statement ${index + 1} ${read}: AWS refuses the document`,
+      message: `statement ${index + 1} ${read}: AWS rejects the document`,
     });
     return [];
   });
@@ -98,11 +98,11 @@ const ELEMENTS = [
   "Condition",
 ];
 
-/** The statement, or what is wrong with it. */
+/** Returns the statement, or what is wrong with it. */
 function readStatement(fields: Fields, number: number): ReadStatement | string {
   const unknown = Object.keys(fields).find((name) => !ELEMENTS.includes(name));
   if (unknown !== undefined)
-    return `has ${JSON.stringify(unknown)}, which is no element${toSuggestion(unknown, ELEMENTS)}`;
+    return `has ${JSON.stringify(unknown)}, which is not an element of a statement${toSuggestion(unknown, ELEMENTS)}`;
   const { Effect, Principal, NotPrincipal, Condition = {} } = fields;
   if (Effect !== "Allow" && Effect !== "Deny") return 'must have an "Effect" of Allow or Deny';
   const action = toElement(fields.Action, fields.NotAction);
@@ -128,7 +128,7 @@ function toElement(is: unknown, isNot: unknown): Element | undefined {
 }
 
 const toTexts = (value: unknown): readonly string[] =>
-  // JSON may have members that are called like the methods by which objects become texts.
+  // String() would call members of the JSON that have the names of methods, such as toString.
   [value]
     .flat()
     .flatMap((one) => (one === undefined ? [] : typeof one === "object" ? JSON.stringify(one) : String(one)));
@@ -137,14 +137,14 @@ const toTexts = (value: unknown): readonly string[] =>
 const OPERATOR =
   /^(?:(ForAllValues|ForAnyValue):)?((?:String(?:Not)?(?:Equals(?:IgnoreCase)?|Like)|Arn(?:Not)?(?:Equals|Like)|Bool|(?:Numeric|Date)(?:(?:Not)?Equals|(?:Less|Greater)Than(?:Equals)?)|BinaryEquals|(?:Not)?IpAddress)(IfExists)?|Null)$/;
 
-function readConditions(condition: unknown): readonly Condition[] | string {
+function readConditions(condition: unknown): readonly PolicyCondition[] | string {
   if (!isFields(condition)) return 'has a "Condition" that is not an object';
-  const conditions: Condition[] = [];
+  const conditions: PolicyCondition[] = [];
   for (const [name, keys] of Object.entries(condition)) {
     const [, quantifier, operator = "", ifExists] = OPERATOR.exec(name) ?? [];
-    if (operator === "") return `has the condition operator ${JSON.stringify(name)}, which there is not`;
-    if (!isFields(keys)) return `has no keys behind ${name}`;
-    // ForAllValues is true, too, of what is not there.
+    if (operator === "") return `has the condition operator ${JSON.stringify(name)}, which does not exist`;
+    if (!isFields(keys)) return `has no keys under ${name}`;
+    // ForAllValues is also true if the key is missing.
     const isIfExists = ifExists !== undefined || quantifier === "ForAllValues";
     for (const [key, values] of Object.entries(keys)) {
       conditions.push({ operator: operator.replace(/IfExists$/, ""), isIfExists, key, values: toTexts(values) });

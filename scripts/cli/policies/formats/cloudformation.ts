@@ -1,11 +1,15 @@
-/** Templates for AWS CloudFormation: each account has its own. Pure. */
-import { type Account, type Documents, toTitle } from "../documents.ts";
+/** Templates for AWS CloudFormation, one for each account. Pure. */
+import {
+  type Account,
+  ASSUME_POLICY_NAME,
+  type Documents,
+  READ_POLICY_NAME,
+  toComment,
+  toTitle,
+} from "../documents.ts";
 import { toAccount, toRoleName, toRolePath, type WholeSetup } from "../setup.ts";
-import { toComment } from "./comment.ts";
-import { ASSUME_POLICY_NAME, READ_POLICY_NAME } from "./names.ts";
-import { toYaml } from "./yaml.ts";
 
-/** For both accounts, one behind the other. */
+/** The templates of the accounts, one after the other. */
 export function toCloudFormation(documents: Documents, setup: WholeSetup, accounts: readonly Account[]): string {
   const templates = accounts.map((account) =>
     account === "a" ? toTemplateA(documents, setup) : toTemplateB(documents, setup),
@@ -32,13 +36,13 @@ function toTemplateA(documents: Documents, setup: WholeSetup): string {
     },
     Outputs: { RoleArn: { Value: { "Fn::GetAtt": ["TargetRole", "Arn"] } } },
   };
-  return `${toText(template)}${toComment(`${toTitle("keyPolicy", setup)}.
-To be added to the KeyPolicy of the template that has the key:
+  return `${toTemplateText(template)}${toComment(`${toTitle("keyPolicy", setup)}.
+Add to the KeyPolicy of the template that has the key:
 ${toYaml(documents.keyPolicy.Statement).trimStart()}`)}`;
 }
 
 function toTemplateB(documents: Documents, { caller, roleArn }: WholeSetup): string {
-  return toText({
+  return toTemplateText({
     AWSTemplateFormatVersion: "2010-09-09",
     Description: `Account B ${caller.accountId}: lets the role ${caller.name} assume ${roleArn}`,
     Resources: {
@@ -54,4 +58,21 @@ function toTemplateB(documents: Documents, { caller, roleArn }: WholeSetup): str
   });
 }
 
-const toText = (template: object): string => `${toYaml(template).trimStart()}\n`;
+const toTemplateText = (template: object): string => `${toYaml(template).trimStart()}\n`;
+
+/** Text that YAML 1.1 does not read as a number, a date or one of its own words. */
+const PLAIN = /^(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z](?:[\w./:@+=,-]*[\w./@+=,-])?$/i;
+
+/** As much of YAML as the templates need. */
+export function toYaml(value: unknown, indent = ""): string {
+  if (typeof value === "string") return PLAIN.test(value) ? value : JSON.stringify(value);
+  if (Array.isArray(value)) {
+    return value.map((member) => `\n${indent}- ${toYaml(member, `${indent}  `).trimStart()}`).join("");
+  }
+  return Object.entries(value as object)
+    .map(([name, member]) => {
+      const text = toYaml(member, `${indent}  `);
+      return `\n${indent}${toYaml(name)}:${text.startsWith("\n") ? "" : " "}${text}`;
+    })
+    .join("");
+}

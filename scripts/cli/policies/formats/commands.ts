@@ -1,9 +1,14 @@
 /** Commands of the AWS CLI, for a POSIX shell. Pure. */
-import { type Account, type Documents, toTitle } from "../documents.ts";
+import {
+  type Account,
+  ASSUME_POLICY_NAME,
+  type Documents,
+  READ_POLICY_NAME,
+  toComment,
+  toTitle,
+} from "../documents.ts";
 import { toRoleName, toRolePath, type WholeSetup } from "../setup.ts";
-import { toComment } from "./comment.ts";
 import { toJson } from "./json.ts";
-import { ASSUME_POLICY_NAME, READ_POLICY_NAME } from "./names.ts";
 
 export function toCommands(documents: Documents, setup: WholeSetup, accounts: readonly Account[]): string {
   return accounts
@@ -11,14 +16,14 @@ export function toCommands(documents: Documents, setup: WholeSetup, accounts: re
     .join("\n");
 }
 
-/** Within single quotes a shell takes all but a single quote for what it is. */
+/** Quotes a word for the shell. Within single quotes, only the single quote is special. */
 export const toQuoted = (text: string): string =>
   /^[\w./:@+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
-type Options = Readonly<Record<string, string | undefined>>;
+type CommandOptions = Readonly<Record<string, string | undefined>>;
 
-/** One option a line, where there is one that is long. */
-function toCommand(command: string, options: Options): string {
+/** A command with each option on a line of its own. */
+function toCommand(command: string, options: CommandOptions): string {
   const words = Object.entries(options).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name} ${toQuoted(value)}`],
   );
@@ -42,7 +47,7 @@ function toPartA(documents: Documents, setup: WholeSetup): string {
     "policy-document": toJson(documents.permissionsPolicy),
     ...region,
   });
-  const update = `Where the role is there already: aws iam update-assume-role-policy, with --policy-document, in place of create-role.`;
+  const update = `If the role exists: aws iam update-assume-role-policy, with --policy-document, instead of create-role.`;
   return [
     `${toComment(`${toTitle("trustPolicy", setup)}. With credentials of that account.\n${update}`)}${create}`,
     `${toComment(toTitle("permissionsPolicy", setup))}${put}`,
@@ -51,22 +56,22 @@ function toPartA(documents: Documents, setup: WholeSetup): string {
 }
 
 /**
- * A key's policy is replaced as a whole, and whoever forgets its administrators has locked them out.
+ * put-key-policy replaces the whole policy, so a policy without the key's administrators would lock them out.
  * https://docs.aws.amazon.com/cli/latest/reference/kms/put-key-policy.html
  */
 function toKeyPart({ keyPolicy }: Documents, setup: WholeSetup): string {
   const { keyArn } = setup;
   if (keyArn === undefined) {
     return toComment(`${toTitle("keyPolicy", setup)}.
-Give --key-arn as well, and the commands for it are here.`);
+With --key-arn, the commands for it are printed here.`);
   }
   const key = { "key-id": keyArn, "policy-name": "default", region: keyArn.split(":")[3] };
   const get = toCommand("kms get-key-policy", { ...key, query: "Policy", output: "text" });
   const statement = toQuoted(toJson(keyPolicy.Statement[0], 1));
   return [
     toComment(`${toTitle("keyPolicy", setup)}. With credentials of that account.
-A key policy is replaced as a whole: this fetches it, adds the statement, and puts it back. Compare the two files before the
-last command, and keep the first.`),
+put-key-policy replaces the whole policy. These commands fetch it, add the statement, and put it back. Compare the two files
+before the last command, and keep the first one.`),
     `${get.trimEnd()} > key-policy.json\n`,
     `jq --argjson statement ${statement} \\\n  '.Statement |= ([.] | flatten | map(select(. != $statement)) + [$statement])' key-policy.json > new-key-policy.json\n`,
     toCommand("kms put-key-policy", { ...key, policy: "file://new-key-policy.json" }),
@@ -83,5 +88,5 @@ function toPartB(documents: Documents, setup: WholeSetup): string {
   return `${toComment(`${toTitle("callerPolicy", setup)}. With credentials of that account.`)}${put}`;
 }
 
-/** IAM has no region, but each partition has an IAM of its own, and the CLI finds it by a region. */
-const toRegionOption = ({ partition, region }: WholeSetup): Options => (partition === "aws" ? {} : { region });
+/** IAM has no region, but each partition has its own IAM, which the CLI finds by a region. */
+const toRegionOption = ({ partition, region }: WholeSetup): CommandOptions => (partition === "aws" ? {} : { region });

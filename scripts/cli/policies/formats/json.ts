@@ -1,11 +1,11 @@
-/** Documents as people write them: what stands in a statement is on one line, where it fits. Pure. */
+/** JSON as people write policies: each element of a statement is on one line, if it fits. Pure. */
 import type { PolicyDocument } from "../documents.ts";
 
 export const WIDTH_CHARACTERS = 100;
-/** The document, its list of statements, each statement. */
+/** The levels of the document, its list of statements, and each statement. */
 export const BROKEN_LEVELS = 3;
 
-/** `broken` levels have a line for each member, whatever their length. */
+/** The first `broken` levels have a line for each member, whatever their length. */
 export function toJson(value: unknown, broken = BROKEN_LEVELS, indent = ""): string {
   const line = toLine(value);
   if (typeof value !== "object" || value === null) return line;
@@ -26,6 +26,6 @@ function toLine(value: unknown): string {
     .join(", ")} }`;
 }
 
-/** What `jq` expects: one object, with the documents by their names. */
+/** One object with the documents by their names, for `jq` and other programs. */
 export const toJsonOfAll = (documents: Readonly<Record<string, PolicyDocument>>): string =>
   `${toJson(documents, 1 + BROKEN_LEVELS)}\n`;

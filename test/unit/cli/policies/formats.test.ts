@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { toYaml } from "../../../../scripts/cli/policies/formats/cloudformation.ts";
 import { toQuoted } from "../../../../scripts/cli/policies/formats/commands.ts";
-import { toAssignments, toHcl, toHclString } from "../../../../scripts/cli/policies/formats/hcl.ts";
 import { toJson } from "../../../../scripts/cli/policies/formats/json.ts";
-import { toYaml } from "../../../../scripts/cli/policies/formats/yaml.ts";
+import { toAssignments, toHcl, toHclString } from "../../../../scripts/cli/policies/formats/terraform.ts";
 import { runPolicies } from "../../../support/cli.ts";
 
 const print = async (...args: readonly string[]) =>

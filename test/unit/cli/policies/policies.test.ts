@@ -10,11 +10,11 @@ const README_ARGUMENTS = [
   ...["--region", "eu-west-1", "--organization-id", "o-exampleorgid"],
 ];
 
-interface Document {
+interface ParsedDocument {
   readonly Version: string;
   readonly Statement: readonly Readonly<Record<string, unknown>>[];
 }
-const print = async (...args: readonly string[]): Promise<Readonly<Record<string, Document>>> => {
+const print = async (...args: readonly string[]): Promise<Readonly<Record<string, ParsedDocument>>> => {
   const { exitCode, stdout, stderr } = await runPolicies(args);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   return JSON.parse(stdout);
@@ -36,7 +36,7 @@ describe("policies", () => {
     expect(stdout.match(/^<bold>.*<\/>$/gm)).toEqual([
       "<bold>Account A 111111111111: the trust policy of the role SecretReader</>",
       "<bold>Account A 111111111111: a permissions policy of the role SecretReader</>",
-      "<bold>Account A 111111111111: a statement in the key policy, only where the secret has a customer-managed KMS key</>",
+      "<bold>Account A 111111111111: a statement in the key policy, only if the secret has a customer-managed KMS key</>",
       "<bold>Account B 222222222222: a policy of the role my-lambda-role</>",
     ]);
   });
@@ -176,7 +176,7 @@ describe("wrong arguments of policies", () => {
       ...["organization-id", "external-id", "format", "account"],
       ...[undefined, undefined],
     ]);
-    expect(stderr).toContain("\n  files are read beside --check alone; got trust.json\n");
+    expect(stderr).toContain("\n  files are only accepted with --check; got trust.json\n");
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
   });
 
@@ -200,7 +200,7 @@ describe("wrong arguments of policies", () => {
     [
       "a secret of another account",
       ["--secret", "arn:aws:secretsmanager:eu-west-1:333333333333:secret:s"],
-      /must be of Account A, which is 111111111111; got arn:.*333333333333/,
+      /must be in Account A, which is 111111111111; got arn:.*333333333333/,
     ],
     [
       "two partitions",
@@ -222,7 +222,7 @@ describe("wrong arguments of policies", () => {
     [
       "--check with the format of a template",
       ["--check", "x.json", "--format", "cli"],
-      /--format must be json beside --check; got "cli"/,
+      /--format must be json with --check; got "cli"/,
     ],
   ])("are %s", async (_, args, says) => {
     const { exitCode, stdout, stderr } = await runPolicies(
@@ -234,7 +234,7 @@ describe("wrong arguments of policies", () => {
 
   it("include a name to check in an unknown account", async () => {
     const { stderr } = await runPolicies(["--check", "x.json", "--secret", "s", "--region", "eu-west-1"]);
-    expect(stderr).toMatch(/--role-arn or --account-a must say whose s is/);
+    expect(stderr).toMatch(/--role-arn or --account-a must say which account has s/);
   });
 });
 
