@@ -3,7 +3,7 @@ import { toPublicText } from "../../extension/failure/failure.ts";
 import { toSuggestion } from "./options.ts";
 import { BUG, type Command, CommandError, type CommandWorld, USAGE } from "./world.ts";
 
-export interface CommandEntry {
+interface CommandEntry {
   /** Half a line: what the command is for. */
   readonly summary: string;
   readonly load: () => Promise<Command>;
@@ -11,14 +11,12 @@ export interface CommandEntry {
 
 const NAME = "cross-account-secrets";
 
+export type Commands = Readonly<Record<string, CommandEntry>>;
+
 /** Returns the exit code. */
 export async function dispatch(
   args: readonly string[],
-  {
-    commands,
-    version,
-    world,
-  }: { commands: Readonly<Record<string, CommandEntry>>; version: string; world: CommandWorld },
+  { commands, version, world }: { commands: Commands; version: string; world: CommandWorld },
 ): Promise<number> {
   const [word, ...rest] = args;
   const say = (exitCode: number, text: string) => {
@@ -50,7 +48,7 @@ function toUnknown(word: string, names: readonly string[]): string {
   return `${what}${toSuggestion(word, known) || `; there are ${known.join(", ")}`}`;
 }
 
-function toHelp(commands: Readonly<Record<string, CommandEntry>>, { paint }: CommandWorld): string {
+function toHelp(commands: Commands, { paint }: CommandWorld): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const lines = Object.entries(commands).map(([name, { summary }]) => {
     return `  ${paint("bold", name.padEnd(width))}  ${summary}`;

@@ -6,10 +6,10 @@
 import { constants } from "node:os";
 import { env, exit, stderr, stdout } from "node:process";
 import { version } from "../../package.json";
-import { type CommandEntry, dispatch } from "./dispatch.ts";
+import { type Commands, dispatch } from "./dispatch.ts";
 import { type CommandWorld, toPaint } from "./world.ts";
 
-const commands: Readonly<Record<string, CommandEntry>> = {
+const commands: Commands = {
   doctor: {
     summary: "says why a secret cannot be read, and which policy to change",
     load: () => import("./doctor/doctor.ts"),

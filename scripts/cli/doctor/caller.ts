@@ -33,17 +33,7 @@ export function createOwnCredentials(found: BaseCredentials): BaseCredentials {
   };
 }
 
-export interface CallerLookup {
-  /** Calls GetCallerIdentity. `clockOffsetMs` is how far AWS's clock is ahead of ours. Rejects with a `Failure` only. */
-  identify(
-    roleArn: string,
-    get: () => Promise<AwsCredentials>,
-  ): Promise<CallerIdentity & { readonly clockOffsetMs: number }>;
-  /** The path of the caller's role, which is not in a session's ARN; undefined if the caller is not allowed to ask for it. */
-  findPath(identity: CallerIdentity): Promise<string | undefined>;
-}
-
-export function createCallerLookup(deps: {
+export interface CallerLookupDeps {
   readonly config: Config;
   readonly baseCredentials: BaseCredentials;
   readonly awsIdentity: typeof AwsIdentity;
@@ -51,14 +41,18 @@ export function createCallerLookup(deps: {
   /** Replaces AWS's endpoint of IAM. */
   readonly iamEndpoint: string | undefined;
   readonly version: string;
+  /** How long AWS may take in each step. */
   readonly timeoutMs: number;
   readonly now: () => number;
-}): CallerLookup {
+}
+
+export function createCallerLookup(deps: CallerLookupDeps) {
   const { baseCredentials, awsIdentity, version, timeoutMs, now } = deps;
   const { region, endpoints, clientOptions } = deps.config.aws;
   const options = { ...clientOptions, region, version };
   return {
-    identify(roleArn, get) {
+    /** Calls GetCallerIdentity. `clockOffsetMs` is how far AWS's clock is ahead of ours. Rejects with a `Failure` only. */
+    identify(roleArn: string, get: () => Promise<AwsCredentials>) {
       const call: AwsCall = { operation: "GetCallerIdentity", roleArn, region };
       return deps.callAws(call, now() + timeoutMs, async (signal) => {
         const signed = { ...options, credentials: await get(), endpoint: endpoints.sts };
@@ -68,7 +62,8 @@ export function createCallerLookup(deps: {
         return { account, arn, userId, clockOffsetMs };
       });
     },
-    async findPath(identity) {
+    /** The path of the caller's role, which is not in a session's ARN. Undefined if the caller may not ask IAM for it. */
+    async findPath(identity: CallerIdentity): Promise<string | undefined> {
       const caller = callerOf(identity);
       if (caller === undefined || caller.path !== undefined) return caller?.path;
       try {

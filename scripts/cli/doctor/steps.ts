@@ -5,18 +5,16 @@
  *   who am I ─► for each source: AssumeRole ─► who am I now ─► GetSecretValue, GetParameter of each
  */
 
-import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts";
 import { createAwsCaller } from "../../../extension/aws/call.ts";
 import type * as AwsSdk from "../../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
-import type { Config } from "../../../extension/config/config.ts";
 import { createExtension } from "../../../extension/extension.ts";
 import { toFailure } from "../../../extension/failure/failure.ts";
 import type { LogFields, Logger } from "../../../extension/logger.ts";
 import type { Source } from "../../../extension/values/source.ts";
-import type * as AwsIdentity from "./aws-identity.ts";
 import {
   type CallerIdentity,
+  type CallerLookupDeps,
   createCallerLookup,
   explainCannotAssume,
   isAboutCaller,
@@ -27,22 +25,16 @@ import {
 import { toSecretContents } from "./report.ts";
 import type { AddNote, DoctorStep } from "./take-steps.ts";
 
-export function createSteps(deps: {
-  readonly config: Config;
-  readonly baseCredentials: BaseCredentials;
+interface DoctorDeps extends Omit<CallerLookupDeps, "callAws"> {
   readonly awsSdk: typeof AwsSdk;
   readonly awsSsm: typeof AwsSsm;
-  readonly awsIdentity: typeof AwsIdentity;
-  readonly iamEndpoint: string | undefined;
-  readonly version: string;
-  /** How long AWS may take in each step. */
-  readonly timeoutMs: number;
-  readonly now: () => number;
   readonly monotonicNow: () => number;
   /** From 0 to 1, without 1. */
   readonly random: () => number;
   readonly readFile: (path: string) => string;
-}): readonly DoctorStep[] {
+}
+
+export function createSteps(deps: DoctorDeps): readonly DoctorStep[] {
   const { config, baseCredentials, now } = deps;
   const { region } = config.aws;
   // The steps report what it logs: failures.
@@ -117,10 +109,9 @@ export function createSteps(deps: {
         const identity = getIdentity();
         const idNote = failure.code === "assume-role-denied" ? toIdNote(identity) : undefined;
         if (idNote !== undefined) addNote(idNote);
-        const hasTags = config.sessionTags !== undefined;
         const options = {
           externalId: source.externalId,
-          hasTags,
+          hasTags: config.sessionTags !== undefined,
           hasSourceIdentity: config.sourceIdentity !== undefined,
         };
         return withCaller(failure, identity, options, await findPath(identity));

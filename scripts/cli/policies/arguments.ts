@@ -59,9 +59,9 @@ export type PoliciesOptions =
     }
   | { readonly is: "check"; readonly setup: Setup; readonly files: readonly string[]; readonly isJson: boolean };
 
-const KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/;
-const ORGANIZATION_ID = /^o-[a-z0-9]{10,32}$/;
-const PARTITION = /^aws(-[a-z]+)*$/;
+const KEY_ARN_PATTERN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/;
+const ORGANIZATION_ID_PATTERN = /^o-[a-z0-9]{10,32}$/;
+const PARTITION_PATTERN = /^aws(-[a-z]+)*$/;
 
 /** Throws a CommandError that names every problem. */
 export function parseArguments(args: readonly string[], environment: Environment): PoliciesOptions {
@@ -115,7 +115,7 @@ function readSetup(options: OptionReader, environment: Environment): Setup {
   const parameterIds = options.list("parameter", isParameterId, parameterIdRule);
   const ids = [...secretIds, ...parameterIds];
   const keyRule = "the ARN of a KMS key, arn:<partition>:kms:<region>:<12 digits>:key/<id>";
-  const keyArn = options.text("key-arn", (arn) => KEY_ARN.test(arn), keyRule);
+  const keyArn = options.text("key-arn", (arn) => KEY_ARN_PATTERN.test(arn), keyRule);
 
   const bare = ids.filter((id) => !id.startsWith("arn:"));
   const region =
@@ -152,7 +152,7 @@ function readSetup(options: OptionReader, environment: Environment): Setup {
     parameters: parameterIds.map((id) => toParameterResource(id, owner)),
     keyArn,
     assumeRoleOptions: {
-      organizationId: options.text("organization-id", (id) => ORGANIZATION_ID.test(id), organizationRule),
+      organizationId: options.text("organization-id", (id) => ORGANIZATION_ID_PATTERN.test(id), organizationRule),
       externalId: options.text("external-id", (id) => EXTERNAL_ID_PATTERN.test(id), settings.externalId.rule),
       hasTags: options.has("session-tags"),
       hasSourceIdentity: options.has("source-identity"),
@@ -173,7 +173,7 @@ function readPartition(
 ): string {
   const given = options.text(
     "partition",
-    (name) => PARTITION.test(name),
+    (name) => PARTITION_PATTERN.test(name),
     "a partition, such as aws, aws-cn or aws-us-gov",
   );
   const ofRegion = region === undefined ? undefined : toPartitionOfRegion(region);

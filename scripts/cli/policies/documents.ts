@@ -75,5 +75,4 @@ export function toTitle(name: DocumentName, { roleArn, caller, keyArn }: WholeSe
 export const toComment = (text: string): string => text.replace(/^/gm, "# ").replace(/ +$/gm, "").concat("\n");
 
 /** The names of the inline policies in every format. */
-export const READ_POLICY_NAME = "read-secrets";
-export const ASSUME_POLICY_NAME = "assume-target-role";
+export const inlinePolicyNames = { permissionsPolicy: "read-secrets", callerPolicy: "assume-target-role" } as const;

@@ -12,9 +12,9 @@ export interface RoleParts {
   readonly path: string | undefined;
 }
 
-const NAME = /^([!-.0-~]*\/)*[\w+=,.@-]{1,64}$/;
+const ROLE_NAME_PATTERN = /^([!-.0-~]*\/)*[\w+=,.@-]{1,64}$/;
 /** The ARN that `aws sts get-caller-identity` prints for a role. */
-const SESSION_ARN = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\/([\w+=,.@-]{1,64})\/[\w+=,.@-]{2,64}$/;
+const SESSION_ARN_PATTERN = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\/([\w+=,.@-]{1,64})\/[\w+=,.@-]{2,64}$/;
 
 const accountRule = "the 12 digits of an AWS account";
 const nameRule = "a role's name, with its path before it if it has one, such as service-role/my-lambda-role";
@@ -27,31 +27,25 @@ export function readTargetRole(options: OptionReader): RoleParts {
   );
   const accountId = options.text("account-a", isAccount, accountRule);
   const name = options.text("role-name", isName, nameRule);
-  return toRoleParts(arn, accountId, name, ["--role-arn", "--account-a", "--role-name"], options.problems);
+  return toRole(arn, accountId, name, ["--role-arn", "--account-a", "--role-name"], options.problems);
 }
 
 export function readCallerRole(options: OptionReader): RoleParts {
   const arn = options.text(
     "caller-role-arn",
-    (text) => isRoleArn(text) || SESSION_ARN.test(text),
+    (text) => isRoleArn(text) || SESSION_ARN_PATTERN.test(text),
     "the ARN of a role, arn:<partition>:iam::<12 digits>:role/<path/name>, or of a session of it",
   );
   const accountId = options.text("account-b", isAccount, accountRule);
   const name = options.text("caller-role-name", isName, nameRule);
-  return toRoleParts(
-    arn,
-    accountId,
-    name,
-    ["--caller-role-arn", "--account-b", "--caller-role-name"],
-    options.problems,
-  );
+  return toRole(arn, accountId, name, ["--caller-role-arn", "--account-b", "--caller-role-name"], options.problems);
 }
 
 const isRoleArn = (text: string) => ROLE_ARN_PATTERN.test(text);
 const isAccount = (text: string) => /^\d{12}$/.test(text);
-const isName = (text: string) => NAME.test(text);
+const isName = (text: string) => ROLE_NAME_PATTERN.test(text);
 
-function toRoleParts(
+function toRole(
   arn: string | undefined,
   accountId: string | undefined,
   pathAndName: string | undefined,
@@ -61,7 +55,7 @@ function toRoleParts(
   const name = pathAndName === undefined ? undefined : toRoleName(pathAndName);
   const path = pathAndName?.includes("/") ? toRolePath(`:role/${pathAndName.replace(/^\//, "")}`) : undefined;
   if (arn === undefined) return { partition: undefined, accountId, name, path };
-  const session = SESSION_ARN.exec(arn)?.[1];
+  const session = SESSION_ARN_PATTERN.exec(arn)?.[1];
   const ofRole = {
     partition: toPartition(arn),
     accountId: toAccount(arn),

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { type CommandEntry, dispatch } from "../../../scripts/cli/dispatch.ts";
+import { type Commands, dispatch } from "../../../scripts/cli/dispatch.ts";
 import { parseOptions, toSuggestion } from "../../../scripts/cli/options.ts";
 import { CommandError, type CommandWorld, toPaint } from "../../../scripts/cli/world.ts";
 
@@ -20,7 +20,7 @@ async function call(args: readonly string[], run = vi.fn(async () => 0)) {
     now: () => 0,
   };
   const load = vi.fn(async () => ({ run }));
-  const commands: Readonly<Record<string, CommandEntry>> = {
+  const commands: Commands = {
     doctor: { summary: "says why a secret cannot be read", load },
     serve: { summary: "serves secrets", load },
   };

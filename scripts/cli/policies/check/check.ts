@@ -73,10 +73,7 @@ function readFile(file: string, text: string): readonly ReadFile[] {
 }
 
 /** A trust policy is about its own role. All other policies must name their resources. */
-function findMisplaced(
-  documentName: DocumentName | undefined,
-  { statements, findings }: ReadDocument,
-): readonly CheckFinding[] {
+function findMisplaced(documentName: DocumentName | undefined, { statements, findings }: ReadDocument): CheckFinding[] {
   if (documentName === undefined) {
     // It may be one of the four that could not be read.
     if (findings.some(isFault)) return [];

@@ -1,6 +1,7 @@
-/** Finds what a role or its caller may do beyond the need. Pure. */
+/** Finds what a role, its caller, or a user of the key may do beyond the need. Pure. */
 import { toDecryptStatement, toReadStatement } from "../../../../extension/failure/statements.ts";
 import type { Setup } from "../setup.ts";
+import { pins } from "./conditions.ts";
 import { type Excess, type ExcessContext, note, tooWide } from "./excess.ts";
 import { covers, isPattern, isVariable, matchesAction, SIX } from "./patterns.ts";
 import type { ReadStatement } from "./statements.ts";
@@ -30,10 +31,7 @@ export function findWideResources(statement: ReadStatement, { setup }: ExcessCon
 }
 
 /** With a condition on the service or the secret, any key may be allowed: the secret determines which key is used. */
-export function findWideKeys(
-  { action, resource, conditions }: ReadStatement,
-  { setup }: ExcessContext,
-): readonly Excess[] {
+export function findWideKeys({ action, resource, conditions }: ReadStatement, { setup }: ExcessContext): Excess[] {
   const isDecrypt =
     !action.isNot && action.values.some((value) => value !== "*" && matchesAction(value, "kms:Decrypt"));
   const wide = resource?.isNot ? [] : (resource?.values.filter(isPattern) ?? []);
@@ -67,10 +65,7 @@ function toResourceExcess(value: string, { secrets, parameters }: Setup): readon
 }
 
 /** The caller's role may do other things, but it must not assume other roles that trust it. */
-export function findWideRoles(
-  { action, resource }: ReadStatement,
-  { setup: { roleArn } }: ExcessContext,
-): readonly Excess[] {
+export function findWideRoles({ action, resource }: ReadStatement, { setup: { roleArn } }: ExcessContext): Excess[] {
   if (action.isNot || resource === undefined || resource.isNot) return [];
   if (!action.values.some((value) => matchesAction(value, "sts:AssumeRole"))) return [];
   const wide = resource.values.filter(isPattern);
@@ -80,4 +75,24 @@ export function findWideRoles(
       `lets it assume every role that matches ${wide.join(", ")} and trusts it, not only ${roleArn ?? "one role"}`,
     ),
   ];
+}
+
+export function findEveryone({ principal, conditions }: ReadStatement): readonly Excess[] {
+  const keys = ["kms:CallerAccount", "aws:PrincipalAccount", "aws:PrincipalArn", "aws:PrincipalOrgID"];
+  const isBound = conditions.some((condition) => keys.some((key) => pins(condition, key)));
+  return principal?.isNot || !principal?.values.includes("*") || isBound
+    ? []
+    : [tooWide("lets everyone use the key, in every account")];
+}
+
+/** Only for statements that name the role: others are for the key's administrators. */
+export function findKeyActions(
+  { principal, action: { isNot, values } }: ReadStatement,
+  { setup: { roleArn } }: ExcessContext,
+): readonly Excess[] {
+  if (isNot || principal?.isNot || roleArn === undefined || !principal?.values.includes(roleArn)) return [];
+  const others = values.filter(
+    (value) => !["kms:Decrypt", "kms:DescribeKey"].some((action) => action.toLowerCase() === value.toLowerCase()),
+  );
+  return others.length === 0 ? [] : [tooWide(`allows ${others.join(", ")}, which is not needed for reading`)];
 }

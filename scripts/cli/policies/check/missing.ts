@@ -116,7 +116,7 @@ function toDelegation(
   { principal }: ReadStatement,
   need: Need,
   { documentName, isDecryptOwn }: MissingContext,
-): readonly Obstacle[] {
+): Obstacle[] {
   if (documentName !== "keyPolicy" || isDecryptOwn || principal === undefined || principal.isNot) return [];
   const isNamed = principal.values.some((value) => value === "*" || need.principals?.includes(value));
   const isLeft = principal.values.some((value) => value.endsWith(":root") || /^\d{12}$/.test(value));

@@ -2,8 +2,15 @@
 import type { DocumentName } from "../documents.ts";
 import type { Setup } from "../setup.ts";
 import { type Excess, type Find, findNots, findWideActions } from "./excess.ts";
-import { findEveryone, findKeyActions } from "./excess-of-key.ts";
-import { findOtherActions, findWideKeys, findWideResources, findWideRoles, READING } from "./excess-of-permissions.ts";
+import {
+  findEveryone,
+  findKeyActions,
+  findOtherActions,
+  findWideKeys,
+  findWideResources,
+  findWideRoles,
+  READING,
+} from "./excess-of-permissions.ts";
 import { findLooseConditions, findWidePrincipals } from "./excess-of-trust.ts";
 import type { CheckFinding } from "./finding.ts";
 import type { Need } from "./needs.ts";

@@ -1,12 +1,5 @@
 /** Templates for AWS CloudFormation, one for each account. Pure. */
-import {
-  type Account,
-  ASSUME_POLICY_NAME,
-  type Documents,
-  READ_POLICY_NAME,
-  toComment,
-  toTitle,
-} from "../documents.ts";
+import { type Account, type Documents, inlinePolicyNames, toComment, toTitle } from "../documents.ts";
 import { toAccount, toRoleName, toRolePath, type WholeSetup } from "../setup.ts";
 
 /** The templates of the accounts, one after the other. */
@@ -30,7 +23,7 @@ function toTemplateA(documents: Documents, setup: WholeSetup): string {
           RoleName: role,
           Path: toRolePath(roleArn),
           AssumeRolePolicyDocument: documents.trustPolicy,
-          Policies: [{ PolicyName: READ_POLICY_NAME, PolicyDocument: documents.permissionsPolicy }],
+          Policies: [{ PolicyName: inlinePolicyNames.permissionsPolicy, PolicyDocument: documents.permissionsPolicy }],
         },
       },
     },
@@ -49,7 +42,7 @@ function toTemplateB(documents: Documents, { caller, roleArn }: WholeSetup): str
       AssumeTargetRole: {
         Type: "AWS::IAM::Policy",
         Properties: {
-          PolicyName: ASSUME_POLICY_NAME,
+          PolicyName: inlinePolicyNames.callerPolicy,
           PolicyDocument: documents.callerPolicy,
           Roles: [caller.name],
         },

@@ -1,12 +1,5 @@
 /** Commands of the AWS CLI, for a POSIX shell. Pure. */
-import {
-  type Account,
-  ASSUME_POLICY_NAME,
-  type Documents,
-  READ_POLICY_NAME,
-  toComment,
-  toTitle,
-} from "../documents.ts";
+import { type Account, type Documents, inlinePolicyNames, toComment, toTitle } from "../documents.ts";
 import { toRoleName, toRolePath, type WholeSetup } from "../setup.ts";
 import { toJson } from "./json.ts";
 
@@ -43,7 +36,7 @@ function toPartA(documents: Documents, setup: WholeSetup): string {
   });
   const put = toCommand("iam put-role-policy", {
     "role-name": role,
-    "policy-name": READ_POLICY_NAME,
+    "policy-name": inlinePolicyNames.permissionsPolicy,
     "policy-document": toJson(documents.permissionsPolicy),
     ...region,
   });
@@ -81,7 +74,7 @@ before the last command, and keep the first one.`),
 function toPartB(documents: Documents, setup: WholeSetup): string {
   const put = toCommand("iam put-role-policy", {
     "role-name": setup.caller.name,
-    "policy-name": ASSUME_POLICY_NAME,
+    "policy-name": inlinePolicyNames.callerPolicy,
     "policy-document": toJson(documents.callerPolicy),
     ...toRegionOption(setup),
   });

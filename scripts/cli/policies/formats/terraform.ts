@@ -1,10 +1,9 @@
 /** Resources for Terraform and OpenTofu. Each account has its own configuration or provider. Pure. */
 import {
   type Account,
-  ASSUME_POLICY_NAME,
   type Documents,
+  inlinePolicyNames,
   type PolicyDocument,
-  READ_POLICY_NAME,
   toComment,
   toTitle,
 } from "../documents.ts";
@@ -26,7 +25,7 @@ function toPartA(documents: Documents, setup: WholeSetup): string {
     ["assume_role_policy", toPolicy(documents.trustPolicy)],
   ]);
   const policy = toResource("aws_iam_role_policy", "read_secrets", [
-    ["name", toHclString(READ_POLICY_NAME)],
+    ["name", toHclString(inlinePolicyNames.permissionsPolicy)],
     ["role", "aws_iam_role.target.id"],
     ["policy", toPolicy(documents.permissionsPolicy)],
   ]);
@@ -38,7 +37,7 @@ ${documents.keyPolicy.Statement.map((statement) => toHcl(statement, 1, "")).join
 
 function toPartB(documents: Documents, setup: WholeSetup): string {
   const policy = toResource("aws_iam_role_policy", "assume_target_role", [
-    ["name", toHclString(ASSUME_POLICY_NAME)],
+    ["name", toHclString(inlinePolicyNames.callerPolicy)],
     ["role", toHclString(setup.caller.name)],
     ["policy", toPolicy(documents.callerPolicy)],
   ]);
