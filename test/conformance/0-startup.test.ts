@@ -1,19 +1,17 @@
 /** The init for each environment: it succeeds, or Lambda and the log get the reason. */
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
 import { PREFIX } from "../../extension/config/setting-rules.ts";
 import { settings } from "../../extension/config/settings.ts";
 import { LambdaFailure } from "../fakes/lambda.ts";
 import { type Bench, startBench } from "../support/bench.ts";
 import { ask, conform } from "../support/conformance.ts";
+import { takePort } from "../support/free-port.ts";
+import { writeTempFile } from "../support/temp-files.ts";
 import { SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 
-type Variables = Readonly<Record<string, string | undefined>>;
+type StartVariables = Readonly<Record<string, string | undefined>>;
 /** The error type and the messages that Lambda gets; the log has one line for each message. */
 type ReportedInitError = { readonly type: string; readonly tells: readonly string[] };
 
@@ -25,7 +23,7 @@ interface InitResult {
   readonly initError: ReportedInitError | undefined;
 }
 
-async function start(environment: Variables): Promise<InitResult> {
+async function start(environment: StartVariables): Promise<InitResult> {
   const bench = await startBench({ environment });
   try {
     await bench.lambda.init();
@@ -42,7 +40,7 @@ async function start(environment: Variables): Promise<InitResult> {
 /** Defines a row: the init succeeds, and a request for the secret gets this status. */
 function isStarted(
   name: string,
-  toEnvironment: () => Variables | Promise<Variables>,
+  toEnvironment: () => StartVariables | Promise<StartVariables>,
   status: number,
   warning?: string,
 ) {
@@ -67,7 +65,7 @@ function isStarted(
 /** Defines a row: the init fails with messages that contain these parts, in this order. */
 function isRefused(
   name: string,
-  toEnvironment: () => Variables | Promise<Variables>,
+  toEnvironment: () => StartVariables | Promise<StartVariables>,
   { type, tells }: ReportedInitError,
 ): void {
   conform({ group, name, expected: `${type}: … ${tells.join(" … | … ")} …` }, async (see) => {
@@ -97,7 +95,11 @@ isRefused(
   () => ({ [own("TOKEN")]: `file://${tmpdir()}` }),
   invalid("of a readable file"),
 );
-isRefused("token file that is empty", () => ({ [own("TOKEN")]: `file://${makeFile("\n")}` }), invalid(own("TOKEN")));
+isRefused(
+  "token file that is empty",
+  () => ({ [own("TOKEN")]: `file://${writeTempFile("\n")}` }),
+  invalid(own("TOKEN")),
+);
 isRefused("no target role", () => ({ [own("ROLE_ARN")]: undefined }), invalid(`${own("ROLE_ARN")} must be`));
 
 const MISTAKES = {
@@ -192,26 +194,11 @@ isStarted(
   200,
 );
 
-function makeFile(content: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "startup-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, "token"), content);
-  return join(folder, "token");
-}
-
-async function takePort(): Promise<{ readonly port: number; free(): void }> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const free = () => void server.close();
-  onTestFinished(free);
-  return { port: (server.address() as AddressInfo).port, free };
-}
-
 /**
  * Defines a row: the values `beyond` the range are refused, those `within` it start. test/unit/config/settings.test.ts holds
  * that a port may be 1 or 65535.
  */
-function range(name: string, beyond: readonly string[], within: readonly string[], beside: Variables = {}): void {
+function range(name: string, beyond: readonly string[], within: readonly string[], beside: StartVariables = {}): void {
   const toList = (what: string, texts: readonly string[]) =>
     texts.length === 0 ? [] : [`${what}: ${texts.map(toShort).join(", ")}`];
   const toText = (refused: readonly string[], started: readonly string[]) =>

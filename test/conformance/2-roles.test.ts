@@ -1,7 +1,7 @@
 /** `roleArn` on both secret routes with three configured roles: one of Account A, one with a path, one of another partition. */
 import { ANY_SECRET, type ExpectedAnswer, refused, shareBench } from "../support/conformance.ts";
 import { answers } from "../support/conformance-secrets.ts";
-import { FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN, toConfigVariables } from "../support/two-accounts.ts";
 
 const WITH_PATH = "arn:aws:iam::333333333333:role/readers/team-1/Reader";
 const OTHER_PARTITION = "arn:aws-us-gov:iam::444444444444:role/Reader";
@@ -11,10 +11,7 @@ const names = new Map<string, string>();
 const bench = shareBench({
   environment: {
     ...ANY_SECRET,
-    CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
-    CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({
-      sources: [TARGET_ROLE_ARN, WITH_PATH, OTHER_PARTITION].map((roleArn) => ({ roleArn })),
-    }),
+    ...toConfigVariables([TARGET_ROLE_ARN, WITH_PATH, OTHER_PARTITION].map((roleArn) => ({ roleArn }))),
   },
   prepare({ aws, canaries: [secretString = ""] }) {
     const roles = [TARGET_ROLE_ARN, WITH_PATH, OTHER_PARTITION];

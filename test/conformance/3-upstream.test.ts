@@ -16,7 +16,13 @@ import {
   toExpectedText,
   toSeenText,
 } from "../support/conformance.ts";
-import { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
+import {
+  FUNCTION_ROLE_ARN,
+  IN_TARGET_ACCOUNT,
+  SECRET_NAME,
+  TARGET_ROLE_ARN,
+  type TwoAccounts,
+} from "../support/two-accounts.ts";
 
 // Longer than the pause before the second try of a throttled call.
 const TIMEOUT_MS = 1_500;
@@ -41,7 +47,13 @@ const error = (code: string, message?: string): Fault => ({
   code,
   ...(message === undefined ? {} : { message }),
 });
-const good: ExpectedAnswer = { status: 200, body: { VersionStages: ["AWSCURRENT"] } };
+const internalError = error("InternalServiceError");
+const always = (name: string, fault: Fault, expected: ExpectedAnswer): UpstreamRow => ({ name, fault, expected });
+/** A fault of one call, after which the second call is answered. */
+const once = (name: string, fault: Fault): UpstreamRow => ({
+  ...{ name, fault, times: 1, calls: 2 },
+  expected: { status: 200, body: { VersionStages: ["AWSCURRENT"] } },
+});
 const denied = refused(403, "AccessDeniedException", "was refused (AccessDeniedException)");
 const kmsDenied = refused(403, "AccessDeniedException", "KMS key may not be used");
 
@@ -59,53 +71,29 @@ const rows: readonly UpstreamRow[] = [
     prepare: ({ aws }, arn) => aws.markForDeletion(arn),
     expected: refused(400, "InvalidRequestException", "scheduled for deletion"),
   },
-  { name: "throttled", fault: { kind: "throttle" }, expected: refused(429, "ThrottlingException", "was throttled") },
-  { name: "throttled once, then answered", fault: { kind: "throttle" }, times: 1, expected: good, calls: 2 },
-  { name: "500 once, then answered", fault: error("InternalServiceError"), times: 1, expected: good, calls: 2 },
-  {
-    name: "500 on every try",
-    fault: error("InternalServiceError"),
-    expected: refused(502, "InternalServiceError", "failed at AWS"),
-  },
-  { name: "time-out", fault: { kind: "hang" }, expected: refused(504, "TimeoutError", "no answer in time") },
-  {
-    name: "time-out, byte by byte",
-    fault: { kind: "drip", everyMs: 100 },
-    expected: refused(504, "TimeoutError", "in time"),
-  },
-  { name: "reset", fault: { kind: "reset" }, expected: refused(503, "ConnectionError", "could not reach AWS") },
-  { name: "reset once, then answered", fault: { kind: "reset" }, times: 1, expected: good, calls: 2 },
-  {
-    name: "reset in mid-body",
-    fault: { kind: "reset-mid-body" },
-    expected: refused(503, "ConnectionError", "reach AWS"),
-  },
-  { name: "malformed", fault: { kind: "malformed" }, expected: refused(502, "ConnectionError", "not AWS's") },
-  {
-    name: "invalid parameter",
-    fault: error("InvalidParameterException"),
-    expected: refused(400, "InvalidParameterException", "was refused"),
-  },
-  {
-    name: "AWS says that a new session is expired",
-    fault: error("ExpiredTokenException"),
-    expected: refused(502, "ExpiredTokenException", "was refused"),
-  },
-  {
-    name: "AWS says that a new session is unknown",
-    fault: error("UnrecognizedClientException"),
-    expected: refused(502, "UnrecognizedClientException", "was refused"),
-  },
-  {
-    name: "signature not accepted",
-    fault: error("InvalidSignatureException"),
-    expected: refused(502, "InvalidSignatureException", "was refused"),
-  },
-  {
-    name: "AWS's own message with quotes in it",
-    fault: error("InternalServiceError", 'not "well" \\ formed'),
-    expected: refused(502, "InternalServiceError", "failed at AWS (InternalServiceError)"),
-  },
+  always("throttled", { kind: "throttle" }, refused(429, "ThrottlingException", "was throttled")),
+  once("throttled once, then answered", { kind: "throttle" }),
+  once("500 once, then answered", internalError),
+  always("500 on every try", internalError, refused(502, "InternalServiceError", "failed at AWS")),
+  always("time-out", { kind: "hang" }, refused(504, "TimeoutError", "no answer in time")),
+  always("time-out, byte by byte", { kind: "drip", everyMs: 100 }, refused(504, "TimeoutError", "in time")),
+  always("reset", { kind: "reset" }, refused(503, "ConnectionError", "could not reach AWS")),
+  once("reset once, then answered", { kind: "reset" }),
+  always("reset in mid-body", { kind: "reset-mid-body" }, refused(503, "ConnectionError", "reach AWS")),
+  always("malformed", { kind: "malformed" }, refused(502, "ConnectionError", "not AWS's")),
+  ...(
+    [
+      ["invalid parameter", 400, "InvalidParameterException"],
+      ["AWS says that a new session is expired", 502, "ExpiredTokenException"],
+      ["AWS says that a new session is unknown", 502, "UnrecognizedClientException"],
+      ["signature not accepted", 502, "InvalidSignatureException"],
+    ] as const
+  ).map(([name, status, code]) => always(name, error(code), refused(status, code, "was refused"))),
+  always(
+    "AWS's own message with quotes in it",
+    error("InternalServiceError", 'not "well" \\ formed'),
+    refused(502, "InternalServiceError", "failed at AWS (InternalServiceError)"),
+  ),
 ];
 
 const reader = { trusts: [FUNCTION_ROLE_ARN], readableSecrets: "any" } as const;
@@ -117,7 +105,7 @@ const bench = shareBench({
     aws.changeRole(TARGET_ROLE_ARN, reader);
     for (const [nth, { isMissing, name }] of rows.entries()) {
       const kmsKey = name === "KMS denied" ? { kmsKey: "arn:aws:kms:eu-west-1:111111111111:key/not-ours" } : {};
-      const secret = { account: "111111111111", region: REGION, name: toName(nth), secretString, ...kmsKey };
+      const secret = { ...IN_TARGET_ACCOUNT, name: toName(nth), secretString, ...kmsKey };
       arns.push(isMissing ? "" : aws.createSecret(secret).arn);
     }
   },

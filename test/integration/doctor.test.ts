@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { isSignedWith, parseAuthorization } from "../fakes/aws/signature.ts";
@@ -8,14 +7,17 @@ import { findLeaks } from "../support/canary.ts";
 import { type CliResult, runCli } from "../support/cli.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { startLocalServer } from "../support/local-server.ts";
+import { createTempFolder } from "../support/temp-files.ts";
 import {
   createCanary,
   FUNCTION_ROLE_ARN,
+  IN_TARGET_ACCOUNT,
   REGION,
   SECRET_NAME,
   startTwoAccounts,
   TARGET_ROLE_ARN,
   type TwoAccounts,
+  toConfigVariables,
   toFunctionEnvironment,
 } from "../support/two-accounts.ts";
 
@@ -141,11 +143,10 @@ describe("doctor, when all is well,", () => {
   it("takes everything from options, and checks each secret and parameter", async () => {
     const { aws, canaries, examine } = await setUpDoctor();
     const [text = ""] = canaries;
-    const inA = { account: "111111111111", region: REGION };
     aws.changeRole(TARGET_ROLE_ARN, { readableSecrets: "any", readableParameters: "any", externalId: "our-id" });
-    aws.createSecret({ ...inA, name: "app/token", secretString: text });
-    aws.createSecret({ ...inA, name: "app/key", secretBinary: Buffer.from(text) });
-    aws.createParameter({ ...inA, name: "/app/host", type: "SecureString", value: text });
+    aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/token", secretString: text });
+    aws.createSecret({ ...IN_TARGET_ACCOUNT, name: "app/key", secretBinary: Buffer.from(text) });
+    aws.createParameter({ ...IN_TARGET_ACCOUNT, name: "/app/host", type: "SecureString", value: text });
     const args = ["--role-arn", TARGET_ROLE_ARN, "--secret", "app/token", "--secret", "app/key", "--parameter"];
     const { report } = await examine([...args, "/app/host", "--external-id", "our-id", "--region", REGION], {
       CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
@@ -181,9 +182,9 @@ describe("doctor, when all is well,", () => {
       { roleArn: TARGET_ROLE_ARN, secretIds: [secretArn] },
     ];
     const { exitCode, report } = await examine([], {
+      ...toConfigVariables(sources),
       CROSS_ACCOUNT_SECRETS_ROLE_ARN: "",
       CROSS_ACCOUNT_SECRETS_SECRET_IDS: "",
-      CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources }),
     });
     expect(brief(report)).toEqual([
       "GetCallerIdentity true",
@@ -201,8 +202,7 @@ describe("doctor, when all is well,", () => {
     const { aws, ask } = await setUpDoctor();
     const session = aws.issueSession({ roleArn: FUNCTION_ROLE_ARN, sessionName: "alice" });
     aws.changeRole(TARGET_ROLE_ARN, { trusts: [] });
-    const folder = mkdtempSync(join(tmpdir(), "aws-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = createTempFolder();
     const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken } = session;
     const keys = { Version: 1, AccessKeyId, SecretAccessKey, SessionToken };
     writeFileSync(join(folder, "keys.json"), JSON.stringify(keys));
@@ -446,11 +446,7 @@ describe("doctor, like the layer,", () => {
       { roleArn: second, secretIds },
     ];
     aws.changeRole(FUNCTION_ROLE_ARN, { assumableRoles: "any" });
-    const { report } = await examine([], {
-      CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
-      CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
-      CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources }),
-    });
+    const { report } = await examine([], toConfigVariables(sources));
     const sessions = report.steps.filter(({ name }) => name === "AssumeRole");
     expect(sessions.map(({ ok, notes }) => [ok, notes?.length])).toEqual([
       [true, undefined],

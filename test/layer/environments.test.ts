@@ -1,7 +1,6 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type BenchOptions, startBench } from "../support/bench.ts";
+import { takePort } from "../support/free-port.ts";
 import { startLocalServer } from "../support/local-server.ts";
 import { FUNCTION_ROLE_ARN, SECRET_NAME } from "../support/two-accounts.ts";
 
@@ -102,11 +101,8 @@ describe("with ENABLED=false", () => {
   });
 
   it("a taken port does not fail the init", async () => {
-    const other = createServer().listen(0, "127.0.0.1");
-    await once(other, "listening");
-    onTestFinished(() => void other.close());
-    const port = String((other.address() as AddressInfo).port);
-    const bench = await startBench({ environment: { ...OFF, CROSS_ACCOUNT_SECRETS_HTTP_PORT: port } });
+    const { port } = await takePort();
+    const bench = await startBench({ environment: { ...OFF, CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port) } });
     await bench.lambda.init();
     // The extension tries the port again for a second. Init does not wait for that.
     expect(bench.events("not-listening")).toEqual([]);

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { layerFolder } from "../../scripts/build/launchers.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
+import { takePort } from "../support/free-port.ts";
 import { copyLayer, createTempFolder } from "../support/temp-files.ts";
 
 const canRun = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
@@ -59,8 +60,7 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
 
   it.skipIf(!has("strace"))("opens no file before it executes Node (needs strace)", async () => {
     const trace = join(createTempFolder(), "trace");
-    const { port, close } = await listen((socket) => void socket.end(ANSWER));
-    onTestFinished(close);
+    const port = await listen((socket) => void socket.end(ANSWER));
     const opt = createTempFolder();
     mkdirSync(join(opt, "extensions"));
     symlinkSync(LAUNCHER, join(opt, "extensions/x"));
@@ -79,8 +79,7 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
     });
 
     it("when the port is taken: Node tries for a second, and reports it", async () => {
-      const { port, close } = await listen(() => {});
-      onTestFinished(close);
+      const { port } = await takePort();
       const bench = await startNative({ environment: { CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port) } });
       await expect(bench.lambda.init()).rejects.toMatchObject({ reported: { errorType: "Extension.PortUnavailable" } });
     });
@@ -150,8 +149,7 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
       const flags = ["-std=c11", "-D_GNU_SOURCE", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
       execFileSync("cc", [...flags, "-o", sanitized, join(layerFolder, "launcher.c")]);
       let answer: Buffer = Buffer.alloc(0);
-      const { port, close } = await listen((socket) => void socket.end(answer));
-      onTestFinished(close);
+      const port = await listen((socket) => void socket.end(answer));
       const environment = {
         AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
         CROSS_ACCOUNT_SECRETS_HTTP_PORT: "none", // no port to bind, because only the answer is under test
@@ -185,14 +183,15 @@ const ANSWER =
   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Extension-Identifier: 7d4e0c7e-2b1c-4e5a-9d43-0f6c2f1f8a11\r\n" +
   "Content-Length: 2\r\n\r\n{}";
 
-/** Starts a TCP server on a free port. */
-async function listen(onConnection: Parameters<typeof createServer>[1]): Promise<{ port: number; close: () => void }> {
+/** Starts a TCP server, and returns its port. */
+async function listen(onConnection: Parameters<typeof createServer>[1]): Promise<number> {
   const server: Server = createServer((socket) => {
     socket.on("error", () => {});
     onConnection?.(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { port: (server.address() as { port: number }).port, close: () => void server.close() };
+  onTestFinished(() => void server.close());
+  return (server.address() as { port: number }).port;
 }
 
 /** Returns the exit code or the signal. Asynchronously, because the server for the command is in this process. */

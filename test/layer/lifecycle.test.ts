@@ -1,16 +1,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
+import type { Fault } from "../fakes/aws.ts";
 import { LambdaFailure } from "../fakes/lambda.ts";
 import { type Bench, startBench } from "../support/bench.ts";
 import { createCertificate } from "../support/certificate.ts";
 import { until } from "../support/faults.ts";
+import { takePort } from "../support/free-port.ts";
 import { startFront, type TcpFront } from "../support/tcp-front.ts";
 import { copyLayer, writeTempFile } from "../support/temp-files.ts";
 import { SECRET_NAME, SECRET_PATH } from "../support/two-accounts.ts";
 
 const EXTENSION = "cross-account-secrets";
+const INTERNAL_ERROR: Fault = { kind: "error", status: 500, code: "InternalServiceError" };
 
 const findCall = ({ lambda }: Bench, from: string, call: string) => {
   const entry = lambda.journal.find((candidate) => candidate.from === from && candidate.call === call);
@@ -78,70 +80,23 @@ describe("init", () => {
     expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual([1, 1]);
   });
 
-  const faults = [
-    {
-      name: "STS denies",
-      operation: "AssumeRole",
-      fault: { kind: "deny" },
-      status: 403,
-      type: "AccessDeniedException",
-    },
-    { name: "STS hangs", operation: "AssumeRole", fault: { kind: "hang" }, status: 504, type: "TimeoutError" },
-    {
-      name: "STS throttles",
-      operation: "AssumeRole",
-      fault: { kind: "throttle" },
-      status: 429,
-      type: "ThrottlingException",
-    },
-    {
-      name: "STS resets the connection",
-      operation: "AssumeRole",
-      fault: { kind: "reset" },
-      status: 503,
-      type: "ConnectionError",
-    },
-    {
-      name: "STS sends malformed data",
-      operation: "AssumeRole",
-      fault: { kind: "malformed" },
-      status: 502,
-      type: "ConnectionError",
-    },
-    {
-      name: "Secrets Manager answers 500",
-      operation: "GetSecretValue",
-      fault: { kind: "error", status: 500, code: "InternalServiceError" },
-      status: 502,
-      type: "InternalServiceError",
-    },
-    {
-      name: "Secrets Manager denies",
-      operation: "GetSecretValue",
-      fault: { kind: "deny" },
-      status: 403,
-      type: "AccessDeniedException",
-    },
-    {
-      name: "Secrets Manager sends malformed data",
-      operation: "GetSecretValue",
-      fault: { kind: "malformed" },
-      status: 502,
-      type: "ConnectionError",
-    },
-    {
-      name: "Secrets Manager hangs",
-      operation: "GetSecretValue",
-      fault: { kind: "hang" },
-      status: 504,
-      type: "TimeoutError",
-    },
-  ] as const;
+  const faults: [string, number, "AssumeRole" | "GetSecretValue", Fault, string][] = [
+    ["STS denies", 403, "AssumeRole", { kind: "deny" }, "AccessDeniedException"],
+    ["STS hangs", 504, "AssumeRole", { kind: "hang" }, "TimeoutError"],
+    ["STS throttles", 429, "AssumeRole", { kind: "throttle" }, "ThrottlingException"],
+    ["STS resets the connection", 503, "AssumeRole", { kind: "reset" }, "ConnectionError"],
+    ["STS sends malformed data", 502, "AssumeRole", { kind: "malformed" }, "ConnectionError"],
+    ["Secrets Manager answers 500", 502, "GetSecretValue", INTERNAL_ERROR, "InternalServiceError"],
+    ["Secrets Manager denies", 403, "GetSecretValue", { kind: "deny" }, "AccessDeniedException"],
+    ["Secrets Manager sends malformed data", 502, "GetSecretValue", { kind: "malformed" }, "ConnectionError"],
+    ["Secrets Manager hangs", 504, "GetSecretValue", { kind: "hang" }, "TimeoutError"],
+  ];
 
-  it.each(faults)("continues when $name: the function is invoked, and a request gets $status", async (row) => {
+  it.each(faults)("continues when %s: the function is invoked, and a request gets %d", async (...row) => {
+    const [, status, operation, fault, type] = row;
     const [timeoutMs, prefetchTimeoutMs] = [1_500, 700];
     const bench = await startBench({
-      prepare: ({ aws }) => aws.fault(row.operation, row.fault),
+      prepare: ({ aws }) => aws.fault(operation, fault),
       runtime: { onInvoke: () => "invoked" },
       environment: {
         CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: String(timeoutMs),
@@ -153,8 +108,8 @@ describe("init", () => {
     expect(findCall(bench, EXTENSION, "next").atMs - registeredMs).toBeLessThan(prefetchTimeoutMs + 200);
     expect(await bench.lambda.invoke()).toMatchObject({ payload: "invoked" });
     const answer = await bench.askForSecret();
-    expect(answer).toMatchObject({ status: row.status, headers: { "content-type": "application/json" } });
-    expect(JSON.parse(answer.body)).toMatchObject({ __type: row.type, message: expect.any(String) });
+    expect(answer).toMatchObject({ status, headers: { "content-type": "application/json" } });
+    expect(JSON.parse(answer.body)).toMatchObject({ __type: type, message: expect.any(String) });
     expect(answer.ms).toBeLessThan(timeoutMs + 200);
     expect(await bench.lambda.shutdown()).toMatchObject({ exitCode: 0 });
   });
@@ -173,10 +128,7 @@ describe("init", () => {
   });
 
   it("fails, and reports the port and the usual cause, when the port stays taken", async () => {
-    const squatter = createServer();
-    await new Promise<void>((resolve) => squatter.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => void squatter.close());
-    const { port } = squatter.address() as { port: number };
+    const { port } = await takePort();
     const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port) } });
     const failure = await bench.lambda.init().catch((error: unknown) => error);
     expect(failure).toMatchObject({ reported: { errorType: "Extension.PortUnavailable" } });

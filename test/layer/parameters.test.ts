@@ -14,6 +14,7 @@ import {
   TARGET_ACCOUNT,
   TARGET_ROLE_ARN,
   type TwoAccounts,
+  toConfigVariables,
 } from "../support/two-accounts.ts";
 
 const toArn = (name: string) => `arn:aws:ssm:${REGION}:${TARGET_ACCOUNT}:parameter${name}`;
@@ -313,9 +314,7 @@ describe("PARAMETER_NAMES", () => {
     const source = { roleArn: TARGET_ROLE_ARN, parameterNames: [HOST] };
     const { ask } = await start({
       CROSS_ACCOUNT_SECRETS_ALLOW: undefined,
-      CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
-      CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
-      CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources: [source] }),
+      ...toConfigVariables([source]),
     });
     expect((await ask(`${GET}?name=${HOST}`)).status).toBe(200);
     expect((await ask(`${GET}?name=${LIST}`)).status).toBe(403);

@@ -12,6 +12,7 @@ import {
   TARGET_ACCOUNT,
   TARGET_ROLE_ARN,
   type TwoAccounts,
+  toConfigVariables,
 } from "../support/two-accounts.ts";
 import { toPartialArn } from "../support/values.ts";
 
@@ -124,10 +125,8 @@ describe("a session that is stolen from the extension", () => {
   it("reads what the source of its role lists in CONFIG", async () => {
     const sources = [{ roleArn: TARGET_ROLE_ARN, secretIds: ["app/other"], parameterNames: [OTHER_HOST] }];
     const bench = await start({
-      CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
-      CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
+      ...toConfigVariables(sources),
       CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES: undefined,
-      CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources }),
     });
     const { secret, parameter } = useStolenSession(bench);
     expect([await secret("app/other"), await parameter(OTHER_HOST)]).toEqual(["ok", "ok"]);

@@ -7,6 +7,7 @@ import {
   SECRET_NAME,
   TARGET_ROLE_ARN,
   type TwoAccounts,
+  toConfigVariables,
 } from "../support/two-accounts.ts";
 import { OTHER_ROLE_ARN } from "../support/values.ts";
 
@@ -26,23 +27,13 @@ function addAccountC({ aws, canaries }: TwoAccounts): void {
   aws.createSecret({ account: "333333333333", region: OTHER_REGION, name: OTHER_NAME, ...value("C's") });
 }
 
-const CONFIG = JSON.stringify({
-  sources: [
-    { roleArn: TARGET_ROLE_ARN, secretIds: [SECRET_NAME, "shared"] },
-    { roleArn: OTHER_ROLE_ARN, externalId: EXTERNAL_ID, region: OTHER_REGION, secretIds: [OTHER_NAME, "shared"] },
-  ],
-});
+const CONFIG = toConfigVariables([
+  { roleArn: TARGET_ROLE_ARN, secretIds: [SECRET_NAME, "shared"] },
+  { roleArn: OTHER_ROLE_ARN, externalId: EXTERNAL_ID, region: OTHER_REGION, secretIds: [OTHER_NAME, "shared"] },
+]);
 
 const start = (environment: Record<string, string | undefined> = {}) =>
-  startBench({
-    prepare: addAccountC,
-    environment: {
-      CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
-      CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
-      CROSS_ACCOUNT_SECRETS_CONFIG: CONFIG,
-      ...environment,
-    },
-  });
+  startBench({ prepare: addAccountC, environment: { ...CONFIG, ...environment } });
 
 describe("two target roles", () => {
   it("are each assumed once, with their own external ID, and read their own secrets in init", async () => {

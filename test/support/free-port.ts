@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
+import { onTestFinished } from "vitest";
 
 /** Lower than the ports that Linux (from 32768, ip_local_port_range) and macOS (from 49152) give to outgoing connections. */
 const LOWEST = 10_000;
@@ -11,6 +12,16 @@ export async function findFreePort(): Promise<number> {
     const port = randomInt(LOWEST, EPHEMERAL);
     if (await isFree(port)) return port;
   }
+}
+
+/** Listens on a free port until the end of the test, or until `free` is called. */
+export async function takePort(): Promise<{ readonly port: number; free(): void }> {
+  const port = await findFreePort();
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const free = () => void server.close();
+  onTestFinished(free);
+  return { port, free };
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -6,6 +6,12 @@ import { FUNCTION_ROLE_ARN, HOME, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_
 export { FUNCTION_ROLE_ARN, REGION, SECRET_NAME, SECRETS_ARN, TARGET_ROLE_ARN };
 export const TARGET_ACCOUNT = HOME.accountId;
 export const FUNCTION_ACCOUNT = "222222222222";
+/** The variables of a function that has its sources in CONFIG. */
+export const toConfigVariables = (sources: readonly object[]) => ({
+  CROSS_ACCOUNT_SECRETS_ROLE_ARN: undefined,
+  CROSS_ACCOUNT_SECRETS_SECRET_IDS: undefined,
+  CROSS_ACCOUNT_SECRETS_CONFIG: JSON.stringify({ sources }),
+});
 /** The account and region of the secret, as the fake AWS takes them. */
 export const IN_TARGET_ACCOUNT = { account: TARGET_ACCOUNT, region: REGION };
 /** The target of a request to the extension for the secret. */
