@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runCli } from "../support/cli.ts";
-import { ask, createHome, startServe } from "../support/serve.ts";
+import { ask, startServe } from "../support/serve.ts";
+import { createTempFolder } from "../support/temp-files.ts";
 import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -43,7 +44,7 @@ async function setUp() {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
   const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN };
   const endpoints = { AWS_ENDPOINT_URL_STS: aws.url, AWS_ENDPOINT_URL_SECRETS_MANAGER: aws.url };
-  return { ...accounts, folder: await createHome(), variables: { ...keys, ...endpoints } };
+  return { ...accounts, folder: createTempFolder(), variables: { ...keys, ...endpoints } };
 }
 
 describe("README.md, outside Lambda", () => {
@@ -79,7 +80,7 @@ describe("README.md, outside Lambda", () => {
   );
 
   it("serves the secrets of a file to tests", async () => {
-    const folder = await createHome();
+    const folder = createTempFolder();
     const { text, args, variables } = parseServe(fake, folder);
     execFileSync("/bin/sh", ["-euc", text.split("\n")[0] ?? ""]);
     const { port, waitFor } = await startServe({ args, environment: variables });
@@ -93,7 +94,7 @@ describe("README.md, outside Lambda", () => {
 
 describe("examples/README.md, sam local", () => {
   it("points SAM to the folder of the built layer, and uses the names of the template", async () => {
-    const folder = await createHome();
+    const folder = createTempFolder();
     const template = readFileSync(join(root, "template.yaml"), "utf8");
     writeFileSync(join(folder, "template.yaml"), template);
     const [build = "", change = "", invoke = ""] = samLocal.split("\n");
@@ -119,7 +120,7 @@ describe("the documented output is the real output of", () => {
   it("policies --check", async () => {
     const [block = ""] = toBlocks(readme, "Use it", "");
     const { args, seen } = parseSeen(block);
-    const folder = await createHome();
+    const folder = createTempFolder();
     const Resource = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:my-shared-secret";
     const Statement = [{ Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource }];
     const file = join(folder, "role.json");

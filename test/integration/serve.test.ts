@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished, test } from "vitest";
 import { startLocalServer } from "../support/local-server.ts";
-import { ask, createHome, type ServeRun, startServe, toMode } from "../support/serve.ts";
+import { ask, type ServeRun, startServe, toMode } from "../support/serve.ts";
+import { createTempFolder } from "../support/temp-files.ts";
 import {
   FUNCTION_ROLE_ARN,
   SECRET_NAME,
@@ -29,7 +30,7 @@ const hasCurl = await find("curl --version");
 async function setUp() {
   const accounts = await startTwoAccounts();
   onTestFinished(() => accounts.close());
-  const home = await createHome();
+  const home = createTempFolder();
   const environment: Record<string, string | undefined> = {
     ...accounts.environment,
     CROSS_ACCOUNT_SECRETS_LOG_LEVEL: undefined,
@@ -330,7 +331,7 @@ describe("serve does not start", () => {
 
 describe("serve --fake", () => {
   async function startFake(secrets: object | string) {
-    const home = await createHome();
+    const home = createTempFolder();
     const file = join(home, "secrets.json");
     const write = (content: object | string) =>
       writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));

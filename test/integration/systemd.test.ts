@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { CLI } from "../support/cli.ts";
 import { findFreePort } from "../support/free-port.ts";
-import { ask, createHome, startServe } from "../support/serve.ts";
+import { ask, startServe } from "../support/serve.ts";
+import { createTempFolder } from "../support/temp-files.ts";
 
 const examples = fileURLToPath(new URL("../../examples/systemd", import.meta.url));
 const [SOCKET, SERVICE] = ["cross-account-secrets.socket", "cross-account-secrets.service"];
@@ -14,7 +15,7 @@ const isMissing = spawnSync("systemd-analyze", ["--version"]).error !== undefine
 
 /** Copies the units, with the path of the built program, because it is not installed on this machine. */
 async function copyUnits(): Promise<string> {
-  const folder = await createHome();
+  const folder = createTempFolder();
   for (const unit of [SOCKET, SERVICE]) cpSync(join(examples, unit), join(folder, unit));
   const text = readFileSync(join(folder, SERVICE), "utf8");
   writeFileSync(join(folder, SERVICE), text.replace("/usr/local/bin/cross-account-secrets", CLI));
@@ -36,7 +37,7 @@ describe.skipIf(isMissing)("the systemd units (need systemd-analyze)", () => {
   });
 
   it("pass on a socket, and a connection from before the start of the service is answered", async () => {
-    const folder = await createHome();
+    const folder = createTempFolder();
     writeFileSync(join(folder, "secrets.json"), '{"s":"value"}');
     writeFileSync(join(folder, "token"), "the-token-of-both\n");
     const port = await findFreePort();

@@ -1,9 +1,6 @@
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { execPath } from "node:process";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished } from "vitest";
@@ -100,13 +97,6 @@ export function ask(port: number, path: string, token?: string): Promise<{ statu
     });
     outgoing.on("error", reject).end();
   });
-}
-
-/** Makes a folder that is removed with the test. */
-export async function createHome(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "serve-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 export const toMode = (path: string): string => (statSync(path).mode & 0o777).toString(8);

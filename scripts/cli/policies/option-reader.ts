@@ -13,7 +13,7 @@ export const OPTIONS = {
   ...{ principal: text, account: text, format: text, check: flag, help: flag },
 } as const;
 type Name = keyof typeof OPTIONS;
-type TextName = NameOf<{ readonly type: "string"; readonly multiple?: undefined }>;
+export type TextName = NameOf<{ readonly type: "string"; readonly multiple?: undefined }>;
 type NameOf<T> = { [N in Name]: (typeof OPTIONS)[N] extends T ? N : never }[Name];
 
 /** Returns the values of options. A value that breaks its rule is a problem, and counts as not given, like an empty value. */

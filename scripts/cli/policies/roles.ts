@@ -1,6 +1,6 @@
 /** Reads the two roles, each from its ARN or from account and name. Pure. */
 import { ROLE_ARN_PATTERN } from "../../../extension/config/settings.ts";
-import type { OptionReader } from "./option-reader.ts";
+import type { OptionReader, TextName } from "./option-reader.ts";
 import { toAccount, toPartition, toRoleName, toRolePath } from "./setup.ts";
 
 /** What the options say about a role. */
@@ -16,42 +16,30 @@ const ROLE_NAME_PATTERN = /^([!-.0-~]*\/)*[\w+=,.@-]{1,64}$/;
 /** The ARN that `aws sts get-caller-identity` prints for a role. */
 const SESSION_ARN_PATTERN = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\/([\w+=,.@-]{1,64})\/[\w+=,.@-]{2,64}$/;
 
-const accountRule = "the 12 digits of an AWS account";
-const nameRule = "a role's name, with its path before it if it has one, such as service-role/my-lambda-role";
-
-export function readTargetRole(options: OptionReader): RoleParts {
-  const arn = options.text(
-    "role-arn",
-    isRoleArn,
-    "the ARN of the target role, arn:<partition>:iam::<12 digits>:role/<path/name>",
-  );
-  const accountId = options.text("account-a", isAccount, accountRule);
-  const name = options.text("role-name", isName, nameRule);
-  return toRole(arn, accountId, name, ["--role-arn", "--account-a", "--role-name"], options.problems);
-}
-
-export function readCallerRole(options: OptionReader): RoleParts {
-  const arn = options.text(
-    "caller-role-arn",
-    (text) => isRoleArn(text) || SESSION_ARN_PATTERN.test(text),
-    "the ARN of a role, arn:<partition>:iam::<12 digits>:role/<path/name>, or of a session of it",
-  );
-  const accountId = options.text("account-b", isAccount, accountRule);
-  const name = options.text("caller-role-name", isName, nameRule);
-  return toRole(arn, accountId, name, ["--caller-role-arn", "--account-b", "--caller-role-name"], options.problems);
-}
-
 const isRoleArn = (text: string) => ROLE_ARN_PATTERN.test(text);
-const isAccount = (text: string) => /^\d{12}$/.test(text);
-const isName = (text: string) => ROLE_NAME_PATTERN.test(text);
+const roleArnRule = "arn:<partition>:iam::<12 digits>:role/<path/name>";
 
-function toRole(
-  arn: string | undefined,
-  accountId: string | undefined,
-  pathAndName: string | undefined,
-  [ofArn, ofAccount, ofName]: readonly [string, string, string],
-  problems: string[],
+export const readTargetRole = (options: OptionReader): RoleParts =>
+  readRole(options, ["role-arn", "account-a", "role-name"], isRoleArn, `the ARN of the target role, ${roleArnRule}`);
+
+export const readCallerRole = (options: OptionReader): RoleParts =>
+  readRole(
+    options,
+    ["caller-role-arn", "account-b", "caller-role-name"],
+    (text) => isRoleArn(text) || SESSION_ARN_PATTERN.test(text),
+    `the ARN of a role, ${roleArnRule}, or of a session of it`,
+  );
+
+function readRole(
+  { problems, text }: OptionReader,
+  [ofArn, ofAccount, ofName]: readonly [TextName, TextName, TextName],
+  isArn: (arn: string) => boolean,
+  arnRule: string,
 ): RoleParts {
+  const arn = text(ofArn, isArn, arnRule);
+  const accountId = text(ofAccount, (id) => /^\d{12}$/.test(id), "the 12 digits of an AWS account");
+  const nameRule = "a role's name, with its path before it if it has one, such as service-role/my-lambda-role";
+  const pathAndName = text(ofName, (given) => ROLE_NAME_PATTERN.test(given), nameRule);
   const name = pathAndName === undefined ? undefined : toRoleName(pathAndName);
   const path = pathAndName?.includes("/") ? toRolePath(`:role/${pathAndName.replace(/^\//, "")}`) : undefined;
   if (arn === undefined) return { partition: undefined, accountId, name, path };
@@ -68,7 +56,7 @@ function toRole(
     [ofName, path, ofRole.path],
   ]) {
     if (given !== undefined && given !== is)
-      problems.push(`${option} must be what ${ofArn} says, or left out; got ${given} and ${is}`);
+      problems.push(`--${option} must be what --${ofArn} says, or left out; got ${given} and ${is}`);
   }
   return ofRole;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -13,13 +13,8 @@ import {
 } from "../../../../scripts/cli/serve/arguments.ts";
 import { toPlainLine } from "../../../../scripts/cli/serve/serve.ts";
 import { choosePath, createToken, writeTokenFile } from "../../../../scripts/cli/serve/token-file.ts";
+import { createTempFolder } from "../../../support/temp-files.ts";
 import { TARGET_ROLE_ARN as ROLE } from "../../../support/values.ts";
-
-function createFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "serve-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 describe("the options of serve", () => {
   it("name a region, a file for the token and a file in place of AWS", () => {
@@ -136,7 +131,7 @@ describe("the token file", () => {
   });
 
   it("can be read only by its owner, whatever the umask is", () => {
-    const path = join(createFolder(), "token");
+    const path = join(createTempFolder(), "token");
     const umask = process.umask(0);
     onTestFinished(() => void process.umask(umask));
     writeTokenFile(path, "t");
@@ -145,7 +140,7 @@ describe("the token file", () => {
   });
 
   it("replaces one that was left behind", () => {
-    const path = join(createFolder(), "token");
+    const path = join(createTempFolder(), "token");
     writeTokenFile(path, createToken());
     const token = createToken();
     writeTokenFile(path, token);
@@ -160,14 +155,14 @@ describe("the token file", () => {
     ],
     ["a link", (path: string) => symlinkSync("/nowhere", path), "the file exists, and is not a token of serve"],
   ])("does not replace %s", (_, make, why) => {
-    const path = join(createFolder(), "token");
+    const path = join(createTempFolder(), "token");
     make(path);
     const message = `cannot write the token to ${path}: ${why}; name another file with --token-file`;
     expect(() => writeTokenFile(path, createToken())).toThrow(expect.objectContaining({ exitCode: 1, message }));
   });
 
   it("is not written through a link to a token", () => {
-    const folder = createFolder();
+    const folder = createTempFolder();
     const path = join(folder, "link");
     writeTokenFile(join(folder, "token"), createToken());
     symlinkSync(join(folder, "token"), path);
@@ -179,7 +174,7 @@ describe("the token file", () => {
   });
 
   it("is removed, unless it belongs to another server now or no longer exists", () => {
-    const path = join(createFolder(), "token");
+    const path = join(createTempFolder(), "token");
     const [mine, others] = [createToken(), createToken()];
     const removeMine = writeTokenFile(path, mine);
     writeTokenFile(path, others)();
