@@ -1,6 +1,6 @@
 /** AWS's own variables in the function's environment, as far as they reach the SDK. Pure. */
 import type { Environment, Problem } from "./setting-rules.ts";
-import { REGION } from "./settings.ts";
+import { REGION_PATTERN } from "./settings.ts";
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -37,7 +37,7 @@ const HTTP_URL_RULE = "an http or https URL";
 export function parseAwsEnvironment(environment: Environment, problems: Problem[]): AwsEnvironment {
   const read = (name: string) => environment[name]?.trim() || undefined;
   const region = read("AWS_REGION");
-  if (region === undefined || !REGION.test(region)) {
+  if (region === undefined || !REGION_PATTERN.test(region)) {
     problems.push({ name: "AWS_REGION", rule: "a region, as Lambda sets it", got: region });
   }
   const endpoint = (service: string) => {

@@ -17,9 +17,9 @@ import {
 
 /** STS's own patterns: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 const STS_NAME = /^[\w+=,.@-]{2,64}$/;
-export const EXTERNAL_ID = /^[\w+=,.@:/-]{2,1224}$/;
-export const ROLE_ARN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?=.{1,575}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/;
-export const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+export const EXTERNAL_ID_PATTERN = /^[\w+=,.@:/-]{2,1224}$/;
+export const ROLE_ARN_PATTERN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?=.{1,575}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/;
+export const REGION_PATTERN = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
 
 export const settings = {
   enabled: {
@@ -42,7 +42,7 @@ export const settings = {
     description: "the target role in Account A, `arn:<partition>:iam::<12 digits>:role/<path/name>`",
     alsoRead: ["ROLE_ARN"],
     rule: "the ARN of the target role, arn:<partition>:iam::<12 digits>:role/<path/name>",
-    parse: matching(ROLE_ARN),
+    parse: matching(ROLE_ARN_PATTERN),
   },
   secretIds: {
     name: "SECRET_IDS",
@@ -62,7 +62,7 @@ export const settings = {
     name: "EXTERNAL_ID",
     description: "the external ID that the role's trust policy requires",
     rule: "2 to 1224 letters, digits and _+=,.@:/-",
-    parse: matching(EXTERNAL_ID),
+    parse: matching(EXTERNAL_ID_PATTERN),
   },
   roleSessionName: {
     name: "ROLE_SESSION_NAME",
@@ -103,14 +103,14 @@ export const settings = {
     name: "REGION",
     description: "the region of the secrets",
     rule: "a region, such as eu-west-1",
-    parse: matching(REGION),
+    parse: matching(REGION_PATTERN),
   },
   failoverRegion: {
     name: "FAILOVER_REGION",
     description:
       "a region with replicas of the secrets. It is asked if the secrets' own region fails, or does not answer in half the time",
     rule: "a region, such as eu-central-1",
-    parse: matching(REGION),
+    parse: matching(REGION_PATTERN),
   },
   ttlMs: {
     name: "TTL_SECONDS",

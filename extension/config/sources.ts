@@ -6,7 +6,7 @@ import { isParameterId, parameterIdRule } from "../values/parameter.ts";
 import { isSecretId, secretIdRule } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
 import { PREFIX, type Problem } from "./setting-rules.ts";
-import { EXTERNAL_ID, REGION, ROLE_ARN, type SettingValues, settings } from "./settings.ts";
+import { EXTERNAL_ID_PATTERN, REGION_PATTERN, ROLE_ARN_PATTERN, type SettingValues, settings } from "./settings.ts";
 
 /** A source as the variables describe it, or as one member of CONFIG's `sources` does. */
 interface Entry {
@@ -38,7 +38,10 @@ export function parseSources(parts: {
     roleArn: entry.roleArn,
     externalId: entry.externalId ?? externalId,
     region: entry.region ?? region,
-    home: { region: entry.region ?? region ?? parts.awsRegion, accountId: ROLE_ARN.exec(entry.roleArn)?.[1] ?? "" },
+    home: {
+      region: entry.region ?? region ?? parts.awsRegion,
+      accountId: ROLE_ARN_PATTERN.exec(entry.roleArn)?.[1] ?? "",
+    },
     secretIds: entry.secretIds ?? [],
     parameterNames: entry.parameterNames ?? [],
     prefetchIds,
@@ -113,9 +116,9 @@ const isMatch = (pattern: RegExp) => (value: unknown) => typeof value === "strin
 
 /** A Map, because an object also has a `constructor`. */
 const fields = new Map([
-  ["roleArn", { rule: settings.roleArn.rule, isValid: isMatch(ROLE_ARN) }],
-  ["externalId", { rule: settings.externalId.rule, isValid: isMatch(EXTERNAL_ID) }],
-  ["region", { rule: settings.region.rule, isValid: isMatch(REGION) }],
+  ["roleArn", { rule: settings.roleArn.rule, isValid: isMatch(ROLE_ARN_PATTERN) }],
+  ["externalId", { rule: settings.externalId.rule, isValid: isMatch(EXTERNAL_ID_PATTERN) }],
+  ["region", { rule: settings.region.rule, isValid: isMatch(REGION_PATTERN) }],
   ["secretIds", { rule: `a list of ${secretIdRule}`, isValid: isListOf(isSecretId) }],
   ["parameterNames", { rule: `a list of ${parameterIdRule}`, isValid: isListOf(isParameterId) }],
 ]);

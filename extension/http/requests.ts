@@ -3,7 +3,7 @@
  *
  * The target is split by hand: `URL` would resolve `..`, but an id is used as it is, percent-decoded once.
  */
-import { ROLE_ARN } from "../config/settings.ts";
+import { ROLE_ARN_PATTERN } from "../config/settings.ts";
 import { Failure } from "../failure/failure.ts";
 import { isParameterId, type ParameterQuery, parameterIdRule } from "../values/parameter.ts";
 import { isSecretId, type SecretQuery, secretIdRule } from "../values/secret.ts";
@@ -146,7 +146,7 @@ function toVersion(parameters: ReadonlyMap<string, string>, name: string): strin
 function parseReadOptions(parameters: ReadonlyMap<string, string>, names: readonly string[]): ReadOptions {
   expectOnly(parameters, [...names, ...READ_OPTIONS]);
   const roleArn = parameters.get("roleArn");
-  if (roleArn !== undefined && !ROLE_ARN.test(roleArn)) {
+  if (roleArn !== undefined && !ROLE_ARN_PATTERN.test(roleArn)) {
     throw invalid("roleArn must be arn:<partition>:iam::<12 digits>:role/<path/name>");
   }
   return { refreshNow: parseBoolean("refreshNow", parameters.get("refreshNow")), roleArn };

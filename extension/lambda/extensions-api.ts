@@ -41,7 +41,12 @@ export function createExtensionsApi(deps: {
 }): ExtensionsApi {
   let identifier = deps.handover.identifier;
 
-  function call(method: "GET" | "POST", path: string, headers: Record<string, string>, body = ""): Promise<Answer> {
+  function call(
+    method: "GET" | "POST",
+    path: string,
+    headers: Record<string, string>,
+    body = "",
+  ): Promise<ApiResponse> {
     const identity = identifier === undefined ? {} : { "Lambda-Extension-Identifier": identifier };
     const url = `http://${deps.runtimeApi}/2020-01-01/extension/${path}`;
     return send(url, method, { "Content-Type": "application/json", ...identity, ...headers }, body);
@@ -95,7 +100,7 @@ export function createExtensionsApi(deps: {
   };
 }
 
-interface Answer {
+interface ApiResponse {
   readonly status: number;
   readonly headers: Record<string, string | string[] | undefined>;
   readonly body: string;
@@ -105,7 +110,7 @@ interface Answer {
  * Uses `node:http` instead of `fetch`, which gives up after 300 s without an answer: `event/next` blocks while the
  * environment is frozen. There is no agent and no time-out.
  */
-function send(url: string, method: string, headers: Record<string, string>, body: string): Promise<Answer> {
+function send(url: string, method: string, headers: Record<string, string>, body: string): Promise<ApiResponse> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, agent: false, headers }, (response) => {
       const { statusCode: status = 0, headers } = response;
@@ -123,7 +128,7 @@ function send(url: string, method: string, headers: Record<string, string>, body
 }
 
 /** Tries again after 5xx and connection errors. A 4xx is final. */
-async function retry(attempt: () => Promise<Answer>): Promise<Answer> {
+async function retry(attempt: () => Promise<ApiResponse>): Promise<ApiResponse> {
   for (const delayMs of REGISTER_RETRIES_MS) {
     const answer = await attempt().catch(() => undefined);
     if (answer !== undefined && answer.status < 500) return answer;
@@ -141,4 +146,5 @@ function parseEvent(body: string): { eventType?: string; shutdownReason?: string
   }
 }
 
-const rejected = (path: string, { status }: Answer) => new PublicError(`${path} was answered with status ${status}`);
+const rejected = (path: string, { status }: ApiResponse) =>
+  new PublicError(`${path} was answered with status ${status}`);

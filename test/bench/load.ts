@@ -48,18 +48,18 @@ const HEAD = "HTTP/1.1 200 OK\r\n";
 const TAIL_BYTES = 12;
 
 /** Each request to AWS's agent must name the role; a request to the layer need not. */
-export interface ReadOptions {
+export interface LoadOptions {
   readonly isAgent?: boolean;
 }
 
-const toPath = (secretId: string, { isAgent = false }: ReadOptions = {}): string =>
+const toPath = (secretId: string, { isAgent = false }: LoadOptions = {}): string =>
   `/secretsmanager/get?secretId=${secretId}${isAgent ? `&roleArn=${ROLE_ARN}` : ""}`;
 const toHeaders = (): Record<string, string> => ({ "X-Aws-Parameters-Secrets-Token": TOKEN });
 
 export function toRequest(
   port: number,
   secretId: string,
-  options: ReadOptions & { isKeepAlive?: boolean } = {},
+  options: LoadOptions & { isKeepAlive?: boolean } = {},
 ): string {
   const { isKeepAlive = true } = options;
   const headers = { Host: `127.0.0.1:${port}`, ...toHeaders(), ...(isKeepAlive ? {} : { Connection: "close" }) };
@@ -72,7 +72,7 @@ export interface SecretAnswer {
   readonly body: string;
 }
 
-export async function read(port: number, secretId: string, options: ReadOptions = {}): Promise<SecretAnswer> {
+export async function read(port: number, secretId: string, options: LoadOptions = {}): Promise<SecretAnswer> {
   const response = await fetch(`http://127.0.0.1:${port}${toPath(secretId, options)}`, { headers: toHeaders() });
   const body = await response.text();
   if (response.status !== 200) throw new Error(`a read was answered ${response.status} ${body}`);

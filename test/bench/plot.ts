@@ -27,7 +27,7 @@ export interface SectionReport {
   readonly results: readonly FigureSummary[];
 }
 
-interface Row {
+interface PlotRow {
   readonly label: string;
   readonly measured: string;
   readonly ratio: Spread;
@@ -35,7 +35,7 @@ interface Row {
 }
 interface Group {
   readonly heading: string;
-  readonly rows: readonly Row[];
+  readonly rows: readonly PlotRow[];
 }
 
 export function toPlot(sections: readonly SectionReport[], machine: string): string {
@@ -71,7 +71,7 @@ export function toPlot(sections: readonly SectionReport[], machine: string): str
 
 /** A group for each pair in a section: the layer beside the first in the figure's `against`, and beside AWS's agent. */
 function toGroups({ title, results }: SectionReport): Group[] {
-  const groups = new Map<string, Row[]>();
+  const groups = new Map<string, PlotRow[]>();
   for (const { what, who, unit, spread, against, isKey } of results) {
     if (isKey !== true) continue;
     for (const other of against.filter((each, index) => index === 0 || each.who === AGENT)) {

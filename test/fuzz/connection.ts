@@ -15,7 +15,7 @@ export interface Conversation {
   readonly isHead: (number: number) => boolean | undefined;
 }
 
-export interface Answer {
+export interface FuzzReply {
   readonly status: number;
   /** The lines of the head, as received. */
   readonly head: string;
@@ -23,7 +23,7 @@ export interface Answer {
 }
 
 export interface Transcript {
-  readonly answers: readonly Answer[];
+  readonly answers: readonly FuzzReply[];
   /** What is wrong with the form of the answers. */
   readonly problem: string | undefined;
   readonly ended: "answered" | "closed" | "reset" | "hung";
@@ -83,7 +83,7 @@ async function send(socket: Socket, pieces: readonly string[]): Promise<void> {
 }
 
 export interface AnswerReader {
-  readonly answers: readonly Answer[];
+  readonly answers: readonly FuzzReply[];
   /** Says what is not well-formed HTTP, if something is not. */
   readonly problem: string | undefined;
   push(bytes: Buffer): void;
@@ -95,7 +95,7 @@ const STATUS_LINE = /^HTTP\/1\.1 (\d{3}) [ -~]*$/;
 const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]*$/;
 
 export function createAnswerReader(isHead: (number: number) => boolean | undefined): AnswerReader {
-  const answers: Answer[] = [];
+  const answers: FuzzReply[] = [];
   let rest = "";
   let problem: string | undefined;
 

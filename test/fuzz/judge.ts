@@ -1,5 +1,5 @@
 /** The rules that every answer must keep, whatever was sent. */
-import type { Answer, Conversation, Transcript } from "./connection.ts";
+import type { Conversation, FuzzReply, Transcript } from "./connection.ts";
 import type { LayerUnderTest } from "./layer.ts";
 import type { PredictedRequest } from "./predicted-requests.ts";
 import { mayBeGranted, mayClose, readStrictly } from "./strict-http.ts";
@@ -38,7 +38,7 @@ export function judge(
   }
   if (end === "wait" && ![408, 431].includes(answers.at(-1)?.status ?? 0))
     return "a connection with half a head is closed without an answer";
-  const isPing = ({ body }: Answer) => body === "healthy";
+  const isPing = ({ body }: FuzzReply) => body === "healthy";
   const shown = sent.split(layer.token).length - 1;
   const granted = answers.filter((answer) => isGrant(answer) && !isPing(answer)).length;
   if (granted > shown) return `${granted} answers grant something, and the token was shown ${shown} times`;
@@ -49,4 +49,4 @@ export function judge(
 }
 
 /** Without a token, every answer must be a refusal. */
-const isGrant = ({ status }: Answer): boolean => status < 400;
+const isGrant = ({ status }: FuzzReply): boolean => status < 400;

@@ -12,7 +12,7 @@ import {
   type RequestPart,
   tokenHeaders,
 } from "./request-parts.ts";
-import { type Route, routes, strangePaths } from "./routes.ts";
+import { type FuzzRoute, routes, strangePaths } from "./routes.ts";
 
 export interface PredictedRequest {
   /** Latin-1: a character is a byte. */
@@ -75,13 +75,13 @@ const inPercent = (percent: number) => usually(100 - percent, fc.constant(false)
 
 export function predictedRequest(layer: LayerUnderTest): fc.Arbitrary<PredictedRequest> {
   const [hosts, tokens, parameters] = [hostHeaders(layer), tokenHeaders(layer), queryParameters(layer)];
-  const toArbitrary = (route: Route) =>
+  const toArbitrary = (route: FuzzRoute) =>
     choicesOf(route, layer, parameters, hosts, tokens).map((choices) => toRequest(route, layer.mode, choices));
   return usually(95, fc.oneof(...routes.map(toArbitrary)), fc.oneof(...strangePaths.map(toArbitrary)));
 }
 
 function choicesOf(
-  route: Route,
+  route: FuzzRoute,
   layer: LayerUnderTest,
   parameters: readonly QueryParameter[],
   hosts: readonly RequestPart[],
@@ -119,7 +119,7 @@ function choicesOf(
 }
 type Choices = ReturnType<typeof choicesOf> extends fc.Arbitrary<infer C> ? C : never;
 
-function toRequest(route: Route, mode: AccessMode, choices: Choices): PredictedRequest {
+function toRequest(route: FuzzRoute, mode: AccessMode, choices: Choices): PredictedRequest {
   const { host, token, headers, method, version, body } = choices;
   const { target, parts } = toTarget(route, choices);
   const lines = [host, token, ...headers].map(({ text }) => text).filter((text) => text !== "");
@@ -135,13 +135,16 @@ function toRequest(route: Route, mode: AccessMode, choices: Choices): PredictedR
 }
 
 /** With another method, a path may be another route: then any refusal is right, and a success is not. */
-function toRefusals(route: Route, method: string): readonly number[] {
+function toRefusals(route: FuzzRoute, method: string): readonly number[] {
   return route.path[1] === undefined || method !== "GET" ? [405] : [400, 403, 404];
 }
 
 const REFUSED: RequestPart = { text: "", refused: [400] };
 
-function toTarget(route: Route, choices: Choices): { readonly target: string; readonly parts: readonly RequestPart[] } {
+function toTarget(
+  route: FuzzRoute,
+  choices: Choices,
+): { readonly target: string; readonly parts: readonly RequestPart[] } {
   const { id, encode, brokenPairs } = choices;
   const parts: RequestPart[] = id === undefined ? [] : [id];
   const isIdEncodedTwice = id !== undefined && choices.isIdEncodedTwice;

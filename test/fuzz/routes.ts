@@ -3,7 +3,7 @@ import { REGION, SECRET_NAME } from "../support/two-accounts.ts";
 import { DELETED, DENIED, type LayerUnderTest, OTHER_REGION, PAIR, PARAMETER_NAME } from "./layer.ts";
 import type { RequestPart } from "./request-parts.ts";
 
-export interface Route {
+export interface FuzzRoute {
   readonly method: "GET" | "POST";
   /** The path before and after the id; the whole path, if there is no id in it. */
   readonly path: readonly [string, string?];
@@ -20,7 +20,7 @@ export interface Route {
 const NONE = () => [];
 const COMMON = ["versionId", "versionStage", "refreshNow", "roleArn"];
 const given = { needsToken: true, answer: { text: "", status: 200 } } as const;
-const refused = (...paths: readonly string[]): readonly Route[] =>
+const refused = (...paths: readonly string[]): readonly FuzzRoute[] =>
   paths.map((path) => ({
     ...given,
     method: "GET",
@@ -30,9 +30,9 @@ const refused = (...paths: readonly string[]): readonly Route[] =>
     answer: { ...given.answer, refused: [400, 403, 404] },
   }));
 
-export const routes: readonly Route[] = [
+export const routes: readonly FuzzRoute[] = [
   ...["/secretsmanager/get", "/secretsmanager/get/"].map(
-    (path): Route => ({
+    (path): FuzzRoute => ({
       ...given,
       method: "GET",
       path: [path],
@@ -42,7 +42,7 @@ export const routes: readonly Route[] = [
     }),
   ),
   ...["/systemsmanager/parameters/get", "/systemsmanager/parameters/get/"].map(
-    (path): Route => ({
+    (path): FuzzRoute => ({
       ...given,
       method: "GET",
       path: [path],

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { findLeaks } from "../support/canary.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";
-import { type Answer, converse } from "./connection.ts";
+import { converse, type FuzzReply } from "./connection.ts";
 import { conversationOf, type FuzzConversation, type GeneratorName, toConversation } from "./conversations.ts";
 import { judge } from "./judge.ts";
 import { type KeptCase, withoutPlaceholders, withPlaceholders } from "./kept-cases.ts";
@@ -177,7 +177,7 @@ async function fuzzLayer(running: RunningLayer, options: FuzzOptions): Promise<F
     return pieces.map((piece) => withPlaceholders(piece, layer));
   }
 
-  function count({ status, head, body }: Answer): void {
+  function count({ status, head, body }: FuzzReply): void {
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
     if (status >= 400 && refusals.size < 50_000) refusals.add(`${head.replace(/^date:.*$/im, "")}\n${body}`);
   }

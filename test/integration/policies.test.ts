@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { DocumentKind } from "../../scripts/cli/policies/documents.ts";
+import type { DocumentName } from "../../scripts/cli/policies/documents.ts";
 import { runPolicies } from "../support/cli.ts";
 import { policyEngine as engine, WITHOUT_POLICY_ENGINE } from "../support/policy-engine.ts";
 import { faults, SETUP_ARGUMENTS } from "../support/policy-faults.ts";
@@ -11,14 +11,14 @@ import { faults, SETUP_ARGUMENTS } from "../support/policy-faults.ts";
 const folder = mkdtempSync(join(tmpdir(), "policies-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-type Fields = Readonly<Record<string, unknown>>;
-interface Document {
+type StatementFields = Readonly<Record<string, unknown>>;
+interface PrintedDocument {
   readonly Version: string;
-  readonly Statement: readonly Fields[];
+  readonly Statement: readonly StatementFields[];
 }
-type Documents = Readonly<Record<DocumentKind, Document>>;
+type PrintedDocuments = Readonly<Record<DocumentName, PrintedDocument>>;
 
-const print = async (args: readonly string[]): Promise<Documents> => JSON.parse((await runPolicies(args)).stdout);
+const print = async (args: readonly string[]): Promise<PrintedDocuments> => JSON.parse((await runPolicies(args)).stdout);
 
 /** The partition and region of a set-up, and the path of the function's role. */
 interface PolicySetting {
@@ -39,18 +39,18 @@ interface AccessRequest {
   readonly action: string;
   readonly resource: string;
   readonly context?: Readonly<Record<string, string>>;
-  readonly identity: Document;
-  readonly resourcePolicy?: Document;
+  readonly identity: PrintedDocument;
+  readonly resourcePolicy?: PrintedDocument;
 }
 
 const ALLOW_ALL = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] };
-const NOTHING: Document = { Version: "2012-10-17", Statement: [] };
+const NOTHING: PrintedDocument = { Version: "2012-10-17", Statement: [] };
 
 /** An identifier that no role has. */
 const NOBODY = "AROA00000000000000000";
 
 /** Replaces every principal that is not exactly this role: AWS compares the path, and the engine does not. */
-function replaceOtherRoles(arn: string, policy: Document): Document {
+function replaceOtherRoles(arn: string, policy: PrintedDocument): PrintedDocument {
   const toPrincipal = (value: string) => (/:role\//.test(value) && value !== arn ? NOBODY : value);
   const Statement = policy.Statement.map((statement) => {
     const { AWS } = (statement.Principal ?? {}) as { AWS?: string };
@@ -97,23 +97,23 @@ function toRequests(setting: PolicySetting) {
 
   const assume =
     (by = caller, context: Readonly<Record<string, string>> = sent, action = "sts:AssumeRole") =>
-    ({ callerPolicy, trustPolicy }: Documents): AccessRequest => ({
+    ({ callerPolicy, trustPolicy }: PrintedDocuments): AccessRequest => ({
       ...{ by, action, resource: role, context, resourcePolicy: trustPolicy },
       identity: by === caller ? callerPolicy : ALLOW_ALL,
     });
   const act =
     (action: string, resource: string) =>
-    ({ permissionsPolicy }: Documents): AccessRequest => ({
+    ({ permissionsPolicy }: PrintedDocuments): AccessRequest => ({
       ...{ by: reader, action, resource, context: inRegion, identity: permissionsPolicy },
     });
   /** The policy of a key is enough without permissions of the role. */
   const use =
     (by = reader, action = "kms:Decrypt", context: Readonly<Record<string, string>> = via, identity = NOTHING) =>
-    ({ keyPolicy }: Documents): AccessRequest => ({
+    ({ keyPolicy }: PrintedDocuments): AccessRequest => ({
       ...{ by, action, resource: key, context, identity, resourcePolicy: keyPolicy },
     });
 
-  const allowed: Readonly<Record<string, (documents: Documents) => AccessRequest>> = {
+  const allowed: Readonly<Record<string, (documents: PrintedDocuments) => AccessRequest>> = {
     "to assume the role": assume(),
     "to tag the session": assume(caller, { ...sent, "aws:RequestTag/team": "a" }, "sts:TagSession"),
     "to read the secret": act("secretsmanager:GetSecretValue", secret("my-shared-secret-AbCdEf")),
@@ -129,7 +129,7 @@ function toRequests(setting: PolicySetting) {
     "to assume it from outside the organization": assume(caller, { ...sent, "aws:PrincipalOrgID": "o-anotherone1" }),
     "to set a source identity": assume(caller, { ...sent, "sts:SourceIdentity": "x" }, "sts:SetSourceIdentity"),
     "the caller to assume another role": ({ callerPolicy, trustPolicy }) => ({
-      ...assume()({ callerPolicy, trustPolicy } as Documents),
+      ...assume()({ callerPolicy, trustPolicy } as PrintedDocuments),
       resource: role.replace("SecretReader", "Another"),
     }),
     "to read another secret": act("secretsmanager:GetSecretValue", secret("my-shared-secret2-AbCdEf")),
@@ -153,7 +153,7 @@ function toRequests(setting: PolicySetting) {
 }
 
 /** The default policy of KMS, which leaves the decision to the policies of the account. */
-const DELEGATING = (partition: string): Document => ({
+const DELEGATING = (partition: string): PrintedDocument => ({
   Version: "2012-10-17",
   Statement: [
     { Effect: "Allow", Principal: { AWS: `arn:${partition}:iam::111111111111:root` }, Action: "kms:*", Resource: "*" },
@@ -161,7 +161,7 @@ const DELEGATING = (partition: string): Document => ({
 });
 
 /** Returns the names of the requests that are not evaluated as intended. */
-async function findWrong(documents: Documents, setting = DEFAULT_SETTING): Promise<readonly string[]> {
+async function findWrong(documents: PrintedDocuments, setting = DEFAULT_SETTING): Promise<readonly string[]> {
   const { allowed, denied } = toRequests(setting);
   const wrong: string[] = [];
   for (const [name, toRequest] of Object.entries(allowed))
@@ -174,18 +174,18 @@ async function findWrong(documents: Documents, setting = DEFAULT_SETTING): Promi
 interface PrintedCorrection {
   readonly statement?: number;
   readonly remove?: boolean;
-  readonly add?: readonly Fields[];
+  readonly add?: readonly StatementFields[];
 }
 
 /** Applies the corrections that the check prints. */
-function applyCorrections({ Version, Statement }: Document, findings: readonly PrintedCorrection[]): Document {
+function applyCorrections({ Version, Statement }: PrintedDocument, findings: readonly PrintedCorrection[]): PrintedDocument {
   const removed = findings.filter(({ remove }) => remove).map(({ statement }) => statement);
   const added = new Map(findings.flatMap(({ add = [] }) => add).map((one) => [JSON.stringify(one), one]));
   return { Version, Statement: [...Statement.filter((_, index) => !removed.includes(index + 1)), ...added.values()] };
 }
 
-async function checkDocument(kind: DocumentKind, document: Document): Promise<readonly PrintedCorrection[]> {
-  const file = join(folder, `${kind}.json`);
+async function checkDocument(documentName: DocumentName, document: PrintedDocument): Promise<readonly PrintedCorrection[]> {
+  const file = join(folder, `${documentName}.json`);
   writeFileSync(file, JSON.stringify(document));
   return JSON.parse((await runPolicies([...SETUP_ARGUMENTS, "--check", file, "--format", "json"])).stdout).findings;
 }
@@ -221,14 +221,14 @@ function defineTests(): void {
   });
 
   it.each(faults)(
-    "are corrected by what the check prints for $name in the $kind, which is wrong about $goesWrong",
+    "are corrected by what the check prints for $name in the $documentName, which is wrong about $goesWrong",
     async (fault) => {
       const documents = await print(SETUP_ARGUMENTS);
       // JSON drops the elements that are undefined.
-      const faulty: Document = JSON.parse(JSON.stringify({ Version: "2012-10-17", Statement: fault.statements }));
-      expect(await findWrong({ ...documents, [fault.kind]: faulty })).toContain(fault.goesWrong);
-      const corrected = applyCorrections(faulty, await checkDocument(fault.kind, faulty));
-      expect(await findWrong({ ...documents, [fault.kind]: corrected })).toEqual(fault.stillAllowed);
+      const faulty: PrintedDocument = JSON.parse(JSON.stringify({ Version: "2012-10-17", Statement: fault.statements }));
+      expect(await findWrong({ ...documents, [fault.documentName]: faulty })).toContain(fault.goesWrong);
+      const corrected = applyCorrections(faulty, await checkDocument(fault.documentName, faulty));
+      expect(await findWrong({ ...documents, [fault.documentName]: corrected })).toEqual(fault.stillAllowed);
     },
   );
 }

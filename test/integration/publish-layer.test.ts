@@ -347,7 +347,7 @@ function errorOf(call: () => unknown): { message: string; exitCode: number } {
   throw new Error("the call did not throw");
 }
 
-interface Call {
+interface LambdaCall {
   readonly region: string;
   readonly operation: "list" | "get" | "publish" | "policy" | "grant";
 }
@@ -357,9 +357,9 @@ const toArn = (region: string, version: number): string =>
 
 /** A Lambda that keeps versions of one layer. `refuse` decides about each call; status 0 does the call, then cuts the connection. */
 async function startFakeLambda(
-  refuse: (call: Call) => { status: number; error: string } | undefined = () => undefined,
+  refuse: (call: LambdaCall) => { status: number; error: string } | undefined = () => undefined,
 ) {
-  const calls: Call[] = [];
+  const calls: LambdaCall[] = [];
   /** Region → checksums of the versions. */
   const versions = new Map<string, string[]>();
   const { url } = await startLocalServer(async (request, reply) => {
@@ -388,7 +388,7 @@ async function startFakeLambda(
   return { url, calls };
 }
 
-function toOperation(method: string, path: string): Call["operation"] {
+function toOperation(method: string, path: string): LambdaCall["operation"] {
   if (path.includes("/policy")) return method === "GET" ? "policy" : "grant";
   if (method === "POST") return "publish";
   return /\/versions\/\d+$/.test(path) ? "get" : "list";

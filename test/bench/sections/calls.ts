@@ -4,7 +4,7 @@ import type { LayerName } from "../../../scripts/build/layers.ts";
 import { createDeferred } from "../../fakes/lambda/deferred.ts";
 import type { BenchmarkAws } from "../aws.ts";
 import { AGENT, type Figure, type MeasureSection } from "../figure.ts";
-import { type Loader, type ReadOptions, read, type SecretAnswer, startLoader, toMarks, toRequest } from "../load.ts";
+import { type Loader, type LoadOptions, read, type SecretAnswer, startLoader, toMarks, toRequest } from "../load.ts";
 import { type MeasuredServer, SECRET_NAME, startAgent, startExtension, toMeasuredLayer } from "../processes.ts";
 
 const NO_DELAYS = { stsMs: 0, secretsManagerMs: 0 };
@@ -27,7 +27,7 @@ const NO_PREFETCH = { SECRET_NAME: "", CROSS_ACCOUNT_SECRETS_SECRET_IDS: "" };
 
 /** A server that calls AWS, started as each scenario needs it. */
 interface CallingServer {
-  readonly readOptions: ReadOptions;
+  readonly readOptions: LoadOptions;
   /** Settles with the server, and with the answer to the first read, which was sent as early as possible. */
   startCold(): Promise<readonly [MeasuredServer, SecretAnswer]>;
   startEmpty(): Promise<MeasuredServer>;

@@ -5,7 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { toOpt } from "../../../scripts/build/build.ts";
 import { AGENT, type Figure, interleave, type MeasureSection } from "../figure.ts";
-import { type ReadOptions, read, startLoader, toMarks, toRequest } from "../load.ts";
+import { type LoadOptions, read, startLoader, toMarks, toRequest } from "../load.ts";
 import {
   type CommandLine,
   type MeasuredServer,
@@ -48,7 +48,7 @@ export const measureMemory: MeasureSection = async ({ layers, aws, isQuick, agen
   const measuredLayers = layers.map((name) => ({ ...toMeasuredLayer(name), node: toNodeCommand(toOpt(name)) }));
 
   const measureServer =
-    (start: () => Promise<MeasuredServer>, secretIds: readonly string[], readOptions: ReadOptions = {}) =>
+    (start: () => Promise<MeasuredServer>, secretIds: readonly string[], readOptions: LoadOptions = {}) =>
     async (): Promise<MemoryUse[]> => {
       const server = await start();
       try {

@@ -81,7 +81,7 @@ function toSensible(figures: readonly Figure[]): string {
     : `the least of these memories with which every layer is ${within} is ${least} MB`;
 }
 
-interface Measured {
+interface ShareFigures {
   readonly registerMs: number;
   readonly readyMs: number;
   readonly memory: MemoryUse;
@@ -98,11 +98,11 @@ async function measureReads(loader: Loader, port: number): Promise<Loaded> {
 
 const toReadyName = (megabytes: number): string => `${megabytes} MB: start to ready`;
 
-function toFigures(layer: string, floor: string, megabytes: number, measured: (who: string) => readonly Measured[]) {
+function toFigures(layer: string, floor: string, megabytes: number, measured: (who: string) => readonly ShareFigures[]) {
   const where = `${megabytes} MB`;
-  const take = (who: string, pick: (one: Measured) => number) => measured(who).map(pick);
-  const toRegister = ({ registerMs }: Measured) => registerMs;
-  const toDirty = ({ memory }: Measured) => memory["private dirty"];
+  const take = (who: string, pick: (one: ShareFigures) => number) => measured(who).map(pick);
+  const toRegister = ({ registerMs }: ShareFigures) => registerMs;
+  const toDirty = ({ memory }: ShareFigures) => memory["private dirty"];
   const toReads = (pick: (loaded: Loaded) => number) =>
     take(layer, ({ reads }) => (reads === undefined ? Number.NaN : pick(reads)));
   const beside = { who: `${floor}, register`, numbers: take(floor, toRegister) };

@@ -17,7 +17,7 @@ export interface PolicyStatement {
   readonly [element: string]: unknown;
 }
 
-type SimulationResult = "Allowed" | "AllowedForAccount" | "ImplicitlyDenied" | "ExplicitlyDenied" | "DeniedForAccount";
+type EngineResult = "Allowed" | "AllowedForAccount" | "ImplicitlyDenied" | "ExplicitlyDenied" | "DeniedForAccount";
 
 type PolicyKind =
   | "scpAnalysis"
@@ -29,7 +29,7 @@ type PolicyKind =
 
 /** The result of each kind of policy, and the overall result. */
 interface SimulationAnalysis extends Readonly<Partial<Record<PolicyKind, { readonly result: string }>>> {
-  readonly result: SimulationResult;
+  readonly result: EngineResult;
 }
 
 /** The part of iam-simulate's interface that is used here. Its own types are missing if it is not installed. */

@@ -24,17 +24,17 @@ const PARAMETER = "arn:aws:ssm:eu-west-1:111111111111:parameter/";
 
 const toSource = (source: Partial<Source> = {}): Source => createConfig({ source }).sources[0];
 
-interface Statement {
+interface SentStatement {
   readonly Effect: string;
   readonly Action: string;
   readonly Resource: string | readonly string[];
   readonly Condition?: unknown;
 }
 
-function statementsOf(source: Partial<Source>, failoverRegion?: string): readonly Statement[] {
+function statementsOf(source: Partial<Source>, failoverRegion?: string): readonly SentStatement[] {
   const policy = toSessionPolicy(toSource(source), failoverRegion);
   if (policy === undefined) throw new Error("there is no policy");
-  return JSON.parse(policy).Statement;
+  return JSON.parse(policy).SentStatement;
 }
 
 /** The resources on which the policy allows `action`. */
@@ -60,7 +60,7 @@ describe("the session policy", () => {
     const policy = toSessionPolicy(toSource({ secretIds: ["app/db"], parameterNames: ["/app/flag"] }), undefined);
     expect(JSON.parse(policy ?? "")).toEqual({
       Version: "2012-10-17",
-      Statement: [
+      SentStatement: [
         { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: `${SECRET}app/db-??????` },
         { Effect: "Allow", Action: "ssm:GetParameter", Resource: `${PARAMETER}app/flag` },
         {
@@ -241,7 +241,7 @@ describe("the session policy of AssumeRole", () => {
     await get();
     expect(policies()).toHaveLength(2);
     for (const policy of policies()) {
-      expect(JSON.parse(policy ?? "").Statement).toMatchObject([
+      expect(JSON.parse(policy ?? "").SentStatement).toMatchObject([
         { Resource: toPartialArn("app/database-??????") },
         { Resource: PARAMETER_ARN },
         { Action: "kms:Decrypt" },

@@ -37,12 +37,12 @@ const DEFAULTS = Object.fromEntries(
   ]),
 ) as unknown as SettingValues;
 
-interface Parsed {
+interface ParsedSources {
   readonly sources: readonly Source[];
   readonly problems: readonly Problem[];
 }
 
-function parse(values: Partial<SettingValues>, { secretName = "", readFile = noFile } = {}): Parsed {
+function parse(values: Partial<SettingValues>, { secretName = "", readFile = noFile } = {}): ParsedSources {
   const problems: Problem[] = [];
   const sources = parseSources({
     values: { ...DEFAULTS, ...values },

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { Failure, type FailureCode, failureTable, toRow } from "../../../extension/failure/failure.ts";
 import { toErrorReply } from "../../../extension/http/replies.ts";
 
-type Category = (typeof failureTable)[FailureCode]["category"];
+type FailureCategory = (typeof failureTable)[FailureCode]["category"];
 
 /** The whole table: category, status and `__type` of each code. */
-const expected: Record<FailureCode, readonly [Category, number, string]> = {
+const expected: Record<FailureCode, readonly [FailureCategory, number, string]> = {
   "bad-token": ["caller", 403, "BadToken"],
   "not-allowed": ["caller", 403, "AccessDeniedException"],
   forwarded: ["caller", 400, "ValidationException"],
@@ -112,7 +112,7 @@ describe("the reply to a failure", () => {
 describe("what follows from a failure", () => {
   const untilChanged = { firstMs: 10_000, mostMs: 60_000, isJittered: false };
   const untilBack = { firstMs: 500, mostMs: 15_000, isJittered: true };
-  const consequences: Record<Category, object> = {
+  const consequences: Record<FailureCategory, object> = {
     caller: { mayServeStale: false, backOff: undefined },
     absent: { mayServeStale: false, backOff: untilChanged },
     denied: { mayServeStale: false, backOff: untilChanged },

@@ -31,7 +31,7 @@ async function startServer(handler: HttpHandler = echo) {
   return { server, port };
 }
 
-interface Answer {
+interface ServerReply {
   readonly status: number | undefined;
   readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
@@ -42,7 +42,7 @@ function ask(
   port: number,
   path = "/",
   options: { method?: string; agent?: Agent; body?: string } = {},
-): Promise<Answer> {
+): Promise<ServerReply> {
   const { body: sent, agent = new Agent({ keepAlive: false }), ...rest } = options;
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: "127.0.0.1", port, path, agent, ...rest }, (incoming) => {

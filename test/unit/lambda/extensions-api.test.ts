@@ -21,7 +21,7 @@ const says =
 const hangsUp: Turn = (_, request) => request.socket.destroy();
 const blocks: Turn = () => {};
 
-interface Call {
+interface ReceivedCall {
   readonly line: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
@@ -29,7 +29,7 @@ interface Call {
 
 /** A Lambda that answers each call with the next of `turns`, and with an error if there is none left. */
 async function startLambda(...turns: Turn[]) {
-  const calls: Call[] = [];
+  const calls: ReceivedCall[] = [];
   const waiting: (() => void)[] = [];
   const { port, server } = await startLocalServer((request, response) => {
     let body = "";
