@@ -60,7 +60,8 @@ export function parsePublishOptions(
   const regions = toList(values.regions);
   if (regions.length === 0) throw new CommandError(USAGE, "--regions is missing; an example: --regions eu-west-1");
   const wrong = regions.find((region) => !REGION.test(region));
-  if (wrong !== undefined) throw new CommandError(USAGE, `${JSON.stringify(wrong)} is not a region; an example: eu-west-1`);
+  if (wrong !== undefined)
+    throw new CommandError(USAGE, `${JSON.stringify(wrong)} is not a region; an example: eu-west-1`);
   const layers = toList(values.layers);
   if (values.layers !== undefined && layers.length === 0) throw new CommandError(USAGE, "--layers names no layer");
   const organizationId = values.organization;

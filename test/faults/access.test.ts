@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { startBench } from "../support/bench.ts";
-import { fault } from "../support/faults.ts";
+import { createFaultRows } from "../support/faults.ts";
 import {
   FUNCTION_ROLE_ARN,
   IN_TARGET_ACCOUNT,
@@ -12,8 +12,8 @@ import {
 } from "../support/two-accounts.ts";
 import { startVirtualBench, type VirtualAnswer, type VirtualBench } from "../support/virtual-bench.ts";
 
-const group = "access";
-const on = "virtual clock";
+const row = createFaultRows("access", "virtual clock");
+const layerRow = createFaultRows("access", "layer");
 const MINUTE_MS = 60_000;
 const TTL_MS = 5 * MINUTE_MS;
 /** How long the first denial is remembered. */
@@ -88,7 +88,7 @@ const changes: readonly AccessChange[] = [
 
 for (const { name, change, restore, failure } of changes) {
   const expected = `served until the TTL is over, then ${failure} and never stale; after access is restored, served within 10 s`;
-  fault({ group, on, name, expected }, async (see) => {
+  row(name, expected, async (see) => {
     const bench = await startVirtualBench();
     await bench.askForSecret();
     change(bench);
@@ -121,13 +121,9 @@ for (const { name, change, restore, failure } of changes) {
   });
 }
 
-fault(
-  {
-    group,
-    on,
-    name: "the permission is removed while the value is ageing",
-    expected: "refused as soon as the background refresh is denied, before the TTL is over",
-  },
+row(
+  "the permission is removed while the value is ageing",
+  "refused as soon as the background refresh is denied, before the TTL is over",
   async (see) => {
     const bench = await startVirtualBench();
     await bench.askForSecret();
@@ -151,47 +147,26 @@ async function afterRenewal(bench: VirtualBench, change: () => void) {
   return { answer, later, renewals: bench.aws.count("AssumeRole") - before };
 }
 
-fault(
-  {
-    group,
-    on,
-    name: "the sessions of the target role are revoked",
-    expected: "read again after exactly one new session",
-  },
-  async (see) => {
-    const bench = await startVirtualBench();
-    const { answer, later, renewals } = await afterRenewal(bench, () => bench.aws.revokeSessions(TARGET_ROLE_ARN));
-    see(`${answer}, later ${later}; ${renewals} AssumeRole`);
-    expect([answer, later, renewals]).toEqual(["200 fwd=miss", "200 fwd=miss", 1]);
-  },
-);
+row("the sessions of the target role are revoked", "read again after exactly one new session", async (see) => {
+  const bench = await startVirtualBench();
+  const { answer, later, renewals } = await afterRenewal(bench, () => bench.aws.revokeSessions(TARGET_ROLE_ARN));
+  see(`${answer}, later ${later}; ${renewals} AssumeRole`);
+  expect([answer, later, renewals]).toEqual(["200 fwd=miss", "200 fwd=miss", 1]);
+});
 
-fault(
-  {
-    group,
-    on,
-    name: "the target role is deleted and created again",
-    expected: "read again after exactly one new session",
-  },
-  async (see) => {
-    const bench = await startVirtualBench();
-    const { answer, later, renewals } = await afterRenewal(bench, () => {
-      bench.aws.deleteRole(TARGET_ROLE_ARN);
-      bench.aws.createRole({ arn: TARGET_ROLE_ARN, trusts: [FUNCTION_ROLE_ARN], readableSecrets: [SECRET_NAME] });
-    });
-    see(`${answer}, later ${later}; ${renewals} AssumeRole`);
-    expect([answer, later, renewals]).toEqual(["200 fwd=miss", "200 fwd=miss", 1]);
-  },
-);
+row("the target role is deleted and created again", "read again after exactly one new session", async (see) => {
+  const bench = await startVirtualBench();
+  const { answer, later, renewals } = await afterRenewal(bench, () => {
+    bench.aws.deleteRole(TARGET_ROLE_ARN);
+    bench.aws.createRole({ arn: TARGET_ROLE_ARN, trusts: [FUNCTION_ROLE_ARN], readableSecrets: [SECRET_NAME] });
+  });
+  see(`${answer}, later ${later}; ${renewals} AssumeRole`);
+  expect([answer, later, renewals]).toEqual(["200 fwd=miss", "200 fwd=miss", 1]);
+});
 
-fault(
-  {
-    group,
-    on,
-    name: "sessions are revoked, one of them less than a minute old",
-    expected:
-      "403 and not stale; served again when the session is a minute old and the remembered denial (10, 20, 40 s) is over",
-  },
+row(
+  "sessions are revoked, one of them less than a minute old",
+  "403 and not stale; served again when the session is a minute old and the remembered denial (10, 20, 40 s) is over",
   async (see) => {
     const bench = await startVirtualBench({ CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "5" });
     await bench.askForSecret();
@@ -211,14 +186,9 @@ fault(
   },
 );
 
-fault(
-  {
-    group,
-    on,
-    name: "the trust policy no longer names the function's role",
-    expected:
-      "served until the session's hour is over, then 403, not stale; restored: served after Retry-After (≤ 60 s)",
-  },
+row(
+  "the trust policy no longer names the function's role",
+  "served until the session's hour is over, then 403, not stale; restored: served after Retry-After (≤ 60 s)",
   async (see) => {
     const bench = await startVirtualBench();
     await bench.askForSecret();
@@ -245,13 +215,9 @@ fault(
   },
 );
 
-fault(
-  {
-    group,
-    on: "layer",
-    name: "the permission to read is removed, and granted again",
-    expected: "403 at the refresh, not stale; 200 after Retry-After (10 s)",
-  },
+layerRow(
+  "the permission to read is removed, and granted again",
+  "403 at the refresh, not stale; 200 after Retry-After (10 s)",
   async (see) => {
     const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" } });
     await bench.lambda.init();

@@ -1,11 +1,10 @@
 /** A wall clock that jumps or is wrong: it decides the age of values and the signature of calls. */
 import { expect } from "vitest";
-import { fault } from "../support/faults.ts";
+import { createFaultRows } from "../support/faults.ts";
 import { createCanary } from "../support/two-accounts.ts";
 import { startVirtualBench, type VirtualAnswer, type VirtualBench } from "../support/virtual-bench.ts";
 
-const group = "wall clock";
-const on = "virtual clock";
+const row = createFaultRows("wall clock", "virtual clock");
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const TTL_MS = 5 * MINUTE_MS;
@@ -44,7 +43,7 @@ async function readOn(bench: VirtualBench, spanMs: number) {
 
 for (const byMs of [2 * HOUR_MS, 30 * 24 * HOUR_MS]) {
   const name = `${byMs / HOUR_MS} h forward`;
-  fault({ group, on, name, expected: "fetched again with a new session, not served from memory" }, async (see) => {
+  row(name, "fetched again with a new session, not served from memory", async (see) => {
     const bench = await startVirtualBench();
     await bench.askForSecret();
     const versionId = rotate(bench);
@@ -61,48 +60,33 @@ for (const byMs of [2 * HOUR_MS, 30 * 24 * HOUR_MS]) {
   });
 }
 
-fault(
-  { group, on, name: "2 h forward, beyond TTL + MAX_STALE, and AWS fails", expected: "502, nothing is served" },
-  async (see) => {
-    const bench = await startVirtualBench();
-    await bench.askForSecret();
-    bench.aws.fault("GetSecretValue", FAILS);
-    bench.setClock(2 * HOUR_MS);
-    const answer = await bench.askForSecret();
-    see(statusOf(answer));
-    expect(answer.status).toBe(502);
-  },
-);
+row("2 h forward, beyond TTL + MAX_STALE, and AWS fails", "502, nothing is served", async (see) => {
+  const bench = await startVirtualBench();
+  await bench.askForSecret();
+  bench.aws.fault("GetSecretValue", FAILS);
+  bench.setClock(2 * HOUR_MS);
+  const answer = await bench.askForSecret();
+  see(statusOf(answer));
+  expect(answer.status).toBe(502);
+});
 
-fault(
-  {
-    group,
-    on,
-    name: "no step, and AWS fails for three hours",
-    expected: "served, but not beyond TTL + MAX_STALE (65 min)",
-  },
-  async (see) => {
-    const bench = await startVirtualBench();
-    await bench.askForSecret();
-    bench.aws.fault("GetSecretValue", FAILS);
-    const { reads, refused, oldestMs } = await readOn(bench, 3 * HOUR_MS);
-    see(`oldest ${toMinutes(oldestMs)}; ${refused} of ${reads} reads refused`);
-    expect(oldestMs).toBeLessThan(TTL_MS + MAX_STALE_MS);
-    expect(oldestMs).toBeGreaterThan(MAX_STALE_MS);
-    expect(refused).toBeGreaterThan(100);
-  },
-);
+row("no step, and AWS fails for three hours", "served, but not beyond TTL + MAX_STALE (65 min)", async (see) => {
+  const bench = await startVirtualBench();
+  await bench.askForSecret();
+  bench.aws.fault("GetSecretValue", FAILS);
+  const { reads, refused, oldestMs } = await readOn(bench, 3 * HOUR_MS);
+  see(`oldest ${toMinutes(oldestMs)}; ${refused} of ${reads} reads refused`);
+  expect(oldestMs).toBeLessThan(TTL_MS + MAX_STALE_MS);
+  expect(oldestMs).toBeGreaterThan(MAX_STALE_MS);
+  expect(refused).toBeGreaterThan(100);
+});
 
 for (const byMs of [10_000, HOUR_MS, 30 * 24 * HOUR_MS]) {
   const back = byMs < HOUR_MS ? `${byMs / 1_000} s` : `${byMs / HOUR_MS} h`;
 
-  fault(
-    {
-      group,
-      on,
-      name: `${back} back, then three hours`,
-      expected: "nothing is older than the TTL; AssumeRole ≤ 1 + ⌈3 h ÷ 54 min⌉",
-    },
+  row(
+    `${back} back, then three hours`,
+    "nothing is older than the TTL; AssumeRole ≤ 1 + ⌈3 h ÷ 54 min⌉",
     async (see) => {
       const bench = await startVirtualBench();
       await bench.askForSecret();
@@ -125,13 +109,9 @@ for (const byMs of [10_000, HOUR_MS, 30 * 24 * HOUR_MS]) {
     },
   );
 
-  fault(
-    {
-      group,
-      on,
-      name: `${back} back, and AWS fails for three hours`,
-      expected: "nothing is served beyond TTL + MAX_STALE (65 min), by that clock",
-    },
+  row(
+    `${back} back, and AWS fails for three hours`,
+    "nothing is served beyond TTL + MAX_STALE (65 min), by that clock",
     async (see) => {
       const bench = await startVirtualBench();
       await bench.askForSecret();
@@ -154,13 +134,9 @@ for (const byMs of [10_000, HOUR_MS, 30 * 24 * HOUR_MS]) {
 for (const aheadMs of [15 * MINUTE_MS, -15 * MINUTE_MS, 16 * MINUTE_MS, -16 * MINUTE_MS, 26 * HOUR_MS]) {
   const minutes = `${aheadMs > 0 ? "+" : ""}${aheadMs / MINUTE_MS} min`;
 
-  fault(
-    {
-      group,
-      on,
-      name: `the local clock is wrong by ${minutes} from the start`,
-      expected: "one call is made twice; then AssumeRole once an hour, every call ok",
-    },
+  row(
+    `the local clock is wrong by ${minutes} from the start`,
+    "one call is made twice; then AssumeRole once an hour, every call ok",
     async (see) => {
       const bench = await startVirtualBench({}, aheadMs);
       const { refused } = await readOn(bench, 3 * HOUR_MS);
@@ -175,13 +151,9 @@ for (const aheadMs of [15 * MINUTE_MS, -15 * MINUTE_MS, 16 * MINUTE_MS, -16 * MI
     },
   );
 
-  fault(
-    {
-      group,
-      on,
-      name: `the local clock steps by ${minutes} while the extension runs`,
-      expected: "one call is made twice; then every call is ok",
-    },
+  row(
+    `the local clock steps by ${minutes} while the extension runs`,
+    "one call is made twice; then every call is ok",
     async (see) => {
       const bench = await startVirtualBench();
       await readOn(bench, 10 * MINUTE_MS);

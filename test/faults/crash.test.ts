@@ -3,11 +3,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Invocation } from "../fakes/lambda.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
-import { fault, until } from "../support/faults.ts";
+import { createFaultRows, until } from "../support/faults.ts";
 import { SECRET_PATH } from "../support/two-accounts.ts";
 
-const group = "crash";
-const on = "layer";
+const row = createFaultRows("crash", "layer");
 const NEXT = "the next invocation reads the secret, on the same port";
 
 const toResultText = (invocation: Invocation) =>
@@ -56,87 +55,57 @@ async function expectNext(
 }
 
 for (const signal of ["SIGKILL", "SIGTERM", "SIGSEGV"] as const) {
-  fault(
-    {
-      group,
-      on,
-      name: `${signal} for the extension between two invocations`,
-      expected: `one failed invocation; ${NEXT}`,
-    },
-    async (see) => {
-      const bench = await startReader();
-      const { extensionPid } = bench.lambda;
-      await end(bench, signal);
-      const failed = await bench.lambda.invoke();
-      expect(failed).toHaveProperty("error");
-      await expectNext(bench, failed, extensionPid, see);
-    },
-  );
-}
-
-fault(
-  {
-    group,
-    on,
-    name: "kill -9 of the extension in the middle of an invocation",
-    expected: `one failed invocation; ${NEXT}`,
-  },
-  async (see) => {
-    const bench: Bench = await startReader({}, async (payload) => {
-      if (payload !== "crash") return;
-      bench.lambda.kill("extension", "SIGKILL");
-      await delay(5_000);
-    });
-    const { extensionPid } = bench.lambda;
-    const failed = await bench.lambda.invoke("crash");
-    expect(failed).toHaveProperty("error");
-    await expectNext(bench, failed, extensionPid, see);
-  },
-);
-
-fault(
-  {
-    group,
-    on,
-    name: "kill -9 of the extension while fifty callers wait for AWS",
-    expected: `one failed invocation; ${NEXT}`,
-  },
-  async (see) => {
+  row(`${signal} for the extension between two invocations`, `one failed invocation; ${NEXT}`, async (see) => {
     const bench = await startReader();
     const { extensionPid } = bench.lambda;
-    bench.aws.fault("GetSecretValue", { kind: "hang" }, { times: 3 });
-    const calls = bench.aws.count("GetSecretValue");
-    const asked = Promise.allSettled(Array.from({ length: 50 }, () => bench.ask(`${SECRET_PATH}&refreshNow=true`)));
-    await until(() => bench.aws.count("GetSecretValue") > calls);
-    bench.aws.heal();
-    await end(bench, "SIGKILL");
-    await asked;
+    await end(bench, signal);
     const failed = await bench.lambda.invoke();
+    expect(failed).toHaveProperty("error");
     await expectNext(bench, failed, extensionPid, see);
-  },
-);
-
-fault({ group, on, name: "the function crashes", expected: `one failed invocation; ${NEXT}` }, async (see) => {
-  const bench: Bench = await startReader({}, (payload) => {
-    if (payload === "crash") bench.lambda.kill("runtime", "SIGKILL");
   });
+}
+
+/** What a function does in its invocation when a test says "fail". */
+const failures: readonly (readonly [name: string, fail: (bench: Bench) => unknown, BenchOptions?])[] = [
+  [
+    "kill -9 of the extension in the middle of an invocation",
+    ({ lambda }) => {
+      lambda.kill("extension", "SIGKILL");
+      return delay(5_000);
+    },
+  ],
+  ["the function crashes", ({ lambda }) => lambda.kill("runtime", "SIGKILL")],
+  ["the function times out", () => delay(60_000, undefined, { ref: false }), { functionTimeoutMs: 2_500 }],
+];
+
+for (const [name, fail, options = {}] of failures) {
+  row(name, `one failed invocation; ${NEXT}`, async (see) => {
+    const bench: Bench = await startReader(options, async (payload) => {
+      if (payload === "fail") await fail(bench);
+    });
+    const { extensionPid } = bench.lambda;
+    const failed = await bench.lambda.invoke("fail");
+    expect(failed).toHaveProperty("error");
+    if (options.functionTimeoutMs !== undefined) expect(toResultText(failed)).toBe("Sandbox.Timedout");
+    await expectNext(bench, failed, extensionPid, see);
+  });
+}
+
+row("kill -9 of the extension while fifty callers wait for AWS", `one failed invocation; ${NEXT}`, async (see) => {
+  const bench = await startReader();
   const { extensionPid } = bench.lambda;
-  const failed = await bench.lambda.invoke("crash");
-  expect(failed).toHaveProperty("error");
+  bench.aws.fault("GetSecretValue", { kind: "hang" }, { times: 3 });
+  const calls = bench.aws.count("GetSecretValue");
+  const asked = Promise.allSettled(Array.from({ length: 50 }, () => bench.ask(`${SECRET_PATH}&refreshNow=true`)));
+  await until(() => bench.aws.count("GetSecretValue") > calls);
+  bench.aws.heal();
+  await end(bench, "SIGKILL");
+  await asked;
+  const failed = await bench.lambda.invoke();
   await expectNext(bench, failed, extensionPid, see);
 });
 
-fault({ group, on, name: "the function times out", expected: `one failed invocation; ${NEXT}` }, async (see) => {
-  const bench = await startReader({ functionTimeoutMs: 2_500 }, async (payload) => {
-    if (payload === "hang") await delay(60_000, undefined, { ref: false });
-  });
-  const { extensionPid } = bench.lambda;
-  const failed = await bench.lambda.invoke("hang");
-  expect(toResultText(failed)).toBe("Sandbox.Timedout");
-  await expectNext(bench, failed, extensionPid, see);
-});
-
-fault({ group, on, name: "the extension hangs at shutdown", expected: `killed after 2 s; ${NEXT}` }, async (see) => {
+row("the extension hangs at shutdown", `killed after 2 s; ${NEXT}`, async (see) => {
   const bench = await startReader();
   const { extensionPid } = bench.lambda;
   bench.lambda.kill("extension", "SIGSTOP");
@@ -148,13 +117,9 @@ fault({ group, on, name: "the extension hangs at shutdown", expected: `killed af
   expect(bench.lambda.extensionPid).not.toBe(extensionPid);
 });
 
-fault(
-  {
-    group,
-    on,
-    name: "ten crashes, one after another",
-    expected: "each next invocation reads the secret; AWS is called once for each start",
-  },
+row(
+  "ten crashes, one after another",
+  "each next invocation reads the secret; AWS is called once for each start",
   async (see) => {
     const bench = await startReader();
     let good = 0;

@@ -6,12 +6,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
 import type { Fault } from "../fakes/aws.ts";
 import { type Bench, type BenchOptions, type LocalAnswer, startBench } from "../support/bench.ts";
-import { fault, until } from "../support/faults.ts";
+import { createFaultRows, until } from "../support/faults.ts";
 import { startFront, startJammedFront, type TcpFront } from "../support/tcp-front.ts";
 import { SECRET_PATH, TARGET_ROLE_ARN, type TwoAccounts } from "../support/two-accounts.ts";
 
-const group = "freeze";
-const on = "layer";
+const row = createFaultRows("freeze", "layer");
 const TIMEOUT_MS = 1_000;
 const FREEZE_MS = 1_400;
 /** Tolerance for a processor that other programs use too. */
@@ -121,7 +120,7 @@ for (const [operation, service] of [
   const prepare = operation === "AssumeRole" ? failInInit : () => {};
 
   const unsent = `${operation} signed and not yet sent, thawed 20 min later`;
-  fault({ group, on, name: unsent, expected: RIGHT }, async (see) => {
+  row(unsent, RIGHT, async (see) => {
     const jammed = await startJammedFront();
     const { bench, passAtAws } = await startFreezable({
       environment: { ...UNFETCHED, [`AWS_ENDPOINT_URL_${service}`]: jammed.url },
@@ -137,7 +136,7 @@ for (const [operation, service] of [
   });
 
   for (const [what, reason, meanwhile] of underWay) {
-    fault({ group, on, name: `${operation} under way, ${what}`, expected: RIGHT }, async (see) => {
+    row(`${operation} under way, ${what}`, RIGHT, async (see) => {
       const freezable = await startFreezable({ environment: UNFETCHED, prepare });
       const { bench } = freezable;
       await bench.lambda.init();
@@ -152,44 +151,32 @@ for (const [operation, service] of [
   }
 }
 
-fault(
-  {
-    group,
-    on,
-    name: "a hundred callers wait for one GetSecretValue when the freeze comes",
-    expected: `100 × ${RIGHT}`,
-  },
-  async (see) => {
-    const { bench } = await startFreezable({
-      environment: UNFETCHED,
-      prepare: ({ aws }) => aws.fault("GetSecretValue", { kind: "hang" }, { times: 1 }),
-    });
-    await bench.lambda.init();
-    const asked = Array.from({ length: 100 }, () => ask(bench));
-    await until(() => bench.aws.count("GetSecretValue") === 1);
-    await delay(100);
-    const thawedMs = await freeze(bench, () => {});
-    const answers = await Promise.all(asked);
-    const ms = performance.now() - thawedMs;
-    const good = answers.filter(({ status }) => status === 200);
-    see(`${good.length} × 200 after ${Math.round(ms)} ms, ${bench.aws.count("GetSecretValue")} GetSecretValue`);
-    expect(good).toHaveLength(100);
-    expect(ms).toBeLessThan(TIMEOUT_MS + MARGIN_MS);
-    expect(bench.aws.count("GetSecretValue")).toBeLessThanOrEqual(3);
-  },
-);
+row("a hundred callers wait for one GetSecretValue when the freeze comes", `100 × ${RIGHT}`, async (see) => {
+  const { bench } = await startFreezable({
+    environment: UNFETCHED,
+    prepare: ({ aws }) => aws.fault("GetSecretValue", { kind: "hang" }, { times: 1 }),
+  });
+  await bench.lambda.init();
+  const asked = Array.from({ length: 100 }, () => ask(bench));
+  await until(() => bench.aws.count("GetSecretValue") === 1);
+  await delay(100);
+  const thawedMs = await freeze(bench, () => {});
+  const answers = await Promise.all(asked);
+  const ms = performance.now() - thawedMs;
+  const good = answers.filter(({ status }) => status === 200);
+  see(`${good.length} × 200 after ${Math.round(ms)} ms, ${bench.aws.count("GetSecretValue")} GetSecretValue`);
+  expect(good).toHaveLength(100);
+  expect(ms).toBeLessThan(TIMEOUT_MS + MARGIN_MS);
+  expect(bench.aws.count("GetSecretValue")).toBeLessThanOrEqual(3);
+});
 
 for (const [how, path] of [
   ["a request", SECRET_PATH],
   ["refreshNow", `${SECRET_PATH}&refreshNow=true`],
 ] as const) {
-  fault(
-    {
-      group,
-      on,
-      name: `${how} waits for GetSecretValue when the freeze comes, the next one comes right after the thaw`,
-      expected: `2 × ${RIGHT}`,
-    },
+  row(
+    `${how} waits for GetSecretValue when the freeze comes, the next one comes right after the thaw`,
+    `2 × ${RIGHT}`,
     async (see) => {
       const { bench } = await startFreezable({
         environment: UNFETCHED,
@@ -210,116 +197,86 @@ for (const [how, path] of [
   );
 }
 
-fault(
-  {
-    group,
-    on,
-    name: "idle connections to AWS ended by the peer during the freeze",
-    expected: "no idle connection is kept; 200",
-  },
-  async (see) => {
-    const { bench, front, passAtAws } = await startFreezable();
-    await bench.lambda.init();
-    await delay(50);
-    const idle = front.count();
-    await freeze(bench, () => {
-      front.endConnections();
-      passAtAws(AHEAD_MS);
+row("idle connections to AWS ended by the peer during the freeze", "no idle connection is kept; 200", async (see) => {
+  const { bench, front, passAtAws } = await startFreezable();
+  await bench.lambda.init();
+  await delay(50);
+  const idle = front.count();
+  await freeze(bench, () => {
+    front.endConnections();
+    passAtAws(AHEAD_MS);
+  });
+  const answer = await ask(bench, `${SECRET_PATH}&refreshNow=true`);
+  see(`${idle} idle connections; ${answer.status}`);
+  expect([idle, answer.status]).toEqual([0, 200]);
+});
+
+row("a pooled local connection, idle over a freeze of 6 s", "200 on the same connection, no reset", async (see) => {
+  const { bench } = await startFreezable();
+  await bench.lambda.init();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  const headers = { "X-Aws-Parameters-Secrets-Token": bench.environment.AWS_SESSION_TOKEN };
+  const askPooled = () =>
+    new Promise<{ status: number | undefined; socket: Socket; isReused: boolean }>((resolve, reject) => {
+      const outgoing = request(
+        { host: "127.0.0.1", port: bench.port, path: SECRET_PATH, agent, headers },
+        (response) => {
+          const { statusCode: status, socket } = response;
+          text(response).then(() => resolve({ status, socket, isReused: outgoing.reusedSocket }), reject);
+        },
+      );
+      outgoing.on("error", reject).end();
     });
-    const answer = await ask(bench, `${SECRET_PATH}&refreshNow=true`);
-    see(`${idle} idle connections; ${answer.status}`);
-    expect([idle, answer.status]).toEqual([0, 200]);
-  },
-);
+  const before = await askPooled();
+  await freeze(bench, () => {}, 6_000);
+  // The server gets the time to close a connection that it considers idle for too long.
+  await delay(100);
+  const after = await askPooled();
+  see(`${before.status}, ${after.status} on ${after.socket === before.socket ? "the same" : "another"} connection`);
+  expect(after).toMatchObject({ status: 200, isReused: true });
+  expect(after.socket).toBe(before.socket);
+});
 
-fault(
-  {
-    group,
-    on,
-    name: "a pooled local connection, idle over a freeze of 6 s",
-    expected: "200 on the same connection, no reset",
-  },
-  async (see) => {
-    const { bench } = await startFreezable();
-    await bench.lambda.init();
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    onTestFinished(() => agent.destroy());
-    const headers = { "X-Aws-Parameters-Secrets-Token": bench.environment.AWS_SESSION_TOKEN };
-    const askPooled = () =>
-      new Promise<{ status: number | undefined; socket: Socket; isReused: boolean }>((resolve, reject) => {
-        const outgoing = request(
-          { host: "127.0.0.1", port: bench.port, path: SECRET_PATH, agent, headers },
-          (response) => {
-            const { statusCode: status, socket } = response;
-            text(response).then(() => resolve({ status, socket, isReused: outgoing.reusedSocket }), reject);
-          },
-        );
-        outgoing.on("error", reject).end();
-      });
-    const before = await askPooled();
-    await freeze(bench, () => {}, 6_000);
-    // The server gets the time to close a connection that it considers idle for too long.
-    await delay(100);
-    const after = await askPooled();
-    see(`${before.status}, ${after.status} on ${after.socket === before.socket ? "the same" : "another"} connection`);
-    expect(after).toMatchObject({ status: 200, isReused: true });
-    expect(after.socket).toBe(before.socket);
-  },
-);
+row("a freeze longer than the TTL, with a rotation meanwhile", "200, the new version, fwd=miss", async (see) => {
+  const { bench } = await startFreezable({ environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" } });
+  await bench.lambda.init();
+  let versionId = "";
+  await freeze(bench, () => {
+    versionId = bench.aws.putSecretValue(bench.secretArn, { secretString: bench.canaries[0] ?? "" }).versionId;
+  });
+  const answer = await ask(bench);
+  const isNew = JSON.parse(answer.body).VersionId === versionId;
+  see(`${answer.status}, the ${isNew ? "new" : "old"} version, ${answer.headers["cache-status"]}`);
+  expect([answer.status, isNew]).toEqual([200, true]);
+  expect(answer.headers["cache-status"]).toContain("fwd=miss");
+});
 
-fault(
-  {
-    group,
-    on,
-    name: "a freeze longer than the TTL, with a rotation meanwhile",
-    expected: "200, the new version, fwd=miss",
-  },
-  async (see) => {
-    const { bench } = await startFreezable({ environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" } });
-    await bench.lambda.init();
-    let versionId = "";
-    await freeze(bench, () => {
-      versionId = bench.aws.putSecretValue(bench.secretArn, { secretString: bench.canaries[0] ?? "" }).versionId;
-    });
-    const answer = await ask(bench);
-    const isNew = JSON.parse(answer.body).VersionId === versionId;
-    see(`${answer.status}, the ${isNew ? "new" : "old"} version, ${answer.headers["cache-status"]}`);
-    expect([answer.status, isNew]).toEqual([200, true]);
-    expect(answer.headers["cache-status"]).toContain("fwd=miss");
-  },
-);
+row("a freeze longer than the life of the role's session", "200 after one more AssumeRole", async (see) => {
+  const { bench } = await startFreezable({
+    environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" },
+    prepare: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 2 }),
+  });
+  await bench.lambda.init();
+  await freeze(bench, () => {}, 2_500);
+  const answer = await ask(bench);
+  see(`${answer.status}, ${bench.aws.count("AssumeRole")} AssumeRole in all`);
+  expect([answer.status, bench.aws.count("AssumeRole")]).toEqual([200, 2]);
+});
 
-fault(
-  { group, on, name: "a freeze longer than the life of the role's session", expected: "200 after one more AssumeRole" },
-  async (see) => {
-    const { bench } = await startFreezable({
-      environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" },
-      prepare: ({ aws }) => aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 2 }),
-    });
-    await bench.lambda.init();
-    await freeze(bench, () => {}, 2_500);
-    const answer = await ask(bench);
-    see(`${answer.status}, ${bench.aws.count("AssumeRole")} AssumeRole in all`);
-    expect([answer.status, bench.aws.count("AssumeRole")]).toEqual([200, 2]);
-  },
-);
-
-fault(
-  { group, on, name: "many freezes, one after another, each in the middle of a refresh", expected: "200 after each" },
-  async (see) => {
-    const { bench } = await startFreezable({ environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" } });
-    await bench.lambda.init();
-    bench.aws.fault("GetSecretValue", { kind: "slow", delayMs: 150 });
-    const statuses: number[] = [];
-    for (let nth = 0; nth < 3; nth += 1) {
-      await delay(1_050);
-      const calls = bench.aws.count("GetSecretValue");
-      const asked = ask(bench);
-      await until(() => bench.aws.count("GetSecretValue") > calls);
-      await freeze(bench, () => {}, 1_200);
-      statuses.push((await asked).status);
-    }
-    see(statuses.join(", "));
-    expect(statuses).toEqual([200, 200, 200]);
-  },
-);
+row("many freezes, one after another, each in the middle of a refresh", "200 after each", async (see) => {
+  const { bench } = await startFreezable({ environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "1" } });
+  await bench.lambda.init();
+  bench.aws.fault("GetSecretValue", { kind: "slow", delayMs: 150 });
+  const statuses: number[] = [];
+  for (let nth = 0; nth < 3; nth += 1) {
+    await delay(1_050);
+    const calls = bench.aws.count("GetSecretValue");
+    const asked = ask(bench);
+    await until(() => bench.aws.count("GetSecretValue") > calls);
+    await freeze(bench, () => {}, 1_200);
+    statuses.push((await asked).status);
+  }
+  see(statuses.join(", "));
+  expect(statuses).toEqual([200, 200, 200]);
+});

@@ -3,11 +3,12 @@ import dns from "node:dns";
 import { expect, onTestFinished, vi } from "vitest";
 import type { AwsOperation } from "../fakes/aws.ts";
 import { startBench } from "../support/bench.ts";
-import { fault } from "../support/faults.ts";
+import { createFaultRows } from "../support/faults.ts";
 import { SECRET_PATH, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
 import { startVirtualBench, type VirtualBench } from "../support/virtual-bench.ts";
 
-const group = "outage";
+const row = createFaultRows("outage", "virtual clock");
+const layerRow = createFaultRows("outage", "layer");
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOST = "aws.example";
@@ -50,42 +51,35 @@ for (const operation of ["AssumeRole", "GetSecretValue"] as const satisfies AwsO
     ["nothing cached", false],
   ] as const) {
     const expected = `${isHeld ? "every read is served" : "502 with Retry-After"}; at last one try every 7.5 to 15 s; served again within 15 s`;
-    fault(
-      { group, on: "virtual clock", name: `${operation} answers 500 for 10 min, ${what}`, expected },
-      async (see) => {
-        const bench = await startVirtualBench();
-        const { aws } = bench;
-        if (isHeld) {
-          // The session and the value expire together, so that both services are needed.
-          aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 300 });
-          await bench.askForSecret();
-          bench.pass(5 * MINUTE_MS);
-        }
-        aws.fault(operation, { kind: "error", status: 500, code: "InternalFailure" });
-        const statuses = await readOn(bench, 10 * MINUTE_MS);
-        const { headers } = await bench.askForSecret();
-        const failed = aws.calls.filter(({ outcome }) => outcome === "InternalFailure").length;
-        aws.heal();
-        const backMs = await untilFetched(bench);
-        see(`${tell(statuses)}; ${failed} calls failed; served again after ${Math.round(backMs / SECOND_MS)} s`);
-        const isRight = (how: string) => (isHeld ? how.startsWith("200") : how.startsWith("502"));
-        expect([...statuses.keys()].filter((how) => !isRight(how))).toEqual([]);
-        if (!isHeld) expect(Number(headers["Retry-After"])).toBeGreaterThanOrEqual(1);
-        // Three tries at first, then one after each pause. The pauses double from at most half a second to 7.5 to 15 s.
-        expect(failed).toBeLessThanOrEqual(3 + 6 + 600 / 7.5);
-        expect(backMs).toBeLessThan(LONGEST_PAUSE_MS + 2 * SECOND_MS);
-      },
-    );
+    row(`${operation} answers 500 for 10 min, ${what}`, expected, async (see) => {
+      const bench = await startVirtualBench();
+      const { aws } = bench;
+      if (isHeld) {
+        // The session and the value expire together, so that both services are needed.
+        aws.changeRole(TARGET_ROLE_ARN, { sessionLifeSeconds: 300 });
+        await bench.askForSecret();
+        bench.pass(5 * MINUTE_MS);
+      }
+      aws.fault(operation, { kind: "error", status: 500, code: "InternalFailure" });
+      const statuses = await readOn(bench, 10 * MINUTE_MS);
+      const { headers } = await bench.askForSecret();
+      const failed = aws.calls.filter(({ outcome }) => outcome === "InternalFailure").length;
+      aws.heal();
+      const backMs = await untilFetched(bench);
+      see(`${tell(statuses)}; ${failed} calls failed; served again after ${Math.round(backMs / SECOND_MS)} s`);
+      const isRight = (how: string) => (isHeld ? how.startsWith("200") : how.startsWith("502"));
+      expect([...statuses.keys()].filter((how) => !isRight(how))).toEqual([]);
+      if (!isHeld) expect(Number(headers["Retry-After"])).toBeGreaterThanOrEqual(1);
+      // Three tries at first, then one after each pause. The pauses double from at most half a second to 7.5 to 15 s.
+      expect(failed).toBeLessThanOrEqual(3 + 6 + 600 / 7.5);
+      expect(backMs).toBeLessThan(LONGEST_PAUSE_MS + 2 * SECOND_MS);
+    });
   }
 
   const service = operation === "AssumeRole" ? "STS" : "SECRETS_MANAGER";
-  fault(
-    {
-      group,
-      on: "virtual clock",
-      name: `DNS no longer knows the name of ${operation}'s endpoint`,
-      expected: "served stale for MAX_STALE (60 min), then 503; served again within 15 s",
-    },
+  row(
+    `DNS no longer knows the name of ${operation}'s endpoint`,
+    "served stale for MAX_STALE (60 min), then 503; served again within 15 s",
     async (see) => {
       let isKnown = true;
       const { lookup } = dns;
@@ -119,13 +113,9 @@ for (const operation of ["AssumeRole", "GetSecretValue"] as const satisfies AwsO
 
 for (const aheadMs of [15, -15, 120, -120].map((minutes) => minutes * MINUTE_MS)) {
   const minutes = `${Math.abs(aheadMs) / MINUTE_MS} min ${aheadMs > 0 ? "ahead" : "behind"}`;
-  fault(
-    {
-      group,
-      on: "layer",
-      name: `AWS's clock is ${minutes}`,
-      expected: "200 in init and after the TTL; at most one call is made twice",
-    },
+  layerRow(
+    `AWS's clock is ${minutes}`,
+    "200 in init and after the TTL; at most one call is made twice",
     async (see) => {
       const bench = await startBench({
         now: () => Date.now() + aheadMs,

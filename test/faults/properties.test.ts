@@ -6,13 +6,11 @@ import { createCounters } from "../../extension/metrics.ts";
 import { secretRules } from "../../extension/values/secret.ts";
 import { findBroken, type Promised, spellings, toSequence, toValue } from "../support/cache-sequences.ts";
 import { createConfig } from "../support/config.ts";
-import { fault } from "../support/faults.ts";
+import { createFaultRows } from "../support/faults.ts";
 
-const group = "properties";
-const on = "virtual clock";
 /** A fixed seed, so that only a change of the code can make a test fail. Without it, each run tries other sequences. */
 const runs = { numRuns: 400, seed: 20_261_123, interruptAfterTimeLimit: 20_000 };
-const timeoutMs = 60_000;
+const row = createFaultRows("properties", "virtual clock", 60_000);
 const MB = 1_048_576;
 
 beforeEach(() => {
@@ -32,7 +30,7 @@ const promises: readonly (readonly [Promised, name: string, expected: string])[]
 ];
 
 for (const [promised, name, expected] of promises) {
-  fault({ group, on, name, expected, timeoutMs }, async (see) => {
+  row(name, expected, async (see) => {
     let [sequences, steps, broken] = [0, 0, 0];
     // Each spelling of a secret may have its own flight.
     const sets = promised === "one flight at a time" ? [spellings.one] : [spellings.one, spellings.six];
@@ -54,62 +52,53 @@ for (const [promised, name, expected] of promises) {
   });
 }
 
-fault(
-  {
-    group,
-    on,
-    name: "cached entries and bytes",
-    expected: "never more than CACHE_SIZE, nor more than 8 MB",
-    timeoutMs,
-  },
-  async (see) => {
-    let [sequences, mostEntries, mostBytes] = [0, 0, 0];
-    const { sources } = createConfig();
-    const read = fc.record({ name: fc.nat({ max: 30 }), bytes: fc.constantFrom(1, 1_000, 65_536, MB, 3 * MB) });
-    const property = fc.asyncProperty(
-      fc.nat({ max: 20 }),
-      fc.array(read, { maxLength: 50, size: "max" }),
-      async (cacheSize, reads) => {
-        const sizes = new Map<string, number>();
-        let isAnswering = true;
-        const cache = createValueCache({
-          rules: secretRules,
-          source: sources[0],
-          config: { sources, ttlMs: 60_000, maxStaleMs: 0, cacheSize, timeoutMs: 2_500 },
-          counters: createCounters(),
-          now: Date.now,
-          random: () => 0.5,
-          fetch: async ({ secretId }) => {
-            if (!isAnswering) return new Promise(() => {});
-            return toValue("1", secretId, "x".repeat(sizes.get(secretId) ?? 0));
-          },
-        });
-        const get = (secretId: string) => cache.get({ secretId }, { deadlineEpochMs: Date.now() + 2_500 });
-        for (const { name, bytes } of reads) {
-          sizes.set(`secret/${name}`, sizes.get(`secret/${name}`) ?? bytes);
-          await get(`secret/${name}`);
-        }
-        isAnswering = false;
-        const held: number[] = [];
-        for (const [name, bytes] of sizes)
-          void get(name).then(
-            ({ from }) => from === "memory" && held.push(bytes),
-            () => {},
-          );
-        await vi.advanceTimersByTimeAsync(0);
-        const heldBytes = held.reduce((sum, bytes) => sum + bytes, 0);
-        sequences += 1;
-        mostEntries = Math.max(mostEntries, held.length);
-        mostBytes = Math.max(mostBytes, heldBytes);
-        vi.clearAllTimers();
-        expect(held.length).toBeLessThanOrEqual(cacheSize);
-        expect(heldBytes).toBeLessThanOrEqual(8 * MB);
-        // The cache must not meet the bounds by keeping nothing.
-        if (cacheSize > 0 && reads.length > 0) expect(held.length).toBeGreaterThan(0);
-      },
-    );
-    await fc.assert(property, { ...runs, numRuns: 120 });
-    see(`${sequences} sequences: at most ${mostEntries} entries with ${(mostBytes / MB).toFixed(1)} MB`);
-    expect(mostEntries).toBeGreaterThan(10);
-  },
-);
+row("cached entries and bytes", "never more than CACHE_SIZE, nor more than 8 MB", async (see) => {
+  let [sequences, mostEntries, mostBytes] = [0, 0, 0];
+  const { sources } = createConfig();
+  const read = fc.record({ name: fc.nat({ max: 30 }), bytes: fc.constantFrom(1, 1_000, 65_536, MB, 3 * MB) });
+  const property = fc.asyncProperty(
+    fc.nat({ max: 20 }),
+    fc.array(read, { maxLength: 50, size: "max" }),
+    async (cacheSize, reads) => {
+      const sizes = new Map<string, number>();
+      let isAnswering = true;
+      const cache = createValueCache({
+        rules: secretRules,
+        source: sources[0],
+        config: { sources, ttlMs: 60_000, maxStaleMs: 0, cacheSize, timeoutMs: 2_500 },
+        counters: createCounters(),
+        now: Date.now,
+        random: () => 0.5,
+        fetch: async ({ secretId }) => {
+          if (!isAnswering) return new Promise(() => {});
+          return toValue("1", secretId, "x".repeat(sizes.get(secretId) ?? 0));
+        },
+      });
+      const get = (secretId: string) => cache.get({ secretId }, { deadlineEpochMs: Date.now() + 2_500 });
+      for (const { name, bytes } of reads) {
+        sizes.set(`secret/${name}`, sizes.get(`secret/${name}`) ?? bytes);
+        await get(`secret/${name}`);
+      }
+      isAnswering = false;
+      const held: number[] = [];
+      for (const [name, bytes] of sizes)
+        void get(name).then(
+          ({ from }) => from === "memory" && held.push(bytes),
+          () => {},
+        );
+      await vi.advanceTimersByTimeAsync(0);
+      const heldBytes = held.reduce((sum, bytes) => sum + bytes, 0);
+      sequences += 1;
+      mostEntries = Math.max(mostEntries, held.length);
+      mostBytes = Math.max(mostBytes, heldBytes);
+      vi.clearAllTimers();
+      expect(held.length).toBeLessThanOrEqual(cacheSize);
+      expect(heldBytes).toBeLessThanOrEqual(8 * MB);
+      // The cache must not meet the bounds by keeping nothing.
+      if (cacheSize > 0 && reads.length > 0) expect(held.length).toBeGreaterThan(0);
+    },
+  );
+  await fc.assert(property, { ...runs, numRuns: 120 });
+  see(`${sequences} sequences: at most ${mostEntries} entries with ${(mostBytes / MB).toFixed(1)} MB`);
+  expect(mostEntries).toBeGreaterThan(10);
+});

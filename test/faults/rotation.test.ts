@@ -4,11 +4,10 @@ import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
 import { type Bench, startBench } from "../support/bench.ts";
-import { fault } from "../support/faults.ts";
+import { createFaultRows } from "../support/faults.ts";
 import { SECRET_NAME, SECRET_PATH } from "../support/two-accounts.ts";
 
-const group = "rotation";
-const on = "layer";
+const row = createFaultRows("rotation", "layer");
 const CLIENTS = 100;
 const TTL_MS = 2_000;
 
@@ -45,13 +44,9 @@ async function readUntil({ port, environment }: Bench, isOver: () => boolean): P
   return client;
 }
 
-fault(
-  {
-    group,
-    on,
-    name: `AWSCURRENT moves twice while ${CLIENTS} clients read without a pause`,
-    expected: "each sees old, new, newer; no error, and never an older one again",
-  },
+row(
+  `AWSCURRENT moves twice while ${CLIENTS} clients read without a pause`,
+  "each sees old, new, newer; no error, and never an older one again",
   async (see) => {
     const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: String(TTL_MS / 1_000) } });
     await bench.lambda.init();
@@ -79,13 +74,9 @@ fault(
   },
 );
 
-fault(
-  {
-    group,
-    on,
-    name: `${CLIENTS} clients report at once that the version was refused`,
-    expected: "each gets 204, with one GetSecretValue; then the new version is served",
-  },
+row(
+  `${CLIENTS} clients report at once that the version was refused`,
+  "each gets 204, with one GetSecretValue; then the new version is served",
   async (see) => {
     const bench = await startBench();
     await bench.lambda.init();
@@ -106,13 +97,9 @@ fault(
   },
 );
 
-fault(
-  {
-    group,
-    on,
-    name: `${CLIENTS} clients ask for refreshNow at once, after a rotation`,
-    expected: "each gets the new version; at most 2 GetSecretValue",
-  },
+row(
+  `${CLIENTS} clients ask for refreshNow at once, after a rotation`,
+  "each gets the new version; at most 2 GetSecretValue",
   async (see) => {
     const bench = await startBench({
       prepare: ({ aws }) => aws.fault("GetSecretValue", { kind: "slow", delayMs: 200 }),

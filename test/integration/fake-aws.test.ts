@@ -1055,7 +1055,11 @@ async function startAccounts(options: FakeAwsOptions = {}) {
   const { arn: secretArn, versionId } = aws.createSecret(secret);
   const execution = aws.issueSession({ roleArn: EXECUTION_ROLE });
 
-  const assume = (credentials: Credentials, input: Partial<AssumeRoleCommandInput> = {}, client: SdkClientOptions = {}) =>
+  const assume = (
+    credentials: Credentials,
+    input: Partial<AssumeRoleCommandInput> = {},
+    client: SdkClientOptions = {},
+  ) =>
     callSts(aws, credentials, client).send(
       new AssumeRoleCommand({ RoleArn: TARGET_ROLE_WITH_PATH_ARN, RoleSessionName: "test", ...input }),
     );
@@ -1081,7 +1085,11 @@ function callSts(aws: FakeAws, credentials: Credentials, options: SdkClientOptio
   return client;
 }
 
-function callSecretsManager(aws: FakeAws, credentials: Credentials, options: SdkClientOptions = {}): SecretsManagerClient {
+function callSecretsManager(
+  aws: FakeAws,
+  credentials: Credentials,
+  options: SdkClientOptions = {},
+): SecretsManagerClient {
   const client = new SecretsManagerClient(toClientConfig(aws, credentials, options));
   onTestFinished(() => client.destroy());
   return client;

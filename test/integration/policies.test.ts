@@ -18,7 +18,8 @@ interface PrintedDocument {
 }
 type PrintedDocuments = Readonly<Record<DocumentName, PrintedDocument>>;
 
-const print = async (args: readonly string[]): Promise<PrintedDocuments> => JSON.parse((await runPolicies(args)).stdout);
+const print = async (args: readonly string[]): Promise<PrintedDocuments> =>
+  JSON.parse((await runPolicies(args)).stdout);
 
 /** The partition and region of a set-up, and the path of the function's role. */
 interface PolicySetting {
@@ -178,13 +179,19 @@ interface PrintedCorrection {
 }
 
 /** Applies the corrections that the check prints. */
-function applyCorrections({ Version, Statement }: PrintedDocument, findings: readonly PrintedCorrection[]): PrintedDocument {
+function applyCorrections(
+  { Version, Statement }: PrintedDocument,
+  findings: readonly PrintedCorrection[],
+): PrintedDocument {
   const removed = findings.filter(({ remove }) => remove).map(({ statement }) => statement);
   const added = new Map(findings.flatMap(({ add = [] }) => add).map((one) => [JSON.stringify(one), one]));
   return { Version, Statement: [...Statement.filter((_, index) => !removed.includes(index + 1)), ...added.values()] };
 }
 
-async function checkDocument(documentName: DocumentName, document: PrintedDocument): Promise<readonly PrintedCorrection[]> {
+async function checkDocument(
+  documentName: DocumentName,
+  document: PrintedDocument,
+): Promise<readonly PrintedCorrection[]> {
   const file = join(folder, `${documentName}.json`);
   writeFileSync(file, JSON.stringify(document));
   return JSON.parse((await runPolicies([...SETUP_ARGUMENTS, "--check", file, "--format", "json"])).stdout).findings;
@@ -225,7 +232,9 @@ function defineTests(): void {
     async (fault) => {
       const documents = await print(SETUP_ARGUMENTS);
       // JSON drops the elements that are undefined.
-      const faulty: PrintedDocument = JSON.parse(JSON.stringify({ Version: "2012-10-17", Statement: fault.statements }));
+      const faulty: PrintedDocument = JSON.parse(
+        JSON.stringify({ Version: "2012-10-17", Statement: fault.statements }),
+      );
       expect(await findWrong({ ...documents, [fault.documentName]: faulty })).toContain(fault.goesWrong);
       const corrected = applyCorrections(faulty, await checkDocument(fault.documentName, faulty));
       expect(await findWrong({ ...documents, [fault.documentName]: corrected })).toEqual(fault.stillAllowed);

@@ -15,6 +15,13 @@ export function fault({ timeoutMs, ...row }: FaultRow, run: (see: See) => Promis
   testRow({ table: "fault", ...row }, timeoutMs, run);
 }
 
+type DefineRow = (name: string, expected: string, run: (see: See) => Promise<void>) => void;
+
+/** Defines the rows of one group. */
+export function createFaultRows(group: string, on: FaultRow["on"], timeoutMs?: number): DefineRow {
+  return (name, expected, run) => fault({ group, on, name, expected, ...(timeoutMs && { timeoutMs }) }, run);
+}
+
 /** Resolves when the condition holds, and fails if it does not hold within the limit. */
 export async function until(isSo: () => boolean, limitMs = 10_000): Promise<void> {
   const overMs = performance.now() + limitMs;

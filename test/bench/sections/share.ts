@@ -98,7 +98,12 @@ async function measureReads(loader: Loader, port: number): Promise<Loaded> {
 
 const toReadyName = (megabytes: number): string => `${megabytes} MB: start to ready`;
 
-function toFigures(layer: string, floor: string, megabytes: number, measured: (who: string) => readonly ShareFigures[]) {
+function toFigures(
+  layer: string,
+  floor: string,
+  megabytes: number,
+  measured: (who: string) => readonly ShareFigures[],
+) {
   const where = `${megabytes} MB`;
   const take = (who: string, pick: (one: ShareFigures) => number) => measured(who).map(pick);
   const toRegister = ({ registerMs }: ShareFigures) => registerMs;
