@@ -34,7 +34,7 @@ interface SentStatement {
 function statementsOf(source: Partial<Source>, failoverRegion?: string): readonly SentStatement[] {
   const policy = toSessionPolicy(toSource(source), failoverRegion);
   if (policy === undefined) throw new Error("there is no policy");
-  return JSON.parse(policy).SentStatement;
+  return JSON.parse(policy).Statement;
 }
 
 /** The resources on which the policy allows `action`. */
@@ -60,7 +60,7 @@ describe("the session policy", () => {
     const policy = toSessionPolicy(toSource({ secretIds: ["app/db"], parameterNames: ["/app/flag"] }), undefined);
     expect(JSON.parse(policy ?? "")).toEqual({
       Version: "2012-10-17",
-      SentStatement: [
+      Statement: [
         { Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource: `${SECRET}app/db-??????` },
         { Effect: "Allow", Action: "ssm:GetParameter", Resource: `${PARAMETER}app/flag` },
         {
@@ -241,7 +241,7 @@ describe("the session policy of AssumeRole", () => {
     await get();
     expect(policies()).toHaveLength(2);
     for (const policy of policies()) {
-      expect(JSON.parse(policy ?? "").SentStatement).toMatchObject([
+      expect(JSON.parse(policy ?? "").Statement).toMatchObject([
         { Resource: toPartialArn("app/database-??????") },
         { Resource: PARAMETER_ARN },
         { Action: "kms:Decrypt" },
