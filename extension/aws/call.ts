@@ -1,10 +1,10 @@
 /** One call to AWS: under one deadline, tried again if that may help, logged. It fails with a Failure only. */
 import { type DeadlineEpochMs, within } from "../cache/deadline.ts";
-import { deleteOldest } from "../cache/memoize.ts";
 import type { AwsCall } from "../failure/aws-error.ts";
 import { diagnose, toTimeout } from "../failure/diagnosis.ts";
 import { type FailureCode, failureTable, toRow } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
+import { deleteOldest } from "../values/memoize.ts";
 
 /** Far more calls than are ever in flight. */
 const MAX_FAILING = 1_000;

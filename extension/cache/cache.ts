@@ -1,56 +1,73 @@
 /**
- * Keeps values, and asks once however many wait. Knows nothing of AWS: it is handed a way to fetch.
+ * A bounded map of kept values: one for each secret and version that AWS tells apart, however callers spell its id.
  *
- * A value is *fresh* for some four fifths of its TTL: served. *Ageing* up to the TTL: served, and refreshed behind the reply.
- * *Expired*: the request waits for the refresh. *Stale*: the refresh failed, in a way that allows it: served for `maxStaleMs`
- * more. A denial, or a secret that is gone, ends a value at once.
- *
- * Nothing is due by a timer, because a frozen process has none: a value's age is decided when it is asked for, by the wall
- * clock. A clock that steps back makes a value expired, never eternal.
+ * Two ids may name one secret, and only AWS's answer tells. So ids that presumably name the same share a fetch, and each
+ * caller checks the answer. If it is another secret, or a refusal that may be about the other id, the caller makes a fetch
+ * of its own. A value is kept under the name that AWS answered with.
  */
 import type { Config } from "../config/config.ts";
 import { Failure, toFailure, toRow } from "../failure/failure.ts";
+import { toRouteRemedy } from "../failure/remedies.ts";
 import type { Counters } from "../metrics.ts";
-import type { Source, ValueRules, Versioned } from "../values/source.ts";
-import type { DeadlineEpochMs } from "./deadline.ts";
-import { createSecretFlights } from "./flights.ts";
-import { createSecretStore, type Stored, toKey } from "./store.ts";
+import { memoizeObjects } from "../values/memoize.ts";
+import { isCalled, type Source, type ValueRules, type Versioned } from "../values/source.ts";
+import { type DeadlineEpochMs, overFreeze, watchForFreeze } from "./deadline.ts";
+import { type Fetched, type Held, Kept } from "./kept.ts";
 
 export interface Cached<V> {
   readonly value: V;
-  /** Where it is from: memory; a fetch; or memory, because the fetch failed. */
+  /** From memory, from a fetch, or from memory because the fetch failed. */
   readonly from: "memory" | "fetch" | { readonly failed: Failure };
   readonly ageMs: number;
-  /** How much longer it is kept; below 0 for how long it should have been refreshed. */
+  /** How much longer it is kept. Below 0: how long ago it should have been refreshed. */
   readonly ttlMs: number;
 }
 
 export interface ValueCache<Q, V> {
   /**
-   * The value that `query` asks for. With `refreshNow` it is fetched after this call, whatever is at hand or under way.
-   * Fails with the fetch's Failure, or with `timeout` at the deadline.
+   * Returns the value that `query` asks for. With `refreshNow` it is fetched after this call. Fails with the fetch's
+   * Failure, or with `timeout` at the deadline.
    */
   get(query: Q, options: { deadlineEpochMs: DeadlineEpochMs; refreshNow?: boolean }): Promise<Cached<V>>;
   /**
-   * "This version was refused by what the secret opens": fetches anew if it is still the one at hand. Fails with
-   * `asked-too-often` when it has only just been fetched.
+   * A caller reports that this version was refused. Fetches again if it is still the one that is held. Fails with
+   * `asked-too-often` if it was fetched only just now.
    */
   invalidate(query: Q, versionId: string, deadlineEpochMs: DeadlineEpochMs): Promise<void>;
 }
 
-/** Between two reports that one version was refused. */
+/** The pause between two reports about one version. */
 const INVALIDATION_PAUSE_MS = 5_000;
+/** The pause between two fetches that callers insist on. */
+const INSISTENCE_PAUSE_MS = 1_000;
+/** The time between the end of a fetch and the reply. */
+const REPLY_MARGIN_MS = 20;
+/** The part of the TTL after which a value is refreshed. The jitter spreads a fleet that started together. */
+const FRESH_PART = { least: 0.75, jitter: 0.1 };
 /**
- * All values of a rules together: function and extension share the function's memory, 128 MB at the least. The bodies of
- * replies, kept as long as their values, may come to as much again for each form that is asked for.
+ * For all secrets together, and for all parameters: function and extension share the function's memory, at least 128 MB.
+ * Replies, which are kept as long as their values, may take as much again in each form that is asked for.
  */
 const MAX_BYTES = 8_388_608;
+/** Failures matter for a minute at most. */
+const MAX_WITHOUT_VALUE = 1_000;
 
-export function createValueCache<Q extends object, V extends Versioned>(parts: {
+/** What a query is to the cache. */
+interface Keys extends Record<"id" | "variant" | "place" | "shared" | "own", string> {
+  /** For each name that the id may mean. The last is `shared` by all ids that presumably name the same; `own` is this id's. */
+  readonly byName: readonly string[];
+}
+
+interface Found<V> {
+  readonly kept: Kept<V>;
+  readonly held: Held<V>;
+}
+
+export function createValueCache<Q extends object, V extends Versioned>(deps: {
   readonly rules: ValueRules<Q, V>;
   readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
   readonly source: Pick<Source, "home">;
-  /** A TTL of 0, or a size of 0: nothing is kept, but flights are still shared. The sources share size and memory. */
+  /** With a TTL or a size of 0 nothing is kept, but fetches are shared. The sources share size and memory. */
   readonly config: Pick<Config, "ttlMs" | "maxStaleMs" | "cacheSize" | "timeoutMs"> & {
     readonly sources: readonly unknown[];
   };
@@ -59,85 +76,203 @@ export function createValueCache<Q extends object, V extends Versioned>(parts: {
   /** From 0 to 1, without 1. */
   readonly random: () => number;
 }): ValueCache<Q, V> {
-  const { counters, now, source } = parts;
-  const { ttlMs, maxStaleMs, cacheSize, timeoutMs, sources } = parts.config;
-  const store = createSecretStore({
-    rules: parts.rules,
-    home: source.home,
-    maxEntries: ttlMs > 0 ? Math.ceil(cacheSize / sources.length) : 0,
-    maxBytes: MAX_BYTES / sources.length,
+  const { rules, counters, now, random } = deps;
+  const { home } = deps.source;
+  const { maxStaleMs, cacheSize, timeoutMs, sources } = deps.config;
+  const ttlMs = cacheSize === 0 ? 0 : deps.config.ttlMs;
+  const maxValues = ttlMs > 0 ? Math.ceil(cacheSize / sources.length) : 0;
+  const maxBytes = MAX_BYTES / sources.length;
+  /** In the order of their last use: a Map keeps the order in which its entries were set. */
+  const keptByKey = new Map<string, Kept<V>>();
+  let order = 0;
+
+  const toKeys = memoizeObjects((query: Q): Keys => {
+    const [id, variant] = [rules.toId(query), rules.toVariant(query)];
+    const { place, names } = rules.toLocation(id, home);
+    const byName = names.map((name) => toNameKey(place, name, variant));
+    return { id, variant, place, byName, shared: byName.at(-1) ?? "", own: toOwnKey(place, id, variant) };
   });
-  const refreshing = new Set<string>();
-  const flights = createSecretFlights({ ...parts, home: source.home, ttlMs, store });
 
-  /** A clock that has stepped back says nothing about an age: the value is too old. */
-  const toAgeMs = ({ askedAtEpochMs }: Stored<V>): number => {
-    const ageMs = now() - askedAtEpochMs;
-    return ageMs < 0 ? Number.POSITIVE_INFINITY : ageMs;
-  };
+  /** What is kept under this key, which becomes the last used. */
+  function use(key: string): Kept<V> {
+    const kept = keptByKey.get(key) ?? new Kept<V>(now);
+    keptByKey.delete(key);
+    keptByKey.set(key, kept);
+    return kept;
+  }
 
-  /** What is at hand, at whatever age it may still be served. */
-  function find(query: Q): Stored<V> | undefined {
-    const secret = store.find(query);
-    if (secret === undefined || toAgeMs(secret) < ttlMs + maxStaleMs) return secret;
-    store.drop(query);
+  /** The kept value that the id names. */
+  function find({ id, byName }: Keys): Found<V> | undefined {
+    for (const key of byName) {
+      const held = keptByKey.get(key)?.find();
+      if (held !== undefined && isCalled(rules, held.value, id)) return { kept: use(key), held };
+    }
     return undefined;
   }
 
-  const serve = (secret: Stored<V>, from: Cached<V>["from"]): Cached<V> => {
-    // Over which the clock stepped back, what was fetched just now is still new.
-    const ageMs = from === "fetch" ? Math.max(0, now() - secret.askedAtEpochMs) : toAgeMs(secret);
-    return { value: secret.value, from, ageMs, ttlMs: cacheSize === 0 || ttlMs === 0 ? 0 : ttlMs - ageMs };
-  };
+  function recall({ own, shared }: Keys, isInsisting: boolean): Failure | undefined {
+    const mostMs = isInsisting ? INSISTENCE_PAUSE_MS : undefined;
+    return keptByKey.get(own)?.recall(mostMs) ?? keptByKey.get(shared)?.recall(mostMs);
+  }
 
-  /** Behind a reply, whose deadline is not its own; what it fails with is remembered. One for all who might want it. */
-  function refresh(query: Q): void {
-    const key = toKey(parts.rules.toId(query), parts.rules.toVariant(query));
-    if (refreshing.has(key)) return;
-    refreshing.add(key);
-    const done = () => void refreshing.delete(key);
-    flights.fetch(query, now() + timeoutMs).then(done, done);
+  /** Nobody knows yet why the fetch takes so long. Most often there is no route to AWS. */
+  const late = ({ id }: Keys) =>
+    new Failure("timeout", `${id} was not fetched in time`, { remedy: toRouteRemedy(rules.word, home.region) });
+
+  /** Keeps what AWS answered. Throws if a later fetch of the same secret was refused, under any of its ids. */
+  function keep(keys: Keys, held: Held<V>): Held<V> {
+    const { place, variant } = keys;
+    const ids = rules.toIds(held.value).map((id) => toOwnKey(place, id, variant));
+    for (const key of ids) {
+      const refusal = keptByKey.get(key)?.findFailureAfter(held.order);
+      if (refusal !== undefined) throw refusal;
+    }
+    for (const key of [keys.own, keys.shared]) keptByKey.get(key)?.forgetFailure(held.order);
+    // A secret that was created again under its old name also replaces the other versions of the old one.
+    const name = `${place}:${held.value.name} `;
+    for (const [key, kept] of keptByKey) {
+      if (key.startsWith(name) && kept.find()?.value.arn !== held.value.arn) kept.drop(held.order);
+    }
+    const latest = use(toNameKey(place, held.value.name, variant)).hold(held);
+    evict();
+    return latest;
+  }
+
+  /** Remembers a failure: of this id if AWS refused it, else of all ids that presumably name the same. */
+  function remember(keys: Keys, failure: Failure, fetchOrder: number, wasFrozen: boolean): Failure {
+    const { mayServeStale, backOff } = toRow(failure);
+    const found = find(keys);
+    // A later fetch has brought the value.
+    if (found !== undefined && found.held.order > fetchOrder) return failure;
+    if (!mayServeStale) found?.kept.drop();
+    // A fetch that was frozen and got no answer says nothing about AWS as it is now.
+    if (mayServeStale && wasFrozen) return failure;
+    const remembered = use(mayServeStale ? keys.shared : keys.own).fail(failure, fetchOrder, backOff, random);
+    evict();
+    return remembered;
+  }
+
+  function fetchOnce(query: Q, keys: Keys, deadlineEpochMs: DeadlineEpochMs): Promise<Fetched<V>> {
+    order += 1;
+    const freshMs = ttlMs * (FRESH_PART.least + FRESH_PART.jitter * random());
+    const begun = { askedAtEpochMs: now(), order, freshMs, ttlMs, keepMs: ttlMs + maxStaleMs };
+    const { id } = keys;
+    return watchForFreeze(deadlineEpochMs - now(), now, async (wasFrozen) => {
+      try {
+        const value = await deps.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS);
+        return { id, held: keep(keys, { value, ...begun }) };
+      } catch (thrown) {
+        return { id, failure: remember(keys, toFailure(thrown), begun.order, wasFrozen()) };
+      }
+    });
+  }
+
+  async function share(query: Q, keys: Keys, deadlineEpochMs: DeadlineEpochMs, isNew: boolean): Promise<Held<V>> {
+    const leftMs = deadlineEpochMs - now();
+    const start = async (): Promise<Fetched<V>> => {
+      // The second fetch of a crowd that insists starts when the first has ended. If that failed, it is too early.
+      const failure = isNew ? recall(keys, true) : undefined;
+      return failure === undefined ? fetchOnce(query, keys, deadlineEpochMs) : { id: keys.id, failure };
+    };
+    const options = { start, late: () => late(keys), isNew };
+    const first = await use(keys.shared).fetch({ ...options, deadlineEpochMs });
+    const isAsAsked = first.id === keys.id;
+    if ("held" in first && (isAsAsked || isCalled(rules, first.held.value, keys.id))) return first.held;
+    if ("failure" in first && (isAsAsked || toRow(first.failure).mayServeStale)) throw first.failure;
+    // After a clock has stepped back, there is no more time than before.
+    const leftEpochMs = Math.min(deadlineEpochMs, now() + leftMs);
+    const own = await use(keys.own).fetch({ ...options, deadlineEpochMs: leftEpochMs });
+    if ("failure" in own) throw own.failure;
+    return own.held;
+  }
+
+  const fetch = (query: Q, keys: Keys, deadlineEpochMs: DeadlineEpochMs, isNew = false): Promise<Held<V>> =>
+    overFreeze({
+      deadlineEpochMs,
+      now,
+      isRefusal: (thrown) => !toRow(toFailure(thrown)).mayServeStale,
+      async attempt(atEpochMs) {
+        const held = await share(query, keys, atEpochMs, isNew);
+        // During a freeze the answer waited in the socket, and is as old as the freeze.
+        if (now() >= atEpochMs) throw late(keys);
+        return held;
+      },
+    });
+
+  /** Drops what was used longest ago, until all bounds are met. */
+  function evict(): void {
+    let [values, bytes, others] = [0, 0, 0];
+    for (const [key, kept] of [...keptByKey].reverse()) {
+      const held = kept.find();
+      if (held !== undefined) {
+        values += 1;
+        bytes += rules.toBytes(held.value);
+        if (values > maxValues || bytes > maxBytes) kept.drop();
+      }
+      if (kept.isHolding || kept.isFetching) continue;
+      others += 1;
+      if (kept.isEmpty || others > MAX_WITHOUT_VALUE) keptByKey.delete(key);
+    }
   }
 
   return {
     async get(query, { deadlineEpochMs, refreshNow = false }) {
-      const secret = refreshNow ? undefined : find(query);
-      const failure = flights.recallFailure(query, { isInsisting: refreshNow });
-      if (secret !== undefined && toAgeMs(secret) < ttlMs) {
-        if (toAgeMs(secret) >= secret.freshMs && failure === undefined) refresh(query);
+      const keys = toKeys(query);
+      const found = refreshNow ? undefined : find(keys);
+      const failure = recall(keys, refreshNow);
+      if (found !== undefined && !found.kept.isExpired(found.held)) {
+        if (!found.kept.isFresh(found.held) && failure === undefined) refresh(query, keys);
         counters.hits += 1;
-        return serve(secret, "memory");
+        return serve(found, "memory");
       }
-      if (failure !== undefined) {
-        if (secret === undefined || !toRow(failure).mayServeStale) throw failure;
-        counters.stale += 1;
-        return serve(secret, "memory");
-      }
+      if (failure !== undefined) return serveStale(found, failure, "memory");
       counters.misses += 1;
       try {
-        return serve(await flights.fetch(query, deadlineEpochMs, { alone: refreshNow }), "fetch");
+        const held = await fetch(query, keys, deadlineEpochMs, refreshNow);
+        // If the clock stepped back meanwhile, what was fetched just now is still new.
+        const ageMs = Math.max(0, now() - held.askedAtEpochMs);
+        return { value: held.value, from: "fetch", ageMs, ttlMs: ttlMs === 0 ? 0 : ttlMs - ageMs };
       } catch (thrown) {
         const failed = toFailure(thrown);
-        // What is at hand now: meanwhile another may have got a newer one, or been denied it.
-        const held = refreshNow ? undefined : find(query);
-        if (held === undefined || !toRow(failed).mayServeStale) throw failed;
-        counters.stale += 1;
-        return serve(held, { failed });
+        // Looked up again: meanwhile another request may have brought a newer value, or a denial.
+        return serveStale(refreshNow ? undefined : find(keys), failed, { failed });
       }
     },
 
     async invalidate(query, versionId, deadlineEpochMs) {
-      const secret = find(query);
-      if (secret?.value.versionId !== versionId) return;
+      const keys = toKeys(query);
+      const found = find(keys);
+      if (found?.held.value.versionId !== versionId) return;
       const reportedAtEpochMs = now();
-      const retryAfterMs = INVALIDATION_PAUSE_MS - (reportedAtEpochMs - secret.askedAtEpochMs);
+      const retryAfterMs = INVALIDATION_PAUSE_MS - (reportedAtEpochMs - found.held.askedAtEpochMs);
       if (retryAfterMs > 0) throw new Failure("asked-too-often", `AWS had ${versionId} a moment ago`, { retryAfterMs });
-      const failure = flights.recallFailure(query, { isInsisting: true });
+      const failure = recall(keys, true);
       if (failure !== undefined) throw failure;
-      const fetched = await flights.fetch(query, deadlineEpochMs);
-      // Work that began before the report may have brought the same version: it knew nothing of a rotation since.
+      const fetched = await fetch(query, keys, deadlineEpochMs);
+      // A fetch that began before the report may have brought the same version. It does not know of a later rotation.
       if (fetched.value.versionId !== versionId || fetched.askedAtEpochMs >= reportedAtEpochMs) return;
-      await flights.fetch(query, deadlineEpochMs, { alone: true });
+      await fetch(query, keys, deadlineEpochMs, true);
     },
   };
+
+  function serve({ kept, held }: Found<V>, from: Cached<V>["from"]): Cached<V> {
+    const ageMs = kept.toAgeMs(held);
+    return { value: held.value, from, ageMs, ttlMs: ttlMs - ageMs };
+  }
+
+  function serveStale(found: Found<V> | undefined, failure: Failure, from: Cached<V>["from"]): Cached<V> {
+    if (found === undefined || !toRow(failure).mayServeStale) throw failure;
+    counters.stale += 1;
+    return serve(found, from);
+  }
+
+  /** Fetches behind a reply, so not under the reply's deadline. A failure is remembered. */
+  function refresh(query: Q, keys: Keys): void {
+    if (keptByKey.get(keys.shared)?.isFetching) return;
+    fetch(query, keys, now() + timeoutMs).catch(() => {});
+  }
 }
+
+/** No name and no id holds a space, so keys are unambiguous. */
+const toNameKey = (place: string, name: string, variant: string) => `${place}:${name} ${variant}`;
+const toOwnKey = (place: string, id: string, variant: string) => `${place} ${id} ${variant}`;

@@ -1,25 +1,23 @@
+/** Limits of a wait, and what a freeze does to one. */
 import type { Failure } from "../failure/failure.ts";
 
-/** When an answer is due, as wall-clock time: a frozen process wakes up with its deadlines over, not with its timers reset. */
+/** When an answer is due, as wall-clock time: a process that wakes up after a freeze finds its deadlines over. */
 export type DeadlineEpochMs = number;
 
 export interface Wait<T> {
   readonly deadlineEpochMs: DeadlineEpochMs;
   /** The wall clock, in milliseconds since 1970. */
   readonly now: () => number;
-  /** Begins the work. The signal fires at the deadline; work that does not listen to it is left behind. */
+  /** Starts the work. The signal fires at the deadline. Work that ignores it is left behind. */
   readonly start: (signal: AbortSignal) => Promise<T>;
-  /** What the wait fails with when the deadline comes first. */
+  /** What the wait fails with at the deadline. */
   readonly late: () => Failure;
 }
 
-/** The most that TIMEOUT_MS may be. */
+/** The highest value of TIMEOUT_MS. */
 export const LONGEST_WAIT_MS = 60_000;
 
-/**
- * Waits for `start`, and never past the deadline, whether the work heeds its signal or not: the SDK, for one, does not
- * look at it between two of its tries.
- */
+/** Waits for `start` until the deadline, even if the work ignores its signal, as the SDK does between two tries. */
 export async function within<T>({ deadlineEpochMs, now, start, late }: Wait<T>): Promise<T> {
   // A process that was frozen wakes up too late to begin.
   if (now() >= deadlineEpochMs) throw late();
@@ -31,7 +29,7 @@ export async function within<T>({ deadlineEpochMs, now, start, late }: Wait<T>):
         reject(late());
         abort.abort();
       },
-      // Were the clock to step back, a deadline would seem hours away; no wait of ours is longer than the longest setting.
+      // After a clock has stepped back, the deadline seems hours away. No wait is longer than the longest setting.
       Math.min(LONGEST_WAIT_MS, deadlineEpochMs - now()),
     );
   });
@@ -44,54 +42,49 @@ export async function within<T>({ deadlineEpochMs, now, start, late }: Wait<T>):
 
 /** How often a wait looks at the clock. */
 const LOOK_EVERY_MS = 100;
-/** A look that is later than this, or than half of the whole wait, comes late to a process that was frozen, not a busy one. */
+/** A look that is later than this, or than half of the wait, means that the process was frozen, not busy. */
 const FROZEN_MS = 1_500;
 
-export interface FreezeWatch {
-  /** Whether the process was frozen since the watch began. */
-  wasFrozen(): boolean;
-  /** Has to be called. */
-  end(): void;
-}
-
-/** Watches a wait that is to last `timeoutMs` at the most. Its timer only observes: were it not to run, that is what it finds out. */
-export function watchForFreeze(timeoutMs: number, now: () => number): FreezeWatch {
+/** Runs `work`, which gets a function that tells whether the process has been frozen since `work` began. */
+export async function watchForFreeze<T>(
+  timeoutMs: number,
+  now: () => number,
+  work: (wasFrozen: () => boolean) => Promise<T>,
+): Promise<T> {
   const frozenMs = LOOK_EVERY_MS + Math.min(FROZEN_MS, timeoutMs / 2);
   let lookedAtEpochMs = now();
   let isFrozen = false;
   const look = () => {
     isFrozen ||= now() - lookedAtEpochMs > frozenMs;
     lookedAtEpochMs = now();
+    return isFrozen;
   };
   const timer = setInterval(look, LOOK_EVERY_MS);
-  return {
-    wasFrozen() {
-      look();
-      return isFrozen;
-    },
-    end: () => clearInterval(timer),
-  };
+  try {
+    return await work(look);
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /**
- * Makes the attempt and, where it fails and the process was frozen meanwhile, once more under a deadline as long as the
- * first: time ran out, a signature grew old or a connection died of the freeze, and not of AWS. A refusal is what it is.
+ * Makes the attempt. If it fails and the process was frozen meanwhile, makes it once more, with a deadline as long as the
+ * first: the freeze, and not AWS, let time run out, a signature grow old or a connection die. A refusal is final.
  */
-export async function overFreeze<T>(parts: {
+export async function overFreeze<T>(deps: {
   readonly deadlineEpochMs: DeadlineEpochMs;
   readonly now: () => number;
   readonly attempt: (deadlineEpochMs: DeadlineEpochMs) => Promise<T>;
   readonly isRefusal: (thrown: unknown) => boolean;
 }): Promise<T> {
-  const { deadlineEpochMs, now, attempt, isRefusal } = parts;
+  const { deadlineEpochMs, now, attempt, isRefusal } = deps;
   const timeoutMs = deadlineEpochMs - now();
-  const watch = watchForFreeze(timeoutMs, now);
-  try {
-    return await attempt(deadlineEpochMs);
-  } catch (thrown) {
-    if (isRefusal(thrown) || !watch.wasFrozen()) throw thrown;
-  } finally {
-    watch.end();
-  }
-  return attempt(now() + timeoutMs);
+  return watchForFreeze(timeoutMs, now, async (wasFrozen) => {
+    try {
+      return await attempt(deadlineEpochMs);
+    } catch (thrown) {
+      if (isRefusal(thrown) || !wasFrozen()) throw thrown;
+    }
+    return attempt(now() + timeoutMs);
+  });
 }

@@ -1,10 +1,10 @@
 /** From a request to the source that it is for, and to the value that it asks for. */
 import type { Config } from "../config/config.ts";
 import { Failure } from "../failure/failure.ts";
-import { mayBeSame, type Named, type Source, type ValueRules, type Versioned } from "../values/source.ts";
+import { memoizeObjects } from "../values/memoize.ts";
+import { isCalled, mayBeSame, type Named, type Source, type ValueRules, type Versioned } from "../values/source.ts";
 import type { Cached, ValueCache } from "./cache.ts";
 import type { DeadlineEpochMs } from "./deadline.ts";
-import { memoizeObjects } from "./memoize.ts";
 
 export interface ResolvedSource<S> {
   readonly source: S;
@@ -40,7 +40,7 @@ export function resolveSource<S extends { readonly source: Source }, Q, V extend
   return {
     source: chosen,
     expectAllowed(answered) {
-      const isAllowed = findAllowed(chosen.source).some((configured) => rules.isCalled(answered, configured));
+      const isAllowed = findAllowed(chosen.source).some((configured) => isCalled(rules, answered, configured));
       if (allow !== "any" && !isAllowed) throw notAllowed(rules);
     },
   };
@@ -54,23 +54,20 @@ const notAllowed = ({ word, setting }: Pick<ValueRules<never, Versioned>, "word"
 /** Reads one value. Fails as the cache does, and as `resolveSource` does. */
 export type Read<V> = (deadlineEpochMs: DeadlineEpochMs) => Promise<Cached<V>>;
 
-/** What depends only on the request is computed once. */
+/** Resolves the request once for these sources, which are others after a restore from a snapshot. */
 export function createRead<S extends { readonly source: Source }, Q, V extends Versioned>(deps: {
   readonly rules: ValueRules<Q, V>;
   readonly request: { readonly query: Q; readonly refreshNow: boolean; readonly roleArn: string | undefined };
   readonly allow: Config["allow"];
-  /** After a restore from a snapshot they are others. */
   readonly readers: () => readonly S[];
   readonly toCache: (reader: S) => Pick<ValueCache<Q, V>, "get">;
 }): Read<V> {
   const { rules, request, allow, readers, toCache } = deps;
-  const { query, roleArn, refreshNow } = request;
-
+  const { query, refreshNow } = request;
   const resolve = memoizeObjects((sources: readonly S[]) => {
-    const { source, expectAllowed } = resolveSource({ rules, query, roleArn }, allow, sources);
+    const { source, expectAllowed } = resolveSource({ rules, ...request }, allow, sources);
     return { cache: toCache(source), expectAllowed: memoizeObjects<V, void>(expectAllowed) };
   });
-
   return async (deadlineEpochMs) => {
     const { cache, expectAllowed } = resolve(readers());
     const cached = await cache.get(query, { deadlineEpochMs, refreshNow });

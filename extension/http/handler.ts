@@ -4,13 +4,13 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ValueCache } from "../cache/cache.ts";
-import { memoizeTexts } from "../cache/memoize.ts";
 import { createRead, resolveSource } from "../cache/resolve.ts";
 import type { Config } from "../config/config.ts";
 import { type Token, toTokenPhrase } from "../config/token.ts";
 import { Failure, toFailure, toPublicText } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
 import type { Counters, Metrics } from "../metrics.ts";
+import { memoizeTexts } from "../values/memoize.ts";
 import { type ParameterQuery, type ParameterValue, parameterRules } from "../values/parameter.ts";
 import { type SecretQuery, type SecretValue, secretRules } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";

@@ -1,7 +1,7 @@
 /** From a value or a failure to the reply that a caller gets. Pure. */
 import type { Cached } from "../cache/cache.ts";
-import { memoizeObjects } from "../cache/memoize.ts";
 import { Failure, toRow } from "../failure/failure.ts";
+import { memoizeObjects } from "../values/memoize.ts";
 import type { ParameterValue } from "../values/parameter.ts";
 import type { SecretValue } from "../values/secret.ts";
 import type { Versioned } from "../values/source.ts";

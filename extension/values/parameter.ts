@@ -61,6 +61,6 @@ export const parameterRules: ValueRules<ParameterQuery, ParameterValue> = {
     return { place, names: name.includes("/") ? [`/${name}`] : [`/${name}`, name] };
   },
   toAccountId: (parameterId) => PARAMETER_ARN.exec(parameterId)?.[2],
-  isCalled: ({ arn, name }, parameterId) => parameterId === name || parameterId === arn,
+  toIds: ({ arn, name }) => [name, arn],
   toBytes: ({ value = "", sourceResult = "" }) => Buffer.byteLength(value) + Buffer.byteLength(sourceResult),
 };

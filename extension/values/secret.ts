@@ -54,9 +54,7 @@ export function inRegion(secretId: string, region: string): string {
   return SECRET_ARN.test(secretId) ? secretId.replace(/^((?:[^:]*:){3})[^:]*/, `$1${region}`) : secretId;
 }
 
-function isCalled({ arn, name }: Named, secretId: string): boolean {
-  return secretId === name || secretId === arn || secretId === arn.replace(RANDOM_SUFFIX, "");
-}
+const toIds = ({ arn, name }: Named) => [name, arn, arn.replace(RANDOM_SUFFIX, "")];
 
 /** An ARN's name may be all of its last part, or the part before what may be the random characters. */
 function toLocation(secretId: string, home: Home): Location {
@@ -80,6 +78,6 @@ export const secretRules: ValueRules<SecretQuery, SecretValue> = {
   toVariant,
   toLocation,
   toAccountId,
-  isCalled,
+  toIds,
   toBytes: ({ secretString, secretBinary }) => secretBinary?.length ?? Buffer.byteLength(secretString ?? ""),
 };

@@ -51,10 +51,14 @@ export interface ValueRules<Q, V extends Versioned> {
   readonly toLocation: (id: string, home: Home) => Location;
   /** The account in an ARN; undefined for a name. */
   readonly toAccountId: (id: string) => string | undefined;
-  /** Is `id` a name or ARN of what AWS answered with? */
-  readonly isCalled: (value: Named, id: string) => boolean;
+  /** All ids of what AWS answered with. */
+  readonly toIds: (value: Named) => readonly string[];
   readonly toBytes: (value: V) => number;
 }
+
+/** Returns whether AWS's answer is what `id` names. */
+export const isCalled = ({ toIds }: Pick<ValueRules<never, Versioned>, "toIds">, value: Named, id: string): boolean =>
+  id === value.name || id === value.arn || toIds(value).includes(id);
 
 /**
  * Returns whether `asked` and `configured` may be two ids of one secret. Only AWS knows whether the last six characters

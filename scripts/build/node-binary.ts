@@ -28,19 +28,25 @@ export interface NodeBinary {
 
 /** Fetches the pinned Node.js from npm, or takes it from `cache`. Needs npm and tar. */
 export async function fetchNode(architecture: Architecture, cache: string): Promise<NodeBinary> {
+  const folder = await downloadNode(architecture, cache);
+  return toNodeBinary(await readFile(join(folder, "bin/node")), await readFile(join(folder, "LICENSE")));
+}
+
+/** Returns the folder in `cache` that has the pinned Node.js, complete: `bin/node` and `LICENSE`. Needs npm and tar. */
+export async function downloadNode(architecture: Architecture, cache: string): Promise<string> {
   const { name, sha256 } = pins[architecture];
   const spec = `${name}@${NODE_VERSION}`;
   const folder = join(cache, spec);
-  const read = (file: string) => readFile(join(folder, "package", file));
-  const binary = await read("bin/node").catch(async () => {
+  const file = join(folder, "package/bin/node");
+  const binary = await readFile(file).catch(async () => {
     await download(spec, cache, folder);
-    return read("bin/node");
+    return readFile(file);
   });
   const found = toSha256(binary);
   if (found !== sha256) {
     throw new Error(`bin/node of ${spec} has sha256 ${found}, expected ${sha256}; see ${folder}`);
   }
-  return toNodeBinary(binary, await read("LICENSE"));
+  return join(folder, "package");
 }
 
 /** Reads `bin/node` of an official release, and the `LICENSE` beside `bin`. */

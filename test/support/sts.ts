@@ -17,12 +17,12 @@ export const HOUR_MS = 3_600_000;
 export const stsClient = mockClient(STSClient);
 
 /** Makes the role credentials of a function's only source, and the functions that ask for them. */
-export function setUpSession(overrides: ConfigOverrides = {}, baseCredentials?: BaseCredentials) {
+export function setUpSession(overrides: ConfigOverrides = {}, baseCredentials?: BaseCredentials, random = 0) {
   const config = createConfig(overrides);
   const loadAwsSdk = async () => awsSdk;
   const counters = createCounters();
   const { logger, lines } = createLog();
-  const shared = { logger, now: Date.now, random: () => 0 };
+  const shared = { logger, now: Date.now, random: () => random };
   const credentials = createRoleCredentials({
     ...shared,
     config,

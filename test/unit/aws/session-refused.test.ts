@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts";
 import { asRole } from "../../../extension/aws/session.ts";
 import type { AwsCredentials } from "../../../extension/config/aws-environment.ts";
-import { Failure, type FailureCode } from "../../../extension/failure/failure.ts";
+import { Failure, type FailureCode, toFailure } from "../../../extension/failure/failure.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import {
   createSession,
@@ -147,18 +147,35 @@ describe("a refused AssumeRole", () => {
     "with %s and status %i is repeated after %i ms at the earliest, for any number of look-ups",
     async (name, status, pauseMs) => {
       stsClient.on(AssumeRoleCommand).rejects(toSdkError(name, status));
-      const { get } = setUpSession();
-      await failureOf(get());
+      const { get } = setUpSession({}, undefined, 0.9);
+      const { code } = toFailure(await failureOf(get()));
       const calls = countStsCalls();
-      for (let nth = 0; nth < 20; nth += 1) await failureOf(get());
-      vi.setSystemTime(START_EPOCH_MS + pauseMs - 1);
-      await failureOf(get());
+      for (const leftMs of [pauseMs, 1]) {
+        vi.setSystemTime(START_EPOCH_MS + pauseMs - leftMs);
+        for (let nth = 0; nth < 20; nth += 1) {
+          expect(await failureOf(get())).toMatchObject({ code, details: { retryAfterMs: leftMs } });
+        }
+      }
       expect(countStsCalls()).toBe(calls);
       vi.setSystemTime(START_EPOCH_MS + pauseMs);
       await failureOf(get());
       expect(countStsCalls()).toBe(calls + 1);
     },
   );
+
+  it.each([
+    [1_351, 2],
+    [1_350, 1],
+  ])("that was frozen for %d ms lets the next look-up call STS: call %d", async (frozenMs, calls) => {
+    stsClient.on(AssumeRoleCommand).callsFake(async () => {
+      vi.setSystemTime(START_EPOCH_MS + frozenMs);
+      throw toSdkError("AccessDenied", 403);
+    });
+    const { get } = setUpSession();
+    await failureOf(get());
+    await failureOf(get());
+    expect(countStsCalls()).toBe(calls);
+  });
 
   it("leaves no text of AWS in the failure or in the log", async () => {
     stsClient.on(AssumeRoleCommand).rejects(toSdkError("AccessDenied", 403));

@@ -1,6 +1,5 @@
 import { AssumeRoleCommand, type AssumeRoleCommandOutput } from "@aws-sdk/client-sts";
 import { describe, expect, it, vi } from "vitest";
-import { isAlive, type Session } from "../../../extension/aws/session.ts";
 import { createConfig } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import {
@@ -25,15 +24,6 @@ import {
 import { TARGET_ROLE_ARN } from "../../support/values.ts";
 
 resetForEachTest(stsClient);
-
-const SESSION: Session = {
-  credentials: { accessKeyId: "ASIA", secretAccessKey: "key", sessionToken: "token" },
-  order: 1,
-  askedAtEpochMs: 1_000,
-  newForMs: 60_000,
-  renewAtEpochMs: 3_241_000,
-  expiresAtEpochMs: 3_601_000,
-};
 
 describe("AssumeRole", () => {
   it("asks for a session of the target role, named after the function, for one hour", async () => {
@@ -218,12 +208,19 @@ describe("a session", () => {
     expect((await get()).accessKeyId).toBe("ASIA-2");
   });
 
-  it("is replaced if the clock has stepped back behind its start", async () => {
+  it.each([
+    [-HOUR_MS, 2, "the clock has stepped back by an hour"],
+    [-1, 2, "the clock has stepped back behind its start"],
+    [0, 1, "it has just started"],
+    [HOUR_MS - 1, 1, "it has one millisecond left"],
+    [HOUR_MS, 2, "it has expired"],
+  ])("is replaced or kept %d ms after its start: look-ups get session %d, because %s", async (ageMs, nth) => {
     issueSessions();
-    const { get } = setUpSession();
+    const { get, isAtHand } = setUpSession();
     await get();
-    vi.setSystemTime(START_EPOCH_MS - HOUR_MS);
-    expect((await get()).accessKeyId).toBe("ASIA-2");
+    vi.setSystemTime(START_EPOCH_MS + ageMs);
+    expect(isAtHand()).toBe(nth === 1);
+    expect((await get()).accessKeyId).toBe(`ASIA-${nth}`);
   });
 
   it("stays in use if its renewal fails before it expires", async () => {
@@ -244,21 +241,6 @@ describe("a session", () => {
     const refused = failureOf(get());
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "aws-error" });
-  });
-});
-
-describe("a session", () => {
-  it.each([
-    [999, false, "the clock has stepped back behind its start"],
-    [1_000, true, "it starts"],
-    [3_600_999, true, "it has one millisecond left"],
-    [3_601_000, false, "it has expired"],
-  ])("at %d ms is alive: %s, because %s", (atEpochMs, alive) => {
-    expect(isAlive(SESSION, atEpochMs)).toBe(alive);
-  });
-
-  it("that does not exist is not alive", () => {
-    expect(isAlive(undefined, 1_000)).toBe(false);
   });
 });
 

@@ -4,7 +4,7 @@ import type { ValueCache } from "../../../extension/cache/cache.ts";
 import { createRead, resolveSource } from "../../../extension/cache/resolve.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import { type SecretQuery, type SecretValue, secretRules } from "../../../extension/values/secret.ts";
-import type { Source } from "../../../extension/values/source.ts";
+import { isCalled, type Source } from "../../../extension/values/source.ts";
 import { createConfig } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { toPartialArn as toPartialArnIn, toSecretValue } from "../../support/values.ts";
@@ -149,6 +149,7 @@ describe("the source of a configured secret", () => {
     for (const ask of asks) {
       expect(failureOfChoice({ ...ask, allow }, sources)).toMatchObject({
         code: "not-allowed",
+        message: "the secret is not among the configured ones",
         details: { remedy: expect.stringMatching(/SECRET_IDS.*CONFIG.*ALLOW/) },
       });
     }
@@ -167,6 +168,13 @@ describe("an answer of AWS", () => {
   it("is accepted if it is the configured secret", () => {
     const { expectAllowed } = choose({ secretId: toPartialArn("app-secret"), allow: "configured" }, [
       toSource(ROLE_OF_A, ["app-secret"]),
+    ]);
+    expect(() => expectAllowed(answered)).not.toThrow();
+  });
+
+  it("is accepted if one of several configured secrets that it may have been is the one that it is", () => {
+    const { expectAllowed } = choose({ secretId: toPartialArn("app-secret"), allow: "configured" }, [
+      toSource(ROLE_OF_A, ["app", "app-secret"]),
     ]);
     expect(() => expectAllowed(answered)).not.toThrow();
   });
@@ -225,7 +233,7 @@ describe("for any request and any sources", () => {
         }
         if (asked.roleArn !== undefined) expect(outcome).toBe(asked.roleArn);
         const { expectAllowed } = choose(asked, given);
-        const isConfigured = chosen.secretIds.some((id) => secretRules.isCalled(answered, id));
+        const isConfigured = chosen.secretIds.some((id) => isCalled(secretRules, answered, id));
         let isLetThrough = true;
         try {
           expectAllowed(answered);

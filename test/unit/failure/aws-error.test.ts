@@ -17,6 +17,12 @@ describe("a thrown value", () => {
     expect(denial.action).toBeUndefined();
   });
 
+  it("gives no text from fields that are no texts, even if JavaScript would make texts of them", () => {
+    const texts = { name: ["AccessDenied"], code: ["ECONNRESET"], message: ["Access to KMS is not allowed"] };
+    const facts = parseAwsError({ ...texts, $fault: "client", $metadata: { requestId: ["r-1"] } });
+    expect(facts).toEqual(parseAwsError(undefined));
+  });
+
   it("gives AWS's code, status and request ID if it is an error of AWS", () => {
     const thrown = { name: "AccessDenied", $fault: "client", $metadata: { httpStatusCode: 403, requestId: "r-1" } };
     expect(parseAwsError(thrown)).toMatchObject({ awsCode: "AccessDenied", status: 403, requestId: "r-1" });

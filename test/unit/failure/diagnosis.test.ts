@@ -71,6 +71,7 @@ describe("AWS's refusal of AssumeRole", () => {
   it.each<[string, number, FailureCode]>([
     ["AccessDenied", 403, "assume-role-denied"],
     ["AccessDeniedException", 400, "assume-role-denied"],
+    ["NotAuthorized", 400, "assume-role-denied"],
     ["ExpiredToken", 403, "credentials-expired"],
     ["ExpiredTokenException", 400, "credentials-expired"],
     ["InvalidClientTokenId", 403, "credentials-invalid"],
@@ -132,6 +133,7 @@ describe("AWS's refusal of GetSecretValue", () => {
   it.each<[string, number, FailureCode, string]>([
     ["AccessDeniedException", 400, "get-secret-value-denied", "was refused (AccessDeniedException)"],
     ["AccessDenied", 403, "get-secret-value-denied", "was refused (AccessDenied)"],
+    ["NotAuthorized", 400, "get-secret-value-denied", "was refused (NotAuthorized)"],
     ["DecryptionFailure", 400, "kms-denied", "was refused because its KMS key may not be used"],
     ["ResourceNotFoundException", 400, "secret-not-found", "found no such secret"],
     [
@@ -186,6 +188,7 @@ describe("AWS's refusal of GetSecretValue", () => {
 });
 
 describe("a refusal whose cause is in AWS's text only", () => {
+  const KEY = "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab";
   const USER = "User: arn:aws:sts::222222222222:assumed-role/my-lambda-role/fn is not authorized to perform:";
   it.each<[AwsCall["operation"], string, string, FailureCode, string]>([
     [
@@ -253,8 +256,22 @@ describe("a refusal whose cause is in AWS's text only", () => {
     ],
     [
       "GetSecretValue",
+      "ExpiredTokenException",
+      "Signature expired: 20261125T000000Z is now earlier than 20261125T001000Z",
+      "credentials-expired",
+      "was refused (ExpiredTokenException)",
+    ],
+    [
+      "GetSecretValue",
       "AccessDeniedException",
-      "arn:aws:kms:eu-west-1:111111111111:key/k is pending deletion.",
+      `${KEY} is pending deletion.`,
+      "kms-key-unusable",
+      "was refused because its KMS key is disabled, or its deletion is scheduled",
+    ],
+    [
+      "GetSecretValue",
+      "InvalidRequestException",
+      `${KEY} is disabled.`,
       "kms-key-unusable",
       "was refused because its KMS key is disabled, or its deletion is scheduled",
     ],
@@ -275,7 +292,7 @@ describe("a refusal whose cause is in AWS's text only", () => {
     [
       "GetParameter",
       "InvalidKeyId",
-      "arn:aws:kms:eu-west-1:111111111111:key/k is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; …)",
+      `${KEY} is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; …)`,
       "kms-key-unusable",
       "was refused because its KMS key is disabled, or its deletion is scheduled",
     ],
@@ -388,6 +405,16 @@ describe("a fault of AWS", () => {
     }
   });
 
+  it.each([
+    ["RequestAbortedException", 400],
+    ["RequestTimeoutException", 408],
+  ])("is a request that AWS did not read to its end: %s with status %i", (awsCode, status) => {
+    expect(diagnose(refusal(awsCode, status), getSecretValue)).toMatchObject({
+      code: "aws-error",
+      message: `${GET_SECRET_VALUE} failed at AWS (${awsCode})`,
+    });
+  });
+
   it("is any error that AWS marks as its own fault, even with a 4xx status", () => {
     const thrown = Object.assign(refusal("InternalServiceError", 400), { $fault: "server" });
     expect(diagnose(thrown, getSecretValue).code).toBe("aws-error");
@@ -483,6 +510,8 @@ describe("an answer that is not AWS's", () => {
     ["an invalid date", parseError(200, new TypeError(`Expected real number, got ${CANARY}`)), " (status 200)"],
     ["bytes that are not HTTP", networkError("HPE_INVALID_CONSTANT", { rawPacket: Buffer.from(CANARY) }), ""],
     ["a sentence for a code", refusal(`${CANARY} is a secret`, 400), " (status 400)"],
+    ["AWS's code with a status of success", refusal("AccessDenied", 200), " (status 200)"],
+    ["AWS's code without a status", { name: "AccessDenied", $fault: "client" }, ""],
     ["undefined", undefined, ""],
     ["null", null, ""],
     ["a text", CANARY, ""],

@@ -10,7 +10,7 @@ import {
   toReadRemedy,
   toRoleLocation,
 } from "../../../extension/failure/policy-remedies.ts";
-import { TARGET_ROLE_WITH_PATH_ARN as ROLE, toPartialArn } from "../../support/values.ts";
+import { TARGET_ROLE_WITH_PATH_ARN as ROLE, toPartialArn, toSecretArn } from "../../support/values.ts";
 
 const CALLER = "the role my-lambda-role of account 222222222222";
 const assume: AwsCall = { operation: "AssumeRole", roleArn: ROLE, region: "eu-west-1" };
@@ -42,6 +42,7 @@ describe("the remedy of a refused AssumeRole", () => {
       "boundary",
     ];
     for (const part of parts) expect(remedy.remedy).toContain(part);
+    expect(remedy.remedy).toMatch(/^AWS does not say which side denies/);
     expect(JSON.stringify(remedy.statements?.[0])).toContain('"sts:ExternalId":"partner-7"');
   });
 
@@ -84,10 +85,18 @@ describe("the remedy of a refused AssumeRole", () => {
     expect(remedy.remedy).not.toContain("does not say");
   });
 
-  it("has the principal * in the policy of a VPC endpoint, as AWS requires", () => {
+  it("has the principal * in the policy of a VPC endpoint, as AWS requires, and no principal in a boundary", () => {
     const denial = denialOf(" because no VPC endpoint policy allows the x");
     const { statements } = toAssumeRemedy("assume-role-denied", assume, denial);
     expect(statements?.map(({ statement }) => statement.Principal)).toEqual(["*"]);
+    const boundary = toAssumeRemedy(
+      "assume-role-denied",
+      assume,
+      denialOf(" because no permissions boundary allows it"),
+    );
+    expect(boundary.statements?.map(({ statement }) => Object.keys(statement))).toEqual([
+      ["Effect", "Action", "Resource"],
+    ]);
   });
 
   it.each([
@@ -96,6 +105,7 @@ describe("the remedy of a refused AssumeRole", () => {
   ] as const)("names the setting that needs another permission: %s", (code, options, action, setting) => {
     const { remedy, statements } = toAssumeRemedy(code, { ...assume, ...options }, denialOf());
     expect(remedy).toContain(`CROSS_ACCOUNT_SECRETS_${setting} needs ${action} on both sides`);
+    expect(remedy).toContain(`a policy of ${CALLER} must allow sts:AssumeRole, ${action} on ${ROLE}`);
     expect(statements?.map(({ statement }) => statement.Action)).toEqual([
       ["sts:AssumeRole", action],
       ["sts:AssumeRole", action],
@@ -116,10 +126,32 @@ describe("the remedy of a refused read", () => {
     for (const part of ["-??????", "account 111111111111", "region eu-west-1"]) expect(remedy.remedy).toContain(part);
   });
 
+  it("is the permission to read a parameter if that was refused", () => {
+    const { statements } = toReadRemedy(parameter, denialOf());
+    expect(statements?.map(({ statement }) => statement)).toEqual([
+      {
+        Effect: "Allow",
+        Action: "ssm:GetParameter",
+        Resource: "arn:aws:ssm:eu-west-1:111111111111:parameter/app/host",
+      },
+    ]);
+  });
+
   it("says so if the ARN is in another account than the role", () => {
     const { remedy } = toReadRemedy(foreignRead, denialOf());
     expect(remedy).toContain("in account 333333333333, and the role in 111111111111");
-    expect(toReadRemedy(read, denialOf()).remedy).not.toContain("resource policy");
+    for (const id of ["app/db", toSecretArn("app/db")]) {
+      expect(toReadRemedy({ ...read, id }, denialOf()).remedy).toContain("that AWS appends. AWS says the same");
+    }
+  });
+
+  it.each([
+    ["secret", "identity-based policy", read],
+    ["parameter", "identity-based policy", parameter],
+    ["parameter", "resource-based policy", parameter],
+  ])("is the role's permission for a %s if AWS names its %s, which is no limit", (_, policyType, call) => {
+    const remedy = toReadRemedy(call, denialOf(` because no ${policyType} allows the x action`));
+    expect(policiesOf(remedy)).toEqual([`identity-policy of ${ROLE}`]);
   });
 
   it("is a setting of the extension if its session policy refuses", () => {
@@ -135,7 +167,8 @@ describe("the remedy of a refused read", () => {
       "key-policy of the KMS key of app/db",
       `identity-policy of ${ROLE}`,
     ]);
-    expect(JSON.stringify(toKeyRemedy(parameter, denialOf()).statements)).toContain("ssm.*");
+    expect(JSON.stringify(toKeyRemedy(parameter, denialOf()).statements)).toContain('"ssm.*"');
+    expect(JSON.stringify(toKeyRemedy(read, denialOf()).statements)).toContain('"secretsmanager.*"');
     // Secrets Manager does not say why KMS refuses.
     for (const part of ["Deny", "boundary", "service control policy"]) {
       expect(toKeyRemedy(read, denialOf()).remedy).toContain(part);
@@ -144,15 +177,26 @@ describe("the remedy of a refused read", () => {
 
   it("is the resource policy of a secret in another account if AWS names it", () => {
     const remedy = toReadRemedy(foreignRead, denialOf(" because no resource-based policy allows the x action"));
+    expect(remedy.remedy).toContain(`the resource policy of ${foreignRead.id} must allow ${ROLE} to read it`);
     expect(policiesOf(remedy)).toEqual([`resource-policy of ${foreignRead.id}`]);
     expect(remedy.statements?.[0]?.statement).toMatchObject({ Principal: { AWS: ROLE }, Resource: "*" });
   });
 
   it.each([
-    ["identity-based policy", `identity-policy of ${ROLE}`],
-    ["resource-based policy", "key-policy of the KMS key of app/db"],
-  ])("with a KMS key is only for the %s if AWS names it", (policyType, policy) => {
-    expect(policiesOf(toKeyRemedy(read, denialOf(` because no ${policyType} allows the x`)))).toEqual([policy]);
+    [
+      "identity-based policy",
+      `identity-policy of ${ROLE}`,
+      `a policy of ${ROLE} must allow it to use the KMS key of app/db`,
+    ],
+    [
+      "resource-based policy",
+      "key-policy of the KMS key of app/db",
+      `the policy of the KMS key of app/db must allow ${ROLE} to use it`,
+    ],
+  ])("with a KMS key is only for the %s if AWS names it", (policyType, policy, text) => {
+    const remedy = toKeyRemedy(read, denialOf(` because no ${policyType} allows the x`));
+    expect(remedy.remedy).toBe(text);
+    expect(policiesOf(remedy)).toEqual([policy]);
   });
 
   it("is the role's permissions boundary if that is the limit", () => {

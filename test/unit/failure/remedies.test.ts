@@ -11,6 +11,16 @@ const remedyOf = (code: FailureCode, operation: AwsCall["operation"], isAboutCer
 describe("a remedy", () => {
   it.each<[AwsCall["operation"], FailureCode, readonly string[]]>([
     ["AssumeRole", "assume-role-denied", ["trust policy", "external ID", "execution role", "sts:AssumeRole", ROLE]],
+    [
+      "AssumeRole",
+      "tag-session-denied",
+      ["CROSS_ACCOUNT_SECRETS_SESSION_TAGS", "sts:TagSession", "trust policy", ROLE],
+    ],
+    [
+      "AssumeRole",
+      "source-identity-denied",
+      ["CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY", "sts:SetSourceIdentity", "trust policy", ROLE],
+    ],
     ["AssumeRole", "assume-role-rejected", ["ARN", "external ID", "session name", "tags", "duration"]],
     ["GetSecretValue", "kms-key-unusable", ["app/db", "aws kms enable-key", "cancel-key-deletion"]],
     ["GetSecretValue", "kms-default-key", ["aws/secretsmanager", "customer-managed", "app/db"]],
@@ -78,6 +88,7 @@ describe("a remedy", () => {
   });
 
   it.each<FailureCode>(["aws-error", "internal", "bad-token", "not-allowed"])("does not exist for %s", (code) => {
-    expect(remedyOf(code, "GetParameter")).toBeUndefined();
+    const facts = { denial: parseDenial(""), isAboutCertificate: false };
+    expect(toRemedy(code, AWS_CALLS.GetParameter, facts)).toStrictEqual({});
   });
 });

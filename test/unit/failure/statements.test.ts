@@ -8,6 +8,7 @@ import {
   toParameterStatement,
   toReadStatement,
   toReferencedSecret,
+  toResourceStatement,
   toSecretResources,
   toTrustStatement,
   toTrustStatements,
@@ -91,13 +92,26 @@ describe("a statement that lets the role read", () => {
   it("has six question marks after a name, and a single resource as a text", () => {
     const resource = toPartialArn("app/db-??????");
     expect(toSecretResources("app/db", OWNER)).toEqual([resource]);
-    expect(toReadStatement([resource]).Resource).toBe(resource);
+    expect(toReadStatement([resource])).toEqual({
+      Effect: "Allow",
+      Action: "secretsmanager:GetSecretValue",
+      Resource: resource,
+    });
   });
 
   it("lists an ARN with and without the six characters", () => {
     const arn = "arn:aws-cn:secretsmanager:cn-north-1:111111111111:secret:app/db-AbCdEf";
     expect(toSecretResources(arn, OWNER)).toEqual([arn, `${arn}-??????`]);
     expect(toReadStatement(["a", "b"]).Resource).toEqual(["a", "b"]);
+  });
+
+  it("in the secret's own policy names the role, and the secret as *", () => {
+    expect(toResourceStatement(ROLE)).toEqual({
+      Effect: "Allow",
+      Principal: { AWS: ROLE },
+      Action: "secretsmanager:GetSecretValue",
+      Resource: "*",
+    });
   });
 
   it.each([

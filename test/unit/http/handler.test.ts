@@ -178,6 +178,99 @@ describe("the guards", () => {
   });
 });
 
+describe("the size of a request", () => {
+  const longTarget = (length: number) => GET_APP.padEnd(length, "&");
+
+  it("may be a target of 10,240 characters, and a body of 1,024 bytes", async () => {
+    const { get, outcomeOf } = setUp();
+    get.mockResolvedValue(toSecret("app/database"));
+    expect(await outcomeOf(longTarget(10_240), { headers: { "content-length": "1024" } })).toBe("200");
+  });
+
+  it.each<[string, string, Partial<LocalRequest>, number, object]>([
+    [
+      "a longer target",
+      longTarget(10_241),
+      {},
+      414,
+      { __type: "UriTooLongException", message: "the request target must have at most 10240 characters" },
+    ],
+    [
+      "a longer body",
+      GET_APP,
+      { headers: { "content-length": "1025" } },
+      413,
+      { __type: "PayloadTooLargeException", message: "a body must have at most 1024 bytes" },
+    ],
+    [
+      "a body in chunks, whose length is not known",
+      GET_APP,
+      { headers: { "transfer-encoding": "chunked", "content-length": "1" } },
+      413,
+      { __type: "PayloadTooLargeException", message: "a body must have at most 1024 bytes" },
+    ],
+  ])("is refused if it has %s", async (_, target, request, status, error) => {
+    const { ask } = setUp();
+    const reply = await ask(target, request);
+    expect(reply.status).toBe(status);
+    expect(JSON.parse(String(reply.body))).toMatchObject(error);
+  });
+});
+
+describe("a target that is requested again", () => {
+  /** Returns how many times the handler resolved the targets, and then how many times it read their secrets. */
+  async function countResolved(...requests: readonly [string, Partial<LocalRequest>?][]) {
+    const [source] = createConfig().sources;
+    const get = vi.fn<SecretCache["get"]>(async () => toSecret("app/database"));
+    let resolved = 0;
+    const reader = {
+      source,
+      parameters,
+      get secrets(): SecretCache {
+        resolved += 1;
+        return { get, invalidate: async () => {} };
+      },
+    };
+    const readers = [reader];
+    const ask = createAsk({ readers: () => readers });
+    for (const [target, request] of requests) await ask(target, request);
+    return { resolved, read: get.mock.calls.length };
+  }
+
+  it("is resolved once, and read from the cache each time", async () => {
+    expect(await countResolved([GET_APP], [GET_APP], [GET_APP])).toEqual({ resolved: 1, read: 3 });
+  });
+
+  it("is resolved again if it has more than 512 characters", async () => {
+    const [short, long] = [GET_APP.padEnd(512, "&"), GET_APP.padEnd(513, "&")];
+    expect(await countResolved([short], [short])).toEqual({ resolved: 1, read: 2 });
+    expect(await countResolved([long], [long])).toEqual({ resolved: 2, read: 2 });
+  });
+
+  it("is resolved again if a thousand others were requested since", async () => {
+    const others = Array.from({ length: 1_000 }, (_, index) => [`${GET_APP}${index}`] as [string]);
+    expect(await countResolved([GET_APP], ...others.slice(1), [GET_APP])).toMatchObject({ resolved: 1_000 });
+    expect(await countResolved([GET_APP], ...others, [GET_APP])).toMatchObject({ resolved: 1_002 });
+  });
+
+  it("has its token checked each time", async () => {
+    const { get, outcomeOf } = setUp();
+    get.mockResolvedValue(toSecret("app/database"));
+    expect(await outcomeOf(GET_APP)).toBe("200");
+    expect(await outcomeOf(GET_APP, { headers: { "x-aws-parameters-secrets-token": "wrong" } })).toBe("403 BadToken");
+  });
+
+  it("by another method is not the same request", async () => {
+    const { get, invalidate, ask } = setUp();
+    get.mockResolvedValue(toSecret("a/invalid"));
+    invalidate.mockResolvedValue();
+    const target = "/secrets/a/invalid?versionId=v1";
+    const statuses: number[] = [];
+    for (const method of ["GET", "POST", "GET", "POST"]) statuses.push((await ask(target, { method })).status);
+    expect(statuses).toEqual([200, 204, 200, 204]);
+  });
+});
+
 describe("a header that a proxy adds", () => {
   it.each([
     ["x-forwarded-for", "10.0.0.1"],
@@ -229,6 +322,7 @@ describe("the header Host", () => {
 
   it.each([
     ["127.0.0.1", 80, "200"],
+    ["localhost", 80, "200"],
     ["localhost:80", 80, "200"],
     ["localhost:2773", 80, "400 ValidationException"],
     ["localhost:8080", 8_080, "200"],
@@ -280,7 +374,10 @@ describe("the token", () => {
   ])("is refused with a remedy that names %s", async (_, path, remedy) => {
     const { ask } = setUp({ token: { text: TOKEN, path } });
     const { body } = await ask(GET_APP, { headers: none });
-    expect(JSON.parse(String(body)).remedy).toMatch(new RegExp(`${remedy}$`));
+    expect(JSON.parse(String(body))).toMatchObject({
+      message: "the token is missing or wrong",
+      remedy: expect.stringMatching(new RegExp(`${remedy}$`)),
+    });
   });
 
   it("is required for unknown paths too", async () => {
@@ -341,9 +438,26 @@ describe("a request", () => {
     "/secretsmanager/./get?secretId=a",
     "/secretsmanager%2Fget?secretId=a",
     "/secrets",
+    "/x/secrets/a",
+    "/x/v1/a",
+    "/x/stats",
   ])("to %s is refused with 404: a path is not normalized to a known one", async (target) => {
     const { outcomeOf } = setUp();
     expect(await outcomeOf(target)).toBe("404 UnknownOperationException");
+  });
+
+  it.each(["/ping", "/stats"])("to %s is refused if it has a parameter, because none is known there", async (path) => {
+    const { ask } = setUp();
+    const { body } = await ask(`${path}?a=b`);
+    expect(JSON.parse(String(body)).message).toBe('unknown parameter "a"; none is known here');
+  });
+
+  it("to an unknown path is refused with a list of the paths that can be read", async () => {
+    const { ask } = setUp();
+    const { body } = await ask("/nowhere");
+    expect(JSON.parse(String(body)).message).toBe(
+      "known paths are /secretsmanager/get, /systemsmanager/parameters/get, /v1/<secretId>, /secrets/<secretId>, /stats and /ping",
+    );
   });
 
   it.each(["http://127.0.0.1:2773/secretsmanager/get?secretId=a", "*", ""])(
@@ -383,6 +497,16 @@ describe("a read of a secret", () => {
       "Cache-Status": "cross-account-secrets; hit; ttl=211",
     });
     expect(JSON.parse(String(body))).toMatchObject({ Name: "app/database", SecretString: '{"password":"s3cret"}' });
+  });
+
+  it("is answered in the form of AWS's agent at /v1/, which knows no key", async () => {
+    const { ask, get, outcomeOf } = setUp();
+    get.mockResolvedValue(toSecret("app/database"));
+    const { status, body } = await ask("/v1/app%2Fdatabase?versionStage=AWSPREVIOUS");
+    expect(status).toBe(200);
+    expect(JSON.parse(String(body))).toMatchObject({ Name: "app/database", CreatedDate: "1668586960.499" });
+    expect(get.mock.calls).toMatchObject([[{ secretId: "app/database", versionStage: "AWSPREVIOUS" }, {}]]);
+    expect(await outcomeOf("/v1/app/database?key=password")).toBe("400 ValidationException");
   });
 
   it("is answered with the bare value or one of its fields at /secrets/", async () => {
@@ -446,7 +570,8 @@ describe("a read of a secret", () => {
         cause: "internal",
       });
       expect(body).not.toContain(CANARY);
-      expect(lines).toMatchObject([{ level: "error" }]);
+      const unexpected = expect.stringMatching(/^unexpected (TypeError|string|undefined|object)$/);
+      expect(lines).toMatchObject([{ level: "error", event: "bug", message: unexpected }]);
       expect(JSON.stringify(lines)).not.toContain(CANARY);
     },
   );
@@ -509,6 +634,7 @@ describe("a report of an invalid version", () => {
     ["no secret", "/secrets//invalid?versionId=v1", "405 MethodNotAllowedException"],
     ["no id at all", "/secrets/invalid?versionId=v1", "405 MethodNotAllowedException"],
     ["another path", "/secretsmanager/get/invalid?versionId=v1", "405 MethodNotAllowedException"],
+    ["something before the path", "/x/secrets/app/database/invalid?versionId=v1", "405 MethodNotAllowedException"],
     ["a longer path", "/secrets/app/database/invalid/?versionId=v1", "405 MethodNotAllowedException"],
     ["the path in the query", "/secrets/app/database?x=/invalid", "405 MethodNotAllowedException"],
   ])("is refused with %s", async (_, target, outcome) => {

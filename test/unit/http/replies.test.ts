@@ -63,8 +63,9 @@ describe("a secret in the form of AWS's agent", () => {
     expect(Object.keys(JSON.parse(String(body)))).toEqual(["ARN", "Name", "VersionId", "SecretBinary", "CreatedDate"]);
   });
 
-  it("has the headers ETag and Age, as the other forms do", () => {
-    expect(toAgentReply(text("x")).headers).toMatchObject({ ETag: expect.any(String), Age: "0" });
+  it("is JSON, with the headers ETag and Age, as the other forms", () => {
+    const json = { "Content-Type": "application/json" };
+    expect(toAgentReply(text("x")).headers).toMatchObject({ ...json, ETag: expect.any(String), Age: "0" });
   });
 });
 

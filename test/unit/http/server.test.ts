@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, Socket } from "node:net";
@@ -84,14 +85,15 @@ function createSlowHandler() {
       answers.push(resolve);
       for (const tell of waiting.splice(0)) tell();
     });
-  /** Resolves when a request has arrived. */
-  const asked = async () => {
-    if (answers.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+  /** Resolves when so many requests are under way. */
+  const asked = async (count = 1) => {
+    while (answers.length < count) await new Promise<void>((resolve) => waiting.push(resolve));
   };
+  const answerFirst = (body: string) => answers.shift()?.(text(body));
   const answerAll = (body: string) => {
-    for (const answer of answers.splice(0)) answer(text(body));
+    while (answers.length > 0) answerFirst(body);
   };
-  return { handler, asked, answerAll, countAsked: () => answers.length };
+  return { handler, asked, answerFirst, answerAll };
 }
 
 async function occupy(port: number): Promise<Server> {
@@ -324,14 +326,79 @@ describe("a connection", () => {
     expect(idle.every((socket) => !socket.closed)).toBe(true);
   });
 
+  it("is closed for a new one after its request has its reply", { timeout: 15_000 }, async () => {
+    const { port } = await startServer();
+    const answered = await Promise.all(Array.from({ length: 900 }, () => connectTo(port)));
+    for (const socket of answered) socket.write("GET / HTTP/1.1\r\n\r\n");
+    await Promise.all(answered.map((socket) => once(socket, "data")));
+    expect((await ask(port, "/new")).status).toBe(200);
+  });
+
+  it("is closed if its request is too large to be read", async () => {
+    const { port } = await startServer(async ({ target }) => toReply(Number(target.slice(1)), "text/plain", ""));
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    expect((await ask(port, "/413", { agent })).headers).toMatchObject({ connection: "close" });
+    expect((await ask(port, "/400", { agent })).headers).toMatchObject({ connection: "keep-alive" });
+  });
+
   it("is answered with 429 while 900 others have a request under way", { timeout: 15_000 }, async () => {
-    const { handler, countAsked, answerAll } = createSlowHandler();
+    const { handler, asked, answerAll } = createSlowHandler();
     const { port } = await startServer(handler);
     const busy = Array.from({ length: 900 }, () => ask(port));
-    while (countAsked() < 900) await new Promise((resolve) => setImmediate(resolve));
+    await asked(900);
     expect(await send(port, "")).toMatch(/^HTTP\/1\.1 429 /);
     answerAll("");
     expect(new Set((await Promise.all(busy)).map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
+
+describe("what Node reports about a connection", () => {
+  /** Lets Node report an error now: a real one would take seconds. */
+  async function startReporting() {
+    const { port } = await startServer();
+    const started = new Promise<Server>((resolve) => {
+      const channel = "http.server.request.start";
+      const listen = (message: unknown) => {
+        unsubscribe(channel, listen);
+        resolve((message as { readonly server: Server }).server);
+      };
+      subscribe(channel, listen);
+    });
+    await ask(port);
+    const server = await started;
+    const report = (code: string, socket: Socket) =>
+      server.emit("clientError", Object.assign(new Error(), { code }), socket);
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    onTestFinished(() => void socket.destroy());
+    const [accepted]: Socket[] = await once(server, "connection");
+    if (accepted === undefined) throw new Error("the server accepted no connection");
+    return { report, socket, accepted };
+  }
+
+  it("is answered with 408 if it is a request that is not complete in time", async () => {
+    const { report, socket, accepted } = await startReporting();
+    socket.write("GET / HT");
+    while (accepted.bytesRead === 0) await new Promise(setImmediate);
+    report("ERR_HTTP_REQUEST_TIMEOUT", accepted);
+    const [answer] = await once(socket, "data");
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 408 [\s\S]*"__type":"RequestTimeoutException"/);
+    await once(socket, "end");
+  });
+
+  it("is ignored if no request has begun: the client may have been frozen since it connected", async () => {
+    const { report, socket, accepted } = await startReporting();
+    report("ERR_HTTP_REQUEST_TIMEOUT", accepted);
+    socket.write("GET /later HTTP/1.1\r\n\r\n");
+    const [answer] = await once(socket, "data");
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it("closes the connection at once if nothing can be written to it", async () => {
+    const { report, accepted } = await startReporting();
+    accepted.end();
+    report("HPE_INVALID_METHOD", accepted);
+    expect(accepted.destroyed).toBe(true);
   });
 });
 
@@ -345,6 +412,19 @@ describe("invalid HTTP", () => {
     expect(answers.match(/HTTP\/1\.1 \d+|\/[ab](?=HTTP)/g)).toEqual([
       ...["HTTP/1.1 200", "/a", "HTTP/1.1 200", "/b", `HTTP/1.1 ${status}`],
     ]);
+  });
+
+  it.each([1, 2, 3])("is refused after %d requests that are still under way", async (count) => {
+    const { handler, asked, answerFirst } = createSlowHandler();
+    const { port } = await startServer(handler);
+    const answers = send(port, `${"GET / HTTP/1.1\r\n\r\n".repeat(count)}RUBBISH\r\n\r\n`);
+    await asked(count);
+    for (let index = 0; index < count; index += 1) {
+      await new Promise(setImmediate);
+      answerFirst("");
+    }
+    const statuses = (await answers).match(/HTTP\/1\.1 \d+/g);
+    expect(statuses).toEqual([...Array.from({ length: count }, () => "HTTP/1.1 200"), "HTTP/1.1 400"]);
   });
 
   it.each([
@@ -375,7 +455,7 @@ describe("invalid HTTP", () => {
         "connection: close",
       ]),
     );
-    expect(JSON.parse(body)).toMatchObject({ __type: type, message: expect.any(String) });
+    expect(JSON.parse(body)).toMatchObject({ __type: type, message: "the request is not acceptable HTTP/1.1" });
     expect(answer).not.toContain("xxxx");
     expect(handler).not.toHaveBeenCalled();
     expect((await ask(port, "/next")).status).toBe(200);
@@ -414,7 +494,8 @@ describe("a request with two hosts", () => {
     const request = (lines: string) => `GET / HTTP/1.1\r\nConnection: close\r\n${lines}\r\n`;
     await send(port, request(`Host: 127.0.0.1:${port}\r\nHost: evil.example\r\n`));
     await send(port, request(`Host: 127.0.0.1:${port}\r\n`));
-    expect(hosts).toEqual([undefined, `127.0.0.1:${port}`]);
+    await send(port, request(`A: host\r\nHost: 127.0.0.1:${port}\r\n`));
+    expect(hosts).toEqual([undefined, `127.0.0.1:${port}`, `127.0.0.1:${port}`]);
   });
 });
 
@@ -457,6 +538,44 @@ describe("close", () => {
     expect((await answer).body.toString()).toBe("in time");
     await closed;
     expect(performance.now() - beganAtMs).toBeLessThan(GRACE_MS / 2);
+  });
+
+  it("waits until each of several connections has its answer", async () => {
+    const { handler, asked, answerFirst } = createSlowHandler();
+    const { server, port } = await startServer(handler);
+    const answers = [ask(port), ask(port)];
+    await asked(2);
+    const settled = vi.fn();
+    const closed = server.close(GRACE_MS).then(settled);
+    answerFirst("");
+    await Promise.race(answers);
+    expect(settled).not.toHaveBeenCalled();
+    answerFirst("");
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200]);
+    await closed;
+  });
+
+  it("waits for a request that is queued behind another on its connection", async () => {
+    const { handler, asked, answerFirst } = createSlowHandler();
+    const { server, port } = await startServer(handler);
+    const socket = await connectTo(port);
+    socket.write("GET / HTTP/1.1\r\n\r\n".repeat(2));
+    await asked(2);
+    const closed = server.close(GRACE_MS);
+    answerFirst("first");
+    expect(String(await once(socket, "data"))).toMatch(/first$/);
+    await new Promise(setImmediate);
+    answerFirst("second");
+    expect(String(await once(socket, "data"))).toMatch(/second$/);
+    await closed;
+  });
+
+  it("leaves no timer that would keep the process alive", async () => {
+    const { server } = await startServer();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    await server.close(GRACE_MS);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("waits for the request under way at most as long as its grace period", async () => {
@@ -511,14 +630,25 @@ describe("the limit of connections", () => {
     expect([a, b].map(({ destroyed }) => destroyed)).toEqual([true, false]);
   });
 
-  it("admits a new connection after another has closed", async () => {
-    const { admit, begin } = createConnectionLimit(1);
+  it("admits a new connection after another has closed, whose request ends later", async () => {
+    const { admit, begin, end } = createConnectionLimit(1);
     const [a, b] = sockets(2) as [Socket, Socket];
     admit(a);
     begin(a);
     a.destroy();
     await new Promise((resolve) => a.once("close", resolve));
+    end(a);
     expect(admit(b)).toBe(true);
+  });
+
+  it("forgets an idle connection that has closed: the next one that is idle is closed for a new one", async () => {
+    const { admit } = createConnectionLimit(2);
+    const [a, b, c, d] = sockets(4) as [Socket, Socket, Socket, Socket];
+    for (const socket of [a, b]) admit(socket);
+    a.destroy();
+    await new Promise((resolve) => a.once("close", resolve));
+    expect([c, d].map(admit)).toEqual([true, true]);
+    expect([b, c, d].map(({ destroyed }) => destroyed)).toEqual([true, false, false]);
   });
 
   it("ignores the end of a request on a connection that it has closed", () => {

@@ -7,6 +7,7 @@ import {
   toArnName,
   toParameterRegion,
 } from "../../../extension/values/parameter.ts";
+import { isCalled } from "../../../extension/values/source.ts";
 import { HOME, toParameterValue, toSecretArn } from "../../support/values.ts";
 
 /** An ARN in another region and another account than home. */
@@ -83,13 +84,13 @@ describe("the location of a parameter", () => {
 
 describe("a parameter that AWS answered with", () => {
   it.each(["/app/flag", ARN])("is called %s", (id) => {
-    expect(parameterRules.isCalled(VALUE, id)).toBe(true);
+    expect(isCalled(parameterRules, VALUE, id)).toBe(true);
   });
 
   it.each(["app/flag", "flag", "/app/fla", "/APP/FLAG", `${ARN}-AbCdEf`, ARN.replace("us-east-1", "eu-west-1"), ""])(
     "is not called %j",
     (id) => {
-      expect(parameterRules.isCalled(VALUE, id)).toBe(false);
+      expect(isCalled(parameterRules, VALUE, id)).toBe(false);
     },
   );
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { inRegion, isSecretId, secretRules, toRegion } from "../../../extension/values/secret.ts";
-import { type Home, mayBeSame } from "../../../extension/values/source.ts";
+import { type Home, isCalled, mayBeSame } from "../../../extension/values/source.ts";
 import { HOME, PARTIAL_SECRET_ARN, SECRET_ARN, toPartialArn, toSecretArn } from "../../support/values.ts";
 
-const { isCalled, toAccountId, toLocation } = secretRules;
+const { toAccountId, toLocation, toVariant } = secretRules;
 const mayBeSameSecret = (asked: string, configured: string, home: Home) =>
   mayBeSame(secretRules, asked, configured, home);
 
@@ -71,7 +71,7 @@ describe("a secret that AWS answered with", () => {
   const answered = { arn: SECRET_ARN, name: "app/database" };
 
   it.each(["app/database", SECRET_ARN, PARTIAL_SECRET_ARN])("is called %s", (secretId) => {
-    expect(isCalled(answered, secretId)).toBe(true);
+    expect(isCalled(secretRules, answered, secretId)).toBe(true);
   });
 
   it.each([
@@ -85,14 +85,14 @@ describe("a secret that AWS answered with", () => {
     SECRET_ARN.replace("arn:aws:", "arn:aws-cn:"),
     PARTIAL_SECRET_ARN.slice(0, -1),
   ])("is not called %j", (secretId) => {
-    expect(isCalled(answered, secretId)).toBe(false);
+    expect(isCalled(secretRules, answered, secretId)).toBe(false);
   });
 
   it("is called by its ARN without the six random characters, but not without a word that looks like them", () => {
     const arn = toSecretArn("my-secret");
     const mine = { arn, name: "my-secret" };
-    expect(isCalled(mine, arn.slice(0, -"-AbCdEf".length))).toBe(true);
-    expect(isCalled(mine, toPartialArn("my"))).toBe(false);
+    expect(isCalled(secretRules, mine, arn.slice(0, -"-AbCdEf".length))).toBe(true);
+    expect(isCalled(secretRules, mine, toPartialArn("my"))).toBe(false);
   });
 });
 
@@ -146,6 +146,20 @@ describe("the location of a secret", () => {
     [`${PREFIX}-AbCdEf`, there, ["-AbCdEf", ""]],
   ])("with the id %s is %s, and its name may be %j", (secretId, place, names) => {
     expect(toLocation(secretId, home)).toEqual({ place, names });
+  });
+});
+
+describe("two queries for a secret", () => {
+  it.each([
+    [{}, { versionStage: "AWSCURRENT" }, true],
+    [{ versionId: "" }, {}, true],
+    [{ versionId: "x", versionStage: "AWSCURRENT" }, { versionId: "x" }, false],
+    [{ versionId: "x" }, { versionStage: "x" }, false],
+    [{ versionId: "AWSCURRENT" }, {}, false],
+    [{ versionStage: "AWSPENDING" }, {}, false],
+    [{ versionStage: "awscurrent" }, {}, false],
+  ])("with %j and %j ask for one version: %s", (one, other, isSame) => {
+    expect(toVariant({ secretId: "a", ...one }) === toVariant({ secretId: "a", ...other })).toBe(isSame);
   });
 });
 

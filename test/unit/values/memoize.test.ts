@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { memoizeObjects, memoizeTexts } from "../../../extension/cache/memoize.ts";
+import { memoizeObjects, memoizeTexts } from "../../../extension/values/memoize.ts";
 
 describe("a memoized function of a text", () => {
   it("computes each result once, also if it is undefined", () => {
