@@ -14,8 +14,15 @@ import type * as AwsSdk from "./sdk.ts";
 import { asRole, type RoleCredentials } from "./session.ts";
 
 export interface SecretsManager {
-  /** Calls GetSecretValue as the target role. Fails with a Failure only, at the deadline at the latest. */
-  getSecretValue(query: SecretQuery, deadlineEpochMs: DeadlineEpochMs): Promise<SecretValue>;
+  /**
+   * Calls GetSecretValue as the target role. Fails with a Failure only, at the deadline at the latest. A replica's answer
+   * never replaces a `held` version that was created later: replication takes time.
+   */
+  getSecretValue(
+    query: SecretQuery,
+    deadlineEpochMs: DeadlineEpochMs,
+    held?: SecretValue | undefined,
+  ): Promise<SecretValue>;
 }
 
 /** Failures that may come from one region, so that a replica in another region may answer. */
@@ -42,6 +49,11 @@ export function createSecretsManager(deps: {
     version: deps.version,
   });
   const toHome = (secretId: string) => source.region ?? toRegion(secretId) ?? config.aws.region;
+  /**
+   * Some roles may read only with the condition `secretsmanager:VersionStage` = AWSCURRENT. A request that names no stage
+   * does not meet it: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_iam-permissions.html
+   */
+  let mustNameStage = false;
   /** The agents of the next call, if its connection was opened in advance. */
   let early: Agents | undefined;
 
@@ -93,7 +105,12 @@ export function createSecretsManager(deps: {
   }
 
   /** Asks the secret's own region and, if that fails, the replica's region, which has the remaining time. */
-  async function askAnywhere(query: SecretQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
+  async function askAnywhere(
+    query: SecretQuery,
+    credentials: AwsCredentials,
+    deadlineEpochMs: DeadlineEpochMs,
+    held: SecretValue | undefined,
+  ) {
     const region = toHome(query.secretId);
     if (failoverRegion === undefined || failoverRegion === region) {
       return ask(query, region, credentials, deadlineEpochMs);
@@ -105,24 +122,41 @@ export function createSecretsManager(deps: {
       if (!REGIONAL.includes(failure.code)) throw failure;
       logger.warn("failover", { secretId: query.secretId, region: failoverRegion, code: failure.code });
       const there = { ...query, secretId: inRegion(query.secretId, failoverRegion) };
-      try {
-        const value = await ask(there, failoverRegion, credentials, deadlineEpochMs);
-        // The caller gets the original's ARN.
-        return { ...value, arn: inRegion(value.arn, region) };
-      } catch {
-        // A failure of the replica says nothing about the original.
-        throw failure;
-      }
+      // A failure of the replica says nothing about the original.
+      const value = await ask(there, failoverRegion, credentials, deadlineEpochMs).catch(() => undefined);
+      if (value === undefined || isOlder(value, held)) throw failure;
+      // The caller gets the original's ARN.
+      return { ...value, arn: inRegion(value.arn, region) };
     }
   }
 
   return {
-    getSecretValue(query, deadlineEpochMs) {
-      const ask = (credentials: AwsCredentials) => askAnywhere(query, credentials, deadlineEpochMs);
-      const answer = asRole(deps.credentials, deadlineEpochMs, ask);
+    async getSecretValue(query, deadlineEpochMs, held) {
+      const isPlain = query.versionId === undefined && query.versionStage === undefined;
+      const withStage = { ...query, versionStage: "AWSCURRENT" };
+      const first = isPlain && mustNameStage ? withStage : query;
+      const answer = asRole(deps.credentials, deadlineEpochMs, (credentials) =>
+        askAnywhere(first, credentials, deadlineEpochMs, held),
+      );
       // An error here is ignored: the request itself will meet and report it.
       if (!deps.credentials.isAtHand()) connectEarly(query.secretId).catch(() => {});
-      return answer;
+      try {
+        return await answer;
+      } catch (thrown) {
+        if (!isPlain || mustNameStage || toFailure(thrown).code !== "get-secret-value-denied") throw thrown;
+        try {
+          const credentials = await deps.credentials.get(deadlineEpochMs);
+          const value = await askAnywhere(withStage, credentials, deadlineEpochMs, held);
+          mustNameStage = true;
+          return value;
+        } catch {
+          // The stage makes no difference.
+          throw thrown;
+        }
+      }
     },
   };
 }
+
+const isOlder = (value: SecretValue, held: SecretValue | undefined): boolean =>
+  held !== undefined && held.versionId !== value.versionId && value.createdDate < held.createdDate;

@@ -30,8 +30,8 @@ export interface ValueCache<Q, V> {
    */
   get(query: Q, options: { deadlineEpochMs: DeadlineEpochMs; refreshNow?: boolean }): Promise<Cached<V>>;
   /**
-   * A caller reports that this version was refused. Fetches again if it is still the one that is held. Fails with
-   * `asked-too-often` if it was fetched only just now.
+   * A caller reports that this version was refused. Fetches again if it is still the one that is held. Reports that come
+   * during that fetch join it. Fails with `asked-too-often` if the same version was reported only just before.
    */
   invalidate(query: Q, versionId: string, deadlineEpochMs: DeadlineEpochMs): Promise<void>;
 }
@@ -65,7 +65,8 @@ interface Found<V> {
 
 export function createValueCache<Q extends object, V extends Versioned>(deps: {
   readonly rules: ValueRules<Q, V>;
-  readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs) => Promise<V>;
+  /** `held` is the value that the answer would replace. */
+  readonly fetch: (query: Q, deadlineEpochMs: DeadlineEpochMs, held: V | undefined) => Promise<V>;
   readonly source: Pick<Source, "home">;
   /** With a TTL or a size of 0 nothing is kept, but fetches are shared. The sources share size and memory. */
   readonly config: Pick<Config, "ttlMs" | "maxStaleMs" | "cacheSize" | "timeoutMs"> & {
@@ -159,7 +160,7 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
     const { id } = keys;
     return watchForFreeze(deadlineEpochMs - now(), now, async (wasFrozen) => {
       try {
-        const value = await deps.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS);
+        const value = await deps.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS, find(keys)?.held.value);
         return { id, held: keep(keys, { value, ...begun }) };
       } catch (thrown) {
         return { id, failure: remember(keys, toFailure(thrown), begun.order, wasFrozen()) };
@@ -243,15 +244,21 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
       const keys = toKeys(query);
       const found = find(keys);
       if (found?.held.value.versionId !== versionId) return;
-      const reportedAtEpochMs = now();
-      const retryAfterMs = INVALIDATION_PAUSE_MS - (reportedAtEpochMs - found.held.askedAtEpochMs);
-      if (retryAfterMs > 0) throw new Failure("asked-too-often", `AWS had ${versionId} a moment ago`, { retryAfterMs });
       const failure = recall(keys, true);
       if (failure !== undefined) throw failure;
-      const fetched = await fetch(query, keys, deadlineEpochMs);
-      // A fetch that began before the report may have brought the same version. It does not know of a later rotation.
-      if (fetched.value.versionId !== versionId || fetched.askedAtEpochMs >= reportedAtEpochMs) return;
-      await fetch(query, keys, deadlineEpochMs, true);
+      const { kept } = found;
+      const retryAfterMs = kept.report(versionId, INVALIDATION_PAUSE_MS);
+      const isFirst = retryAfterMs === undefined;
+      if (!isFirst && !use(keys.shared).isFetching) {
+        throw new Failure("asked-too-often", `${versionId} was reported a moment ago`, { retryAfterMs });
+      }
+      try {
+        // A fetch that began before the first report does not know of the rotation.
+        await fetch(query, keys, deadlineEpochMs, isFirst);
+      } catch (thrown) {
+        kept.forgetReport();
+        throw thrown;
+      }
     },
   };
 

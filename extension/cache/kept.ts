@@ -53,6 +53,7 @@ export class Kept<V> {
   #failed:
     | { failure: Failure; order: number; backOff: BackOff; times: number; atEpochMs: number; pauseMs: number }
     | undefined;
+  #reported: { readonly versionId: string; readonly atEpochMs: number } | undefined;
   /** Sequence number of the latest fetch that brought a value, even if that is no longer held. */
   #latestOrder = 0;
 
@@ -139,6 +140,21 @@ export class Kept<V> {
 
   forgetFailure(order: number): void {
     if (this.#failed !== undefined && this.#failed.order < order) this.#failed = undefined;
+  }
+
+  /**
+   * Notes that a caller reports this version as refused. If it was reported within `pauseMs` before, returns how long the
+   * pause still is.
+   */
+  report(versionId: string, pauseMs: number): number | undefined {
+    const passedMs = this.#reported?.versionId === versionId ? this.#now() - this.#reported.atEpochMs : pauseMs;
+    if (passedMs >= 0 && passedMs < pauseMs) return pauseMs - passedMs;
+    this.#reported = { versionId, atEpochMs: this.#now() };
+    return undefined;
+  }
+
+  forgetReport(): void {
+    this.#reported = undefined;
   }
 
   /**

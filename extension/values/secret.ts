@@ -65,10 +65,12 @@ function toLocation(secretId: string, home: Home): Location {
   return { place: `${region}:${accountId}`, names };
 }
 
-/** A query for AWSCURRENT is the same as one without a stage. Neither part can hold a space. */
-function toVariant({ versionId = "", versionStage = "" }: SecretQuery): string {
-  return `${versionId} ${versionId === "" && versionStage === "AWSCURRENT" ? "" : versionStage}`;
-}
+/**
+ * A query for AWSCURRENT has the same value as one without a stage, but a policy may allow only one of them by the condition
+ * key `secretsmanager:VersionStage`. Neither part can hold a space.
+ * https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html
+ */
+const toVariant = ({ versionId = "", versionStage = "" }: SecretQuery): string => `${versionId} ${versionStage}`;
 
 export const secretRules: ValueRules<SecretQuery, SecretValue> = {
   word: "secret",

@@ -44,7 +44,7 @@ fault(
       },
     });
     await bench.lambda.init();
-    const spellings = [NAME, arn, arn.slice(0, -"-AbCdEf".length), `${NAME}&versionStage=AWSCURRENT`];
+    const spellings = [NAME, arn, arn.slice(0, -"-AbCdEf".length)];
     const agent = new Agent({ maxSockets: AT_ONCE });
     const headers = { "X-Aws-Parameters-Secrets-Token": bench.environment.AWS_SESSION_TOKEN };
     const ask = (spelling: string) =>

@@ -14,7 +14,7 @@ export const APP: SecretQuery = { secretId: "app/database" };
 export const BY_ARN: SecretQuery = { secretId: toSecretArn("app/database") };
 export const BY_PARTIAL_ARN: SecretQuery = { secretId: toPartialArn("app/database") };
 /** All queries for the same version. */
-export const IDS: readonly SecretQuery[] = [APP, BY_ARN, BY_PARTIAL_ARN, { ...APP, versionStage: "AWSCURRENT" }];
+export const IDS: readonly SecretQuery[] = [APP, BY_ARN, BY_PARTIAL_ARN];
 
 export const throttled = () => new Failure("throttled", "not now");
 export const unreachable = () => new Failure("unreachable", "not there");

@@ -45,6 +45,8 @@ export async function getSecret(
     resource: secret?.arn ?? (secretId.startsWith("arn:") ? secretId : missingArn),
     called: secret?.arn ?? secretId,
     resourcePolicy: secret?.resourcePolicy,
+    // Only a request that names a stage has this condition key.
+    ...(wanted.versionStage && { context: { "secretsmanager:VersionStage": wanted.versionStage } }),
   });
   if (denial !== undefined) return toErrorAnswer("secretsmanager", "denied", denial);
   if (secret === undefined) {

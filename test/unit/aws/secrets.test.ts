@@ -11,7 +11,7 @@ import * as awsSdk from "../../../extension/aws/sdk.ts";
 import { createSecretsManager } from "../../../extension/aws/secrets.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import { createCounters } from "../../../extension/metrics.ts";
-import type { SecretQuery } from "../../../extension/values/secret.ts";
+import type { SecretQuery, SecretValue } from "../../../extension/values/secret.ts";
 import { createDeferred } from "../../fakes/lambda/deferred.ts";
 import { type ConfigOverrides, createConfig } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
@@ -29,6 +29,7 @@ import {
   TIMEOUT_MS,
   toSdkError,
 } from "../../support/sdk-clients.ts";
+import { toSecretValue } from "../../support/values.ts";
 
 const ARN = "arn:aws:secretsmanager:us-west-2:111111111111:secret:app/database-AbCdEf";
 const APP = { secretId: "app/database" };
@@ -63,8 +64,8 @@ function setUp(overrides: ConfigOverrides = {}, sdk: Partial<typeof awsSdk> = {}
     loadAwsSdk: async () => ({ ...awsSdk, ...sdk }),
     callAws: createAwsCaller(shared),
   });
-  const get = (query: SecretQuery = APP, timeoutMs = TIMEOUT_MS) =>
-    secretsManager.getSecretValue(query, Date.now() + timeoutMs);
+  const get = (query: SecretQuery = APP, timeoutMs = TIMEOUT_MS, held?: SecretValue) =>
+    secretsManager.getSecretValue(query, Date.now() + timeoutMs, held);
   return { counters, credentials, get, lines };
 }
 
@@ -206,7 +207,9 @@ describe("a refusal", () => {
     const failure = await failureOf(get());
     expect(failure).toMatchObject({ code: "get-secret-value-denied", details: { requestId: "the-request-id" } });
     expectNoAwsText(failure, lines);
-    expect(lines).toMatchObject([{ level: "warn", event: "aws-call-failed", code: "get-secret-value-denied" }]);
+    const line = { level: "warn", event: "aws-call-failed", code: "get-secret-value-denied" };
+    // Without and with the stage.
+    expect(lines).toMatchObject([line, line]);
   });
 
   it("names the region that was called", async () => {
@@ -245,11 +248,11 @@ describe("a refusal that the session may have caused", () => {
     },
   );
 
-  it("is final if the session is new", async () => {
+  it("is final if the session is new and naming the stage makes no difference", async () => {
     aws.on(GetSecretValueCommand).rejects(toSdkError("AccessDeniedException", 400));
     const { counters, get } = setUp();
     expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
-    expect(counters.getSecretValueCalls).toBe(1);
+    expect(counters.getSecretValueCalls).toBe(2);
   });
 
   it("is final if the other session is refused too", async () => {
@@ -257,7 +260,7 @@ describe("a refusal that the session may have caused", () => {
     const { counters, credentials, get } = setUp();
     credentials.getInstead.mockResolvedValue(OTHER_CREDENTIALS);
     expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
-    expect(counters.getSecretValueCalls).toBe(2);
+    expect(counters.getSecretValueCalls).toBe(3);
   });
 
   it.each(["ResourceNotFoundException", "InvalidRequestException"])(
@@ -269,6 +272,59 @@ describe("a refusal that the session may have caused", () => {
       expect(credentials.getInstead).not.toHaveBeenCalled();
     },
   );
+});
+
+describe("a role that may read only if the request names the stage", () => {
+  const allowStageOnly = () =>
+    aws
+      .on(GetSecretValueCommand)
+      .rejects(toSdkError("AccessDeniedException", 400))
+      .on(GetSecretValueCommand, { SecretId: "app/database", VersionStage: "AWSCURRENT" })
+      .resolves(ANSWER);
+
+  it("is asked once without and once with AWSCURRENT, and from then on with it", async () => {
+    allowStageOnly();
+    const { get } = setUp();
+    expect(await get()).toMatchObject({ name: "app/database" });
+    await get();
+    expect(inputs()).toEqual([
+      { SecretId: "app/database" },
+      { SecretId: "app/database", VersionStage: "AWSCURRENT" },
+      { SecretId: "app/database", VersionStage: "AWSCURRENT" },
+    ]);
+  });
+
+  it.each([{ versionStage: "AWSPREVIOUS" }, { versionStage: "AWSCURRENT" }, { versionId: "1" }])(
+    "is not asked for AWSCURRENT if the request has %o and is denied",
+    async (form) => {
+      aws.on(GetSecretValueCommand).rejects(toSdkError("AccessDeniedException", 400));
+      const { get } = setUp();
+      expect(await failureOf(get({ secretId: "app/database", ...form }))).toMatchObject({
+        code: "get-secret-value-denied",
+      });
+      expect(countCalls()).toBe(1);
+    },
+  );
+
+  it.each(["ResourceNotFoundException", "DecryptionFailure", "InvalidRequestException"])(
+    "is not asked for AWSCURRENT after %s",
+    async (name) => {
+      aws.on(GetSecretValueCommand).rejects(toSdkError(name, 400));
+      const { get } = setUp();
+      await failureOf(get());
+      expect(inputs().filter(({ VersionStage }) => VersionStage !== undefined)).toEqual([]);
+    },
+  );
+
+  it("gets the first denial if the second request fails in another way", async () => {
+    aws
+      .on(GetSecretValueCommand)
+      .rejects(toSdkError("AccessDeniedException", 400))
+      .on(GetSecretValueCommand, { SecretId: "app/database", VersionStage: "AWSCURRENT" })
+      .rejects(toSdkError("ResourceNotFoundException", 400));
+    const { get } = setUp();
+    expect(await failureOf(get())).toMatchObject({ code: "get-secret-value-denied" });
+  });
 });
 
 describe("a Secrets Manager that does not answer", () => {
@@ -447,6 +503,34 @@ describe("FAILOVER_REGION", () => {
     await expect(wait).rejects.toMatchObject({ code: "timeout" });
     expect(await regions()).toEqual(["eu-central-1"]);
     expect(lines.map(({ event }) => event)).not.toContain("failover");
+  });
+
+  describe("and a replica that lags behind", () => {
+    const held = (versionId: string, createdDate: Date) =>
+      toSecretValue({ name: "app/database", versionId, createdDate });
+    const later = new Date((ANSWER.CreatedDate?.getTime() ?? 0) + 1);
+
+    it("leaves the held version in place, because that was created later: the home region's failure stands", async () => {
+      arrange(isGone, answers);
+      const { get } = setUp(FAILOVER);
+      expect(await outcomeOf(get(BY_ARN, TIMEOUT_MS, held("newer", later)))).toMatchObject({ code: "unreachable" });
+    });
+
+    it.each([
+      ["older", held("older", new Date(0))],
+      ["created at the same time", held("other", ANSWER.CreatedDate ?? new Date(0))],
+      ["the same", held(ANSWER.VersionId ?? "", later)],
+    ])("replaces a held version that is %s", async (_, value) => {
+      arrange(isGone, answers);
+      const { get } = setUp(FAILOVER);
+      expect(await outcomeOf(get(BY_ARN, TIMEOUT_MS, value))).toMatchObject({ secretString: "the replica's" });
+    });
+
+    it("does not keep the home region from bringing an older version back", async () => {
+      arrange(async () => ANSWER, isGone);
+      const { get } = setUp(FAILOVER);
+      expect(await get(BY_ARN, TIMEOUT_MS, held("newer", later))).toMatchObject({ versionId: ANSWER.VersionId });
+    });
   });
 
   it("leaves no text of AWS in the failure or in the log after both regions have failed", async () => {

@@ -151,7 +151,7 @@ describe("the location of a secret", () => {
 
 describe("two queries for a secret", () => {
   it.each([
-    [{}, { versionStage: "AWSCURRENT" }, true],
+    [{}, { versionStage: "AWSCURRENT" }, false],
     [{ versionId: "" }, {}, true],
     [{ versionId: "x", versionStage: "AWSCURRENT" }, { versionId: "x" }, false],
     [{ versionId: "x" }, { versionStage: "x" }, false],
