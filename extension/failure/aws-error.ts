@@ -41,7 +41,41 @@ export const policyTypes = [
 ] as const;
 export type PolicyType = (typeof policyTypes)[number];
 
-/** What the text of AWS's error says. */
+/**
+ * What a text is about, where AWS's code does not tell. The first topic that matches counts. KMS's words reach us in the texts
+ * of both services. test/unit/failure/aws-texts.test.ts has the whole texts, and where each was seen.
+ */
+const TOPICS = [
+  ["clock", /\bSignature (expired|not yet current)\b/],
+  // The endpoint is for another region or service than the request was signed for.
+  ["endpoint", /\bscoped to (a valid region|correct service)\b/],
+  ["root user", /\bassumed by root accounts\b/],
+  // States of a key: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+  ["key disabled", /:key\/\S+ is disabled\b|\bError Code: DisabledException\b/],
+  ["key pending deletion", /:key\/\S+ is pending (replica )?deletion\b/],
+  ["key pending import", /:key\/\S+ is pending import\b/],
+  ["key in another state", /:key\/\S+ is (unavailable|creating|updating)\b|\bError Code: KMSInvalidStateException\b/],
+  ["key absent", /\bKey '?arn:\S+ does not exist\b|\bAlias arn:\S+ is not found\b|\bInvalid keyId\b/],
+  ["key throttled", /\brate at which you may call KMS\b/],
+  ["key of an old version", /\bversion of secret is not encrypted with the current KMS key\b/],
+  ["default key", /\bdefault KMS service key\b/],
+  // Secrets Manager says no more than this if KMS denies.
+  ["key", /\bAccess to KMS\b|\bperform: kms:|\(Service: (AWSKMS|Kms)\b/],
+  // The secret exists, but the version or stage does not.
+  ["version", /\bsecret value for\b/],
+  ["stage of another version", /\bVersionStage that is not associated\b/],
+  // What AssumeRole was sent, and STS does not accept.
+  ["role ARN", /\bRequest ARN is invalid\b|(^|: )\S+ is invalid\b|\bat 'roleArn'/],
+  ["external ID", /\bat 'externalId'/],
+  ["session name", /\bat 'roleSessionName'/],
+  ["source identity", /\bat 'sourceIdentity'/],
+  ["duration", /\bat 'durationSeconds'|\brequested DurationSeconds exceeds\b/],
+  ["tags", /\btag keys?\b|\bsize of session tags\b|\bat 'tags\b/i],
+  ["session policy", /^(PackedPolicyTooLarge|MalformedPolicyDocument)|\bat 'policy'/],
+] as const satisfies readonly (readonly [string, RegExp])[];
+export type Topic = (typeof TOPICS)[number][0];
+
+/** What the text of AWS's error says, with the code before it. */
 export interface Denial {
   /** Undefined if AWS does not name the caller, or names neither a role's session nor a user. */
   readonly caller: Caller | undefined;
@@ -51,15 +85,8 @@ export interface Denial {
   readonly isExplicit: boolean;
   /** Undefined across accounts, where AWS does not name it. */
   readonly policyType: PolicyType | undefined;
-  /** Secrets Manager says no more than this if KMS denies; Parameter Store passes on KMS's own text. */
-  readonly isAboutKms: boolean;
-  /** The key exists, but cannot be used by any caller. */
-  readonly isKeyUnusable: boolean;
-  /** The key is the account's default key for Secrets Manager, which other accounts cannot use. */
-  readonly isDefaultKey: boolean;
-  /** The secret exists, but the version or stage does not. */
-  readonly isAboutVersion: boolean;
-  readonly isAboutClock: boolean;
+  /** What else the text is about. */
+  readonly topic: Topic | undefined;
 }
 
 /** Codes of Node's sockets, resolver and TLS: https://nodejs.org/api/errors.html#common-system-errors */
@@ -91,7 +118,7 @@ export function parseAwsError(thrown: unknown): AwsErrorFacts {
     networkCode,
     isAboutCertificate: networkCode !== undefined && CERTIFICATE_CODE.test(networkCode),
     isServerFault: error.$fault === "server" || (status ?? 0) >= 500,
-    denial: parseDenial(typeof message === "string" ? message : ""),
+    denial: parseDenial(`${isCode ? `${name}: ` : ""}${typeof message === "string" ? message : ""}`),
     isAbort: name === "AbortError" || name === "TimeoutError",
   };
 }
@@ -100,12 +127,6 @@ export function parseAwsError(thrown: unknown): AwsErrorFacts {
 const CALLER = /\bUser: arn:(aws[a-z-]{0,20}):(?:sts|iam)::(\d{12}):(assumed-role|user)\/([\w+=,.@/-]{1,600})(?=\s|$)/;
 const ACTION = /\bnot authorized to perform: ((?:sts|secretsmanager|ssm|kms):[A-Za-z]{1,64})\b/;
 const EXPLICIT = /\bwith an explicit deny\b/;
-const KMS = /\bAccess to KMS\b|\bperform: kms:|\(Service: (AWSKMS|Kms)\b/;
-/** KMS's words for the state of a key: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html */
-const KEY_STATE = /:key\/\S+ is (disabled|pending)\b|\bError Code: (Disabled|KMSInvalidState)Exception\b/;
-const DEFAULT_KEY = /\bdefault KMS service key\b/;
-const VERSION = /\bsecret value for\b/;
-const CLOCK = /\bSignature (expired|not yet current)\b/;
 
 export function parseDenial(text: string): Denial {
   return {
@@ -115,11 +136,7 @@ export function parseDenial(text: string): Denial {
     policyType: policyTypes.find(
       (type) => text.includes(` no ${type} allows`) || /deny in (?:an?|the) (.*)/.exec(text)?.[1]?.startsWith(type),
     ),
-    isAboutKms: KMS.test(text),
-    isKeyUnusable: KEY_STATE.test(text),
-    isDefaultKey: DEFAULT_KEY.test(text),
-    isAboutVersion: VERSION.test(text),
-    isAboutClock: CLOCK.test(text),
+    topic: TOPICS.find(([, words]) => words.test(text))?.[0],
   };
 }
 

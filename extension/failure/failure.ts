@@ -88,10 +88,12 @@ export const failureTable = {
   "source-identity-denied": { ...denied, status: 403, type: "AccessDeniedException" },
   "assume-role-rejected": { ...denied, status: 403, type: "AccessDeniedException" },
   "region-disabled": { ...denied, status: 403, type: "AccessDeniedException" },
+  "account-not-active": { ...denied, status: 403, type: "AccessDeniedException" },
   "get-secret-value-denied": { ...denied, status: 403, type: "AccessDeniedException" },
   "get-parameter-denied": { ...denied, status: 403, type: "AccessDeniedException" },
   "kms-denied": { ...denied, status: 403, type: "AccessDeniedException" },
   "kms-key-unusable": { ...denied, status: 403, type: "AccessDeniedException" },
+  "kms-key-not-found": { ...denied, status: 403, type: "AccessDeniedException" },
   "kms-default-key": { ...denied, status: 403, type: "AccessDeniedException" },
   "explicit-deny": { ...denied, status: 403, type: "AccessDeniedException" },
 
@@ -102,6 +104,7 @@ export const failureTable = {
   "credentials-invalid": { ...credentials, status: 502, type: "UnrecognizedClientException" },
   "signature-invalid": { ...credentials, status: 502, type: "InvalidSignatureException", ...SIGNATURE_TRIES },
   "clock-skewed": { ...credentials, status: 502, type: "InvalidSignatureException", ...SIGNATURE_TRIES },
+  "endpoint-mismatch": { ...credentials, status: 502, type: "InvalidSignatureException" },
 
   throttled: { ...unavailable, status: 429, type: "ThrottlingException", ...THROTTLING_TRIES },
   "aws-error": { ...unavailable, status: 502, type: "InternalServiceError", ...NETWORK_TRIES },

@@ -38,7 +38,11 @@ export interface Remedy {
 
 export function toAssumeRemedy(code: FailureCode, call: AwsCall, denial: Denial): Remedy {
   const { roleArn, externalId } = call;
-  const { caller, policyType } = denial;
+  const { caller, policyType, topic } = denial;
+  if (topic === "root user")
+    return {
+      remedy: "the root user of an account cannot assume a role: use the credentials of a role or of an IAM user",
+    };
   const who = toCallerPhrase(denial);
   const trust: MissingStatement[] = (caller === undefined ? [] : toTrustStatements(caller, call)).map((statement) => ({
     policy: "trust-policy",
@@ -107,8 +111,8 @@ export function toReadRemedy(call: AwsCall, denial: Denial): Remedy {
 }
 
 export function toKeyRemedy(call: AwsCall, denial: Denial): Remedy {
-  const { operation, roleArn, id } = call;
-  const { policyType } = denial;
+  const { operation, roleArn, region, id } = call;
+  const { policyType, topic } = denial;
   const service = operation === "GetParameter" ? "ssm" : "secretsmanager";
   const own: MissingStatement = { policy: "identity-policy", of: roleArn, statement: toDecryptStatement({ service }) };
   const ofKey: MissingStatement = {
@@ -129,8 +133,12 @@ export function toKeyRemedy(call: AwsCall, denial: Denial): Remedy {
     return { remedy: `the policy of the KMS key of ${id} must allow ${roleArn} to use it`, statements: [ofKey] };
   }
   if (policyType !== undefined) return toLimitRemedy(policyType, toParties(call, denial), own.statement);
+  const older =
+    topic === "key of an old version"
+      ? `this version of ${id} is encrypted with an older key than the secret has now: write the value again with aws secretsmanager put-secret-value, or allow that key, too. `
+      : "";
   return {
-    remedy: `the policy of the KMS key of ${id} must allow ${roleArn} kms:Decrypt (and kms:DescribeKey); if it delegates to IAM, as the default key policy does, the role's own permissions must allow it. AWS says the same if a Deny, a permissions boundary or a service control policy denies, and may say it if the key is disabled: aws kms describe-key shows its state`,
+    remedy: `${older}the policy of the KMS key of ${id} must allow ${roleArn} kms:Decrypt (and kms:DescribeKey); if it delegates to IAM, as the default key policy does, the role's own permissions must allow it. AWS says the same if a Deny, a permissions boundary or a service control policy denies, or if there is no such key in ${region}, and may say it if the key is disabled: aws kms describe-key shows its state`,
     statements: [ofKey, own],
   };
 }

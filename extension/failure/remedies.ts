@@ -2,7 +2,7 @@
  * What to change so that a refused call to AWS works: in words, and as policy statements to paste. If AWS's error leaves
  * several causes open, the remedy names them all. Pure.
  */
-import type { AwsCall, AwsErrorFacts } from "./aws-error.ts";
+import type { AwsCall, AwsErrorFacts, Topic } from "./aws-error.ts";
 import type { FailureCode } from "./failure.ts";
 import { type Remedy, toAssumeRemedy, toExplicitRemedy, toKeyRemedy, toReadRemedy } from "./policy-remedies.ts";
 
@@ -25,26 +25,36 @@ export function toRemedy(
     case "explicit-deny":
       return toExplicitRemedy(call, denial);
     default: {
-      const remedy = toAdvice(code, call, isAboutCertificate);
+      const remedy = toAdvice(code, call, { topic: denial.topic, isAboutCertificate });
       return remedy === undefined ? {} : { remedy };
     }
   }
 }
 
-function toAdvice(code: FailureCode, call: AwsCall, isAboutCertificate: boolean): string | undefined {
+function toAdvice(
+  code: FailureCode,
+  call: AwsCall,
+  { topic, isAboutCertificate }: { readonly topic: Topic | undefined; readonly isAboutCertificate: boolean },
+): string | undefined {
   const { operation, roleArn, region, id } = call;
   switch (code) {
     case "kms-key-unusable":
-      return `the KMS key of ${id} is disabled, or its deletion is scheduled: in the key's account run aws kms enable-key, or aws kms cancel-key-deletion and then enable-key; aws kms describe-key shows its state`;
+      return `in the account of the KMS key of ${id}, ${toKeyAdvice(topic)}; aws kms describe-key shows its state`;
+    case "kms-key-not-found":
+      return `the KMS key of ${id} was deleted, or is in another region or account than its ARN says. A value under a deleted key is lost: ${operation === "GetParameter" ? "write it again under another key with aws ssm put-parameter --key-id" : "give the secret another key with aws secretsmanager update-secret --kms-key-id, and its value again"}`;
     case "kms-default-key":
       return `the key aws/secretsmanager can be used only in its own account: give ${id} a customer-managed KMS key, or read it through a role of the account that owns it`;
     case "assume-role-rejected":
-      return "check what is sent with AssumeRole: the role's ARN, the external ID, the session name, the tags and the duration";
+      return toInputAdvice(topic);
     case "region-disabled":
       return `enable the region ${region} for STS in the account of ${roleArn}: under Account settings in the IAM console`;
+    case "account-not-active":
+      return `the account ${operation === "GetSecretValue" || operation === "GetParameter" ? `of ${roleArn}` : "of the caller's credentials"} is not signed up for this service, was suspended, or is still being verified: sign in to its console, which says what is missing`;
     case "secret-not-found":
       return `check the name and the region ${region}; the secret must be in the account of ${roleArn}, or be asked for by its whole ARN`;
     case "secret-version-not-found":
+      if (topic === "stage of another version")
+        return `the version of ${id} that versionId names does not have the stage that versionStage names: send only one of them; aws secretsmanager list-secret-version-ids shows the stages of each version`;
       return `${id} exists, but not this version or stage. Without versionId and versionStage it is AWSCURRENT, which a secret has as soon as it has a value: aws secretsmanager put-secret-value`;
     case "parameter-not-found":
       return `check the name, the version or label, and the region ${region}; the parameter must be in the account of ${roleArn}`;
@@ -62,8 +72,12 @@ function toAdvice(code: FailureCode, call: AwsCall, isAboutCertificate: boolean)
     case "clock-skewed":
       return "set the clock of this machine: AWS refuses requests that were signed minutes before or after its own time";
     case "signature-invalid":
-      return "check the secret access key, and that nothing between here and AWS changes the request";
+      return "check the access key ID and the secret access key, and that nothing between here and AWS changes the request";
+    case "endpoint-mismatch":
+      return toEndpointAdvice(call);
     case "throttled":
+      if (topic === "key throttled")
+        return `AWS KMS throttles the account of the KMS key of ${id}: a longer TTL makes fewer calls; the quota of KMS can be raised`;
       return "fewer environments at once, or a longer TTL, make fewer calls; the quota can be raised";
     case "aws-response-invalid":
       return "something other than AWS answers: check AWS_ENDPOINT_URL…, any proxy and the resolver";
@@ -75,6 +89,56 @@ function toAdvice(code: FailureCode, call: AwsCall, isAboutCertificate: boolean)
     default:
       return undefined;
   }
+}
+
+/** https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html */
+function toKeyAdvice(topic: Topic | undefined): string {
+  switch (topic) {
+    case "key disabled":
+      return "run aws kms enable-key";
+    case "key pending deletion":
+      return "run aws kms cancel-key-deletion and then enable-key";
+    case "key pending import":
+      return "run aws kms import-key-material with the same key material again: it was deleted, has expired, or was never imported";
+    default:
+      return "make the key usable: its custom key store may be disconnected, or it is still being created or updated";
+  }
+}
+
+/** What AssumeRole was sent. If AWS does not say what it does not accept, all of it. */
+function toInputAdvice(topic: Topic | undefined): string {
+  switch (topic) {
+    case "role ARN":
+      return "check CROSS_ACCOUNT_SECRETS_ROLE_ARN: STS accepts the ARN of a role, arn:<partition>:iam::<12 digits>:role/<path/name>, of the region's partition";
+    case "external ID":
+      return "check CROSS_ACCOUNT_SECRETS_EXTERNAL_ID";
+    case "session name":
+      return "check CROSS_ACCOUNT_SECRETS_ROLE_SESSION_NAME";
+    case "source identity":
+      return "check CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY";
+    case "duration":
+      return "set CROSS_ACCOUNT_SECRETS_DURATION_SECONDS to at most 3600, which is AWS's limit for a caller that is itself a role, and to at most the role's maximum session duration";
+    case "tags":
+      return "check CROSS_ACCOUNT_SECRETS_SESSION_TAGS: there are too many, one is there twice, or one is already a transitive tag of the caller's own session";
+    case "session policy":
+      return "set CROSS_ACCOUNT_SECRETS_SESSION_POLICY to none; if it is too large, shorter CROSS_ACCOUNT_SECRETS_SESSION_TAGS also help, because AWS limits both together";
+    default:
+      return "check what is sent with AssumeRole: the role's ARN, the external ID, the session name, the tags and the duration";
+  }
+}
+
+/** AWS says this about a region that does not exist, and about one that the endpoint is not for. */
+function toEndpointAdvice({ operation, region }: AwsCall): string {
+  const [setting, endpoint] = {
+    AssumeRole: ["AWS_REGION", "AWS_ENDPOINT_URL_STS"],
+    GetCallerIdentity: ["AWS_REGION", "AWS_ENDPOINT_URL_STS"],
+    GetSecretValue: [
+      "CROSS_ACCOUNT_SECRETS_REGION, or the region in the secret's ARN",
+      "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    ],
+    GetParameter: ["CROSS_ACCOUNT_SECRETS_REGION, or the region in the parameter's ARN", "AWS_ENDPOINT_URL_SSM"],
+  }[operation];
+  return `the request was signed for the region ${region}, and reached an endpoint that is not of it: check that there is such a region (${setting}), that ${endpoint} is of the same region and service, and where a proxy or a resolver on the way leads`;
 }
 
 const CERTIFICATE =

@@ -17,6 +17,7 @@ export const exitCodes = {
   "credentials-invalid": 13,
   "signature-invalid": 14,
   "clock-skewed": 15,
+  "endpoint-mismatch": 16,
   // the two sides of AssumeRole
   "assume-role-denied": 20,
   "tag-session-denied": 21,
@@ -24,12 +25,14 @@ export const exitCodes = {
   "assume-role-rejected": 23,
   "region-disabled": 24,
   "explicit-deny": 25,
+  "account-not-active": 26,
   // the permissions of the role and of the key
   "get-secret-value-denied": 30,
   "get-parameter-denied": 31,
   "kms-denied": 32,
   "kms-key-unusable": 33,
   "kms-default-key": 34,
+  "kms-key-not-found": 35,
   // the secret or parameter
   "secret-not-found": 40,
   "secret-version-not-found": 41,

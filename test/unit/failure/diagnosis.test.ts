@@ -79,7 +79,6 @@ describe("AWS's refusal of AssumeRole", () => {
     ["MissingAuthenticationToken", 403, "credentials-invalid"],
     ["SignatureDoesNotMatch", 403, "signature-invalid"],
     ["IncompleteSignature", 400, "signature-invalid"],
-    ["RequestExpired", 400, "signature-invalid"],
     ["Throttling", 400, "throttled"],
     ["ThrottlingException", 400, "throttled"],
     ["TooManyRequestsException", 429, "throttled"],
@@ -89,7 +88,6 @@ describe("AWS's refusal of AssumeRole", () => {
     ["PackedPolicyTooLargeException", 400, "assume-role-rejected"],
     ["MalformedPolicyDocumentException", 400, "assume-role-rejected"],
     ["RegionDisabledException", 403, "region-disabled"],
-    ["OptInRequired", 403, "assume-role-rejected"],
     // These codes have a meaning for a secret only.
     ["DecryptionFailure", 400, "assume-role-rejected"],
     ["ResourceNotFoundException", 400, "assume-role-rejected"],
@@ -273,7 +271,7 @@ describe("a refusal whose cause is in AWS's text only", () => {
       "InvalidRequestException",
       `${KEY} is disabled.`,
       "kms-key-unusable",
-      "was refused because its KMS key is disabled, or its deletion is scheduled",
+      "was refused because its KMS key is scheduled for deletion",
     ],
     [
       "GetSecretValue",
@@ -294,7 +292,49 @@ describe("a refusal whose cause is in AWS's text only", () => {
       "InvalidKeyId",
       `${KEY} is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; …)`,
       "kms-key-unusable",
-      "was refused because its KMS key is disabled, or its deletion is scheduled",
+      "was refused because its KMS key is disabled",
+    ],
+    [
+      "GetSecretValue",
+      "DecryptionFailure",
+      "Secrets Manager can't decrypt the secret value: arn:aws:kms:eu-west-1:111111111111:key/k is pending import.",
+      "kms-key-unusable",
+      "was refused because its KMS key has no key material",
+    ],
+    [
+      "GetSecretValue",
+      "DecryptionFailure",
+      "Secrets Manager can't decrypt the secret value: arn:aws:kms:eu-west-1:111111111111:key/k is unavailable.",
+      "kms-key-unusable",
+      "was refused because its KMS key is in a state in which it cannot be used",
+    ],
+    [
+      "GetParameter",
+      "InvalidKeyId",
+      "Key 'arn:aws:kms:eu-west-1:111111111111:key/k' does not exist",
+      "kms-key-not-found",
+      "was refused because its KMS key does not exist",
+    ],
+    [
+      "AssumeRole",
+      "RequestExpired",
+      "Request has expired.",
+      "clock-skewed",
+      "was refused (RequestExpired): this machine's clock is not AWS's",
+    ],
+    [
+      "AssumeRole",
+      "SignatureDoesNotMatch",
+      "Credential should be scoped to a valid region. ",
+      "endpoint-mismatch",
+      "was refused (SignatureDoesNotMatch): the endpoint is not for this region, or not for this service",
+    ],
+    [
+      "AssumeRole",
+      "OptInRequired",
+      "The AWS Access Key Id needs a subscription for the service",
+      "account-not-active",
+      "was refused (OptInRequired): the account is not active, or not signed up for this service",
     ],
   ])("of %s with %s and the text %j is %s", (operation, awsCode, text, code, message) => {
     const failure = diagnose(refusal(awsCode, 400, text), AWS_CALLS[operation]);
@@ -381,6 +421,25 @@ describe("a refusal", () => {
       const failure = diagnose(thrown, getSecretValue);
       expect(failure).toMatchObject({ code: "get-secret-value-denied", details: { requestId: undefined } });
       expectNoCanary(failure);
+    },
+  );
+});
+
+describe("an error code that every object has as a name", () => {
+  it.each(["constructor", "toString", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable"])(
+    "is a refusal like any other unknown code: %s",
+    (awsCode) => {
+      for (const [call, code] of [
+        [assumeRole, "assume-role-rejected"],
+        [AWS_CALLS.GetCallerIdentity, "credentials-invalid"],
+        [getSecretValue, "secret-id-rejected"],
+        [getParameter, "parameter-rejected"],
+      ] as const) {
+        const failure = diagnose(refusal(awsCode, 400), call);
+        expect(failure).toMatchObject({ code, details: { awsCode } });
+        expect(failure.message).toContain(`was refused (${awsCode})`);
+        expectNoCanary(failure);
+      }
     },
   );
 });
