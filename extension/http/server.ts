@@ -146,12 +146,12 @@ async function respond(request: IncomingMessage, response: ServerResponse, handl
 const countHosts = (rawHeaders: readonly string[]): number =>
   rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length;
 
-const parserCodes: Readonly<Record<string, FailureCode>> = {
-  HPE_HEADER_OVERFLOW: "headers-too-large",
-  ERR_HTTP_REQUEST_TIMEOUT: "request-too-slow",
-};
+const parserCodes: ReadonlyMap<string, FailureCode> = new Map([
+  ["HPE_HEADER_OVERFLOW", "headers-too-large"],
+  ["ERR_HTTP_REQUEST_TIMEOUT", "request-too-slow"],
+]);
 
-const toParserCode = ({ code = "" }: NodeJS.ErrnoException): FailureCode => parserCodes[code] ?? "invalid-request";
+const toParserCode = ({ code = "" }: NodeJS.ErrnoException): FailureCode => parserCodes.get(code) ?? "invalid-request";
 
 /** Replies to what Node's parser refused. */
 function refuse(socket: Socket, code: FailureCode): void {

@@ -165,17 +165,20 @@ function toClockNote(clockOffsetMs: number): string | undefined {
 }
 
 /** The lines of the layer's log that become notes. All others repeat a failure or a step. */
-const logNoteTexts: Readonly<Record<string, (fields: LogFields) => string>> = {
-  "session-policy-left-out": ({ reason }) => `no session policy was sent: ${reason}`,
-  failover: ({ region, code }) =>
-    `the value comes from the replica in ${region}, because the secret's own region fails (${code})`,
-};
+const logNoteTexts: ReadonlyMap<string, (fields: LogFields) => string> = new Map([
+  ["session-policy-left-out", ({ reason }: LogFields) => `no session policy was sent: ${reason}`],
+  [
+    "failover",
+    ({ region, code }: LogFields) =>
+      `the value comes from the replica in ${region}, because the secret's own region fails (${code})`,
+  ],
+]);
 
 /** A logger that turns lines into notes. `take` returns those since the last call. */
 function createLogNotes(): { readonly logger: Logger; readonly take: () => readonly string[] } {
   const notes: string[] = [];
   const log = (event: string, fields: LogFields = {}) => {
-    const text = logNoteTexts[event]?.(fields);
+    const text = logNoteTexts.get(event)?.(fields);
     if (text !== undefined) notes.push(text);
   };
   return { logger: { debug: log, info: log, warn: log, error: log }, take: () => notes.splice(0) };

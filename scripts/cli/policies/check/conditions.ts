@@ -11,15 +11,15 @@ export type RequestContext = Readonly<Record<string, readonly string[] | undefin
 type Verdict = "yes" | "no" | "unknown";
 
 type Compare = (wanted: string, is: string) => boolean;
-const COMPARISONS: Readonly<Record<string, Compare>> = {
-  StringEquals: (wanted, is) => wanted === is,
-  StringEqualsIgnoreCase: (wanted, is) => wanted.toLowerCase() === is.toLowerCase(),
-  StringLike: matches,
+const COMPARISONS: ReadonlyMap<string, Compare> = new Map<string, Compare>([
+  ["StringEquals", (wanted, is) => wanted === is],
+  ["StringEqualsIgnoreCase", (wanted, is) => wanted.toLowerCase() === is.toLowerCase()],
+  ["StringLike", matches],
   // AWS treats these two alike. A text that is not an ARN never matches.
-  ArnEquals: (wanted, is) => is.startsWith("arn:") && matches(wanted, is),
-  ArnLike: (wanted, is) => is.startsWith("arn:") && matches(wanted, is),
-  Bool: (wanted, is) => wanted.toLowerCase() === is.toLowerCase(),
-};
+  ["ArnEquals", (wanted, is) => is.startsWith("arn:") && matches(wanted, is)],
+  ["ArnLike", (wanted, is) => is.startsWith("arn:") && matches(wanted, is)],
+  ["Bool", (wanted, is) => wanted.toLowerCase() === is.toLowerCase()],
+]);
 
 const toPositive = (operator: string): string => operator.replace("Not", "");
 
@@ -29,7 +29,7 @@ export function judge(condition: PolicyCondition, context: RequestContext): Verd
   if (!Object.hasOwn(context, key)) return "unknown";
   const known = context[key];
   if (operator === "Null") return values.every((value) => (value === "true") === (known === undefined)) ? "yes" : "no";
-  const compare = COMPARISONS[toPositive(operator)];
+  const compare = COMPARISONS.get(toPositive(operator));
   // Other operators, and variables such as ${aws:username}, cannot be evaluated here.
   if (compare === undefined || values.some(isVariable)) return "unknown";
   const isNegated = toPositive(operator) !== operator;
@@ -46,7 +46,7 @@ export function pins({ operator, isIfExists, key, values }: PolicyCondition, wan
   return (
     key.toLowerCase() === wantedKey.toLowerCase() &&
     !isIfExists &&
-    Object.hasOwn(COMPARISONS, operator) &&
+    COMPARISONS.has(operator) &&
     values.every((value) => !isLike || !/[*?]/.test(value))
   );
 }

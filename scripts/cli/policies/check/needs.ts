@@ -83,17 +83,17 @@ function toReadNeeds({ roleArn, secrets, parameters, keyArn }: Setup): readonly 
 }
 
 /** The conditions of a partition that is missing here are not checked. */
-const SUFFIXES: Readonly<Record<string, string>> = {
-  aws: "amazonaws.com",
-  "aws-us-gov": "amazonaws.com",
-  "aws-cn": "amazonaws.com.cn",
-};
+const SUFFIXES: ReadonlyMap<string, string> = new Map([
+  ["aws", "amazonaws.com"],
+  ["aws-us-gov", "amazonaws.com"],
+  ["aws-cn", "amazonaws.com.cn"],
+]);
 
 /** Reading needs only kms:Decrypt. kms:DescribeKey helps to find a fault. */
 function toKeyNeeds({ roleArn, region, partition, keyArn, secrets, parameters }: Setup): readonly Need[] {
   if (roleArn === undefined) return [];
   const services = [...(secrets.length > 0 ? ["secretsmanager"] : []), ...(parameters.length > 0 ? ["ssm"] : [])];
-  const suffix = SUFFIXES[partition];
+  const suffix = SUFFIXES.get(partition);
   const callers =
     region === undefined || suffix === undefined ? [] : services.map((name) => `${name}.${region}.${suffix}`);
   const common = {
