@@ -4,7 +4,8 @@ import type { BaseCredentials } from "../../extension/aws/base-credentials.ts";
 import { within } from "../../extension/cache/deadline.ts";
 import type { AwsCredentials } from "../../extension/config/aws-environment.ts";
 import type { Environment } from "../../extension/config/setting-rules.ts";
-import { Failure } from "../../extension/failure/failure.ts";
+import { parseAwsError } from "../../extension/failure/aws-error.ts";
+import { Failure, type FailureCode } from "../../extension/failure/failure.ts";
 
 /** Loads the SDK only when it is needed. */
 const loadAwsChain = () => import("./aws-chain.ts");
@@ -29,9 +30,11 @@ const TIMEOUT_MS = 30_000;
 export function createDefaultCredentials(region: string, now: () => number): BaseCredentials {
   async function find(): Promise<AwsCredentials> {
     const { findCredentials } = await loadAwsChain();
-    const { accessKeyId, secretAccessKey, sessionToken } = await findCredentials(region).catch((error: unknown) => {
-      throw toFailure(error);
+    const notes: string[] = [];
+    const found = await findCredentials(region, (text) => notes.push(text)).catch((error: unknown) => {
+      throw toFailure(error, notes);
     });
+    const { accessKeyId, secretAccessKey, sessionToken } = found;
     return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
   }
   const late = () => new Failure("credentials-unavailable", "AWS credentials were not available within 30 s");
@@ -46,20 +49,74 @@ const NONE_FOUND = "Could not load credentials from any providers";
 
 const MORE = "In the same shell, aws sts get-caller-identity shows more";
 
+/** What is in the way, by the SDK's words. The first that matches counts; `$1` is the name of the profile. */
+const OBSTACLES: readonly {
+  readonly words: RegExp;
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly remedy: string;
+}[] = [
+  {
+    words: /\baws (?:sso )?login\b/,
+    code: "credentials-unavailable",
+    message: "the sign-in of this AWS profile has expired, or was never made",
+    remedy: "sign in with aws sso login, or aws login, for the profile that AWS_PROFILE names",
+  },
+  {
+    words: /\brequires multi-factor authentication\b/,
+    code: "credentials-unavailable",
+    message: "this AWS profile needs a code of an MFA device (mfa_serial)",
+    remedy:
+      'in the same shell, eval "$(aws configure export-credentials --format env)" asks for the code, and sets the credentials; then unset AWS_PROFILE',
+  },
+  {
+    words: /\bcredential_process (?:did not return|returned)\b|-> Command failed\b/,
+    code: "credentials-unavailable",
+    message: "the credential_process of this AWS profile failed",
+    remedy:
+      "run it yourself: it must end with exit code 0, and print JSON with Version 1, AccessKeyId and SecretAccessKey, that has not expired",
+  },
+  {
+    words: /\bDetected a cycle\b/,
+    code: "credentials-unavailable",
+    message: "the source_profile of this AWS profile leads back to it",
+    remedy: "correct source_profile: one of these profiles needs credentials of its own",
+  },
+  {
+    words: /\bProfile (?!default )([\s\S]*) could not be found\b/,
+    code: "credentials-missing",
+    message: "there is no AWS profile $1",
+    remedy: "correct AWS_PROFILE: aws configure list-profiles shows the names in ~/.aws/config and ~/.aws/credentials",
+  },
+  {
+    words: /\busing profile: \[(?!default\])([^\]]*)\]/,
+    code: "credentials-missing",
+    message: "the AWS profile $1 does not exist, or has no credentials",
+    remedy: `it needs keys, a sign-in (aws configure sso), a role_arn with source_profile, or a credential_process. ${MORE}`,
+  },
+];
+
 /** The SDK's text is not repeated, because it may quote a file or the output of a program. */
-function toFailure(error: unknown): Failure {
+function toFailure(error: unknown, notes: readonly string[]): Failure {
   const text = error instanceof Error ? error.message : "";
-  if (/\baws (sso )?login\b/.test(text)) {
-    return new Failure("credentials-unavailable", "the sign-in of this AWS profile has expired, or was never made", {
-      remedy: "sign in with aws sso login, or aws login, for the profile that AWS_PROFILE names",
-    });
+  for (const { words, code, message, remedy } of OBSTACLES) {
+    for (const said of [text, ...notes]) {
+      const [found, name = ""] = words.exec(said) ?? [];
+      const shown = /^[\w.@/+-]{1,64}$/.test(name) ? name : "of the name in AWS_PROFILE";
+      if (found !== undefined) return new Failure(code, message.replace("$1", shown), { remedy });
+    }
   }
   if (text === NONE_FOUND) {
     return new Failure("credentials-missing", "there are no AWS credentials on this machine", {
       remedy: `name a profile of ~/.aws/config in AWS_PROFILE (aws configure sso creates one), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a machine at AWS has the credentials of its role. ${MORE}`,
     });
   }
-  return new Failure("credentials-unavailable", "AWS credentials are configured here, but could not be loaded", {
+  const { awsCode } = parseAwsError(error);
+  const message =
+    awsCode === undefined
+      ? "AWS credentials are configured here, but could not be loaded"
+      : `AWS did not give this AWS profile credentials (${awsCode})`;
+  return new Failure("credentials-unavailable", message, {
     remedy: `check the profile that AWS_PROFILE names. ${MORE}`,
   });
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { findCredentials } from "../../../scripts/cli/aws-chain.ts";
 import { createDefaultCredentials, findDefaultRegion, toVariableRegion } from "../../../scripts/cli/aws-defaults.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 vi.mock("../../../scripts/cli/aws-chain.ts", { spy: true });
 
@@ -54,6 +55,27 @@ const MFA = `${PROFILE}
 role_arn = arn:aws:iam::222222222222:role/${CANARY}
 source_profile = work
 mfa_serial = arn:aws:iam::222222222222:mfa/me
+`;
+
+const toProgram = (output: string) => `
+[profile work]
+credential_process = echo '${output}'
+`;
+const OLD = { Version: 1, AccessKeyId: "AKIAEXAMPLE", SecretAccessKey: CANARY, Expiration: "2020-01-01T00:00:00Z" };
+
+/** A role that the profile assumes with keys; nothing listens at the endpoint of STS. */
+const ASSUMED = `${PROFILE}
+[profile admin]
+role_arn = arn:aws:iam::222222222222:role/${CANARY}
+source_profile = work
+`;
+const LOOP = `
+[profile work]
+role_arn = arn:aws:iam::222222222222:role/${CANARY}
+source_profile = other
+[profile other]
+role_arn = arn:aws:iam::222222222222:role/${CANARY}
+source_profile = work
 `;
 
 describe("the region of this machine", () => {
@@ -110,27 +132,125 @@ describe("the credentials of this machine", () => {
 
   it.each([
     ["missing if there are none", "", {}, "credentials-missing", "AWS_PROFILE"],
-    ["missing if there is no such profile", PROFILE, { AWS_PROFILE: "wrok" }, "credentials-missing", "AWS_PROFILE"],
     ["unavailable without a sign-in", SSO, { AWS_PROFILE: "work" }, "credentials-unavailable", "aws sso login"],
-    [
-      "missing if the program that provides them fails",
-      PROGRAM,
-      { AWS_PROFILE: "work" },
-      "credentials-missing",
-      "aws sts get-caller-identity",
-    ],
-    [
-      "unavailable if they need a code of a person",
-      MFA,
-      { AWS_PROFILE: "admin" },
-      "credentials-unavailable",
-      "aws sts get-caller-identity",
-    ],
   ])("are %s", async (_, config, variables: Readonly<Record<string, string>>, code, advice) => {
     onMachine(config, variables);
     const failure = await get().catch((error: unknown) => error);
     expect(failure).toMatchObject({ code, details: { remedy: expect.stringContaining(advice) } });
     expect(`${failure} ${JSON.stringify(failure)}`).not.toContain(CANARY);
+  });
+});
+
+describe("what is in the way of the credentials of a profile", () => {
+  const get = () => createDefaultCredentials("eu-west-1", Date.now).get();
+  const unavailable = "credentials-unavailable";
+
+  it.each([
+    [
+      "there is no such profile",
+      PROFILE,
+      "wrok",
+      "credentials-missing",
+      "there is no AWS profile wrok",
+      ["AWS_PROFILE", "aws configure list-profiles"],
+    ],
+    [
+      "its name is odd",
+      PROFILE,
+      "odd\nname",
+      "credentials-missing",
+      "there is no AWS profile of the name in AWS_PROFILE",
+      ["aws configure list-profiles"],
+    ],
+    [
+      "its program fails",
+      PROGRAM,
+      "work",
+      unavailable,
+      "the credential_process of this AWS profile failed",
+      ["run it"],
+    ],
+    [
+      "its program prints no JSON",
+      toProgram(CANARY),
+      "work",
+      unavailable,
+      "the credential_process of this AWS profile failed",
+      ["Version 1"],
+    ],
+    [
+      "its program prints no keys",
+      toProgram('{"Version": 1}'),
+      "work",
+      unavailable,
+      "the credential_process of this AWS profile failed",
+      ["Version 1"],
+    ],
+    [
+      "its program prints old keys",
+      toProgram(JSON.stringify(OLD)),
+      "work",
+      unavailable,
+      "the credential_process of this AWS profile failed",
+      ["expired"],
+    ],
+    [
+      "it needs a code of a person",
+      MFA,
+      "admin",
+      unavailable,
+      "this AWS profile needs a code of an MFA device (mfa_serial)",
+      ["aws configure export-credentials", "unset AWS_PROFILE"],
+    ],
+    [
+      "its source_profile leads back to it",
+      LOOP,
+      "work",
+      unavailable,
+      "the source_profile of this AWS profile leads back to it",
+      ["source_profile"],
+    ],
+    [
+      "it has none",
+      "[profile bare]\nregion = eu-west-1\n",
+      "bare",
+      "credentials-missing",
+      "the AWS profile bare does not exist, or has no credentials",
+      ["aws configure sso", "credential_process"],
+    ],
+    [
+      "its source_profile does not exist",
+      ASSUMED.replace("= work", "= gone"),
+      "admin",
+      "credentials-missing",
+      "the AWS profile gone does not exist, or has no credentials",
+      ["source_profile"],
+    ],
+    [
+      "its role's keys are refused",
+      ASSUMED,
+      "admin",
+      unavailable,
+      "AWS did not give this AWS profile credentials (AccessDenied)",
+      ["aws sts get-caller-identity"],
+    ],
+  ] as const)("is told if %s", async (_, config, profile, code, message, advice) => {
+    const { url } = await startLocalServer((_request, response) => {
+      const error = `<Error><Code>AccessDenied</Code><Message>${CANARY}</Message></Error>`;
+      response.writeHead(403, { "Content-Type": "text/xml" }).end(`<ErrorResponse>${error}</ErrorResponse>`);
+    });
+    onMachine(config, { AWS_PROFILE: profile, AWS_ENDPOINT_URL_STS: url });
+    const failure = await get().catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code, message });
+    for (const part of advice) expect(failure).toMatchObject({ details: { remedy: expect.stringContaining(part) } });
+    expect(`${failure} ${JSON.stringify(failure)}`).not.toContain(CANARY);
+  });
+
+  it("prints nothing of it", async () => {
+    const outputs = (["log", "info", "debug", "error"] as const).map((name) => vi.spyOn(console, name));
+    onMachine(PROGRAM, { AWS_PROFILE: "work" });
+    await get().catch(() => {});
+    for (const output of outputs) expect(output).not.toHaveBeenCalled();
   });
 });
 
