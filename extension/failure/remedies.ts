@@ -72,7 +72,7 @@ function toAdvice(
     case "clock-skewed":
       return "set the clock of this machine: AWS refuses requests that were signed minutes before or after its own time";
     case "signature-invalid":
-      return "check the access key ID and the secret access key, and that nothing between here and AWS changes the request";
+      return "check the secret access key and the access key ID, and that nothing between here and AWS changes the request";
     case "endpoint-mismatch":
       return toEndpointAdvice(call);
     case "throttled":

@@ -62,7 +62,7 @@ both(
   "versionId and versionStage that do not belong together",
   DB,
   { query: "versionId={pending}&versionStage=AWSCURRENT" },
-  refused(400, "InvalidRequestException"),
+  notFound,
 );
 both("versionStage that does not exist", DB, { query: "versionStage=NONE" }, notFound);
 both("versionId with a space in it", DB, { query: "versionId=a%20b" }, invalid("versionId"));

@@ -238,6 +238,32 @@ const keys: Misconfiguration[] = [
     tells: ["aws kms cancel-key-deletion and then enable-key"],
     repair: (accounts) => accounts.aws.changeKey(keyOf(accounts), { state: "enabled" }),
   },
+  {
+    name: "the key's own material has expired, or was never imported",
+    change(accounts) {
+      const key = encrypting()(accounts);
+      permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
+      accounts.aws.changeKey(key, { state: "pending import" });
+    },
+    cause: "kms-key-unusable",
+    tells: ["aws kms import-key-material"],
+    repair: (accounts) => accounts.aws.changeKey(keyOf(accounts), { state: "enabled" }),
+  },
+  {
+    name: "the key was deleted",
+    change(accounts) {
+      const key = encrypting()(accounts);
+      permitting(allow(READ, "*"), allow(DECRYPT, key))(accounts);
+      accounts.aws.changeKey(key, { state: "deleted" });
+    },
+    cause: "kms-key-not-found",
+    tells: ["was deleted", "aws secretsmanager update-secret --kms-key-id"],
+    repair(accounts) {
+      const { aws } = accounts;
+      aws.deleteSecret(aws.findSecret(SECRET_NAME, TARGET_ACCOUNT, REGION)?.arn ?? "");
+      create(accounts);
+    },
+  },
 ];
 
 const parameters: Misconfiguration[] = [
@@ -287,6 +313,23 @@ const parameters: Misconfiguration[] = [
     path: `/systemsmanager/parameters/get?name=${PARAMETER}&withDecryption=true`,
     repair: ({ aws }) =>
       aws.changeKey(aws.findParameter(`${PARAMETER_ARN}${PARAMETER}`)?.kmsKey ?? "", { state: "enabled" }),
+  },
+  {
+    name: "the parameter's key was deleted",
+    change(accounts) {
+      const { aws } = accounts;
+      const { arn: kmsKey } = aws.createKey({ ...IN_TARGET_ACCOUNT, policy: toKeyPolicy(TARGET_ACCOUNT) });
+      aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PARAMETER, value: "x", type: "SecureString", kmsKey });
+      permitting(allow([GET, DECRYPT], "*"))(accounts);
+      aws.changeKey(kmsKey, { state: "deleted" });
+    },
+    cause: "kms-key-not-found",
+    tells: ["was deleted", "aws ssm put-parameter --key-id"],
+    path: `/systemsmanager/parameters/get?name=${PARAMETER}&withDecryption=true`,
+    repair({ aws }) {
+      aws.deleteParameter(`${PARAMETER_ARN}${PARAMETER}`);
+      aws.createParameter({ ...IN_TARGET_ACCOUNT, name: PARAMETER, value: "x", type: "SecureString" });
+    },
   },
 ];
 

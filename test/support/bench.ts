@@ -32,7 +32,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface BenchOptions
   extends Omit<FakeLambdaOptions, "opt" | "environment">,
-    Pick<TwoAccountsOptions, "now" | "policyEngine" | "functionRoleArn"> {
+    Pick<TwoAccountsOptions, "now" | "regions" | "policyEngine" | "functionRoleArn"> {
   readonly layer?: LayerName;
   /** Instead of a built layer. */
   readonly opt?: string;
@@ -52,13 +52,15 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     opt = toOpt(layer),
     prepare,
     now,
+    regions,
     policyEngine,
     functionRoleArn,
     environment: further = {},
     onEnd = onTestFinished,
     ...lambdaOptions
   } = options;
-  const accounts = options.accounts ?? (await startTwoAccounts({ ...(now && { now }), policyEngine, functionRoleArn }));
+  const aws = { ...(now && { now }), ...(regions && { regions }), policyEngine, functionRoleArn };
+  const accounts = options.accounts ?? (await startTwoAccounts(aws));
   if (accounts !== options.accounts) onEnd(() => accounts.close());
   prepare?.(accounts);
   const port = await findFreePort();

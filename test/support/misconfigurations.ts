@@ -11,7 +11,7 @@ import { type PrintedRemedy, paste, removeDenials } from "./printed-remedies.ts"
 import { testRow } from "./rows.ts";
 import { SECRET_PATH, type TwoAccounts } from "./two-accounts.ts";
 
-export interface Misconfiguration extends Pick<BenchOptions, "environment" | "functionRoleArn" | "now"> {
+export interface Misconfiguration extends Pick<BenchOptions, "environment" | "functionRoleArn" | "now" | "regions"> {
   readonly name: string;
   /** Makes the mistake. */
   readonly change?: (accounts: TwoAccounts) => void;
@@ -34,7 +34,7 @@ const REFRESH_INTERVAL_MS = 1_050;
 
 export function misconfiguration(group: string, row: Misconfiguration): void {
   const { name, cause, tells, repair = repairAsPrinted, path = SECRET_PATH } = row;
-  const { environment = {}, functionRoleArn, now, newEnvironment } = row;
+  const { environment = {}, functionRoleArn, now, regions, newEnvironment } = row;
   const expected = `${cause}; repaired as printed: 200`;
   testRow({ table: "misconfiguration", group, name, expected }, undefined, async (see) => {
     const bench = await startBench({
@@ -42,6 +42,7 @@ export function misconfiguration(group: string, row: Misconfiguration): void {
       policyEngine,
       environment,
       ...(now && { now }),
+      ...(regions && { regions }),
       ...(row.change && { prepare: row.change }),
     });
     await bench.lambda.init();

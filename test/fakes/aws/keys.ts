@@ -4,7 +4,7 @@ import type { PolicyDocument } from "./policies.ts";
 
 export interface KeyOptions {
   readonly policy: PolicyDocument;
-  readonly state: "enabled" | "disabled" | "pending deletion";
+  readonly state: "enabled" | "disabled" | "pending deletion" | "pending import" | "deleted";
 }
 
 /** The customer managed keys. A key that was not created here counts as enabled and without a policy. */
@@ -34,7 +34,8 @@ export function createKmsKeys(): KmsKeys {
 /**
  * Returns why KMS does not decrypt with this key, in KMS's own words if it has any, or undefined if it decrypts. Every reader
  * may use AWS's own keys. Recorded for a disabled key and for a key that is to be deleted: links in secrets-manager.ts and
- * systems-manager.ts. Not verified: that KMS checks permission before the key's state.
+ * systems-manager.ts; from KMS itself for the others: localstack's tests/aws/services/kms/test_kms.snapshot.json. Not verified:
+ * that KMS checks permission before the key's state.
  */
 export async function findDecryptProblem(
   { caller, region, requestId, keys, findDenial }: OperationContext,
@@ -50,7 +51,13 @@ export async function findDecryptProblem(
   const denial = await findDenial(caller, { action: "kms:Decrypt", resource: kmsKey, context, resourcePolicy });
   if (denial !== undefined) return "denied";
   if (state === "enabled") return undefined;
-  const code = state === "disabled" ? "DisabledException" : "KMSInvalidStateException";
-  const source = `Service: AWSKMS; Status Code: 400; Error Code: ${code}; Request ID: ${requestId}; Proxy: null`;
-  return { message: `${kmsKey} is ${state}. (${source})` };
+  const code = CODES[state] ?? "KMSInvalidStateException";
+  const source = `(Service: AWSKMS; Status Code: 400; Error Code: ${code}; Request ID: ${requestId}; Proxy: null)`;
+  const text = state === "deleted" ? `Key '${kmsKey}' does not exist` : `${kmsKey} is ${state}.`;
+  return { message: `${text} ${source}` };
 }
+
+const CODES: Partial<Record<KeyOptions["state"], string>> = {
+  disabled: "DisabledException",
+  deleted: "NotFoundException",
+};
