@@ -134,12 +134,15 @@ function toJson(text: string, readFile: (path: string) => string): object | stri
     }
   }
   try {
-    const parsed: unknown = JSON.parse(json);
+    // `trim` also removes the byte order mark, which Windows writes.
+    const parsed: unknown = JSON.parse(json.trim());
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
   } catch {
     // The parser's message would quote the text, which may be secret.
   }
-  return text.startsWith("/") ? "the path of a file that holds a JSON object" : "a JSON object, or the path of one";
+  return text.startsWith("/")
+    ? "the path of a file that holds a JSON object, in UTF-8"
+    : "a JSON object, or the path of one";
 }
 
 const toText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));

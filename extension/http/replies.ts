@@ -1,4 +1,5 @@
 /** From a value or a failure to the reply that a caller gets. Pure. */
+import { isUtf8 } from "node:buffer";
 import type { Cached } from "../cache/cache.ts";
 import { Failure, toRow } from "../failure/failure.ts";
 import { memoizeObjects } from "../values/memoize.ts";
@@ -78,29 +79,55 @@ export function toBareReply(secret: CachedSecret, key: string | undefined): Repl
 const toBareType = memoizeObjects(({ secretString }: SecretValue) => toTextType(parseJson(secretString ?? "")));
 
 const toTextType = (content: unknown): string =>
-  typeof content === "object" && content !== null && !isRawNumber(content)
-    ? "application/json"
-    : "text/plain; charset=utf-8";
+  isContainer(content) ? "application/json" : "text/plain; charset=utf-8";
 
-function pick({ name, secretString }: SecretValue, key: string): unknown {
-  const content = secretString === undefined ? undefined : parseJson(secretString);
-  if (typeof content !== "object" || content === null || isRawNumber(content)) {
-    throw new Failure("invalid-request", `key needs a secret that is a JSON object or array, which ${name} is not`);
+function pick({ name, secretString, secretBinary }: SecretValue, key: string): unknown {
+  // A file of JSON that was stored with --secret-binary.
+  const text =
+    secretString ?? (secretBinary !== undefined && isUtf8(secretBinary) ? String(Buffer.from(secretBinary)) : "");
+  const content = parseJson(text);
+  if (!isContainer(content)) {
+    const why = toObstacle(text, content);
+    throw new Failure(
+      "invalid-request",
+      `key needs a secret that is a JSON object or array, which ${name} is not${why}`,
+    );
   }
   let field: unknown = content;
   for (const step of toSteps(key)) {
     if (!hasField(field, step)) {
-      throw new Failure("key-not-found", `${name} has no field ${JSON.stringify(key.slice(0, 64))}`);
+      // The name of a field may begin with a slash, as the name of a parameter does.
+      if (hasField(content, key)) return content[key];
+      throw new Failure(
+        "key-not-found",
+        `${name} has no field ${JSON.stringify(key.slice(0, 64))}${toNearMiss(field, step)}`,
+      );
     }
     field = field[step];
   }
   return field;
 }
 
+/** What is in the way of a person who sees a field there. */
+function toObstacle(text: string, content: unknown): string {
+  if (typeof content === "string" && isContainer(parseJson(content)))
+    return ": it is JSON in a JSON string, encoded twice";
+  return content === undefined && /^\p{Cf}/u.test(text.trim()) ? ": it begins with an invisible character" : "";
+}
+
+function toNearMiss(value: unknown, step: string): string {
+  if (typeof value === "string") return ": the part before it is a text";
+  const toPlain = (name: string) => name.trim().toLowerCase();
+  const isNear = isContainer(value) && Object.keys(value).some((name) => toPlain(name) === toPlain(step));
+  return isNear ? ": a name differs only in case or white space" : "";
+}
+
+const isContainer = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !isRawNumber(value);
+
 /** Own properties only, so that "constructor" is no field. An array has only its members as fields. */
 function hasField(value: unknown, step: string): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || isRawNumber(value)) return false;
-  return Object.hasOwn(value, step) && (!Array.isArray(value) || /^(0|[1-9]\d*)$/.test(step));
+  return isContainer(value) && Object.hasOwn(value, step) && (!Array.isArray(value) || /^(0|[1-9]\d*)$/.test(step));
 }
 
 /** The steps of a JSON Pointer (https://www.rfc-editor.org/rfc/rfc6901#section-4), or the one name. */
@@ -115,11 +142,12 @@ function toSteps(key: string): readonly string[] {
 
 /**
  * Returns undefined if the text is not JSON: V8's own message would quote the secret. A number that JavaScript would round
- * keeps its digits on Node 22 and newer (https://github.com/tc39/proposal-json-parse-with-source).
+ * keeps its digits on Node 22 and newer (https://github.com/tc39/proposal-json-parse-with-source). A byte order mark, which
+ * Windows writes, may be ignored (https://www.rfc-editor.org/rfc/rfc8259#section-8.1); `trim` removes it.
  */
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text, keepDigits);
+    return JSON.parse(text.trim(), keepDigits);
   } catch {
     return undefined;
   }

@@ -43,7 +43,7 @@ export function toSecretContents(value: string | Uint8Array): SecretContents {
 
 function toKeys(text: string): readonly string[] | undefined {
   try {
-    const parsed: unknown = JSON.parse(text);
+    const parsed: unknown = JSON.parse(text.trim());
     const isObject = typeof parsed === "object" && parsed !== null && !Array.isArray(parsed);
     return isObject ? Object.keys(parsed).sort() : undefined;
   } catch {

@@ -34,17 +34,16 @@ export function createFakeSdk(deps: {
     },
     connectSecretsManager: () => ({}),
     async getSecretValue({ SecretId: id = "", VersionId, VersionStage }, { region, credentials }) {
+      const { partition, account } = toHome(credentials);
       const found = findSecret(read(), id);
       if (found === undefined) throw toSdkError("ResourceNotFoundException");
-      const { name, value, hasSuffix } = found;
+      const { name, value, arn = `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}` } = found;
       const versionId = toVersionId(value);
       if ((VersionId ?? versionId) !== versionId || (VersionStage ?? CURRENT) !== CURRENT) {
         throw toSdkError("ResourceNotFoundException");
       }
-      const { partition, account } = toHome(credentials);
-      const arn = id.startsWith("arn:") ? id : `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}`;
       return {
-        ARN: hasSuffix ? arn : `${arn}-${SUFFIX}`,
+        ARN: arn.endsWith(`:${name}`) ? `${arn}-${SUFFIX}` : arn,
         Name: name,
         VersionId: versionId,
         VersionStages: [CURRENT],
@@ -58,9 +57,9 @@ export function createFakeSdk(deps: {
   const ssm: typeof AwsSsm = {
     async getParameter({ Name = "" }, { region, credentials }) {
       const [, id = "", selector] = /^(arn(?::[^:]*){5}|[^:]*)(?::(.*))?$/.exec(Name) ?? [];
-      const values = read();
-      const named = /^arn:.*?:parameter(\/.*)$/.exec(id)?.[1] ?? id;
-      const name = [named, named.slice(1)].find((candidate) => values.has(candidate));
+      const values = new Map([...read()].map(([key, value]) => [toParameterName(key), value]));
+      const named = toParameterName(id);
+      const name = [named, `/${named}`, named.slice(1)].find((candidate) => values.has(candidate));
       const value = name === undefined ? undefined : values.get(name);
       if (name === undefined || value === undefined) throw toSdkError("ParameterNotFound");
       if ((selector ?? "1") !== "1") throw toSdkError("ParameterVersionNotFound");
@@ -100,30 +99,49 @@ function parseSecrets(readFile: (path: string) => string, path: string): Readonl
   }
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    // `trim` also removes the byte order mark, which Windows writes.
+    parsed = JSON.parse(text.trim());
   } catch {
     // Rejected below.
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new CommandError(USAGE, `--fake ${path} is not a JSON object, {"name": "value" or {…}, …}`);
+    throw new CommandError(USAGE, `--fake ${path} is not a JSON object in UTF-8, {"name": "value" or {…}, …}`);
   }
   return new Map(
     Object.entries(parsed).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
   );
 }
 
-/** Finds a secret by its name, or by an ARN with or without the six characters that AWS appends. */
+/**
+ * Finds a secret. Both the key in the file and the id that is asked for may be a name, or an ARN with or without the six
+ * characters that AWS appends. Two ARNs must be of the same account and region.
+ */
 function findSecret(values: ReadonlyMap<string, string>, id: string) {
-  const resource = /^arn:.*?:secret:(.*)$/.exec(id)?.[1];
-  const short = resource?.replace(/-[A-Za-z0-9]{6}$/, "");
-  for (const [name, hasSuffix] of [
-    [resource ?? id, false],
-    [short ?? id, short !== resource],
-  ] as const) {
-    const value = values.get(name);
-    if (value !== undefined) return { name, value, hasSuffix };
-  }
-  return undefined;
+  const asked = toNames(id);
+  const found = [...values].flatMap(([key, value]) => {
+    const named = toNames(key);
+    const common = asked.names.find((candidate) => named.names.includes(candidate));
+    if (common === undefined || (asked.place !== named.place && asked.place && named.place)) return [];
+    const [arn, other] = [id, key].filter((text) => text.startsWith("arn:")).sort((a, b) => b.length - a.length);
+    const [name = common] = other === undefined || arn === undefined ? [] : toNames(arn).names.slice(-1);
+    return [{ name, value, arn }];
+  });
+  // If two secrets may be meant, the name that needs no guess about its last characters is.
+  return found.sort((a, b) => b.name.length - a.name.length)[0];
+}
+
+/** The names that an id may mean: the end of an ARN may be random characters, or a part of the name. */
+function toNames(id: string): { readonly place?: string | undefined; readonly names: readonly string[] } {
+  const [, place, resource] = /^(arn:.*?):secret:(.*)$/.exec(id) ?? [];
+  return resource === undefined
+    ? { names: [id] }
+    : { place, names: [resource, resource.replace(/-[A-Za-z0-9]{6}$/, "")] };
+}
+
+/** A path begins with a slash. For a name of one part, the ARN does not tell whether it has one. */
+function toParameterName(id: string): string {
+  const [, name = id] = /^arn:.*?:parameter\/(.*)$/.exec(id) ?? [];
+  return name !== id && name.includes("/") ? `/${name}` : name;
 }
 
 function toHome({ sessionToken = "" }: AwsCredentials) {

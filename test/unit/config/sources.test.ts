@@ -160,7 +160,7 @@ describe("CONFIG", () => {
   it("in a file may not be the path of another file", () => {
     const readFile = (path: string) => (path === "/a" ? "/b" : noFile(path));
     expect(parse({ config: "/a" }, { readFile }).problems).toEqual([
-      { name: NAME, rule: "the path of a file that holds a JSON object", got: "/a" },
+      { name: NAME, rule: "the path of a file that holds a JSON object, in UTF-8", got: "/a" },
     ]);
   });
 
@@ -307,7 +307,7 @@ describe("a mistake in CONFIG", () => {
   ])("may be a file that holds %s, of which only the path is reported", (_, text) => {
     expect(parse({ config: "/var/task/x" }, { readFile: () => text })).toEqual({
       sources: [],
-      problems: [{ name: NAME, rule: "the path of a file that holds a JSON object", got: "/var/task/x" }],
+      problems: [{ name: NAME, rule: "the path of a file that holds a JSON object, in UTF-8", got: "/var/task/x" }],
     });
   });
 

@@ -261,8 +261,6 @@ describe("one field of a secret", () => {
     "/missing",
     "/missing/further",
     "foo/0",
-    "Text",
-    "text ",
     "/foo/2",
     "/foo/-",
     "/foo/-1",
@@ -270,8 +268,6 @@ describe("one field of a secret", () => {
     "/foo/1.0",
     "/foo/",
     "/foo/length",
-    "/text/0",
-    "/text/length",
     "/nothing/0",
     "//",
   ])("is not found by %s, which is not in the secret's text", (key) => {
@@ -281,6 +277,37 @@ describe("one field of a secret", () => {
         message: `dummy-string-secret has no field ${JSON.stringify(key)}`,
       }),
     );
+  });
+
+  it.each([
+    ["Text", ": a name differs only in case or white space"],
+    ["text ", ": a name differs only in case or white space"],
+    ["/TEXT", ": a name differs only in case or white space"],
+    ["/text/0", ": the part before it is a text"],
+    ["/text/length", ": the part before it is a text"],
+  ])("is not found by %s, and the error says what is in the way", (key, why) => {
+    expect(() => pick(key)).toThrow(
+      expect.objectContaining({
+        code: "key-not-found",
+        message: `dummy-string-secret has no field ${JSON.stringify(key)}${why}`,
+      }),
+    );
+  });
+
+  it("is found by a name that begins with a slash, unless it is a JSON Pointer to another field", () => {
+    const secret = text('{"/app/host":"literal","a":"pointed","/a":"literal"}');
+    expect(toBareReply(secret, "/app/host").body).toBe("literal");
+    expect(toBareReply(secret, "/a").body).toBe("pointed");
+    expect(toBareReply(secret, "/~1a").body).toBe("literal");
+  });
+
+  it.each<[string, CachedSecret]>([
+    ["behind a byte order mark", text('\uFEFF{"key":"v"}')],
+    ["between white space of any kind", text('\u00A0\r\n{"key":"v"}\n\u2003')],
+    ["in a binary secret", bytes(...Buffer.from('{"key":"v"}'))],
+    ["in a binary secret, behind a byte order mark", bytes(...Buffer.from('\uFEFF{"key":"v"}'))],
+  ])("is found in JSON %s", (_, secret) => {
+    expect(toBareReply(secret, "key").body).toBe("v");
   });
 
   it.each(["__proto__", "constructor", "toString"])("is found by %s if that is in the secret's text", (name) => {
@@ -326,13 +353,23 @@ describe("one field of a secret", () => {
     ["JSON's null", text("null")],
     ["empty", text("")],
     ["bytes", bytes(1, 2, 3)],
-    ["bytes that happen to be JSON", bytes(...Buffer.from('{"key":"CANARY-7c0e"}'))],
+    ["JSON in Latin-1", bytes(...Buffer.from('{"key":"CANARY-7c0e-é"}', "latin1"))],
+    ["JSON in UTF-16", bytes(...Buffer.from('{"key":"CANARY-7c0e"}', "utf16le"))],
   ])("is refused if the secret is %s, and the error quotes nothing of it", (_, secret) => {
     expect(() => toBareReply(secret, "key")).toThrow(
       expect.objectContaining({
         code: "invalid-request",
         message: "key needs a secret that is a JSON object or array, which dummy-string-secret is not",
       }),
+    );
+  });
+
+  it.each([
+    ["is JSON in a JSON string, encoded twice", JSON.stringify('{"key":"CANARY-7c0e"}')],
+    ["begins with an invisible character", '\u200B{"key":"CANARY-7c0e"}'],
+  ])("is refused if the secret %s, and the error says so", (why, secret) => {
+    expect(() => toBareReply(text(secret), "key")).toThrow(
+      expect.objectContaining({ code: "invalid-request", message: expect.stringMatching(`is not: it ${why}$`) }),
     );
   });
 

@@ -167,6 +167,7 @@ describe("doctor shows of a secret", () => {
   it.each([
     ["the names of a JSON object's fields, sorted", '{"username":"u","password":"p"}', "password, username"],
     ["that a JSON object has no fields", "{}", "a JSON object without fields"],
+    ["the names behind a byte order mark", '\uFEFF{"password":"p"}', "password"],
     ["the length of a text", "hunter2", "a text of 7 characters"],
     ["the length in characters, not in the units that JavaScript counts", "🔑", "a text of 1 character"],
     ["that a text is empty", "", "a text of 0 characters"],

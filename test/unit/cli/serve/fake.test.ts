@@ -66,6 +66,41 @@ describe("a secret in the fake's file", () => {
     expect(await secret(id)).toMatchObject({ secretString: "v", arn });
   });
 
+  it.each([
+    ["that ARN", `${PREFIX}app/db-AbCdEf`, `${PREFIX}app/db-AbCdEf`, "app/db", `${PREFIX}app/db-AbCdEf`],
+    ["its name", `${PREFIX}app/db-AbCdEf`, "app/db", "app/db", `${PREFIX}app/db-AbCdEf`],
+    [
+      "the ARN without the six characters",
+      `${PREFIX}app/db-AbCdEf`,
+      `${PREFIX}app/db`,
+      "app/db",
+      `${PREFIX}app/db-AbCdEf`,
+    ],
+    ["the ARN that it shortens", `${PREFIX}app/db`, `${PREFIX}app/db-AbCdEf`, "app/db", `${PREFIX}app/db-AbCdEf`],
+    ["itself without the six characters", `${PREFIX}app/db`, `${PREFIX}app/db`, "app/db", `${PREFIX}app/db-FaKe00`],
+  ])("that is listed by an ARN is found by %s", async (_, key, id, name, arn) => {
+    expect(await setUp({ [key]: "v" }).secret(id)).toMatchObject({ secretString: "v", name, arn });
+  });
+
+  it("that is listed by an ARN is not found by an ARN of another account or region", async () => {
+    const { secret } = setUp({ [`${PREFIX}app/db-AbCdEf`]: "v" });
+    for (const id of [PREFIX.replace("111111111111", "333333333333"), PREFIX.replace("eu-west-1", "us-east-1")]) {
+      expect(await failureOf(secret(`${id}app/db-AbCdEf`))).toMatchObject({ code: "secret-not-found" });
+    }
+  });
+
+  it("is found by its whole name, and not by what may be the beginning of it", async () => {
+    const { secret } = setUp({ "app/db": "short", "app/db-AbCdEf": "long" });
+    expect((await secret(`${PREFIX}app/db-AbCdEf`)).secretString).toBe("long");
+    expect((await secret("app/db")).secretString).toBe("short");
+  });
+
+  it("is found in a file with a byte order mark", async () => {
+    const { secret, write } = setUp({ s: "old" });
+    write(`\uFEFF${JSON.stringify({ s: "new" })}\r\n`);
+    expect((await secret("s")).secretString).toBe("new");
+  });
+
   it("has a new version with a new value, and only that version", async () => {
     const { secret, write } = setUp({ s: "old" });
     const { versionId } = await secret("s");
@@ -105,6 +140,12 @@ describe("a parameter in the fake's file", () => {
   ])("is found by %s", async (id, name, arn = id) => {
     const { parameter } = setUp({ "/app/host": "v", flag: "v" });
     expect(await parameter(id)).toMatchObject({ name, arn, value: "v", versionId: "1" });
+  });
+
+  it.each(["/app/host", "flag"])("that is listed by its ARN is found by name and ARN: %s", async (name) => {
+    const arn = `arn:aws:ssm:eu-west-1:111111111111:parameter/${name.replace(/^\//, "")}`;
+    const { parameter } = setUp({ [arn]: "v" });
+    for (const id of [name, arn]) expect(await parameter(id)).toMatchObject({ arn, value: "v" });
   });
 
   it("has one version", async () => {
