@@ -12,6 +12,7 @@ import { createRoleCredentials, type RoleCredentials } from "./aws/session.ts";
 import { createValueCache } from "./cache/cache.ts";
 import type { Config } from "./config/config.ts";
 import { createTokenCheck } from "./config/token.ts";
+import { createCallerCheck } from "./http/caller-check.ts";
 import { createHttpHandler, type HttpHandler, type SourceCaches } from "./http/handler.ts";
 import { createRestorable } from "./lambda/snapshot.ts";
 import type { Logger } from "./logger.ts";
@@ -94,7 +95,13 @@ export function createExtension(
     create: () => [createReader(first), ...others.map(createReader)] as const,
   });
   return {
-    handler: createHttpHandler({ ...deps, counters, metrics, readers, isToken: createTokenCheck(deps) }),
+    handler: createHttpHandler({
+      ...deps,
+      counters,
+      metrics,
+      readers,
+      isTrusted: createCallerCheck({ ...shared, isToken: createTokenCheck(deps) }),
+    }),
     readers,
     counters,
     metrics,

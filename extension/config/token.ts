@@ -7,13 +7,9 @@ export interface Token {
   readonly text: string;
   /** The path of the file that it was read from. */
   readonly path: string | undefined;
+  /** Where a caller finds it, in words. A caller without the token reads this, so it does not tell the file's path. */
+  readonly phrase: string;
 }
-
-/** Where a caller finds the token, in words. */
-export const toTokenPhrase = ({ path }: Token): string =>
-  path === undefined
-    ? "the value of CROSS_ACCOUNT_SECRETS_TOKEN or, in a Lambda function without it, of AWS_SESSION_TOKEN"
-    : `the text in the file ${path}`;
 
 /** The text of the setting, or of the file that it names. Without a token: undefined, and a problem. */
 export function parseToken(
@@ -29,12 +25,16 @@ export function parseToken(
     problems.push({ name: `${PREFIX}TOKEN`, rule: `${rule}, ${why}`, got: undefined });
     return undefined;
   }
-  if (!text.startsWith("file:")) return { text, path: undefined };
-  const path = toPath(text);
-  const read = path === undefined ? undefined : readToken(path, readFile);
-  if (read !== undefined) return { text: read, path };
   const names = [`${PREFIX}TOKEN`, ...alsoRead];
   const name = names.find((candidate) => environment[candidate]?.trim() === text) ?? `${PREFIX}TOKEN`;
+  const hasEndpoint = Boolean(environment.AWS_CONTAINER_CREDENTIALS_FULL_URI?.trim());
+  const orSession = hasEndpoint
+    ? ", or the session token of the credentials that an AWS SDK finds in the function"
+    : "";
+  if (!text.startsWith("file:")) return { text, path: undefined, phrase: `the value of ${name}${orSession}` };
+  const path = toPath(text);
+  const read = path === undefined ? undefined : readToken(path, readFile);
+  if (read !== undefined) return { text: read, path, phrase: `the text in the file that ${name} names${orSession}` };
   const got = text.startsWith("file:///") ? text : "a value that is not shown";
   problems.push({ name, rule: "file:///path of a readable file with one token in it", got });
   return undefined;
@@ -62,7 +62,7 @@ const READ_EVERY_MS = 1_000;
 
 /** Returns whether a header is the token. The time that this takes does not depend on the header's text or length. */
 export function createTokenCheck(deps: {
-  readonly config: { readonly token: Token };
+  readonly config: { readonly token: Pick<Token, "text" | "path"> };
   readonly readFile: (path: string) => string;
   readonly now: () => number;
 }): (header: string | string[] | undefined) => boolean {

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ValueCache } from "../cache/cache.ts";
 import { createRead, resolveSource } from "../cache/resolve.ts";
 import type { Config } from "../config/config.ts";
-import { type Token, toTokenPhrase } from "../config/token.ts";
+import type { Token } from "../config/token.ts";
 import { Failure, toFailure, toPublicText } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
 import type { Counters, Metrics } from "../metrics.ts";
@@ -14,6 +14,7 @@ import { memoizeTexts } from "../values/memoize.ts";
 import { type ParameterQuery, type ParameterValue, parameterRules } from "../values/parameter.ts";
 import { type SecretQuery, type SecretValue, secretRules } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
+import type { CallerCheck } from "./caller-check.ts";
 import {
   type CachedSecret,
   type Reply,
@@ -26,13 +27,14 @@ import {
   toReply,
 } from "./replies.ts";
 import {
-  expectOnly,
   parseInvalidation,
   parseParameterRequest,
   parsePathRequest,
   parseQueryRequest,
   parseTarget,
   type SecretRequest,
+  selectLeniently,
+  selectStrictly,
   type Target,
 } from "./requests.ts";
 
@@ -52,8 +54,11 @@ export interface SourceCaches {
   readonly parameters: ValueCache<ParameterQuery, ParameterValue>;
 }
 
-/** Headers that a proxy adds (RFC 7239 and its predecessor): the request comes from elsewhere than the function. */
-const FORWARDED_HEADERS = ["x-forwarded-for", "forwarded"];
+/**
+ * Headers that a proxy adds: the request comes from elsewhere than the function. Every proxy must send `Via`
+ * (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.3).
+ */
+const FORWARDED_HEADERS = ["x-forwarded-for", "forwarded", "via"];
 
 /** AWS's extension accepts the first, AWS's agent both. */
 const TOKEN_HEADERS = ["x-aws-parameters-secrets-token", "x-vault-token"];
@@ -71,12 +76,14 @@ const MAX_KNOWN_TARGET_CHARACTERS = 512;
 type Answer = () => Promise<Reply>;
 
 interface Route {
-  readonly method: "GET" | "POST";
+  readonly methods: readonly ("GET" | "HEAD" | "POST")[];
   /** As the documentation writes it. */
   readonly path: string;
   readonly pattern: RegExp;
   /** Whether it needs no token. */
   readonly isOpen?: boolean;
+  /** Whether AWS's extension or agent has it, too. Their clients may have a base address that ends in a slash. */
+  readonly isOfAws?: boolean;
   /** Throws a Failure if the request is not valid. */
   readonly toAnswer: (target: Target) => Answer;
 }
@@ -85,66 +92,78 @@ export function createHttpHandler(deps: {
   readonly config: Config;
   /** After a restore from a snapshot they are others. */
   readonly readers: () => readonly SourceCaches[];
-  readonly isToken: (header: string | string[] | undefined) => boolean;
+  readonly isTrusted: CallerCheck;
   readonly counters: Counters;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly now: () => number;
   readonly version: string;
 }): HttpHandler {
-  const { config, readers, isToken, counters, metrics, logger, now, version } = deps;
+  const { config, readers, isTrusted, counters, metrics, logger, now, version } = deps;
   const hosts = [`127.0.0.1:${config.httpPort}`, `localhost:${config.httpPort}`];
   if (config.httpPort === 80) hosts.push("127.0.0.1", "localhost");
+  const lenient = selectLeniently(createIgnoredReport(logger));
 
   /** THE table. A row is all that a new route needs. */
   const routes: readonly Route[] = [
     {
-      method: "GET",
+      methods: ["GET"],
       path: "/secretsmanager/get",
       // Clients of AWS's extension send both with and without the slash.
       pattern: /^\/secretsmanager\/get\/?$/,
-      toAnswer: (target) => readSecret(parseQueryRequest(target), toExtensionReply),
+      isOfAws: true,
+      toAnswer: (target) => readSecret(parseQueryRequest(target, lenient), toExtensionReply),
     },
     {
-      method: "GET",
+      methods: ["GET"],
       path: "/systemsmanager/parameters/get",
       pattern: /^\/systemsmanager\/parameters\/get\/?$/,
+      isOfAws: true,
       toAnswer: readParameter,
     },
     {
-      method: "GET",
+      methods: ["GET"],
       path: "/v1/<secretId>",
       pattern: /^\/v1\//,
-      toAnswer: (target) => readSecret(parsePathRequest(target, "/v1/", []), toAgentReply),
+      isOfAws: true,
+      toAnswer: (target) => readSecret(parsePathRequest(target, "/v1/", lenient), toAgentReply),
     },
     {
-      method: "GET",
+      methods: ["GET"],
       path: "/secrets/<secretId>",
       pattern: /^\/secrets\//,
       toAnswer(target) {
-        const request = parsePathRequest(target, "/secrets/", ["key"]);
+        const request = parsePathRequest(target, "/secrets/", selectStrictly, ["key"]);
         return readSecret(request, (secret) => toBareReply(secret, request.key));
       },
     },
     {
       // A GET of the same path asks for a secret whose name ends in /invalid.
-      method: "POST",
+      methods: ["POST"],
       path: "/secrets/<secretId>/invalid",
       pattern: /^\/secrets\/.+\/invalid$/,
       toAnswer: (target) => invalidate(parseInvalidation(target, "/secrets/", "/invalid")),
     },
-    { method: "GET", path: "/stats", pattern: /^\/stats$/, toAnswer: withoutParameters(stats) },
-    { method: "GET", path: "/ping", pattern: /^\/ping$/, isOpen: true, toAnswer: withoutParameters(ping) },
+    { methods: ["GET"], path: "/stats", pattern: /^\/stats$/, toAnswer: withoutParameters(stats) },
+    {
+      // Health checks such as `wget --spider` send HEAD.
+      methods: ["GET", "HEAD"],
+      path: "/ping",
+      pattern: /^\/ping$/,
+      isOpen: true,
+      isOfAws: true,
+      toAnswer: withoutParameters(ping),
+    },
   ];
 
   async function answer({ method, target, headers }: LocalRequest): Promise<Reply> {
     if (FORWARDED_HEADERS.some((name) => headers[name] !== undefined)) throw forwarded();
     if (!hosts.includes(headers.host?.toLowerCase() ?? "")) throw foreignHost(hosts);
     const [path = ""] = target.split("?", 1);
-    const matching = routes.filter(({ pattern }) => pattern.test(path));
+    const matching = routes.filter((route) => route.pattern.test(toRoutePath(route, path)));
     const isOpen = matching.some((route) => route.isOpen);
-    if (!isOpen && !TOKEN_HEADERS.some((name) => isToken(headers[name]))) throw badToken(config.token);
-    const methods = matching.length > 0 ? matching.map((route) => route.method) : ["GET"];
+    if (!isOpen && !(await isTrusted(TOKEN_HEADERS.map((name) => headers[name])))) throw badToken(config.token);
+    const methods: readonly string[] = matching.length > 0 ? matching.flatMap((route) => route.methods) : ["GET"];
     if (!methods.includes(method)) throw methodNotAllowed(methods);
     if (target.length > MAX_TARGET_CHARACTERS) throw targetTooLong();
     if (toBodyBytes(headers) > MAX_BODY_BYTES) throw bodyTooLarge();
@@ -155,9 +174,12 @@ export function createHttpHandler(deps: {
 
   function toAnswer(target: string, method: string): Answer {
     const parsed = parseTarget(target);
-    const route = routes.find((candidate) => candidate.method === method && candidate.pattern.test(parsed.path));
-    if (route === undefined) throw unknownPath(routes);
-    return route.toAnswer(parsed);
+    for (const route of routes) {
+      const path = toRoutePath(route, parsed.path);
+      if (route.methods.some((one) => one === method) && route.pattern.test(path))
+        return route.toAnswer({ ...parsed, path });
+    }
+    throw unknownPath(routes);
   }
 
   const toKnownAnswer = memoizeTexts((target) => toAnswer(target, "GET"), MAX_KNOWN_TARGETS);
@@ -169,7 +191,7 @@ export function createHttpHandler(deps: {
   }
 
   function readParameter(target: Target): Answer {
-    const request = parseParameterRequest(target);
+    const request = parseParameterRequest(target, lenient);
     const { allow } = config;
     const read = createRead({
       rules: parameterRules,
@@ -220,17 +242,35 @@ export function createDisabledHandler(): HttpHandler {
   return async () => toErrorReply(failure);
 }
 
+const toRoutePath = ({ isOfAws = false }: Route, path: string): string =>
+  isOfAws && path.startsWith("//") ? path.slice(1) : path;
+
+/** Callers choose the names: not more than this many are logged, and only short words, which are no secrets. */
+const MAX_IGNORED_NAMES = 100;
+const PUBLIC_NAME = /^\w{1,32}$/;
+
+/** Logs each name once. */
+function createIgnoredReport(logger: Logger): (name: string) => void {
+  const reported = new Set<string>();
+  return (name) => {
+    const shown = PUBLIC_NAME.test(name) ? name : "a name that is not shown";
+    if (reported.has(shown) || reported.size >= MAX_IGNORED_NAMES) return;
+    reported.add(shown);
+    logger.warn("parameter-ignored", { name: shown });
+  };
+}
+
 const ping = (): Reply => toReply(200, "text/plain; charset=utf-8", "healthy");
 
 const withoutParameters =
   (toOwnReply: () => Reply): Route["toAnswer"] =>
   ({ parameters }) => {
-    expectOnly(parameters, []);
+    selectStrictly(parameters, []);
     return async () => toOwnReply();
   };
 
 const forwarded = () =>
-  new Failure("forwarded", "a request with X-Forwarded-For or Forwarded does not come from this function");
+  new Failure("forwarded", "a request with X-Forwarded-For, Forwarded or Via does not come from this function");
 
 const targetTooLong = () =>
   new Failure("target-too-long", `the request target must have at most ${MAX_TARGET_CHARACTERS} characters`);
@@ -246,13 +286,13 @@ const foreignHost = (hosts: readonly string[]) =>
 
 const badToken = (token: Token) =>
   new Failure("bad-token", "the token is missing or wrong", {
-    remedy: `send the header X-Aws-Parameters-Secrets-Token with ${toTokenPhrase(token)}`,
+    remedy: `send the header X-Aws-Parameters-Secrets-Token with ${token.phrase}`,
   });
 
 const methodNotAllowed = (methods: readonly string[]) =>
   new Failure("method-not-allowed", `this path has only ${methods.join(", ")}`, { allow: methods.join(", ") });
 
 function unknownPath(routes: readonly Route[]): Failure {
-  const paths = routes.filter(({ method }) => method === "GET").map(({ path }) => path);
+  const paths = routes.filter(({ methods }) => methods.includes("GET")).map(({ path }) => path);
   return new Failure("unknown-path", `known paths are ${paths.slice(0, -1).join(", ")} and ${paths.at(-1)}`);
 }

@@ -26,15 +26,22 @@ export interface SecretValue {
 
 /** AWS's characters for a name, `!` for the secrets that AWS services own, and `:` for an ARN. The API's limit is 2,048. */
 const SECRET_ID = /^[A-Za-z0-9/_+=.@!:-]{1,2048}$/;
-const SECRET_ARN = /^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):(\d{12}):secret:(.+)$/;
+const SECRET_ARN = /^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):(\d{12}):secret:([^:]+)$/;
 const RANDOM_SUFFIX = /-[A-Za-z0-9]{6}$/;
 
 export const secretIdRule =
-  "a secret's name (letters, digits and /_+=.@!-) or its ARN, arn:<partition>:secretsmanager:<region>:<account>:secret:<name>, up to 2048 characters";
+  "a secret's name (letters, digits and /_+=.@!-) or its ARN, arn:<partition>:secretsmanager:<region>:<account>:secret:<name>, up to 2048 characters, and no field, stage or version after it";
 
 export function isSecretId(text: string): boolean {
   return SECRET_ID.test(text) && (SECRET_ARN.test(text) || !text.includes(":"));
 }
+
+/**
+ * The field in a reference of Amazon ECS, `<secret>:<field>:<stage>:<version>`, or of our exec wrapper, `<secret>#<field>`.
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+ */
+export const toReferencedField = (text: string): string | undefined =>
+  /^(?:arn:aws[a-z-]*:secretsmanager:[^:]*:[^:]*:secret:|(?!arn:))[\w/+=.@!-]+[:#]([^:]*)/.exec(text)?.[1];
 
 /** The region in an ARN; undefined for a name. */
 export function toRegion(secretId: string): string | undefined {

@@ -100,6 +100,27 @@ isRefused(
   () => ({ [own("TOKEN")]: `file://${writeTempFile("\n")}` }),
   invalid(own("TOKEN")),
 );
+isStarted(
+  "token file with a byte order mark",
+  () => ({ AWS_TOKEN: "the-token", [own("TOKEN")]: `file://${writeTempFile("\uFEFFthe-token\r\n")}` }),
+  200,
+);
+isStarted(
+  "CONFIG in a file with a byte order mark",
+  () => ({
+    [own("ROLE_ARN")]: undefined,
+    [own("SECRET_IDS")]: undefined,
+    [own("CONFIG")]: writeTempFile(`\uFEFF${JSON.stringify({ sources: [{ roleArn: TARGET_ROLE_ARN }] })}`),
+  }),
+  200,
+);
+isRefused(
+  "reference of Amazon ECS in SECRET_IDS",
+  () => ({
+    [own("SECRET_IDS")]: `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${SECRET_NAME}-AbCdEf:password::`,
+  }),
+  invalid("and no field, stage or version after it"),
+);
 isRefused("no target role", () => ({ [own("ROLE_ARN")]: undefined }), invalid(`${own("ROLE_ARN")} must be`));
 
 const MISTAKES = {

@@ -19,17 +19,21 @@ function row(
   name: string,
   how: { method?: string; headers?: Record<string, string | undefined> },
   expected: ExpectedAnswer,
+  target = "/ping",
 ) {
-  answers(bench, () => new Map(), { group, name, asked: [{ target: "/ping", ...how }], expected });
+  answers(bench, () => new Map(), { group, name, asked: [{ target, ...how }], expected });
 }
 
 row("with the token", {}, healthy);
 row("without a token", { headers: { [TOKEN]: undefined } }, healthy);
 row("with a wrong token", { headers: { [TOKEN]: "wrong" } }, healthy);
 for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]) {
-  row(method, { method }, { ...refused(405, "MethodNotAllowedException"), headers: { allow: "GET" } });
+  row(method, { method }, { ...refused(405, "MethodNotAllowedException"), headers: { allow: "GET, HEAD" } });
 }
-row("HEAD", { method: "HEAD" }, { status: 405, text: "", headers: { allow: "GET" } });
+row("HEAD, as `wget --spider` sends it", { method: "HEAD" }, { ...healthy, text: "" });
+row("HEAD, without a token", { method: "HEAD", headers: { [TOKEN]: undefined } }, { ...healthy, text: "" });
+row("two leading slashes", {}, healthy, "//ping");
+row("Via", { headers: { Via: "1.1 proxy" } }, refused(400, "ValidationException"));
 row("X-Forwarded-For", { headers: { "X-Forwarded-For": "192.0.2.1" } }, refused(400, "ValidationException"));
 
 /** Sends this number of requests for the secret, which all wait for a slow AWS. */

@@ -58,7 +58,7 @@ row(
   TARGET_ROLE_ARN.replace("SecretReader", "secretreader"),
   foreign,
 );
-row("roleArn empty", "", malformed);
+row("roleArn empty, which is an unset one", "", invalid("choose one with roleArn"));
 row("roleArn of a user", "arn:aws:iam::111111111111:user/Reader", malformed);
 row("roleArn with 11 digits", "arn:aws:iam::11111111111:role/Reader", malformed);
 row("roleArn with a digit of another script", "arn:aws:iam::11111111111%D9%A1:role/Reader", malformed);

@@ -25,8 +25,8 @@ const AGENT = (id: string, query = "") => `/v1/${id}${query && `?${query}`}`;
 
 type How = Omit<RawRequest, "target"> & { readonly query?: string };
 
-function both(name: string, id: string, { query, ...how }: How, expected: ExpectedAnswer): void {
-  const asked = [EXTENSION, AGENT].map((toTarget) => ({ ...how, target: toTarget(id, query) }));
+function both(name: string, id: string, { query, ...how }: How, expected: ExpectedAnswer, before = ""): void {
+  const asked = [EXTENSION, AGENT].map((toTarget) => ({ ...how, target: before + toTarget(id, query) }));
   row(name, asked, expected);
 }
 
@@ -66,7 +66,9 @@ both(
 );
 both("versionStage that does not exist", DB, { query: "versionStage=NONE" }, notFound);
 both("versionId with a space in it", DB, { query: "versionId=a%20b" }, invalid("versionId"));
-both("versionId empty", DB, { query: "versionId=" }, invalid("versionId"));
+for (const query of ["versionId=", "versionId=&versionStage=", "versionStage=&refreshNow=&roleArn="]) {
+  both(`${query}: an empty parameter is an unset one`, DB, { query }, current);
+}
 
 for (const word of ["true", "1", "TRUE"]) {
   both(
@@ -84,7 +86,7 @@ for (const word of ["false", "0", "False"]) {
     { ...current, headers: { "cache-status": /; hit; ttl=/ } },
   );
 }
-for (const word of ["yes", "", "2", "tru%00e"]) {
+for (const word of ["yes", "2", "tru%00e"]) {
   both(`refreshNow=${word}`, DB, { query: `refreshNow=${word}` }, invalid("refreshNow must be true, false, 1 or 0"));
 }
 
@@ -124,9 +126,16 @@ for (const [what, id] of [
   both(`id with ${what}`, id, {}, invalid());
 }
 both("id that is the ARN of another service", "arn:aws:s3:::bucket", {}, invalid("its ARN"));
+for (const rest of [":password::", ":password:AWSCURRENT:", ":::{current}", ":"]) {
+  both(`reference of Amazon ECS, {arn}${rest}`, `{arn}${rest}`, {}, invalid("no field, stage or version after it"));
+}
 
-both("unknown parameter", DB, { query: "secretid=x" }, invalid('unknown parameter "secretid"'));
-both("unknown parameter with JSON in its name", DB, { query: "%22%7D%2C%7B=1" }, invalid('unknown parameter "\\"},{"'));
+// As published clients send them: https://github.com/63klabs/cache-data, class CachedSecret.
+both("withDecryption=true, which is for parameters", DB, { query: "withDecryption=true" }, current);
+both("withDecryption=yes twice", DB, { query: "withDecryption=yes&withDecryption=yes" }, current);
+both("unknown parameter", DB, { query: "secretid=x" }, current);
+both("unknown parameter without a value, twice", DB, { query: "x&x" }, current);
+both("unknown parameter with JSON in its name", DB, { query: "%22%7D%2C%7B=1" }, current);
 for (const [name, value] of [
   ["versionId", "{current}"],
   ["versionStage", "AWSCURRENT"],
@@ -160,6 +169,7 @@ both(
 );
 both("token header twice, the second one wrong", DB, { lines: [`${TOKEN}: wrong`] }, badToken);
 
+both("Via", DB, { headers: { Via: "1.1 proxy" } }, invalid("Via"));
 both("X-Forwarded-For", DB, { headers: { "X-Forwarded-For": "192.0.2.1" } }, invalid("X-Forwarded-For"));
 both("X-Forwarded-For, empty", DB, { headers: { "X-Forwarded-For": "" } }, invalid("X-Forwarded-For"));
 both("Forwarded", DB, { headers: { Forwarded: "for=192.0.2.1" } }, invalid("Forwarded"));
@@ -198,7 +208,8 @@ row(
   { target: `/secretsmanager%2Fget?secretId=${DB}` },
   unknownPath,
 );
-row("two leading slashes: //secretsmanager/get", { target: `/${EXTENSION(DB)}` }, unknownPath);
+both("two leading slashes", DB, {}, current, "/");
+both("three leading slashes", DB, {}, unknownPath, "//");
 row("trailing slash: /secretsmanager/get/", { target: `/secretsmanager/get/?secretId=${DB}` }, current);
 both("a fragment", `${DB}#x`, {}, invalid());
 row(

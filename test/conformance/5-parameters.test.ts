@@ -123,7 +123,13 @@ row("name empty", "name=", refused(400, "ValidationException", "name is missing"
 row("name with é, percent-encoded", "name=/caf%C3%A9", refused(400, "ValidationException", "parameter's name"));
 row("withDecryption=yes", "name=plain&withDecryption=yes", refused(400, "ValidationException", "withDecryption"));
 row("version with a space", "name=plain&version=a%20b", refused(400, "ValidationException", "version or label"));
-row("unknown parameter", "name=plain&secretId=x", refused(400, "ValidationException", 'unknown parameter "secretId"'));
+row("unknown parameter, or one for secrets", "name=plain&secretId=x&versionStage=y&a=b", found({ Name: "plain" }));
+row(
+  "empty optional parameters",
+  "name=plain&version=&label=&withDecryption=&refreshNow=&roleArn=",
+  found({ Name: "plain", Selector: null }),
+);
+row("two leading slashes", "name=plain", found({ Name: "plain" }), {}, `/${ROUTE}`);
 row("name twice", "name=plain&name=plain", refused(400, "ValidationException", "more than once"));
 row("roleArn configured", `name=plain&roleArn=${TARGET_ROLE_ARN}`, found({ Name: "plain" }));
 row(

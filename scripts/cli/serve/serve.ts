@@ -47,7 +47,8 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   const given = parseServeConfig(fake === undefined ? settings : toFakeEnvironment(settings));
   const chosen = resolve(options.tokenFile ?? choosePath(environment, given.httpPort));
   const path = token === undefined ? given.token.path : chosen;
-  const config = { ...given, token: { ...given.token, path } };
+  const phrase = token === undefined ? given.token.phrase : 'the text in the file that the log line "listening" names';
+  const config = { ...given, token: { ...given.token, path, phrase } };
 
   const write = (line: string) => world.stdout(world.isTerminal ? toPlainLine(line, world.paint) : line);
   const logger = createLogger({ level: config.logLevel, now, write });

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
-import { createBaseCredentials } from "../../../extension/aws/base-credentials.ts";
+import { createBaseCredentials, toHash } from "../../../extension/aws/base-credentials.ts";
 import * as awsSdk from "../../../extension/aws/sdk.ts";
 import type { AwsCredentials, ContainerCredentials } from "../../../extension/config/aws-environment.ts";
 import { findLeaks } from "../../support/canary.ts";
@@ -41,6 +41,18 @@ describe("the function's own credentials", () => {
     getContainerCredentials.mockResolvedValueOnce({ ...OF_CONTAINER, accessKeyId: "ASIA2" });
     expect((await base.get()).accessKeyId).toBe("ASIA1");
     expect((await base.get()).accessKeyId).toBe("ASIA2");
+  });
+
+  it("have two known session tokens, the last and the one before, as hashes, if they come from the endpoint", async () => {
+    const { base, getContainerCredentials } = setUp({ containerCredentials: CONTAINER });
+    for (const sessionToken of ["1", "1", "2", "3"]) {
+      getContainerCredentials.mockResolvedValueOnce({ ...OF_CONTAINER, sessionToken });
+      await base.get();
+    }
+    getContainerCredentials.mockRejectedValueOnce(new Error());
+    await base.get().catch(() => {});
+    expect(base.sessionTokens?.()).toEqual(["3", "2"].map(toHash));
+    expect(setUp({ credentials: STATIC }).base.sessionTokens).toBeUndefined();
   });
 
   it("are a failure with a remedy if there are none", async () => {

@@ -50,7 +50,7 @@ describe("a config", () => {
         prefetchTimeoutMs: 1_000,
         cacheSize: 1_000,
         httpPort: 2_773,
-        token: { text: CANARY_TOKEN, path: undefined },
+        token: { text: CANARY_TOKEN, path: undefined, phrase: "the value of AWS_SESSION_TOKEN" },
         logLevel: "info",
         execWrapperError: "fail",
         initError: "serve",
@@ -291,7 +291,7 @@ describe("the token", () => {
         ...later.map((other) => [other, `in-${other}`]),
         ...earlier.map((other) => [other, ""]),
       ]);
-      expect(configOf(own).token).toEqual({ text: `in-${name}`, path: undefined });
+      expect(configOf(own).token).toMatchObject({ text: `in-${name}`, path: undefined });
     },
   );
 
@@ -309,8 +309,8 @@ describe("the token", () => {
   ])("at %s is read from the file %s without surrounding white space", (text, expectedPath) => {
     const readFile = (path: string) => (path === expectedPath ? `\n  ${CANARY_TOKEN}-in-file\r\n` : noFile(path));
     const token = { text: `${CANARY_TOKEN}-in-file`, path: expectedPath };
-    expect(configOf({ _TOKEN: text }, readFile).token).toEqual(token);
-    expect(configOf({ AWS_SESSION_TOKEN: text }, readFile).token).toEqual(token);
+    expect(configOf({ _TOKEN: text }, readFile).token).toMatchObject(token);
+    expect(configOf({ AWS_SESSION_TOKEN: text }, readFile).token).toMatchObject(token);
   });
 
   it("in an unusable file is a problem of the variable that names the file", () => {
@@ -416,7 +416,7 @@ describe("SnapStart", () => {
       AWS_CONTAINER_AUTHORIZATION_TOKEN: "theirs",
       AWS_LAMBDA_INITIALIZATION_TYPE: "snap-start",
     });
-    expect(token).toEqual({ text: "theirs", path: undefined });
+    expect(token).toMatchObject({ text: "theirs", path: undefined });
     expect(aws).toMatchObject({
       credentials: undefined,
       containerCredentials: { uri: "http://127.0.0.1:9001/2021-04-23/credentials", token: "theirs" },

@@ -13,7 +13,7 @@ function parse(text: string | undefined, readFile = noFile, environment: Environ
 
 describe("a token", () => {
   it("is the given text, and no file is read", () => {
-    expect(parse(CANARY_TOKEN)).toEqual({ token: { text: CANARY_TOKEN, path: undefined }, problems: [] });
+    expect(parse(CANARY_TOKEN)).toMatchObject({ token: { text: CANARY_TOKEN, path: undefined }, problems: [] });
   });
 
   it.each([
@@ -21,13 +21,30 @@ describe("a token", () => {
     ["file:///a%20b/100%25", "/a b/100%"],
   ])("at %s is the content of the file %s without surrounding white space", (url, expectedPath) => {
     const readFile = (path: string) => (path === expectedPath ? `\n ${CANARY_TOKEN}\r\n` : noFile(path));
-    expect(parse(url, readFile)).toEqual({ token: { text: CANARY_TOKEN, path: expectedPath }, problems: [] });
+    expect(parse(url, readFile)).toMatchObject({ token: { text: CANARY_TOKEN, path: expectedPath }, problems: [] });
   });
 
   it("in a file is taken literally, even if it is the URL of another file", () => {
     const readFile = (path: string) => (path === "/a" ? "file:///b" : noFile(path));
-    expect(parse("file:///a", readFile).token).toEqual({ text: "file:///b", path: "/a" });
+    expect(parse("file:///a", readFile).token).toMatchObject({ text: "file:///b", path: "/a" });
   });
+
+  it("in a file may stand behind a byte order mark", () => {
+    expect(parse("file:///a", () => `\uFEFF${CANARY_TOKEN}\r\n`).token?.text).toBe(CANARY_TOKEN);
+  });
+
+  it.each(["CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"])(
+    "is described by the variable that it was read from, and never by itself or a path: %s",
+    (name) => {
+      const phraseOf = (text: string, others = {}) =>
+        parse(text, () => CANARY_TOKEN, { [name]: text, ...others }).token?.phrase;
+      expect(phraseOf(CANARY_TOKEN)).toBe(`the value of ${name}`);
+      expect(phraseOf("file:///run/token")).toBe(`the text in the file that ${name} names`);
+      expect(phraseOf(CANARY_TOKEN, { AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:9001/c" })).toBe(
+        `the value of ${name}, or the session token of the credentials that an AWS SDK finds in the function`,
+      );
+    },
+  );
 
   it.each<[string, string, (path: string) => string]>([
     ["is empty", "file:///a", () => ""],

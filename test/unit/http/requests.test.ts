@@ -1,6 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
-  expectOnly,
   type ParameterRequest,
   parseInvalidation,
   parseParameterRequest,
@@ -8,13 +7,22 @@ import {
   parseQueryRequest,
   parseTarget,
   type SecretRequest,
+  selectLeniently,
+  selectStrictly,
 } from "../../../extension/http/requests.ts";
 import { PARAMETER_ARN, SECRET_ARN, TARGET_ROLE_WITH_PATH_ARN } from "../../support/values.ts";
 
-const parseQuery = (query: string): SecretRequest => parseQueryRequest(parseTarget(`/secretsmanager/get${query}`));
-const parsePath = (target: string): SecretRequest => parsePathRequest(parseTarget(target), "/secrets/", ["key"]);
+const ignored: string[] = [];
+beforeEach(() => {
+  ignored.length = 0;
+});
+const lenient = selectLeniently((name) => void ignored.push(name));
+const parseQuery = (query: string): SecretRequest =>
+  parseQueryRequest(parseTarget(`/secretsmanager/get${query}`), lenient);
+const parsePath = (target: string): SecretRequest =>
+  parsePathRequest(parseTarget(target), "/secrets/", selectStrictly, ["key"]);
 const parseParameter = (query: string): ParameterRequest =>
-  parseParameterRequest(parseTarget(`/systemsmanager/parameters/get${query}`));
+  parseParameterRequest(parseTarget(`/systemsmanager/parameters/get${query}`), lenient);
 
 const invalid = (message: string | RegExp = /./) =>
   expect.objectContaining({ code: "invalid-request", message: expect.stringMatching(message) });
@@ -38,9 +46,7 @@ describe("a request target", () => {
     ["/a%2Fb", "/a%2Fb", []],
     ["/a/../b/./c//d", "/a/../b/./c//d", []],
   ])("%s has the path %s and the parameters %j", (target, path, parameters) => {
-    const parsed = parseTarget(target);
-    expect(parsed.path).toBe(path);
-    expect([...parsed.parameters]).toEqual(parameters);
+    expect(parseTarget(target)).toEqual({ path, parameters });
   });
 
   it.each(["", "*", "ping", "?secretId=a", "http://127.0.0.1:2773/ping", "HTTPS://127.0.0.1/ping", "127.0.0.1:2773"])(
@@ -50,46 +56,64 @@ describe("a request target", () => {
     },
   );
 
-  it.each(["b=c&b=d", "b=c&b=c", "b&b=", "b=c&%62=d", "b+c=1&b%20c=1"])(
-    "with the query %s is refused because it repeats a parameter",
-    (query) => {
-      expect(() => parseTarget(`/a?${query}`)).toThrow(invalid("given more than once"));
-    },
-  );
-
   it.each(["%", "b=%", "b=%zz", "b=%ff", "b=%C3", "b=%C0%AF", "%E2%82=b"])(
     "with the query %s is refused because it is not percent-encoded UTF-8",
     (query) => {
       expect(() => parseTarget(`/a?${query}`)).toThrow(invalid("percent-encoded"));
     },
   );
-
-  it("that repeats a parameter with a long name is refused with 64 characters of the name, escaped", () => {
-    const name = `${"n".repeat(63)}"${"x".repeat(5_000)}`;
-    expect(() => parseTarget(`/a?${name}=1&${name}=2`)).toThrow(
-      invalid(/^parameter "n{63}\\"" is given more than once$/),
-    );
-  });
 });
 
 describe("the parameters of a request", () => {
+  const select = (query: string, names: readonly string[], selection = selectStrictly) =>
+    selection(parseTarget(`/a?${query}`).parameters, names);
+
   it("may all be left out", () => {
-    expect(() => expectOnly(new Map(), ["a"])).not.toThrow();
+    expect(select("", ["a"]).size).toBe(0);
+    expect(select("", ["a"], lenient).size).toBe(0);
   });
 
-  it.each(["b", "A", "", "__proto__", "toString"])("are refused if they include the unknown %j", (name) => {
-    expect(() => expectOnly(new Map([[name, "1"]]), ["a", "c"])).toThrow(
-      invalid(`unknown parameter ${JSON.stringify(name)}; known are a, c`),
-    );
-  });
+  it.each(["b", "A", "", "__proto__", "toString"])(
+    "are refused on our routes if they include the unknown %j",
+    (name) => {
+      expect(() => select(`${name}=1`, ["a", "c"])).toThrow(
+        invalid(`unknown parameter ${JSON.stringify(name)}; known are a, c`),
+      );
+    },
+  );
 
   it("are refused if the path takes none", () => {
-    expect(() => expectOnly(new Map([["a", "1"]]), [])).toThrow(invalid('unknown parameter "a"; none is known here'));
+    expect(() => select("a=1", [])).toThrow(invalid('unknown parameter "a"; none is known here'));
   });
 
   it("are refused without a quote of their values", () => {
-    const parameters = new Map([["password", "CANARY-1f"]]);
-    expect(() => expectOnly(parameters, [])).toThrow(invalid(/^((?!CANARY).)*$/));
+    expect(() => select("password=CANARY-1f", [])).toThrow(invalid(/^((?!CANARY).)*$/));
+  });
+
+  it.each(["b=c&b=d", "b=c&b=c", "b&b=", "b=c&%62=d", "b+c=1&b%20c=1"])(
+    "are refused on every route if one of them is repeated: %s",
+    (query) => {
+      for (const selection of [selectStrictly, lenient]) {
+        expect(() => select(query, ["b", "b c"], selection)).toThrow(invalid("given more than once"));
+      }
+    },
+  );
+
+  it("that are repeated are quoted with 64 characters of the name, escaped", () => {
+    const name = `${"n".repeat(63)}"${"x".repeat(5_000)}`;
+    expect(() => select(`${name}=1&${name}=2`, [name])).toThrow(
+      invalid(/^parameter "n{63}\\"" is given more than once$/),
+    );
+  });
+
+  it("are ignored and reported on the routes of AWS's systems if they are unknown, even if they are repeated", () => {
+    expect([...select("b=1&a=2&b=3&__proto__=4&=5", ["a"], lenient)]).toEqual([["a", "2"]]);
+    expect(ignored).toEqual(["b", "b", "__proto__", ""]);
+  });
+
+  it("count as unset on the routes of AWS's systems if they are empty", () => {
+    expect([...select("a=&b&c=1", ["a", "b", "c"], lenient)]).toEqual([["c", "1"]]);
+    expect(ignored).toEqual([]);
   });
 });
 
@@ -105,13 +129,16 @@ describe("refreshNow and roleArn", () => {
   });
 
   it.each(["key", "RefreshNow", "rolearn", "constructor"])(
-    "are the only further parameters: %s is refused, and the error lists the known ones",
+    "are the only further parameters of AWS's routes: %s is ignored and reported",
     (name) => {
-      expect(() => parse(`name=a&${name}=1`)).toThrow(
-        invalid(`unknown parameter "${name}"; known are name, version, label, withDecryption, refreshNow, roleArn`),
-      );
+      expect(parse(`name=a&${name}=1`)).toEqual({ refreshNow: false, roleArn: undefined });
+      expect(ignored).toEqual([name]);
     },
   );
+
+  it("count as unset if they are empty", () => {
+    expect(parse("name=a&refreshNow=&roleArn=")).toEqual({ refreshNow: false, roleArn: undefined });
+  });
 
   it.each([
     ["true", true],
@@ -125,7 +152,7 @@ describe("refreshNow and roleArn", () => {
     expect(parse(`name=a&refreshNow=${text}`).refreshNow).toBe(refreshNow);
   });
 
-  it.each(["", "yes", "2", "01", "true+", "truefalse", "%00"])("refuse refreshNow=%s", (text) => {
+  it.each(["yes", "2", "01", "true+", "truefalse", "%00"])("refuse refreshNow=%s", (text) => {
     expect(() => parse(`name=a&refreshNow=${text}`)).toThrow(invalid("refreshNow must be true, false, 1 or 0"));
   });
 
@@ -139,7 +166,6 @@ describe("refreshNow and roleArn", () => {
   });
 
   it.each([
-    "",
     "SecretReader",
     "arn:aws:iam::111111111111:user/u",
     "arn:aws:iam::111111111111:role/",
@@ -178,13 +204,35 @@ describe("a secret request in the form of AWS's extension", () => {
   });
 
   it.each(["secretid", "SecretId", "key", "name", "withDecryption", "versionID", "constructor"])(
-    "refuses the unknown parameter %s",
+    "ignores and reports the unknown parameter %s",
     (name) => {
-      expect(() => parseQuery(`?secretId=a&${name}=b`)).toThrow(
-        invalid(`unknown parameter "${name}"; known are secretId, versionId, versionStage, refreshNow, roleArn`),
-      );
+      expect(parseQuery(`?secretId=a&${name}=b`)).toEqual(parseQuery("?secretId=a"));
+      expect(ignored).toEqual([name]);
     },
   );
+
+  it.each([
+    ["my-secret:password::", "password"],
+    [`${SECRET_ARN}:password::`, "password"],
+    [`${SECRET_ARN}:password:AWSCURRENT:`, "password"],
+    [`${SECRET_ARN}:::v-1`, "<field>"],
+    [`${SECRET_ARN}:p"w::`, "<field>"],
+    ["my-secret#password", "password"],
+    [`${SECRET_ARN}#password`, "password"],
+  ])("refuses %s, which names a field, and says how to ask for the field", (text, field) => {
+    expect(() => parseQuery(`?secretId=${encodeURIComponent(text)}`)).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("no field, stage or version after it"),
+        details: {
+          remedy: `ask for /secrets/<secretId>?key=${field}; in an environment variable, write cross-account-secret:<secretId>#${field}`,
+        },
+      }),
+    );
+  });
+
+  it.each(["a*", "arn:aws:s3:::bucket", "caf%C3%A9:b"])("refuses %s without advice about fields", (text) => {
+    expect(() => parseQuery(`?secretId=${text}`)).toThrow(expect.objectContaining({ details: {} }));
+  });
 
   it.each(["", "?", "?secretId", "?secretId=", "?versionId=v"])("is refused without an id: %j", (query) => {
     expect(() => parseQuery(query)).toThrow(invalid("the secret's id is missing"));
@@ -242,9 +290,9 @@ describe("a secret request in the form of AWS's extension", () => {
   });
 
   it.each(["versionId", "versionStage"])(
-    "refuses a %s that is empty, too long, or not printable ASCII without a space",
+    "refuses a %s that is too long, or not printable ASCII without a space",
     (name) => {
-      for (const text of ["", "v".repeat(257), "a+b", "a%20b", "%C3%A9", "a%0A", "%7F"]) {
+      for (const text of ["v".repeat(257), "a+b", "a%20b", "%C3%A9", "a%0A", "%7F"]) {
         expect(() => parseQuery(`?secretId=a&${name}=${text}`)).toThrow(
           invalid(`${name} must be 1 to 256 printable ASCII characters without a space`),
         );
@@ -254,6 +302,10 @@ describe("a secret request in the form of AWS's extension", () => {
 });
 
 describe("a secret request by path", () => {
+  it.each(["versionId", "versionStage", "refreshNow", "roleArn"])("refuses an empty %s", (name) => {
+    expect(() => parsePath(`/secrets/a?${name}=`)).toThrow(invalid(name));
+  });
+
   it.each([
     ["/secrets/database", "database"],
     ["/secrets/app/database", "app/database"],
@@ -434,11 +486,10 @@ describe("a parameter request in the form of AWS's extension", () => {
   });
 
   it.each(["Name", "secretId", "versionId", "key", "decrypt", "withdecryption", "constructor", "__proto__"])(
-    "refuses the unknown parameter %s",
+    "ignores and reports the unknown parameter %s",
     (name) => {
-      expect(() => parseParameter(`?name=a&${name}=b`)).toThrow(
-        invalid(`unknown parameter "${name}"; known are name, version, label, withDecryption, refreshNow, roleArn`),
-      );
+      expect(parseParameter(`?name=a&${name}=b`)).toEqual(parseParameter("?name=a"));
+      expect(ignored).toEqual([name]);
     },
   );
 
@@ -480,7 +531,12 @@ describe("the version or label of a parameter", () => {
     });
   });
 
-  it.each(["version=", "label=", "label=a+b", "label=a/b", "version=%3A3", "label=%C3%A9", `label=${"l".repeat(101)}`])(
+  it("is not given if it is empty", () => {
+    expect(parseParameter("?name=a&version=&label=prod").query.selector).toBe("prod");
+    expect(parseParameter("?name=a&version=&label=").query).toEqual({ parameterId: "a", withDecryption: false });
+  });
+
+  it.each(["label=a+b", "label=a/b", "version=%3A3", "label=%C3%A9", `label=${"l".repeat(101)}`])(
     "is refused if it is given as %s",
     (pair) => {
       expect(() => parseParameter(`?name=a&${pair}`)).toThrow(
@@ -512,7 +568,11 @@ describe("withDecryption", () => {
     expect(parseParameter(`?name=a&withDecryption=${text}`).query.withDecryption).toBe(withDecryption);
   });
 
-  it.each(["", "yes", "on", "truefalse"])("refuses %j", (text) => {
+  it("is false if it is empty", () => {
+    expect(parseParameter("?name=a&withDecryption=").query.withDecryption).toBe(false);
+  });
+
+  it.each(["yes", "on", "truefalse"])("refuses %j", (text) => {
     expect(() => parseParameter(`?name=a&withDecryption=${text}`)).toThrow(
       invalid("withDecryption must be true, false, 1 or 0"),
     );

@@ -50,6 +50,8 @@ describe("a secret's id", () => {
     ["an ARN with digits beyond ASCII", "arn:aws:secretsmanager:eu-west-1:١١١١١١١١١١١١:secret:db"],
     ["an ARN with a wildcard", "arn:aws:secretsmanager:eu-west-1:111111111111:secret:db-*"],
     ["an ARN with a host for a region", "arn:aws:secretsmanager:evil.example:111111111111:secret:db"],
+    ["a reference of Amazon ECS to a field", `${SECRET_ARN}:password::`],
+    ["an ARN with a colon at its end", `${SECRET_ARN}:`],
     ["2049 characters", "s".repeat(2_049)],
   ])("may not be %s", (_, text) => {
     expect(isSecretId(text)).toBe(false);
