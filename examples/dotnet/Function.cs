@@ -11,7 +11,9 @@ using System.Threading.Tasks;
 public class Function
 {
     private static readonly string Port = Variable("CROSS_ACCOUNT_SECRETS_HTTP_PORT", "2773");
-    private static readonly string Token = Variable("CROSS_ACCOUNT_SECRETS_TOKEN", Variable("AWS_SESSION_TOKEN", ""));
+    // Under SnapStart, only the last one is set.
+    private static readonly string Token = Variable("CROSS_ACCOUNT_SECRETS_TOKEN",
+        Variable("AWS_SESSION_TOKEN", Variable("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")));
     // No proxy: by default, even this request goes to HTTP_PROXY, with the token.
     private static readonly HttpClient Client = new HttpClient(new HttpClientHandler { UseProxy = false })
     {

@@ -21,7 +21,7 @@ import (
 
 var (
 	port  = cmp.Or(os.Getenv("CROSS_ACCOUNT_SECRETS_HTTP_PORT"), "2773")
-	token = cmp.Or(os.Getenv("CROSS_ACCOUNT_SECRETS_TOKEN"), os.Getenv("AWS_SESSION_TOKEN"))
+	token = cmp.Or(os.Getenv("CROSS_ACCOUNT_SECRETS_TOKEN"), os.Getenv("AWS_SESSION_TOKEN"), os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
 	// It has its own transport, because any package can change the default one, which also uses HTTP_PROXY.
 	client = http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
 	static = getKeys() // Never panics: an error here would cost a cold start, and only the handler can report it.

@@ -13,7 +13,9 @@ import java.util.regex.Pattern;
 
 public class Handler {
     private static final String PORT = env("CROSS_ACCOUNT_SECRETS_HTTP_PORT", "2773");
-    private static final String TOKEN = env("CROSS_ACCOUNT_SECRETS_TOKEN", env("AWS_SESSION_TOKEN", ""));
+    // Under SnapStart, only the last one is set.
+    private static final String TOKEN = env("CROSS_ACCOUNT_SECRETS_TOKEN",
+            env("AWS_SESSION_TOKEN", env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")));
     // Uses no proxy, even if http.proxyHost is set, and does not offer HTTP/2, which has no use on 127.0.0.1.
     private static final HttpClient CLIENT =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).proxy(HttpClient.Builder.NO_PROXY).build();

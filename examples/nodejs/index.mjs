@@ -5,7 +5,7 @@ import { json } from "node:stream/consumers";
 
 const { env } = process;
 const port = env.CROSS_ACCOUNT_SECRETS_HTTP_PORT || 2773;
-const token = env.CROSS_ACCOUNT_SECRETS_TOKEN || env.AWS_SESSION_TOKEN || "";
+const token = env.CROSS_ACCOUNT_SECRETS_TOKEN || env.AWS_SESSION_TOKEN || env.AWS_CONTAINER_AUTHORIZATION_TOKEN || "";
 
 /** @param {string} secretId - a name or an ARN */
 async function getSecret(secretId) {

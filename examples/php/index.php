@@ -8,7 +8,7 @@ declare(strict_types=1);
 function getSecret(string $secretId): string
 {
     $port = getenv('CROSS_ACCOUNT_SECRETS_HTTP_PORT') ?: '2773';
-    $token = getenv('CROSS_ACCOUNT_SECRETS_TOKEN') ?: getenv('AWS_SESSION_TOKEN');
+    $token = getenv('CROSS_ACCOUNT_SECRETS_TOKEN') ?: getenv('AWS_SESSION_TOKEN') ?: getenv('AWS_CONTAINER_AUTHORIZATION_TOKEN');
     $url = "http://127.0.0.1:$port/secretsmanager/get?secretId=" . rawurlencode($secretId);
     // PHP's streams ignore proxy variables. With ignore_errors, the body of a 403 can be read, too.
     $http = ['header' => "X-Aws-Parameters-Secrets-Token: $token", 'timeout' => 5, 'ignore_errors' => true];

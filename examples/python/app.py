@@ -7,7 +7,9 @@ import urllib.parse
 import urllib.request
 
 PORT = os.environ.get("CROSS_ACCOUNT_SECRETS_HTTP_PORT") or "2773"
-TOKEN = os.environ.get("CROSS_ACCOUNT_SECRETS_TOKEN") or os.environ.get("AWS_SESSION_TOKEN", "")
+# Under SnapStart, only the last one is set.
+TOKENS = ["CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+TOKEN = next((os.environ[name] for name in TOKENS if os.environ.get(name)), "")
 # Uses no proxy: the default opener sends even requests to 127.0.0.1 through HTTP_PROXY, with the token.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -12,7 +12,7 @@ end
 # Returns the text of a secret, by name or ARN.
 def get_secret(secret_id)
   port = variable("CROSS_ACCOUNT_SECRETS_HTTP_PORT", "2773")
-  token = variable("CROSS_ACCOUNT_SECRETS_TOKEN", variable("AWS_SESSION_TOKEN"))
+  token = variable("CROSS_ACCOUNT_SECRETS_TOKEN", variable("AWS_SESSION_TOKEN", variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")))
   path = "/secretsmanager/get?#{URI.encode_www_form(secretId: secret_id)}"
   # nil means "no proxy". Without it, Ruby uses http_proxy.
   response = Net::HTTP.start("127.0.0.1", port.to_i, nil, open_timeout: 5, read_timeout: 5, max_retries: 0) do |http|

@@ -16,7 +16,7 @@ interface Answer {
 
 const { env } = process;
 const port = env.CROSS_ACCOUNT_SECRETS_HTTP_PORT || "2773";
-const token = env.CROSS_ACCOUNT_SECRETS_TOKEN || env.AWS_SESSION_TOKEN || "";
+const token = env.CROSS_ACCOUNT_SECRETS_TOKEN || env.AWS_SESSION_TOKEN || env.AWS_CONTAINER_AUTHORIZATION_TOKEN || "";
 
 /** Returns the text of a secret, by name or ARN. */
 async function getSecret(secretId: string): Promise<string> {

@@ -8,7 +8,9 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { findLeaks } from "../support/canary.ts";
+import { startCredentialsEndpoint } from "../support/credentials-endpoint.ts";
 import { expectHappyPath, KEYS } from "../support/happy-path.ts";
+import type { TwoAccounts } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
 import { prepareAll, type SandboxWithAccounts, startWithAccounts } from "./support/environment.ts";
 import { runPythonTool, toJsonOfHcl } from "./support/python-tools.ts";
@@ -35,8 +37,16 @@ const PROXY_VARIABLES = {
 };
 
 /** Starts an environment that ends with the test, which fails if a secret leaked. */
-const startEnvironment = (layer: LayerName, example: RunnableFunction): Promise<SandboxWithAccounts> =>
-  startWithAccounts({ opt: toOpt(layer), ...example, toVariables: () => PROXY_VARIABLES });
+const startEnvironment = (
+  layer: LayerName,
+  example: RunnableFunction,
+  toFurther: (accounts: TwoAccounts) => Readonly<Record<string, string>> = () => ({}),
+): Promise<SandboxWithAccounts> =>
+  startWithAccounts({
+    opt: toOpt(layer),
+    ...example,
+    toVariables: (accounts) => ({ ...PROXY_VARIABLES, ...toFurther(accounts) }),
+  });
 
 const toSubject = ({ sandbox, accounts }: SandboxWithAccounts) => ({
   invoke: async () => {
@@ -65,6 +75,15 @@ describe.skipIf(unavailable)("the x86_64 layer, in runtimes without Node.js, ser
   for (const { language, missing } of all) {
     it.skipIf(missing)(`${language}${needs(missing)}`, async () => {
       await expectHappyPath(toSubject(await startEnvironment("x86_64", find(language))));
+    });
+
+    it.skipIf(missing)(`${language}, without AWS_SESSION_TOKEN, as under SnapStart${needs(missing)}`, async () => {
+      const endpoint = await startCredentialsEndpoint();
+      const toVariables = ({ aws, functionRoleArn }: TwoAccounts) => {
+        endpoint.give(aws.issueSession({ roleArn: functionRoleArn }));
+        return endpoint.variables;
+      };
+      await expectHappyPath(toSubject(await startEnvironment("x86_64", find(language), toVariables)));
     });
 
     it.skipIf(missing)(`${language}, or tells it that AssumeRole is denied${needs(missing)}`, async () => {
@@ -146,7 +165,8 @@ describe("examples/README.md", () => {
       const text = readFileSync(join(root, "examples", file), "utf8");
       expect(text).toContain("CROSS_ACCOUNT_SECRETS_HTTP_PORT");
       expect(text).toContain("X-Aws-Parameters-Secrets-Token");
-      expect(text.indexOf("CROSS_ACCOUNT_SECRETS_TOKEN")).toBeLessThan(text.indexOf("AWS_SESSION_TOKEN"));
+      const names = ["CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+      expect(text.match(/\w+_TOKEN\b/g)).toEqual(names);
       expect(text).toContain("127.0.0.1");
       expect(text).toMatch(/\b5(_?000)?\b/); // seconds, longer than TIMEOUT_MS
       expect(text.split("\n").length).toBeLessThan(120);

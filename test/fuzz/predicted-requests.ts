@@ -126,7 +126,8 @@ function toRequest(route: FuzzRoute, mode: AccessMode, choices: Choices): Predic
   if (choices.areHeadersReversed) lines.reverse();
   const head = [`${method} ${target} ${version.text}`, ...lines].join("\r\n");
   const used = [route.answer, ...parts, host, ...headers, body, ...(route.needsToken ? [token] : [])];
-  if (method !== route.method) used.push({ text: "", refused: toRefusals(route, method) });
+  if (method !== route.method && method !== route.otherMethod)
+    used.push({ text: "", refused: toRefusals(route, method) });
   return {
     bytes: `${head}\r\n${body.text}`,
     statuses: toStatuses(mode, used, route.answer.status),
@@ -151,8 +152,12 @@ function toTarget(
   if (isIdEncodedTwice) parts.push(REFUSED);
   const idText = isIdEncodedTwice ? encode(encode(`${id.text}%`)) : encode(id?.text ?? "");
   const parameters = [...choices.required, ...choices.optional];
-  parts.push(...parameters.map((parameter) => (route.parameters.includes(parameter.name) ? parameter : REFUSED)));
-  const names = parameters.map(({ name }) => name);
+  const isKnown = ({ name }: QueryParameter) => route.parameters.includes(name);
+  const isUnset = (parameter: QueryParameter) => isKnown(parameter) && parameter.text === "";
+  const unknown = parameters.filter((parameter) => !isKnown(parameter));
+  if (route.isLenient) parts.push(...parameters.filter((parameter) => isKnown(parameter) && !isUnset(parameter)));
+  else parts.push(...parameters.filter(isKnown), ...unknown.map(() => REFUSED));
+  const names = parameters.filter((parameter) => isKnown(parameter) || !route.isLenient).map(({ name }) => name);
   const pairs = parameters.map(({ name, text }) => `${encode(name)}=${encode(text)}`);
   if (route.idParameter !== undefined && choices.isIdMissing) parts.push(REFUSED);
   else if (route.idParameter !== undefined) {

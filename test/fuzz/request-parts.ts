@@ -138,9 +138,7 @@ export function tokenHeaders({ token }: LayerUnderTest): readonly RequestPart[] 
 
 /** Each of these goes with all other parts. */
 export const otherHeaders: readonly RequestPart[] = [
-  ...["Accept: */*", "User-Agent: fuzz/1 (\xe9)", "Cookie: a=b; c=d", "Via: 1.1 x", "X-Real-IP: 10.0.0.1"].map(
-    (text) => ({ text }),
-  ),
+  ...["Accept: */*", "User-Agent: fuzz/1 (\xe9)", "Cookie: a=b; c=d", "X-Real-IP: 10.0.0.1"].map((text) => ({ text })),
   { text: "Connection: keep-alive" },
   ...[
     "Origin: https://evil.example",
@@ -152,8 +150,10 @@ export const otherHeaders: readonly RequestPart[] = [
   ...["A: b\r\n".repeat(200).trimEnd(), `X-Long: ${"z".repeat(3_000)}`, "Content-Type: application/json", "X:"].map(
     (text) => ({ text }),
   ),
-  ...["X-Forwarded-For: 10.0.0.1", "x-forwarded-for:", "FORWARDED: for=10.0.0.1", "Forwarded:"].map((text) => ({
-    text,
-    refused: [400],
-  })),
+  ...["X-Forwarded-For: 10.0.0.1", "x-forwarded-for:", "FORWARDED: for=10.0.0.1", "Forwarded:", "Via: 1.1 x"].map(
+    (text) => ({
+      text,
+      refused: [400],
+    }),
+  ),
 ];

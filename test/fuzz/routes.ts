@@ -5,6 +5,8 @@ import type { RequestPart } from "./request-parts.ts";
 
 export interface FuzzRoute {
   readonly method: "GET" | "POST";
+  /** Another method with the same answer. */
+  readonly otherMethod?: "HEAD";
   /** The path before and after the id; the whole path, if there is no id in it. */
   readonly path: readonly [string, string?];
   /** The query parameter that holds the id, if the path does not. */
@@ -14,6 +16,8 @@ export interface FuzzRoute {
   readonly parameters: readonly string[];
   readonly required?: string;
   readonly needsToken: boolean;
+  /** Whether AWS's systems have the route: an unknown parameter is ignored, and an empty one counts as unset. */
+  readonly isLenient?: boolean;
   readonly answer: RequestPart & { readonly status: 200 | 204 };
 }
 
@@ -31,9 +35,10 @@ const refused = (...paths: readonly string[]): readonly FuzzRoute[] =>
   }));
 
 export const routes: readonly FuzzRoute[] = [
-  ...["/secretsmanager/get", "/secretsmanager/get/"].map(
+  ...["/secretsmanager/get", "/secretsmanager/get/", "//secretsmanager/get"].map(
     (path): FuzzRoute => ({
       ...given,
+      isLenient: true,
       method: "GET",
       path: [path],
       idParameter: "secretId",
@@ -41,9 +46,10 @@ export const routes: readonly FuzzRoute[] = [
       parameters: COMMON,
     }),
   ),
-  ...["/systemsmanager/parameters/get", "/systemsmanager/parameters/get/"].map(
+  ...["/systemsmanager/parameters/get", "/systemsmanager/parameters/get/", "//systemsmanager/parameters/get"].map(
     (path): FuzzRoute => ({
       ...given,
+      isLenient: true,
       method: "GET",
       path: [path],
       idParameter: "name",
@@ -51,7 +57,16 @@ export const routes: readonly FuzzRoute[] = [
       parameters: ["version", "label", "withDecryption", "refreshNow", "roleArn"],
     }),
   ),
-  { ...given, method: "GET", path: ["/v1/"], ids: (layer) => secretIds(layer), parameters: COMMON },
+  ...["/v1/", "//v1/"].map(
+    (path): FuzzRoute => ({
+      ...given,
+      isLenient: true,
+      method: "GET",
+      path: [path],
+      ids: (layer) => secretIds(layer),
+      parameters: COMMON,
+    }),
+  ),
   { ...given, method: "GET", path: ["/secrets/"], ids: (layer) => secretIds(layer), parameters: [...COMMON, "key"] },
   {
     method: "POST",
@@ -63,7 +78,17 @@ export const routes: readonly FuzzRoute[] = [
     answer: { text: "", status: 204, maybe: [429] },
   },
   { ...given, method: "GET", path: ["/stats"], ids: NONE, parameters: [] },
-  { ...given, method: "GET", path: ["/ping"], ids: NONE, parameters: [], needsToken: false },
+  ...["/ping", "//ping"].map(
+    (path): FuzzRoute => ({
+      ...given,
+      method: "GET",
+      otherMethod: "HEAD",
+      path: [path],
+      ids: NONE,
+      parameters: [],
+      needsToken: false,
+    }),
+  ),
 ];
 
 /** Paths of no route, or of a secret that does not exist. */

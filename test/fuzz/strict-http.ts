@@ -95,8 +95,8 @@ export function mayBeGranted({ method, target, headers }: StrictRequest, { port,
   const [host, ...otherHosts] = headers.get("host") ?? [];
   if (otherHosts.length > 0 || ![`127.0.0.1:${port}`, `localhost:${port}`].includes(host?.toLowerCase() ?? ""))
     return false;
-  if (headers.has("x-forwarded-for") || headers.has("forwarded")) return false;
-  if (target === "/ping" || target.startsWith("/ping?")) return method === "GET";
+  if (["x-forwarded-for", "forwarded", "via"].some((name) => headers.has(name))) return false;
+  if (/^\/{1,2}ping(\?|$)/.test(target)) return method === "GET" || method === "HEAD";
   if (method !== "GET" && !(method === "POST" && /^\/secrets\/.+\/invalid\?/.test(target))) return false;
   return ["x-aws-parameters-secrets-token", "x-vault-token"].some((name) => {
     const values = headers.get(name) ?? [];

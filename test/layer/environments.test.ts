@@ -1,46 +1,60 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type BenchOptions, startBench } from "../support/bench.ts";
+import { startCredentialsEndpoint } from "../support/credentials-endpoint.ts";
 import { takePort } from "../support/free-port.ts";
-import { startLocalServer } from "../support/local-server.ts";
 import { FUNCTION_ROLE_ARN, SECRET_NAME } from "../support/two-accounts.ts";
 
 describe("under SnapStart", () => {
-  const TOKEN = "5a1cf3b2-0d70-4a6e-9f57-3f0f4bd2f6d1";
-
-  /** Starts an environment without credentials in variables: Lambda offers them at an endpoint. */
+  /** Starts an environment without credentials in variables: Lambda offers them at an endpoint, here new ones each time. */
   async function startSnapStart(options: BenchOptions = {}) {
-    const asked: (string | undefined)[] = [];
-    let give = (): object => ({});
-    const endpoint = await startLocalServer((request, response) => {
-      asked.push(request.headers.authorization);
-      const isRight = request.headers.authorization === TOKEN && request.url === "/2021-04-23/credentials";
-      response.writeHead(isRight ? 200 : 404, { "Content-Type": "application/json" });
-      response.end(isRight ? JSON.stringify(give()) : "");
-    });
-    const bench = await startBench({
-      initializationType: "snap-start",
-      ...options,
-      environment: {
-        AWS_ACCESS_KEY_ID: undefined,
-        AWS_SECRET_ACCESS_KEY: undefined,
-        AWS_SESSION_TOKEN: undefined,
-        AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoint.url}/2021-04-23/credentials`,
-        AWS_CONTAINER_AUTHORIZATION_TOKEN: TOKEN,
-        ...options.environment,
-      },
-    });
+    const endpoint = await startCredentialsEndpoint();
+    const environment = { ...endpoint.variables, ...options.environment };
+    const bench = await startBench({ initializationType: "snap-start", ...options, environment });
     const newSession = () => bench.aws.issueSession({ roleArn: FUNCTION_ROLE_ARN });
-    give = () => {
-      const { accessKeyId, secretAccessKey, sessionToken } = newSession();
-      const keys = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: sessionToken };
-      return { ...keys, Expiration: new Date(Date.now() + 3_600_000).toISOString() };
-    };
-    const ask = () => bench.ask(`/secrets/${SECRET_NAME}`, { headers: { "X-Aws-Parameters-Secrets-Token": TOKEN } });
-    return { ...bench, asked, ask };
+    endpoint.give(newSession);
+    const ask = (token = endpoint.token) =>
+      bench.ask(`/secrets/${SECRET_NAME}`, { headers: { "X-Aws-Parameters-Secrets-Token": token } });
+    /** Returns the session token that the endpoint gives from now on. */
+    function rotate(): string {
+      const session = newSession();
+      endpoint.give(session);
+      return session.sessionToken;
+    }
+    return { ...bench, TOKEN: endpoint.token, asked: endpoint.asked, ask, rotate };
   }
 
+  it("a caller may send the session token that the endpoint gives, now or before, as AWS's extension documents it", async () => {
+    const { lambda, TOKEN, asked, ask, rotate } = await startSnapStart();
+    await lambda.init();
+    const [first, ofRestore] = [rotate(), rotate()];
+    expect(asked).toEqual([]);
+    expect((await ask(ofRestore)).status).toBe(200);
+    expect((await ask(first)).status).toBe(403);
+    const next = rotate();
+    await delay(1_000);
+    for (const token of [next, ofRestore, TOKEN]) expect((await ask(token)).status).toBe(200);
+    expect((await ask(first)).status).toBe(403);
+  });
+
+  it("a wrong token gets 403 with both places of the right one, and costs at most one look-up a second", async () => {
+    const { lambda, aws, asked, ask, rotate } = await startSnapStart();
+    await lambda.init();
+    rotate();
+    const startedMs = performance.now();
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, nth) => ask(`guess-${nth}`)));
+    for (const { status, body } of answers) {
+      expect(status).toBe(403);
+      expect(JSON.parse(body).remedy).toMatch(
+        /the value of AWS_CONTAINER_AUTHORIZATION_TOKEN, or the session token of the credentials that an AWS SDK finds/,
+      );
+    }
+    expect(asked.length).toBeLessThanOrEqual(1 + (performance.now() - startedMs) / 1_000);
+    expect(aws.calls).toEqual([]);
+  });
+
   it("the extension fetches nothing before the snapshot, and a requested secret after it", async () => {
-    const { lambda, aws, asked, ask } = await startSnapStart();
+    const { lambda, aws, TOKEN, asked, ask } = await startSnapStart();
     await lambda.init();
     expect([asked, aws.calls]).toEqual([[], []]);
     const { status, headers } = await ask();
@@ -58,10 +72,10 @@ describe("under SnapStart", () => {
 
   it("a request gets 502, which names the credentials endpoint, if that endpoint refuses", async () => {
     const { lambda, aws, ask } = await startSnapStart({
-      environment: { AWS_CONTAINER_AUTHORIZATION_TOKEN: "another", CROSS_ACCOUNT_SECRETS_TOKEN: TOKEN },
+      environment: { AWS_CONTAINER_AUTHORIZATION_TOKEN: "another", CROSS_ACCOUNT_SECRETS_TOKEN: "configured" },
     });
     await lambda.init();
-    const { status, body } = await ask();
+    const { status, body } = await ask("configured");
     expect([status, JSON.parse(body).__type]).toEqual([502, "UnrecognizedClientException"]);
     expect(JSON.parse(body).message).toMatch(/credentials endpoint/);
     expect(aws.calls).toEqual([]);

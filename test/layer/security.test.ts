@@ -51,6 +51,9 @@ describe("a token in a file", () => {
       await statusOf("the-third-token"),
     ];
     expect(await statuses()).toEqual([200, 403, 403]);
+    const wrong = await bench.ask(SECRET, { headers: { "X-Aws-Parameters-Secrets-Token": "wrong" } });
+    expect(wrong.body).not.toContain(file);
+    expect(JSON.parse(wrong.body).remedy).toMatch(/the text in the file that CROSS_ACCOUNT_SECRETS_TOKEN names$/);
     writeFileSync(file, "the-second-token");
     await expect.poll(statuses, { timeout: 2_000, interval: 100 }).toEqual([403, 200, 403]);
     rmSync(file);
@@ -92,6 +95,7 @@ describe("a request", () => {
     ["Forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43"],
     ["X-Forwarded-For", "192.0.2.60"],
     ["X-Forwarded-For", ""],
+    ["Via", "1.1 proxy"],
   ])("with the header %s: %s is refused, also on /ping", async (name, value) => {
     const { ask } = await start();
     for (const path of [SECRET, "/ping"]) {

@@ -20,7 +20,8 @@ fn request(host: &str, head: &str, body: &str, timeout: Option<Duration>) -> Res
 /// Asks for the bare value of a secret, by name or ARN.
 fn get_secret(secret_id: &str) -> Result<(String, String)> {
     let port = variable("CROSS_ACCOUNT_SECRETS_HTTP_PORT").unwrap_or("2773".into());
-    let token = variable("CROSS_ACCOUNT_SECRETS_TOKEN").or(variable("AWS_SESSION_TOKEN")).unwrap_or_default();
+    let tokens = ["CROSS_ACCOUNT_SECRETS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+    let token = tokens.into_iter().find_map(variable).unwrap_or_default();
     let id: String = secret_id.bytes().map(percent_encode).collect();
     let head = format!("GET /secrets/{id} HTTP/1.1\r\nX-Aws-Parameters-Secrets-Token: {token}");
     request(&format!("127.0.0.1:{port}"), &head, "", Some(Duration::from_secs(5)))

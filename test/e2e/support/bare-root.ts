@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { type LayerName, toOpt } from "../../../scripts/build/build.ts";
 import { toZipName } from "../../../scripts/build/layers.ts";
-import { type Bench, startBench } from "../../support/bench.ts";
+import { type Bench, type BenchOptions, startBench } from "../../support/bench.ts";
 import { REGION } from "../../support/two-accounts.ts";
 import { unzip } from "../../support/unzip.ts";
 import { type NameServer, startNameServer } from "./dns.ts";
@@ -25,6 +25,7 @@ export interface BareRootOptions {
   readonly layer: LayerName;
   /** The path of a statically linked qemu-user for arm64. */
   readonly emulator?: string;
+  readonly initializationType?: BenchOptions["initializationType"];
   /** Further variables of the function. Undefined removes one. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -34,7 +35,8 @@ export interface BareRoot extends Bench {
 }
 
 /** Prepares the root. `lambda.init()` starts the extension. It ends with the test. */
-export async function startBareRoot({ layer, emulator, environment }: BareRootOptions): Promise<BareRoot> {
+export async function startBareRoot(options: BareRootOptions): Promise<BareRoot> {
+  const { layer, emulator, environment, initializationType } = options;
   const folder = mkdtempSync(join(tmpdir(), "bare-root-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const inFolder = (name: string) => join(folder, name);
@@ -57,6 +59,7 @@ export async function startBareRoot({ layer, emulator, environment }: BareRootOp
   onTestFinished(() => front.close());
   const bench = await startBench({
     opt: inFolder("opt"),
+    ...(initializationType === undefined ? {} : { initializationType }),
     environment: {
       AWS_ENDPOINT_URL_STS: `https://${STS}:${front.port}`,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `https://${SECRETS_MANAGER}:${front.port}`,

@@ -42,6 +42,7 @@ describe("the judge", () => {
     ["another host", RIGHT.replace("127.0.0.1", "evil.example")],
     ["two hosts", RIGHT.replace("Host", "Host: localhost:2773\r\nHost")],
     ["a proxy", RIGHT.replace("X-Vault", "Forwarded:\r\nX-Vault")],
+    ["another proxy", RIGHT.replace("X-Vault", "Via: 1.1 x\r\nX-Vault")],
     ["another method", RIGHT.replace("GET", "PUT")],
     ["bytes that are not HTTP, without a token", `${HEAD.replaceAll("\r\n", "\n")}\n`],
   ])("reports a secret in the answer to %s", (_, sent) => expect(judged(sent, [secret])).toMatch(/grant/));
