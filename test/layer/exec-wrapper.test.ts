@@ -551,6 +551,17 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       ]);
     });
 
+    it("the init fails for a reference in the form of Amazon ECS, and the log shows the right form", async () => {
+      const arn = `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${SECRET_NAME}-AbCdEf`;
+      const bench = await startWrapped({ environment: { FIELD: toReference(`${arn}:password::`) } });
+      await expect(bench.lambda.init()).rejects.toMatchObject({ errorType: "Runtime.ExitError" });
+      expect(toRuntimeLines(bench)).toEqual([
+        expect.stringMatching(
+          /^FIELD cannot be set: status 400 .*no field, stage or version after it; remedy: .*cross-account-secret:<secretId>#password$/,
+        ),
+      ]);
+    });
+
     it("the function runs without the variables if EXEC_WRAPPER_ERROR is unset", async () => {
       const environment = { CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR: "unset" };
       const prepare: BenchOptions["prepare"] = ({ aws }) => aws.fault("AssumeRole", { kind: "deny" });
