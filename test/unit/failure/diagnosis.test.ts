@@ -264,14 +264,14 @@ describe("a refusal whose cause is in AWS's text only", () => {
       "AccessDeniedException",
       `${KEY} is pending deletion.`,
       "kms-key-unusable",
-      "was refused because its KMS key is disabled, or its deletion is scheduled",
+      "was refused because its KMS key is scheduled for deletion",
     ],
     [
       "GetSecretValue",
       "InvalidRequestException",
       `${KEY} is disabled.`,
       "kms-key-unusable",
-      "was refused because its KMS key is scheduled for deletion",
+      "was refused because its KMS key is disabled",
     ],
     [
       "GetSecretValue",
