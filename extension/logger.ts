@@ -1,3 +1,5 @@
+import type { Writable } from "node:stream";
+
 /** From the most to the least that is logged. */
 export const logLevels = ["debug", "info", "warn", "error", "none"] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -26,4 +28,23 @@ export function createLogger(options: {
       options.write(`${JSON.stringify({ ...head, ...fields, ...head })}\n`);
     };
   return { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+}
+
+/** As much as a pipe holds: https://man7.org/linux/man-pages/man7/pipe.7.html */
+const LONGEST_BACKLOG_BYTES = 65_536;
+
+/**
+ * Returns a function that writes to the stream, and drops what the stream does not take: its reader has gone (EPIPE) or does
+ * not read, or the disk is full. Nobody is told, because the log is where we would tell it.
+ */
+export function createWriter(open: () => Pick<Writable, "on" | "write" | "writableLength">): (text: string) => void {
+  let stream: ReturnType<typeof open> | undefined;
+  return (text) => {
+    try {
+      stream ??= open().on("error", () => {});
+      if (stream.writableLength <= LONGEST_BACKLOG_BYTES) stream.write(text);
+    } catch {
+      // A file is written at once, and its error is thrown.
+    }
+  };
 }

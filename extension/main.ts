@@ -16,7 +16,7 @@ import { createExtensionsApi } from "./lambda/extensions-api.ts";
 import { createInitMarker, parseHandover } from "./lambda/handover.ts";
 import { random } from "./lambda/snapshot.ts";
 import { type ExitCode, failInit, runDisabled, runLifecycle, toExitCode } from "./lifecycle.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger, createWriter } from "./logger.ts";
 
 // The SDK would read some forty AWS_… variables by itself. We pass it everything as an argument, and it sees none.
 const environment = { ...process.env };
@@ -27,7 +27,7 @@ const world = {
   // The global `performance` would load a module.
   monotonicNow: () => Number(process.hrtime.bigint()) / 1e6,
   random,
-  write: (text: string) => void process.stdout.write(text),
+  write: createWriter(() => process.stdout),
   readFile: (path: string) => readFileSync(path, "utf8"),
 };
 

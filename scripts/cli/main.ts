@@ -4,7 +4,8 @@
  * It is bundled into one file; the parts of the AWS SDK are other files, which a command loads when it needs them.
  */
 import { constants } from "node:os";
-import { env, exit, stderr, stdout } from "node:process";
+import { argv, env, exit, stderr, stdout } from "node:process";
+import { createWriter } from "../../extension/logger.ts";
 import { version } from "../../package.json";
 import { type Commands, dispatch } from "./dispatch.ts";
 import { type CommandWorld, toPaint } from "./world.ts";
@@ -24,11 +25,14 @@ const commands: Commands = {
   },
 };
 
+// A reader such as `head` may close the pipe early. Other programs then end by SIGPIPE, but a server goes on without its log.
+const isServer = argv[2] === "serve";
+if (!isServer) stdout.on("error", () => exit(128 + constants.signals.SIGPIPE));
 const isTerminal = stdout.isTTY === true;
 const world: CommandWorld = {
   environment: { ...env },
-  stdout: (text) => void stdout.write(text),
-  stderr: (text) => void stderr.write(text),
+  stdout: isServer ? createWriter(() => stdout) : (text) => void stdout.write(text),
+  stderr: createWriter(() => stderr),
   isTerminal,
   paint: toPaint(isTerminal, env),
   now: Date.now,
@@ -36,6 +40,4 @@ const world: CommandWorld = {
 
 // The SDK is in our bundle, so its warning about the Node.js that its future versions need is not for users.
 env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
-// A reader such as `head` may close the pipe early. Other programs then end by SIGPIPE.
-stdout.on("error", () => exit(128 + constants.signals.SIGPIPE));
-void dispatch(process.argv.slice(2), { commands, version, world }).then((exitCode) => exit(exitCode));
+void dispatch(argv.slice(2), { commands, version, world }).then((exitCode) => exit(exitCode));

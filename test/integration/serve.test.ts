@@ -72,6 +72,20 @@ describe("serve", () => {
     expect(serve.stderr()).toBe("");
   });
 
+  it("serves on if the reader of its log goes away", async () => {
+    const { environment, secrets } = await setUp();
+    const serve = await startServe({ environment, secrets });
+    await serve.waitFor("ready");
+    const token = await readToken(serve);
+    serve.closeOutput();
+    for (let reads = 0; reads < 3; reads += 1) {
+      // A fetch is logged.
+      expect((await ask(serve.port, `${SECRET_PATH}&refreshNow=true`, token)).status).toBe(200);
+    }
+    serve.kill("SIGTERM");
+    expect(await serve.ended).toBe(0);
+  });
+
   it("reads the guide's own variables, ROLE_ARN and SECRET_NAME", async () => {
     const { environment, secrets } = await setUp();
     const prefixed = without("CROSS_ACCOUNT_SECRETS_ROLE_ARN", "CROSS_ACCOUNT_SECRETS_SECRET_IDS");

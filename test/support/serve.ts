@@ -19,6 +19,8 @@ export interface ServeRun {
   /** Settles with the first line of this event. Rejects if the process ends without one. */
   waitFor(event: string): Promise<ServeLogLine>;
   kill(signal: NodeJS.Signals): void;
+  /** Closes the pipes that it writes to. */
+  closeOutput(): void;
   /** The exit code, or 128 and the number of the signal that ended it. */
   readonly ended: Promise<number | null>;
 }
@@ -84,6 +86,10 @@ export async function startServe(options: {
       return Promise.race([found, missed]);
     },
     kill: (signal) => void child.kill(signal),
+    closeOutput() {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    },
     ended,
   };
 }

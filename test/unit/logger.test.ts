@@ -1,5 +1,6 @@
+import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { createLogger, type LogLevel, logLevels } from "../../extension/logger.ts";
+import { createLogger, createWriter, type LogLevel, logLevels } from "../../extension/logger.ts";
 
 const NOW_EPOCH_MS = Date.UTC(2026, 1, 3, 4, 5, 6, 7);
 
@@ -82,5 +83,71 @@ describe("the log level", () => {
 
   it("is one of five, listed from the most lines to none", () => {
     expect(logLevels).toEqual(["debug", "info", "warn", "error", "none"]);
+  });
+});
+
+describe("the writer of the log", () => {
+  /** Calls back for each write when `release` is called. */
+  function createSlowStream() {
+    const written: string[] = [];
+    let release = () => {};
+    const stream = new Writable({
+      write(chunk, _, done) {
+        written.push(String(chunk));
+        release = done;
+      },
+    });
+    return { stream, written, release: () => release() };
+  }
+
+  it("opens the stream with the first text, and once", () => {
+    const { stream, written } = createSlowStream();
+    let opened = 0;
+    const write = createWriter(() => {
+      opened += 1;
+      return stream;
+    });
+    expect(opened).toBe(0);
+    write("a");
+    write("b");
+    expect([opened, written]).toEqual([1, ["a"]]);
+  });
+
+  it("drops whole lines while 64 KiB wait for the reader, and writes again after that", async () => {
+    const { stream, written, release } = createSlowStream();
+    const write = createWriter(() => stream);
+    const line = `${"x".repeat(1_023)}\n`;
+    for (let lines = 0; lines < 1_000; lines += 1) write(line);
+    expect(stream.writableLength).toBe(65 * 1_024);
+    while (stream.writableLength > 0) {
+      release();
+      await new Promise(setImmediate);
+    }
+    write("again\n");
+    expect([written.length, written.at(-1)]).toEqual([66, "again\n"]);
+  });
+
+  it.each([
+    ["emits", (fail: (error: Error) => void) => fail(new Error("EPIPE"))],
+    [
+      "throws",
+      () => {
+        throw new Error("ENOSPC");
+      },
+    ],
+  ])("ignores an error that the stream %s", async (_, write) => {
+    const stream = new Writable({ write: (_chunk, _encoding, done) => write(done) });
+    const logged = createWriter(() => stream);
+    for (let lines = 0; lines < 3; lines += 1) {
+      expect(() => logged("x")).not.toThrow();
+      await new Promise(setImmediate);
+    }
+  });
+
+  it("ignores a stream that cannot be opened", () => {
+    const write = createWriter(() => {
+      throw new Error("EBADF");
+    });
+    expect(() => write("x")).not.toThrow();
   });
 });
