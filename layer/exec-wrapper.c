@@ -13,6 +13,7 @@
  *   - For each reference that cannot be resolved it writes one line to standard error, with the variable and the cause, and
  *     never with a secret or the token. Then it starts nothing, and the exit code is 1. But if
  *     CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR=unset, it starts the runtime without that variable.
+ *   - If CROSS_ACCOUNT_SECRETS_ENABLED=false, the variables stay as they are, and one line says so.
  *   - Under SnapStart a reference is always an error: the environment, with the secret, would be part of the snapshot.
  *   - It looks for a command without a slash on PATH. If the command cannot be started, the exit code is 127 if it does not
  *     exist, else 126, as with env(1).
@@ -97,6 +98,9 @@ static void say(struct span subject, const char *predicate, struct span cause) {
   for (size_t i = 0; i < line.used; i++)
     if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f) bytes[i] = ' ';
   bytes[line.used] = '\n';
+  /* Without a reader, the write would end this program by SIGPIPE, and the runtime would not start. */
+  struct pollfd log = { .fd = STDERR_FILENO, .events = POLLOUT };
+  if (poll(&log, 1, 1000) != 1 || log.revents != POLLOUT) return;
   if (write(STDERR_FILENO, bytes, line.used + 1) < 0) return; /* there is no other place to report this */
 }
 
@@ -462,6 +466,12 @@ static char *resolve(const char *entry, int extension, long long deadline_ms, st
 
 /* Replaces the `count` references in the environment. If it returns false, the runtime must not be started. */
 static bool resolve_all(size_t count) {
+  static const char *const enabled_names[] = { "CROSS_ACCOUNT_SECRETS_ENABLED", NULL };
+  const char *name;
+  if (equals(setting(enabled_names, &name), "false")) {
+    say(span_of(name), " is false: ", span_of("the variables that refer to secrets stay as they are"));
+    return true;
+  }
   struct settings settings = read_settings();
   bool goes_on = settings.leaves_unset && settings.are_right && !settings.is_snap_start;
   long long start_ms = now_ms();

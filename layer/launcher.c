@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -138,13 +139,20 @@ static bool register_extension(char identifier[IDENTIFIER_SIZE]) {
   return false;
 }
 
-/* The function's settings for Node, the loader and the AWS SDK, and the variables that only this launcher may set. */
-static bool is_scrubbed(const char *entry) {
+/* The variables that the extension reads. No other one is passed on: the function may have settings for Node, the C library,
+ * OpenSSL or the SDK, which could change or break the extension. PATH is for a Node on it that is a script. */
+static bool is_passed_on(const char *entry) {
   static const char *const starts[] = {
-    "NODE_", "LD_", "SSL_CERT_", "GCONV_PATH=", "OPENSSL_CONF=", "AWS_PROFILE=", "AWS_CONFIG_FILE=",
-    "AWS_SHARED_CREDENTIALS_FILE=", "LISTEN_", "LAMBDA_EXTENSION_IDENTIFIER=", "HOME=", NULL
+    "CROSS_ACCOUNT_SECRETS_", "ROLE_ARN=", "SECRET_NAME=", "PATH=", "TMPDIR=", "NODE_EXTRA_CA_CERTS=", "AWS_CA_BUNDLE=",
+    "PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED=", "PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE=",
+    "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=", "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL=", "SECRETS_MANAGER_TIMEOUT_MILLIS=",
+    "SECRETS_MANAGER_TTL=", "SSM_PARAMETER_STORE_TIMEOUT_MILLIS=", "SSM_PARAMETER_STORE_TTL=",
+    "AWS_LAMBDA_FUNCTION_NAME=", "AWS_LAMBDA_INITIALIZATION_TYPE=", "AWS_LAMBDA_RUNTIME_API=", "AWS_REGION=",
+    "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_TOKEN=",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN=", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=", "AWS_CONTAINER_CREDENTIALS_FULL_URI=",
+    "AWS_ENDPOINT_URL=", "AWS_ENDPOINT_URL_SECRETS_MANAGER=", "AWS_ENDPOINT_URL_SSM=", "AWS_ENDPOINT_URL_STS=",
+    "AWS_USE_DUALSTACK_ENDPOINT=", "AWS_USE_FIPS_ENDPOINT=", NULL
   };
-  if (!strncmp(entry, "NODE_EXTRA_CA_CERTS=", 20)) return false;
   for (const char *const *start = starts; *start; start++)
     if (!strncmp(entry, *start, strlen(*start))) return true;
   return false;
@@ -193,7 +201,9 @@ static void report_no_node(const char *identifier) {
     "\r\nLambda-Extension-Identifier: ", identifier,
     "\r\nLambda-Extension-Function-Error-Type: Extension.NoNode\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", NULL
   };
-  if (write(STDERR_FILENO, message, sizeof message - 1) < 0) return;
+  /* Without a reader, the write would end this program by SIGPIPE, and Lambda would get no report. */
+  struct pollfd log = { .fd = STDERR_FILENO, .events = POLLOUT };
+  if (poll(&log, 1, 1000) == 1 && log.revents == POLLOUT && write(STDERR_FILENO, message, sizeof message - 1) < 0) errno = 0;
   if (*identifier && join(request, sizeof request, texts)) call_lambda(request, strlen(request), head);
 }
 
@@ -209,7 +219,7 @@ int main(int count, char *arguments[]) {
   while (environ[entries]) entries++;
   char *environment[entries + 5], **end = environment;
   for (char **entry = environ; *entry; entry++)
-    if (!is_scrubbed(*entry)) *end++ = *entry;
+    if (is_passed_on(*entry)) *end++ = *entry;
   /* The SDK needs a home folder and reads ~/.aws in it. The function can write to /tmp, but not to a missing folder. */
   *end++ = "HOME=/nonexistent";
   unsigned long pid = (unsigned long)getpid();

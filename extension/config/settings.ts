@@ -25,7 +25,7 @@ export const settings = {
   enabled: {
     name: "ENABLED",
     description:
-      "the kill switch, read first: with `false`, nothing is fetched, all other settings are ignored, and every request is answered with 503",
+      "the kill switch, read first: with `false`, nothing is fetched, all other settings are ignored, every request is answered with 503, and the exec wrapper leaves all variables as they are",
     default: "true",
     rule: "true or false",
     parse: oneOf("true", "false"),

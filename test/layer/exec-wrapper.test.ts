@@ -366,6 +366,19 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       ]);
     });
 
+    it("or starts without them also if nobody reads the log", async () => {
+      const { environment } = await startExtension({});
+      const variables = { ...environment, CROSS_ACCOUNT_SECRETS_EXEC_WRAPPER_ERROR: "unset", A: toReference("a") };
+      // The reader of standard error has ended when the wrapper starts.
+      const wrapper = ["/bin/sh", "-c", '{ /bin/sleep 0.1; exec "$@"; } 2>&1 >&3 | :', "sh", WRAPPER];
+      const command = ["/bin/sh", "-c", "printenv A; echo started"];
+      const { stdout } = await wrap(variables, {
+        command,
+        wrapper: ["/bin/sh", "-c", 'exec "$@" 3>&1', "sh", ...wrapper],
+      });
+      expect(stdout).toBe("started\n");
+    });
+
     it.each(["fail", "unset"])("under SnapStart, without any request, if EXEC_WRAPPER_ERROR is %s", async (mode) => {
       const { environment, targets } = await startExtension({ "/secrets/a": { body: "x" } });
       const { end, started, lines } = await wrap({
@@ -461,6 +474,29 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
     });
   });
 
+  describe("with ENABLED=false", () => {
+    it.each<[string, Record<string, string>]>([
+      ["", {}],
+      [", even if all other settings are wrong", { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "x", AWS_SESSION_TOKEN: "" }],
+      [", also under SnapStart", { AWS_LAMBDA_INITIALIZATION_TYPE: "snap-start" }],
+    ])("leaves the variables as they are, asks nothing, and writes one line%s", async (_, wrong) => {
+      const { environment, targets } = await startExtension({});
+      const variables = { ...environment, ...wrong, A: toReference("a"), B: toReference("b#c") };
+      const { end, started, lines } = await wrap({ ...variables, CROSS_ACCOUNT_SECRETS_ENABLED: " FALSE " });
+      expect(end).toBe(0);
+      expect(started?.env).toEqual({ ...variables, CROSS_ACCOUNT_SECRETS_ENABLED: " FALSE " });
+      expect(targets).toEqual([]);
+      expect(lines).toEqual([
+        "cross-account-secrets: CROSS_ACCOUNT_SECRETS_ENABLED is false: the variables that refer to secrets stay as they are",
+      ]);
+    });
+
+    it("writes nothing if no variable refers to a secret", async () => {
+      const { started, lines } = await wrap({ A: "a", CROSS_ACCOUNT_SECRETS_ENABLED: "false" });
+      expect([started?.env.A, lines]).toEqual(["a", []]);
+    });
+  });
+
   describe("starts the command", () => {
     it.skipIf(!has("strace"))("without opening a socket or a file if there is no reference (needs strace)", () => {
       const variables = { ...process.env, CROSS_ACCOUNT_SECRETS_TOKEN: "file:///nope", A: "b" };
@@ -492,6 +528,8 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
   });
 
   describe("with the nodejs layer, on the fakes", () => {
+    const digest = (text: string) => createHash("sha256").update(text).digest("hex");
+
     /** Starts a function that returns digests of its variables, in the way of Lambda's bootstrap. */
     function startWrapped({ environment, ...options }: BenchOptions): Promise<Bench> {
       const task = createTempFolder();
@@ -519,7 +557,6 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       return startBench({ opt, runtime, environment: { ...references, ...environment }, ...options });
     }
 
-    const digest = (text: string) => createHash("sha256").update(text).digest("hex");
     const toRuntimeLines = ({ lambda }: Bench) =>
       lambda.logs.flatMap(({ line }) => (line.startsWith("cross-account-secrets: ") ? [line.slice(23)] : []));
 
@@ -537,6 +574,15 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       });
       expect([bench.aws.count("AssumeRole"), bench.aws.count("GetSecretValue")]).toEqual([1, 1]);
       expect(toRuntimeLines(bench)).toEqual([]);
+    });
+
+    it("the function runs with its variables as they are if ENABLED is false", async () => {
+      const bench = await startWrapped({ environment: { CROSS_ACCOUNT_SECRETS_ENABLED: "false" } });
+      await bench.lambda.init();
+      const invocation = await bench.lambda.invoke();
+      expect("payload" in invocation && invocation.payload).toMatchObject({ WHOLE: digest(toReference(SECRET_NAME)) });
+      expect(toRuntimeLines(bench)).toEqual([expect.stringMatching(/ENABLED is false: .* stay as they are$/)]);
+      expect(bench.aws.calls).toEqual([]);
     });
 
     it("the init fails, and the log says why, if a reference cannot be resolved", async () => {

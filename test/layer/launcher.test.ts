@@ -126,17 +126,17 @@ describe.skipIf(!canRun)("the launcher (Linux)", () => {
       });
       expect(bench.lambda.logs.map(({ line }) => line).join()).toContain("there is no Node.js here");
     });
-  });
 
-  it("removes the same variables from the environment as the shell script", () => {
-    const shell = readFileSync(join(layerFolder, "extension.sh"), "utf8");
-    const native = readFileSync(join(layerFolder, "launcher.c"), "utf8");
-    const inShell = [...shell.matchAll(/^ {4}([A-Z_* |]+)\) unset/gm)].flatMap(([, names = ""]) => names.split(" | "));
-    const list = /starts\[\] = \{([^}]+)\}/.exec(native)?.[1] ?? "";
-    const inNative = [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) =>
-      name.replace(/=$/, "").replace(/_$/, "_*"),
-    );
-    expect(inNative.filter((name) => name !== "HOME").sort()).toEqual(inShell.sort());
+    it("but reports that error to Lambda also if nobody reads the log", async () => {
+      const opt = createTempFolder();
+      mkdirSync(join(opt, "extensions"));
+      cpSync(LAUNCHER, join(opt, "launcher"));
+      // The pipe's only reader has ended when the launcher starts.
+      const script = `#!/bin/sh\n{ /bin/sleep 0.1; exec '${join(opt, "launcher")}'; } 2>&1 | :\n`;
+      writeFileSync(join(opt, "extensions/cross-account-secrets"), script, { mode: 0o755 });
+      const bench = await startBench({ opt, environment: { PATH: "/nowhere" } });
+      await expect(bench.lambda.init()).rejects.toMatchObject({ reported: { errorType: "Extension.NoNode" } });
+    });
   });
 
   it.skipIf(!has("cc"))(

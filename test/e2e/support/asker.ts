@@ -78,7 +78,7 @@ export async function startAsker(options: AskerOptions = {}): Promise<Asker> {
     ...rest,
     opt,
     task: fileURLToPath(new URL("../../fixtures/asker", import.meta.url)),
-    runtime: clocks === undefined ? runtime : withClock(runtime),
+    runtime: clocks === undefined ? runtime : await withClock(runtime),
     environment: {
       ...accounts.environment,
       CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),

@@ -1,5 +1,6 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { compile, layerFolder } from "../../../scripts/build/launchers.ts";
 import { findCounterparts } from "../../../scripts/setup/end-to-end.ts";
 import type { Runtime } from "./runtimes.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -15,16 +16,37 @@ const FILE = "clock";
 
 /**
  * Makes every program of an execution environment load libfaketime, except the emulator and the launcher, which load no
- * library. The loader reads this from its own file, because the launcher removes LD_PRELOAD.
+ * library. The loader reads this from its own file, because the launcher does not pass on LD_PRELOAD. libfaketime reads its
+ * settings from variables only, so the launcher is one that also passes on these.
  */
-export function withClock(runtime: Runtime): Runtime {
+export async function withClock(runtime: Runtime): Promise<Runtime> {
   const library = findCounterparts()?.clock ?? "";
   const preload = join(dirname(library), "ld.so.preload");
   writeFileSync(preload, `${FOLDER}/libfaketime.so.1\n`);
-  return { ...runtime, files: { ...runtime.files, [FOLDER]: dirname(library), "/etc/ld.so.preload": preload } };
+  launcher ??= compileLauncher(dirname(library));
+  return {
+    ...runtime,
+    files: {
+      ...runtime.files,
+      [FOLDER]: dirname(library),
+      "/etc/ld.so.preload": preload,
+      "/opt/extensions/cross-account-secrets": await launcher,
+    },
+  };
 }
 
-/** The function's variables for libfaketime. The launcher keeps them. */
+let launcher: Promise<string> | undefined;
+
+/** Returns the path of a launcher that also passes on libfaketime's variables. */
+async function compileLauncher(folder: string): Promise<string> {
+  const [source, program] = [join(folder, "launcher.c"), join(folder, "launcher")];
+  const code = readFileSync(join(layerFolder, "launcher.c"), "utf8");
+  writeFileSync(source, code.replace("starts[] = {", 'starts[] = { "FAKETIME_",'));
+  await compile(source, process.arch === "arm64" ? "arm64" : "x86_64", program, () => {});
+  return program;
+}
+
+/** The function's variables for libfaketime. */
 export const clockEnvironment = (clocks: Clocks): Record<string, string> => ({
   FAKETIME_TIMESTAMP_FILE: `/tmp/${FILE}`,
   FAKETIME_NO_CACHE: "1",

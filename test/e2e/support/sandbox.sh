@@ -16,7 +16,7 @@ bind() {
     mkdir -p "$2"
   elif [ -e "$1" ]; then
     mkdir -p "${2%/*}"
-    : >>"$2"
+    [ -e "$2" ] || : >>"$2"
   else
     echo "sandbox: there is no $1"
     exit 1

@@ -99,7 +99,8 @@ export async function startRie(options: RieOptions): Promise<Sandbox> {
   await chmod(tmp, 0o1777); // `mkdir` applies the umask
 
   const [runtimeApiPort, invokePort] = await Promise.all([findFreePort(), findFreePort()]);
-  const files = { ...runtime.files, "/opt": opt, "/var/task": task, [EMULATOR]: counterparts.emulator };
+  // A runtime may have files that replace some of the layer's.
+  const files = { "/opt": opt, "/var/task": task, [EMULATOR]: counterparts.emulator, ...runtime.files };
   const variables = { ...LAMBDA_ENVIRONMENT, AWS_LAMBDA_FUNCTION_HANDLER: runtime.handler, ...environment };
   const log = createOutput();
   const { child, ended } = startChild({
