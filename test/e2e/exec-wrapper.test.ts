@@ -30,6 +30,7 @@ def handler(event, context):
     return FOUND
 `;
 const NODE = `
+import { createHash } from "node:crypto";
 const digest = (text) => text === undefined ? "unset" : createHash("sha256").update(text).digest("hex");
 const found = Object.fromEntries(["WHOLE", "FIELD", "POINTER", "PLAIN"].map((name) => [name, digest(process.env[name])]));
 export const handler = async () => found;

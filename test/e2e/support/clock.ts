@@ -23,6 +23,8 @@ export async function withClock(runtime: Runtime): Promise<Runtime> {
   const library = findCounterparts()?.clock ?? "";
   const preload = join(dirname(library), "ld.so.preload");
   writeFileSync(preload, `${FOLDER}/libfaketime.so.1\n`);
+  // A test of SnapStart has another program in /opt, which starts this layer.
+  const layer = ["/var/layer", "/opt"].find((path) => path === "/opt" || path in runtime.files);
   launcher ??= compileLauncher(dirname(library));
   return {
     ...runtime,
@@ -30,7 +32,7 @@ export async function withClock(runtime: Runtime): Promise<Runtime> {
       ...runtime.files,
       [FOLDER]: dirname(library),
       "/etc/ld.so.preload": preload,
-      "/opt/extensions/cross-account-secrets": await launcher,
+      [`${layer}/extensions/cross-account-secrets`]: await launcher,
     },
   };
 }
