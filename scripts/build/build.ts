@@ -1,6 +1,6 @@
 /** Builds the layers and the command `cross-account-secrets`: `npm run build -- --help`. */
 import { createHash } from "node:crypto";
-import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
@@ -24,6 +24,7 @@ import {
   type NodeAndLibraries,
   writeCodeCache,
 } from "./self-contained.ts";
+import { readText, readTextOrProgram } from "./text.ts";
 import { zipFolder } from "./zip.ts";
 
 export type { LayerName } from "./layers.ts";
@@ -68,6 +69,9 @@ export interface BuildOptions {
   /** Leaves out the layers that this machine cannot build, rather than fail. */
   readonly isLenient?: boolean;
 }
+
+/** The programs of a self-contained layer that are not in `layer/`. */
+const CARRIED_PROGRAMS = ["cross-account-secrets/bin/node", "cross-account-secrets/lib/ld.so"];
 
 /** The folder of the layer's image of /opt after a build. */
 export const toOpt = (layer: LayerName): string => join(root, "dist", layer);
@@ -142,18 +146,22 @@ async function buildLayer(name: LayerName, { bundle, version, libraries, node }:
 
   const opt = toOpt(name);
   await rm(opt, { recursive: true, force: true });
-  for (const [place, source] of Object.entries(files)) await cp(join(root, "layer", source), join(opt, place));
-  const program = join(opt, "cross-account-secrets");
-  for (const [file, content] of toFiles(bundle, carried)) {
-    await mkdir(dirname(join(program, file)), { recursive: true });
-    await writeFile(join(program, file), content, {
-      mode: file === "bin/node" || file === "lib/ld.so" ? 0o755 : 0o644,
-    });
+  // Not the modes of the checkout: it may have none, as on Windows.
+  const isProgram = (place: string) => (place in files && !place.endsWith(".cjs")) || CARRIED_PROGRAMS.includes(place);
+  const write = async (place: string, content: string | Buffer) => {
+    await mkdir(dirname(join(opt, place)), { recursive: true });
+    await writeFile(join(opt, place), content, { mode: isProgram(place) ? 0o755 : 0o644 });
+  };
+  for (const [place, source] of Object.entries(files)) {
+    await write(place, await readTextOrProgram(join(root, "layer", source)));
   }
+  for (const [file, content] of toFiles(bundle, carried)) await write(`cross-account-secrets/${file}`, content);
+  const program = join(opt, "cross-account-secrets");
   if (carried !== undefined && canRunHere(carried.node.architecture)) await writeCodeCache(program);
-  await cp(join(root, "LICENSE"), join(program, "LICENSE"));
-  await writeFile(join(program, "THIRD-PARTY-NOTICES"), toNotices(components));
-  await writeFile(join(program, "sbom.cdx.json"), toSbom({ name: "cross-account-secrets", version }, components));
+  await write("cross-account-secrets/LICENSE", await readText(join(root, "LICENSE")));
+  await write("cross-account-secrets/THIRD-PARTY-NOTICES", toNotices(components));
+  const sbom = toSbom({ name: "cross-account-secrets", version }, components);
+  await write("cross-account-secrets/sbom.cdx.json", sbom);
 
   const unzippedBytes = await setModes(opt);
   const zip = await zipFolder(opt);
@@ -185,7 +193,7 @@ const toFiles = (bundle: Bundle, carried: NodeAndLibraries | undefined): [string
 
 /** musl is part of the launchers: scripts/build/launchers.ts links it statically. */
 async function readMusl(): Promise<Component> {
-  const licenseText = await readFile(join(licences, "musl.txt"), "utf8");
+  const licenseText = await readText(join(licences, "musl.txt"));
   return { name: "musl", version: "1.2.5", license: "MIT", licenseText, purl: "pkg:generic/musl@1.2.5" };
 }
 
@@ -214,6 +222,7 @@ export async function buildCli(): Promise<string> {
   await writeFile(join(folder, "THIRD-PARTY-NOTICES"), toNotices(components));
   const sbom = toSbom({ name: "cross-account-secrets", version: await readVersion() }, components);
   await writeFile(join(folder, "sbom.cdx.json"), sbom);
+  await setModes(folder);
   return join(folder, CLI_PROGRAM);
 }
 

@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import type { Component } from "./component.ts";
+import { readText } from "./text.ts";
 import { isReplaced, trimSdk } from "./trim.ts";
 
 export interface Bundle {
@@ -53,6 +54,15 @@ export async function createBundle(
     supported: { "dynamic-import": false },
     plugins: [
       ...(isTrimmed ? [trimSdk] : []),
+      {
+        // esbuild's short names depend on every byte.
+        name: "line-ends",
+        setup: ({ onLoad }) =>
+          onLoad({ filter: /\.(ts|json)$/ }, async ({ path }) => ({
+            contents: await readText(path),
+            loader: path.endsWith(".ts") ? "ts" : "json",
+          })),
+      },
       {
         name: "separate-entry-points",
         setup: ({ onResolve }) =>

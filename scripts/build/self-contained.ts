@@ -10,6 +10,7 @@ import type { Component } from "./component.ts";
 import { type DebianPackage, debianPackages, libraryFolders, unpackDebianPackages } from "./debian.ts";
 import { type Architecture, type Linkage, readLinkage, stripElf } from "./elf.ts";
 import { fetchNode, type NodeBinary } from "./node-binary.ts";
+import { readText } from "./text.ts";
 
 /** The sonames of the loaders. */
 export const LOADERS: Readonly<Record<Architecture, string>> = {
@@ -64,7 +65,7 @@ async function readDebianComponents(
   licences: string,
 ): Promise<Component[]> {
   const document = (name: string) => readFile(join(folder, "usr/share/doc", name, "copyright"), "utf8");
-  const terms = (name: string) => readFile(join(licences, name), "utf8");
+  const terms = (name: string) => readText(join(licences, name));
   const [gcc, gpl, lgpl] = await Promise.all([
     document("gcc-12-cross-base"),
     terms("GPL-3.txt"),

@@ -3,8 +3,8 @@
  * calls. The SDK can also find missing settings in the environment, in `~/.aws` and at other services, and it supports every
  * protocol of AWS. Code that is left out is not loaded, and cannot be misused.
  */
-import { readFileSync } from "node:fs";
 import type { Plugin } from "esbuild";
+import { readText } from "./text.ts";
 
 const unused = (what: string) => `throw new Error("${what} is not bundled: scripts/build/trim.ts");`;
 
@@ -47,8 +47,8 @@ export const trimSdk: Plugin = {
       return contents === undefined ? undefined : { contents };
     });
     // Only the README shows what a setting does. The extension is smaller without it.
-    onLoad({ filter: /extension\/config\/settings\.ts$/ }, ({ path }) => {
-      const contents = readFileSync(path, "utf8").replace(/^ *description:\s*"(?:[^"\\]|\\.)*",\n/gm, "");
+    onLoad({ filter: /extension\/config\/settings\.ts$/ }, async ({ path }) => {
+      const contents = (await readText(path)).replace(/^ *description:\s*"(?:[^"\\]|\\.)*",\n/gm, "");
       return { contents, loader: "ts" };
     });
     onResolve({ filter: /^node:fs\/promises$/ }, ({ path }) => ({ path, namespace: "trim" }));

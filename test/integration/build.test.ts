@@ -1,6 +1,19 @@
 /** `npm run build`, in a copy of this repository. */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execPath } from "node:process";
@@ -23,6 +36,18 @@ function copyRepository(name: string, { isFresh = false } = {}): string {
   mkdirSync(join(root, ".cache"), { recursive: true });
   if (!isFresh) symlinkSync(join(root, ".cache"), join(copy, ".cache"));
   return copy;
+}
+
+/** Makes files like those of a checkout on Windows: with CR LF in texts, and without a mode that says what is a program. */
+function setLineEndsAndModes(path: string): void {
+  if (statSync(path).isDirectory()) {
+    for (const name of readdirSync(path)) setLineEndsAndModes(join(path, name));
+    return;
+  }
+  const bytes = readFileSync(path);
+  if (!bytes.includes(0)) writeFileSync(path, bytes.toString("utf8").replaceAll("\n", "\r\n"));
+  chmodSync(path, 0o600);
+  utimesSync(path, 1_000_000_000, 1_000_000_000);
 }
 
 function runBuild(
@@ -59,6 +84,26 @@ describe("the build", () => {
     const modeOf = (file: string) => (statSync(join(other, "dist/nodejs", file)).mode & 0o777).toString(8);
     const files = ["extensions", "extensions/cross-account-secrets", "cross-account-secrets/main.cjs"];
     expect(files.map(modeOf)).toEqual(["755", "755", "644"]);
+  });
+
+  it("gives the same bytes from a checkout with other line ends and modes", { timeout: TIMEOUT_MS }, () => {
+    const [plain, other] = [copyRepository("plain"), copyRepository("other")];
+    for (const source of SOURCES) setLineEndsAndModes(join(other, source));
+    const first = runBuild(plain, { args: ["cli", ...names] });
+    const second = runBuild(other, { args: ["cli", ...names], umask: "077" });
+    expect([first.stderr, second.stderr]).toEqual(["", ""]);
+    const files = readdirSync(join(plain, "dist"), { recursive: true, withFileTypes: true })
+      .map((entry) => ({ entry, path: join(entry.parentPath, entry.name).slice(plain.length + 1) }))
+      .sort((a, b) => (a.path < b.path ? -1 : 1));
+    expect(files.length).toBeGreaterThan(10);
+    const digest = (copy: string) =>
+      files.map(({ entry, path }) => {
+        const file = join(copy, path);
+        const mode = (statSync(file).mode & 0o777).toString(8);
+        const content = entry.isFile() ? createHash("sha256").update(readFileSync(file)).digest("hex") : "";
+        return [path, path.split("/").length > 2 ? mode : "", content].join(" ");
+      });
+    expect(digest(other)).toEqual(digest(plain));
   });
 
   describe("on a machine without Debian's packages", () => {
