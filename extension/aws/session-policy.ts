@@ -14,7 +14,7 @@ import {
 import { inRegion, toRegion } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
 
-/** STS's limit for the text. STS also limits the packed size, which only STS can compute. */
+/** STS's limit for the text. STS also limits the session token that the policy becomes a part of, which only STS can measure. */
 const MAX_CHARACTERS = 2_048;
 
 /** Returns JSON, or undefined if it would be too long for STS. */

@@ -10,7 +10,7 @@ import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { findLeaks } from "../support/canary.ts";
 import { startCredentialsEndpoint } from "../support/credentials-endpoint.ts";
 import { expectHappyPath, KEYS } from "../support/happy-path.ts";
-import type { TwoAccounts } from "../support/two-accounts.ts";
+import { type TwoAccounts, toCredentialVariables } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
 import { prepareAll, type SandboxWithAccounts, startWithAccounts } from "./support/environment.ts";
 import { runPythonTool, toJsonOfHcl } from "./support/python-tools.ts";
@@ -36,6 +36,9 @@ const PROXY_VARIABLES = {
   JAVA_TOOL_OPTIONS: "-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=9 -Dhttp.nonProxyHosts=",
 };
 
+/** Nearly twice AWS's limit of today, which is "not a permanent cap". */
+const TOKEN_BYTES = 8_000;
+
 /** Starts an environment that ends with the test, which fails if a secret leaked. */
 const startEnvironment = (
   layer: LayerName,
@@ -45,7 +48,13 @@ const startEnvironment = (
   startWithAccounts({
     opt: toOpt(layer),
     ...example,
-    toVariables: (accounts) => ({ ...PROXY_VARIABLES, ...toFurther(accounts) }),
+    toVariables: (accounts) => ({
+      ...PROXY_VARIABLES,
+      ...toCredentialVariables(
+        accounts.aws.issueSession({ roleArn: accounts.functionRoleArn, tokenBytes: TOKEN_BYTES }),
+      ),
+      ...toFurther(accounts),
+    }),
   });
 
 const toSubject = ({ sandbox, accounts }: SandboxWithAccounts) => ({

@@ -61,7 +61,12 @@ export interface FakeAws
   count(operation: AwsOperation): number;
 
   /** Issues the execution role's own credentials, which Lambda puts into a function's environment. Default: for twelve hours. */
-  issueSession(session: { roleArn: string; sessionName?: string; durationSeconds?: number }): SessionCredentials;
+  issueSession(session: {
+    roleArn: string;
+    sessionName?: string;
+    durationSeconds?: number;
+    tokenBytes?: number;
+  }): SessionCredentials;
 
   /** Makes the operation fail from now on. A call gets the oldest fault that applies to it and has times left. */
   fault(operation: AwsOperation, fault: Fault, scope?: FaultScope): void;
@@ -154,10 +159,15 @@ export async function startFakeAws(options: FakeAwsOptions = {}): Promise<FakeAw
     ...secrets,
     ...keys,
     ...parameters,
-    issueSession({ roleArn, sessionName = "function", durationSeconds = 43_200 }) {
+    issueSession({ roleArn, sessionName = "function", durationSeconds = 43_200, tokenBytes }) {
       const role = iam.findRole(roleArn);
       if (role === undefined) throw new Error(`fake AWS: there is no role ${roleArn}`);
-      const { accessKeyId, secretAccessKey, sessionToken } = iam.issueSession(role, sessionName, durationSeconds);
+      const { accessKeyId, secretAccessKey, sessionToken } = iam.issueSession({
+        role,
+        sessionName,
+        durationSeconds,
+        tokenBytes: tokenBytes ?? role.sessionTokenBytes,
+      });
       return { accessKeyId, secretAccessKey, sessionToken };
     },
     fault: (operation, fault, scope = {}) => faults.add(operation, fault, scope),

@@ -2,7 +2,7 @@
  * The fake AWS, called through the real SDK. Its behaviour follows recordings of AWS (links in test/fakes/aws/), except where a
  * comment says "not verified".
  */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import {
@@ -614,6 +614,41 @@ describe("AssumeRole", () => {
   ])("refuses the input %j", async (input, message) => {
     const { execution, assume } = await startAccounts();
     expect(await awsErrorOf(assume(execution, input))).toEqual({ name: "ValidationError", status: 400, message });
+  });
+});
+
+describe("a session token", () => {
+  const tags = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ Key: `key-${index}`, Value: randomBytes(96).toString("base64") }));
+
+  test("has its size in the answer, and the share of 4,096 bytes, which is also the packed policy's", async () => {
+    const { assume, execution } = await startAccounts();
+    const answers = [
+      await assume(execution),
+      await assume(execution, { MinimumSessionTokenSize: 2_048 }),
+      await assume(execution, { Tags: tags(5) }),
+    ];
+    for (const { Credentials, SessionTokenSize, SessionTokenUtilization, PackedPolicySize } of answers) {
+      expect(Credentials?.SessionToken).toHaveLength(SessionTokenSize ?? 0);
+      expect(SessionTokenUtilization).toBe(Math.ceil((SessionTokenSize ?? 0) / 40.96));
+      expect(PackedPolicySize).toBe(SessionTokenUtilization);
+    }
+    const [plain = 0, least, tagged] = answers.map(({ SessionTokenSize }) => SessionTokenSize);
+    expect([plain, least]).toEqual([960, 2_048]);
+    expect(tagged).toBeGreaterThan(plain);
+  });
+
+  test("of more than 4,096 bytes is refused with both sizes, whatever made it so large", async () => {
+    const { aws, assume, execution, target } = await startAccounts();
+    await expect(assume(execution, { Tags: tags(40) })).rejects.toMatchObject({
+      name: "PackedPolicyTooLargeException",
+      $metadata: { httpStatusCode: 400 },
+      message: expect.stringMatching(/^The session token has \d{4} bytes, .* of 4096 bytes$/),
+    });
+    aws.changeRole(TARGET_ROLE_WITH_PATH_ARN, { sessionTokenBytes: 4_096 });
+    expect((await target()).sessionToken).toHaveLength(4_096);
+    const policy = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}';
+    expect(await nameOf(assume(execution, { Policy: policy }))).toBe("PackedPolicyTooLargeException");
   });
 });
 

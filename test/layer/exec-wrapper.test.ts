@@ -207,6 +207,22 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       expect(started?.env.A).toBe("x");
     });
 
+    it.each([
+      [4_096, "in a variable"],
+      [8_000, "in a variable"],
+      [4_096, "in a file"],
+      [8_000, "in a file"],
+    ])("a session token of %d bytes %s, beside a long name", async (bytes, place) => {
+      const token = TOKEN.repeat(10).slice(0, bytes);
+      const name = "n".repeat(512);
+      const { environment } = await startExtension({ [`/secrets/${name}?key=%2Fa`]: { body: "x" } }, token);
+      const file = join(createTempFolder(), "token");
+      writeFileSync(file, token);
+      const given = place === "in a file" ? { CROSS_ACCOUNT_SECRETS_TOKEN: `file://${file}` } : {};
+      const { started } = await wrap({ ...environment, ...given, A: toReference(`${name}#/a`) });
+      expect([token.length, started?.env.A]).toEqual([bytes, "x"]);
+    });
+
     it.each<[string, Record<string, string>]>([
       [
         "the token from CROSS_ACCOUNT_SECRETS_TOKEN first",

@@ -73,9 +73,7 @@ export function toFunctionEnvironment(session: SessionCredentials, url: string):
   return {
     AWS_REGION: REGION,
     AWS_DEFAULT_REGION: REGION,
-    AWS_ACCESS_KEY_ID: session.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
-    AWS_SESSION_TOKEN: session.sessionToken,
+    ...toCredentialVariables(session),
     AWS_ENDPOINT_URL_STS: url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
     AWS_ENDPOINT_URL_SSM: url,
@@ -85,6 +83,12 @@ export function toFunctionEnvironment(session: SessionCredentials, url: string):
     CROSS_ACCOUNT_SECRETS_LOG_LEVEL: "debug",
   };
 }
+
+export const toCredentialVariables = (session: SessionCredentials) => ({
+  AWS_ACCESS_KEY_ID: session.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
+  AWS_SESSION_TOKEN: session.sessionToken,
+});
 
 /** Everything that no output may contain: the secret's values, and the keys and tokens of all sessions. */
 export const listSecrets = ({ aws, canaries }: Pick<TwoAccounts, "aws" | "canaries">): string[] => [

@@ -29,6 +29,8 @@ export interface RoleOptions {
   readonly permissionsBoundary?: PolicyDocument | undefined;
   /** Not a feature of AWS, but for tests of renewal: its sessions last this long, whatever was requested. Default: as requested. */
   readonly sessionLifeSeconds?: number | undefined;
+  /** The size of a session token without session policy and tags. Default: 960, about what a real one has. */
+  readonly sessionTokenBytes?: number;
 }
 
 /** What `changeRole` may change. */
@@ -72,7 +74,13 @@ export interface Iam {
   /** Its sessions are unknown from then on, also if the role is created again. */
   deleteRole(arn: string): void;
   findRole(arn: string): Role | undefined;
-  issueSession(role: Role, sessionName: string, durationSeconds: number, policy?: SessionPolicy): RoleSession;
+  issueSession(session: {
+    readonly role: Role;
+    readonly sessionName: string;
+    readonly durationSeconds: number;
+    readonly tokenBytes: number;
+    readonly policy?: SessionPolicy | undefined;
+  }): RoleSession;
   /** Returns the session and its role, or undefined if the role was deleted since. */
   findSession(accessKeyId: string): { readonly session: RoleSession; readonly role: Role } | undefined;
   /** Denies everything to all sessions of the role that were issued before, as the console's "Revoke active sessions" does. */
@@ -109,6 +117,7 @@ export function createIam(now: () => number): Iam {
         policies: [],
         permissionsBoundary: undefined,
         sessionLifeSeconds: undefined,
+        sessionTokenBytes: 960,
       } as const;
       roles.set(options.arn, {
         ...defaults,
@@ -133,13 +142,12 @@ export function createIam(now: () => number): Iam {
       }
     },
     findRole: (arn) => roles.get(arn),
-    issueSession(role, sessionName, durationSeconds, policy) {
+    issueSession({ role, sessionName, durationSeconds, tokenBytes, policy }) {
       const lifeSeconds = role.sessionLifeSeconds ?? durationSeconds;
       const session: RoleSession = {
         accessKeyId: `ASIA${randomText(16, BASE_32)}`,
         secretAccessKey: randomBytes(30).toString("base64"),
-        // About as long as a real one: https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html says below 4096.
-        sessionToken: randomBytes(720).toString("base64"),
+        sessionToken: randomBytes(tokenBytes).toString("base64").slice(0, tokenBytes),
         arn: `arn:${role.partition}:sts::${role.account}:assumed-role/${role.name}/${sessionName}`,
         userId: `${role.id}:${sessionName}`,
         roleArn: role.arn,
