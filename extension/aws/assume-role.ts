@@ -110,7 +110,7 @@ export function createAssumeRole(deps: AssumeRoleDeps): AssumeRole {
         if (!mayHaveNewCredentials && !isTooLarge) throw thrown;
         if (isTooLarge) {
           policy = undefined;
-          warnOfNoPolicy("STS cannot pack it");
+          warnOfNoPolicy("with it, the session token would be larger than STS allows");
         }
         return sendOnce(deadlineEpochMs);
       }

@@ -173,7 +173,7 @@ describe("the session policy", () => {
     ]);
   });
 
-  it("is left out from then on with one warning if STS cannot pack it, and everything works", async () => {
+  it("is left out from then on with one warning if STS refuses it as too large, and everything works", async () => {
     const tooLarge = {
       status: 400,
       code: "PackedPolicyTooLarge",

@@ -285,7 +285,7 @@ describe("the session policy of AssumeRole", () => {
     ]);
   });
 
-  it("is left out of a second call and of later calls if STS cannot pack it, and one warning is logged", async () => {
+  it("is left out of a second call and of later calls if STS refuses it as too large, and one warning is logged", async () => {
     stsClient
       .on(AssumeRoleCommand)
       .rejectsOnce(TOO_LARGE)
@@ -303,7 +303,7 @@ describe("the session policy of AssumeRole", () => {
         level: "warn",
         event: "session-policy-left-out",
         roleArn: TARGET_ROLE_ARN,
-        reason: "STS cannot pack it",
+        reason: "with it, the session token would be larger than STS allows",
       },
     ]);
   });
