@@ -1,5 +1,5 @@
 /** The life of an execution environment, in order: listen, register, prefetch, end init, serve, shut down. */
-import type { Config } from "./config/config.ts";
+import { type Config, warnOfSettings } from "./config/config.ts";
 import type { Extension } from "./extension.ts";
 import { toFailure, toPublicText } from "./failure/failure.ts";
 import type { HttpServer } from "./http/server.ts";
@@ -43,7 +43,7 @@ export async function runLifecycle(deps: LifecycleDeps): Promise<ExitCode> {
     ttlSeconds: config.ttlMs / 1_000,
     port: config.httpPort,
   });
-  for (const name of config.unknownSettings) logger.warn("setting-ignored", { name });
+  warnOfSettings(config, logger);
   try {
     await server.listen();
   } catch (error) {

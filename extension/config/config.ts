@@ -1,3 +1,4 @@
+import type { Logger } from "../logger.ts";
 import { isSecretId } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
@@ -33,7 +34,14 @@ export interface Config extends Omit<SettingValues, Raw> {
   readonly isSnapStart: boolean;
   /** Variables with our prefix that this version does not know. */
   readonly unknownSettings: readonly string[];
+  readonly replacedSettings: readonly ReplacedSetting[];
   readonly aws: AwsEnvironment;
+}
+
+/** A value under one of AWS's names that breaks our rule, and what is used instead. */
+interface ReplacedSetting extends Problem {
+  readonly got: string;
+  readonly used: string;
 }
 
 export interface ParsedConfig {
@@ -60,8 +68,9 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   const { unknown, typos } = findUnknown(environment);
   problems.push(...typos);
 
+  const replaced: ReplacedSetting[] = [];
   const values = Object.fromEntries(
-    Object.entries(settings).map(([key, setting]) => [key, readSetting(setting, environment, problems)]),
+    Object.entries(settings).map(([key, setting]) => [key, readSetting(setting, environment, problems, replaced)]),
   ) as unknown as SettingValues;
 
   const httpPort = values.httpPort ?? Number(settings.httpPort.default);
@@ -118,6 +127,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME || "cross-account-secrets",
     isSnapStart: environment.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start",
     unknownSettings: unknown,
+    replacedSettings: replaced,
     cacheSize: cacheEnabled === "true" ? values.cacheSize : 0,
     aws,
   };
@@ -127,20 +137,39 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
 const isConfigured = ({ secretIds, parameterNames }: Source): boolean =>
   secretIds.length > 0 || parameterNames.length > 0;
 
-function readSetting(setting: Setting<unknown>, environment: Environment, problems: Problem[]): unknown {
+/** One warning for each variable that is not used as it is. */
+export function warnOfSettings(
+  { unknownSettings, replacedSettings }: Pick<Config, "unknownSettings" | "replacedSettings">,
+  logger: Logger,
+): void {
+  for (const name of unknownSettings) logger.warn("setting-ignored", { name });
+  for (const { name, rule, got, used } of replacedSettings) logger.warn("setting-replaced", { name, rule, got, used });
+}
+
+function readSetting(
+  setting: Setting<unknown>,
+  environment: Environment,
+  problems: Problem[],
+  replaced: ReplacedSetting[],
+): unknown {
+  const { rule, parse, nearest } = setting;
   for (const name of [PREFIX + setting.name, ...(setting.alsoRead ?? [])]) {
     const text = environment[name]?.trim() ?? "";
     // 0 is AWS's default of SECRETS_MANAGER_TIMEOUT_MILLIS, "no time-out". The CDK always sets it, so it counts as unset.
-    if (text === "" || (name.endsWith("_TIMEOUT_MILLIS") && text === "0")) continue;
+    if (text === "" || (name.endsWith("_TIMEOUT_MILLIS") && /^0+$/.test(text))) continue;
     // Next to a CONFIG, which has its own roles, ROLE_ARN belongs to the function.
     if (name === "ROLE_ARN" && environment[`${PREFIX}CONFIG`]?.trim()) continue;
-    const value = setting.parse(text);
-    if (value === undefined) {
-      problems.push({ name, rule: setting.rule, got: setting.name === "TOKEN" ? "a value that is not shown" : text });
+    const value = parse(text);
+    if (value !== undefined) return value;
+    const used = nearest && !name.startsWith(PREFIX) ? (nearest(text) ?? setting.default) : undefined;
+    if (used === undefined) {
+      problems.push({ name, rule, got: setting.name === "TOKEN" ? "a value that is not shown" : text });
+      return undefined;
     }
-    return value;
+    replaced.push({ name, rule, got: text.slice(0, 200), used });
+    return parse(used);
   }
-  return setting.default === undefined ? undefined : setting.parse(setting.default);
+  return setting.default === undefined ? undefined : parse(setting.default);
 }
 
 /** Names with our prefix that are not settings. A name within two edits of a setting is a typo; any other is unknown. */

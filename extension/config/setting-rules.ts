@@ -26,6 +26,11 @@ export interface Setting<T> {
   readonly rule: string;
   /** Returns the value, or undefined if the text breaks the rule. */
   readonly parse: (text: string) => T | undefined;
+  /**
+   * For `alsoRead`, if a function that ran with AWS's extension may have any text there: what is used instead of a text that
+   * breaks the rule. Undefined: the default is.
+   */
+  readonly nearest?: (text: string) => string | undefined;
 }
 
 export const matching = (pattern: RegExp) => (text: string) => (pattern.test(text) ? text : undefined);
@@ -43,6 +48,22 @@ export const oneOf =
   <W extends string>(...words: readonly W[]) =>
   (text: string) =>
     words.find((word) => word === text.toLowerCase());
+
+/** The nearest whole number from `least` to `most`. */
+export const nearestNumber = (least: number, most: number) => (text: string) =>
+  /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text) ? String(Math.min(Math.max(Math.round(Number(text)), least), most)) : undefined;
+
+/** The word that begins like the text: `warn` for `warning`. */
+export const nearestWord =
+  (...words: readonly string[]) =>
+  (text: string) =>
+    words.find((word) => text.toLowerCase().startsWith(word) || word.startsWith(text.toLowerCase()));
+
+/** What other programs take for true or false. */
+export function nearestBoolean(text: string): string | undefined {
+  if (/^(1|t|y|yes|on|enabled?)$/i.test(text)) return "true";
+  return /^(0|f|n|no|off|disabled?)$/i.test(text) ? "false" : undefined;
+}
 
 /** Comma or space separated. A repeated member counts once. */
 export const list = (isMember: (text: string) => boolean) => (text: string) => {

@@ -8,6 +8,9 @@ import { isSecretId, secretIdRule } from "../values/secret.ts";
 import {
   list,
   matching,
+  nearestBoolean,
+  nearestNumber,
+  nearestWord,
   oneOf,
   parseSessionTags,
   type Setting,
@@ -20,6 +23,9 @@ const STS_NAME = /^[\w+=,.@-]{2,64}$/;
 export const EXTERNAL_ID_PATTERN = /^[\w+=,.@:/-]{2,1224}$/;
 export const ROLE_ARN_PATTERN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?=.{1,575}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/;
 export const REGION_PATTERN = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+
+/** AWS's 0 means "no time-out", which only our default can stand for. So does all that is below it. */
+const nearestTimeout = (text: string) => (Number(text) <= 0 ? undefined : nearestNumber(100, 60_000)(text));
 
 export const settings = {
   enabled: {
@@ -119,6 +125,7 @@ export const settings = {
     default: "300",
     rule: "a whole number of seconds, 0 to 86400",
     parse: wholeNumber(0, 86_400, 1_000),
+    nearest: nearestNumber(0, 86_400),
   },
   parameterTtlMs: {
     name: "PARAMETER_TTL_SECONDS",
@@ -127,6 +134,7 @@ export const settings = {
     default: "300",
     rule: "a whole number of seconds, 0 to 86400",
     parse: wholeNumber(0, 86_400, 1_000),
+    nearest: nearestNumber(0, 86_400),
   },
   maxStaleMs: {
     name: "MAX_STALE_SECONDS",
@@ -144,6 +152,7 @@ export const settings = {
     default: "2500",
     rule: "a whole number of milliseconds, 100 to 60000",
     parse: wholeNumber(100, 60_000),
+    nearest: nearestTimeout,
   },
   parameterTimeoutMs: {
     name: "PARAMETER_TIMEOUT_MS",
@@ -152,6 +161,7 @@ export const settings = {
     default: "2500",
     rule: "a whole number of milliseconds, 100 to 60000",
     parse: wholeNumber(100, 60_000),
+    nearest: nearestTimeout,
   },
   prefetchTimeoutMs: {
     name: "PREFETCH_TIMEOUT_MS",
@@ -168,6 +178,7 @@ export const settings = {
     default: "1000",
     rule: "a whole number of secrets, 0 to 1000",
     parse: wholeNumber(0, 1_000),
+    nearest: nearestNumber(0, 1_000),
   },
   cacheEnabled: {
     name: "CACHE_ENABLED",
@@ -176,6 +187,7 @@ export const settings = {
     default: "true",
     rule: "true or false",
     parse: oneOf("true", "false"),
+    nearest: nearestBoolean,
   },
   allow: {
     name: "ALLOW",
@@ -190,6 +202,8 @@ export const settings = {
     default: "2773",
     rule: "a port, 1 to 65535",
     parse: wholeNumber(1, 65_535),
+    // Clients know the default. They would not look for a nearest port.
+    nearest: () => undefined,
   },
   token: {
     name: "TOKEN",
@@ -206,6 +220,7 @@ export const settings = {
     default: "info",
     rule: "debug, info, warn, error or none",
     parse: oneOf(...logLevels),
+    nearest: nearestWord(...logLevels),
   },
   metrics: {
     name: "METRICS",

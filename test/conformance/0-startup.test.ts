@@ -182,6 +182,40 @@ isStarted(
   200,
 );
 
+/** Defines a row: the values under one of AWS's names start, and the log says what is used instead of each. */
+function isReplaced(name: string, used: Readonly<Record<string, string>>, beside: StartVariables = {}): void {
+  const toText = (rows: readonly (readonly string[])[]) =>
+    `starts, with a warning: ${rows.map(([got, instead]) => `${got}, used as ${instead}`).join("; ")}`;
+  const expected = Object.entries(used);
+  conform({ group, name, expected: toText(expected) }, async (see) => {
+    const seen: string[][] = [];
+    for (const [got] of expected) {
+      const { bench, initError } = await start({ ...beside, [name]: got });
+      expect(initError).toBeUndefined();
+      const warnings = bench.events("setting-replaced");
+      expect(warnings).toMatchObject([{ level: "warn", name }]);
+      seen.push(...warnings.map((line) => [String(line.got), String(line.used)]));
+      await bench.lambda.shutdown();
+    }
+    see(toText(seen));
+    expect(seen).toEqual(expected);
+  });
+}
+
+for (const name of ["SECRETS_MANAGER_TTL", "SSM_PARAMETER_STORE_TTL"]) {
+  isReplaced(name, { "-1": "0", "86401": "86400", "5m": "300" });
+}
+for (const name of ["SECRETS_MANAGER_TIMEOUT_MILLIS", "SSM_PARAMETER_STORE_TIMEOUT_MILLIS"]) {
+  isReplaced(name, { "50": "100", "120000": "60000", "-1": "2500" });
+}
+isReplaced("PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", { "5000": "1000", "-1": "0" });
+isReplaced("PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED", { "0": "false", "1": "true" });
+isReplaced(
+  "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL",
+  { warning: "warn", trace: "info" },
+  { [own("LOG_LEVEL")]: undefined },
+);
+
 for (const [typo, meant] of [
   ["TTL_SECOND", "TTL_SECONDS"],
   ["TLL_SECONDS", "TTL_SECONDS"],
@@ -248,18 +282,11 @@ const MILLISECONDS = [
   ["100", "60000"],
 ] as const;
 for (const name of ["TTL_SECONDS", "PARAMETER_TTL_SECONDS", "MAX_STALE_SECONDS"]) range(own(name), ...SECONDS);
-for (const name of ["SECRETS_MANAGER_TTL", "SSM_PARAMETER_STORE_TTL"]) range(name, ...SECONDS);
 for (const name of ["TIMEOUT_MS", "PARAMETER_TIMEOUT_MS"]) range(own(name), ...MILLISECONDS);
-for (const name of ["SECRETS_MANAGER_TIMEOUT_MILLIS", "SSM_PARAMETER_STORE_TIMEOUT_MILLIS"]) {
-  range(name, ...MILLISECONDS);
-}
 range(own("DURATION_SECONDS"), ["899", "3601"], ["900", "3600"]);
 range(own("PREFETCH_TIMEOUT_MS"), ["-1", "9001"], ["0", "9000"]);
-for (const name of [own("CACHE_SIZE"), "PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE"]) {
-  range(name, ["-1", "1001"], ["0", "1000"]);
-}
+range(own("CACHE_SIZE"), ["-1", "1001"], ["0", "1000"]);
 range(own("HTTP_PORT"), ["0", "65536"], []);
-range("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", ["0", "65536"], [], { [own("HTTP_PORT")]: undefined });
 for (const name of ["ROLE_SESSION_NAME", "SOURCE_IDENTITY"]) {
   range(own(name), ["x", "x".repeat(65)], ["xx", "x".repeat(64)]);
 }

@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts";
 import type * as AwsSdk from "../../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
-import { type Config, parseConfig } from "../../../extension/config/config.ts";
+import { type Config, parseConfig, warnOfSettings } from "../../../extension/config/config.ts";
 import type { Environment } from "../../../extension/config/setting-rules.ts";
 import { createExtension, type Extension } from "../../../extension/extension.ts";
 import { toFailure, toPublicText } from "../../../extension/failure/failure.ts";
@@ -61,7 +61,7 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   const [{ roleArn }, ...others] = config.sources;
   const roleArns = others.length === 0 ? roleArn : config.sources.map((one) => one.roleArn);
   logger.info("starting", { version, region: source.region, roleArn: roleArns, ttlSeconds: config.ttlMs / 1_000 });
-  for (const name of config.unknownSettings) logger.warn("setting-ignored", { name });
+  warnOfSettings(config, logger);
   if (fake === undefined) await expectCredentials(source.baseCredentials);
   else logger.warn("fake", { message: `the secrets come from ${fake}, not from AWS` });
   return serveUntil(waitForSignal(), {

@@ -56,6 +56,7 @@ describe("a config", () => {
         initError: "serve",
         functionName: "my-function",
         unknownSettings: [],
+        replacedSettings: [],
         aws: {
           region: "eu-west-1",
           containerCredentials: undefined,
@@ -157,10 +158,10 @@ describe("a config", () => {
   });
 
   it("places bare names in the target role's account and in REGION, or in AWS_REGION", () => {
-    const roleArn = "arn:aws-cn:iam::012345678901:role/r";
-    const home = { region: "eu-west-1", accountId: "012345678901" };
-    expect(sourceOf({ _ROLE_ARN: roleArn }).home).toEqual(home);
-    expect(sourceOf({ _ROLE_ARN: roleArn, _REGION: "cn-north-1" }).home).toEqual({ ...home, region: "cn-north-1" });
+    const own = { AWS_REGION: "cn-northwest-1", _ROLE_ARN: "arn:aws-cn:iam::012345678901:role/r" };
+    const home = { region: "cn-northwest-1", accountId: "012345678901" };
+    expect(sourceOf(own).home).toEqual(home);
+    expect(sourceOf({ ...own, _REGION: "cn-north-1" }).home).toEqual({ ...home, region: "cn-north-1" });
   });
 
   it("has the cache size 0 if the cache is off", () => {
@@ -243,13 +244,6 @@ describe("a variable without the extension's prefix", () => {
       httpPort: 8_080,
       logLevel: "warn",
     });
-  });
-
-  it("is named in the problem that it causes", () => {
-    expect(problemsOf({ SECRETS_MANAGER_TTL: "86401", PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "0" })).toEqual([
-      'SECRETS_MANAGER_TTL must be a whole number of seconds, 0 to 86400; got "86401"',
-      'PARAMETERS_SECRETS_EXTENSION_HTTP_PORT must be a port, 1 to 65535; got "0"',
-    ]);
   });
 
   it("for one service does not change the TTL or the time-out of the other service", () => {
