@@ -151,6 +151,8 @@ static unsigned read_port(void) {
     port = port * 10 + (unsigned)(text.start[i] - '0');
   }
   if (is_number && port && port <= 65535) return port;
+  /* The extension also uses its default instead of a mistake under AWS's name, and logs a warning. */
+  if (name != names[0]) return DEFAULT_PORT;
   say(span_of(name), " must be ", span_of("a port, 1 to 65535"));
   return 0;
 }

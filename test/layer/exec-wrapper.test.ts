@@ -257,11 +257,7 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
         { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "27x3" },
         /CROSS_ACCOUNT_SECRETS_HTTP_PORT must be a port, 1 to 65535$/,
       ],
-      [
-        "a port above 65535",
-        { PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: "65536" },
-        /: PARAMETERS_SECRETS_EXTENSION_HTTP_PORT must be/,
-      ],
+      ["a port above 65535", { CROSS_ACCOUNT_SECRETS_HTTP_PORT: "65536" }, /: CROSS_ACCOUNT_SECRETS_HTTP_PORT must be/],
       ["no token", { AWS_SESSION_TOKEN: "" }, /CROSS_ACCOUNT_SECRETS_TOKEN must be a token in printable ASCII/],
       ["a token with a space", { AWS_TOKEN: "pass word" }, /: AWS_TOKEN must be a token in printable ASCII(?!.*word)/],
       ["a token with a line break", { AWS_TOKEN: "a\r\nHost: b" }, /: AWS_TOKEN must be a token/],
@@ -305,6 +301,16 @@ describe.skipIf(!canRun)("the exec wrapper (Linux)", () => {
       ]);
     });
   });
+
+  it.each(["65536", "0", "http"])(
+    "asks the default port instead of %j under AWS's name, as the extension does",
+    async (port) => {
+      const variables = { AWS_SESSION_TOKEN: TOKEN, PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: port };
+      const { lines } = await wrap({ ...variables, A: toReference("a") });
+      expect(lines.filter((line) => line.includes("HTTP_PORT must be"))).toEqual([]);
+      expect(lines.at(0)).toContain("A cannot be set: nothing listens on the extension's port");
+    },
+  );
 
   describe("stops the start", () => {
     it("with a line for each reference that cannot be resolved, and no secret in any line", async () => {
