@@ -31,7 +31,7 @@ export function createParameterStore(deps: {
 
   async function ask(query: ParameterQuery, credentials: AwsCredentials, deadlineEpochMs: DeadlineEpochMs) {
     const { parameterId, selector, withDecryption } = query;
-    const region = source.region ?? toParameterRegion(parameterId) ?? config.aws.region;
+    const region = toParameterRegion(parameterId) ?? source.region ?? config.aws.region;
     const call: AwsCall = { operation: "GetParameter", roleArn: source.roleArn, region, id: parameterId };
     const { endpoints, clientOptions } = config.aws;
     const awsSsm = await deps.loadAwsSsm();

@@ -48,7 +48,7 @@ export function createSecretsManager(deps: {
     endpoint: endpoints.secretsManager,
     version: deps.version,
   });
-  const toHome = (secretId: string) => source.region ?? toRegion(secretId) ?? config.aws.region;
+  const toHome = (secretId: string) => toRegion(secretId) ?? source.region ?? config.aws.region;
   /**
    * Some roles may read only with the condition `secretsmanager:VersionStage` = AWSCURRENT. A request that names no stage
    * does not meet it: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_iam-permissions.html

@@ -2,6 +2,7 @@ import type { Logger } from "../logger.ts";
 import { isSecretId } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
+import { checkPlaces } from "./partitions.ts";
 import { type Environment, PREFIX, type Problem, type Setting } from "./setting-rules.ts";
 import { type SettingValues, settings } from "./settings.ts";
 import { parseSources } from "./sources.ts";
@@ -81,6 +82,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   // SECRET_NAME belongs to the function. It never narrows what may be asked for, and is never a problem.
   const secretName = [environment.SECRET_NAME?.trim() ?? ""].find(isSecretId);
   const sources = parseSources({ values, awsRegion: aws.region, secretName, readFile, problems });
+  checkPlaces({ ...values, sources, awsRegion: aws.region, toName: toFieldName(values, environment), problems });
   const [source, ...others] = sources;
   const token = parseToken(values.token, environment, readFile, problems);
   const allow = values.allow ?? (sources.some(isConfigured) ? "configured" : "any");
@@ -133,6 +135,15 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   };
   return { config, isEnabled: true, httpPort, problems: [], logLevel };
 }
+
+/** Names a field of a source as it was set: in CONFIG, or in a variable. */
+const toFieldName =
+  ({ config }: SettingValues, environment: Environment): Parameters<typeof checkPlaces>[0]["toName"] =>
+  (field, index) => {
+    if (config !== undefined) return `${PREFIX}CONFIG sources[${index}].${field}`;
+    const own = PREFIX + settings[field].name;
+    return field !== "roleArn" || environment[own]?.trim() ? own : "ROLE_ARN";
+  };
 
 const isConfigured = ({ secretIds, parameterNames }: Source): boolean =>
   secretIds.length > 0 || parameterNames.length > 0;

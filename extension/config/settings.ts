@@ -107,7 +107,8 @@ export const settings = {
   },
   region: {
     name: "REGION",
-    description: "the region of the secrets",
+    description:
+      "the region of the secrets and parameters; an ARN in `SECRET_IDS` or `PARAMETER_NAMES` must not name another one",
     rule: "a region, such as eu-west-1",
     parse: matching(REGION_PATTERN),
   },

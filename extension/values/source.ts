@@ -4,7 +4,7 @@
 export interface Source {
   readonly roleArn: string;
   readonly externalId: string | undefined;
-  /** The region of everything that is read through this role; undefined: each ARN's own region, or the home region. */
+  /** The region that is set for this role. An ARN has its own. */
   readonly region: string | undefined;
   readonly home: Home;
   /** What a caller may ask for, if `allow` is `configured`. */

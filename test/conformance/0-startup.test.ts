@@ -10,6 +10,7 @@ import { ask, conform } from "../support/conformance.ts";
 import { takePort } from "../support/free-port.ts";
 import { writeTempFile } from "../support/temp-files.ts";
 import { SECRET_NAME, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { toPartialArn } from "../support/values.ts";
 
 type StartVariables = Readonly<Record<string, string | undefined>>;
 /** The error type and the messages that Lambda gets; the log has one line for each message. */
@@ -120,6 +121,18 @@ isRefused(
     [own("SECRET_IDS")]: `arn:aws:secretsmanager:eu-west-1:111111111111:secret:${SECRET_NAME}-AbCdEf:password::`,
   }),
   invalid("and no field, stage or version after it"),
+);
+isRefused(
+  "target role of another partition than the region",
+  () => ({ AWS_REGION: "us-gov-west-1" }),
+  invalid(
+    `${own("ROLE_ARN")} must be of the partition aws-us-gov, which AWS_REGION us-gov-west-1 is in; got "arn:aws:`,
+  ),
+);
+isRefused(
+  "REGION other than the region in an ARN of SECRET_IDS",
+  () => ({ [own("SECRET_IDS")]: toPartialArn("app/database"), [own("REGION")]: "us-east-1" }),
+  invalid(`${own("SECRET_IDS")} must be of the region us-east-1, which ${own("REGION")} names`),
 );
 isRefused("no target role", () => ({ [own("ROLE_ARN")]: undefined }), invalid(`${own("ROLE_ARN")} must be`));
 
@@ -308,7 +321,7 @@ for (const [name, words] of Object.entries({
   range(own(name), ["yes", "1"], words);
 }
 for (const name of ["REGION", "FAILOVER_REGION"])
-  range(own(name), ["eu-west", "eu-west-1a"], ["eu-west-1", "us-gov-west-1"]);
+  range(own(name), ["eu-west", "eu-west-1a", "us-gov-west-1"], ["eu-west-1", "us-east-1"]);
 range(own("SESSION_TAGS"), ["team"], ["team=payments"]);
 range(own("TOKEN"), ["two words"], ["one-word"]);
 range(own("CONFIG"), ["nonsense", "{}"], [JSON.stringify({ sources: [{ roleArn: TARGET_ROLE_ARN }] })], {

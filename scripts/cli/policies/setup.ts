@@ -1,4 +1,5 @@
 /** The set-up of two accounts, as the arguments describe it. Pure. */
+import { toRegionPartition } from "../../../extension/config/partitions.ts";
 import type { AssumeRoleOptions, Caller } from "../../../extension/failure/statements.ts";
 
 /** A check needs only a part of the set-up. */
@@ -30,15 +31,4 @@ export const toRoleName = (roleArn: string): string => roleArn.slice(roleArn.las
 /** The path in a role's ARN: `/`, `/service-role/` and so on. */
 export const toRolePath = (roleArn: string): string => /:role(\/.*\/|\/)/.exec(roleArn)?.[1] ?? "/";
 
-/** The prefixes of the regions outside the partition `aws`: https://docs.aws.amazon.com/general/latest/gr/rande.html */
-const PARTITIONS: readonly (readonly [RegExp, string])[] = [
-  [/^cn-/, "aws-cn"],
-  [/^us-gov-/, "aws-us-gov"],
-  [/^us-iso-/, "aws-iso"],
-  [/^us-isob-/, "aws-iso-b"],
-  [/^eu-isoe-/, "aws-iso-e"],
-  [/^us-isof-/, "aws-iso-f"],
-  [/^eusc-/, "aws-eusc"],
-];
-export const toPartitionOfRegion = (region: string): string =>
-  PARTITIONS.find(([pattern]) => pattern.test(region))?.[1] ?? "aws";
+export const toPartitionOfRegion = (region: string): string => toRegionPartition(region) ?? "aws";

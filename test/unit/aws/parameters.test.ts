@@ -104,7 +104,7 @@ describe("GetParameter", () => {
     { REGION: undefined, parameterId: "/app/flag", asked: "eu-west-1" },
     { REGION: undefined, parameterId: ARN, asked: "us-west-2" },
     { REGION: "ap-south-1", parameterId: "/app/flag", asked: "ap-south-1" },
-    { REGION: "ap-south-1", parameterId: ARN, asked: "ap-south-1" },
+    { REGION: "ap-south-1", parameterId: ARN, asked: "us-west-2" },
   ])("of $parameterId goes to $asked if REGION is $REGION", async ({ REGION, parameterId, asked }) => {
     aws.on(GetParameterCommand).resolves(toAnswer());
     await setUp({ source: { region: REGION } }).get({ parameterId, withDecryption: false });

@@ -100,8 +100,8 @@ describe("GetSecretValue", () => {
     { REGION: undefined, secretId: "app/database", asked: "eu-west-1" },
     { REGION: undefined, secretId: ARN, asked: "us-west-2" },
     { REGION: "ap-south-1", secretId: "app/database", asked: "ap-south-1" },
-    { REGION: "ap-south-1", secretId: ARN, asked: "ap-south-1" },
-  ])("goes to REGION, else to the ARN's region, else to AWS_REGION: %o", async ({ REGION, secretId, asked }) => {
+    { REGION: "ap-south-1", secretId: ARN, asked: "us-west-2" },
+  ])("goes to the ARN's region, else to REGION, else to AWS_REGION: %o", async ({ REGION, secretId, asked }) => {
     aws.on(GetSecretValueCommand).resolves(ANSWER);
     const { get } = setUp({ source: { region: REGION } });
     await get({ secretId });
