@@ -11,7 +11,7 @@ import {
   toReferencedSecret,
   toSecretResources,
 } from "../failure/statements.ts";
-import { inRegion, toRegion } from "../values/secret.ts";
+import { inRegion } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
 
 /** STS's limit for the text. STS also limits the session token that the policy becomes a part of, which only STS can measure. */
@@ -42,9 +42,8 @@ function toSecretArns(source: Source, failoverRegion: string | undefined): reado
   // A parameter may refer to a secret, which the role then reads as well.
   const ids = [...source.secretIds, ...source.parameterNames.flatMap((name) => toReferencedSecret(name) ?? [])];
   return ids.flatMap((secretId) => {
-    const region = source.region ?? toRegion(secretId) ?? source.home.region;
-    const { accountId } = source.home;
-    const own = toSecretResources(inRegion(secretId, region), { partition: toPartition(source), region, accountId });
+    const { region, accountId } = source.home;
+    const own = toSecretResources(secretId, { partition: toPartition(source), region, accountId });
     return [...own, ...(failoverRegion === undefined ? [] : own.map((arn) => inRegion(arn, failoverRegion)))];
   });
 }

@@ -113,13 +113,13 @@ describe("a secret in the session policy", () => {
     expect(secretsOf({ secretIds: [`${SECRET}a-AbCdEf`] })).toEqual([`${SECRET}a-AbCdEf`, `${SECRET}a-AbCdEf-??????`]);
   });
 
-  it("is allowed in the source's region, even if its ARN names another, because it is requested there", () => {
+  it("is allowed where it is requested: a name in the source's region, an ARN in its own", () => {
     const given = { region: "us-east-1", home: { region: "us-east-1", accountId: "111111111111" } };
     const there = SECRET.replace("eu-west-1", "us-east-1");
     expect(secretsOf({ ...given, secretIds: ["a"] })).toEqual([`${there}a-??????`]);
     expect(secretsOf({ ...given, secretIds: [`${SECRET}a-AbCdEf`] })).toEqual([
-      `${there}a-AbCdEf`,
-      `${there}a-AbCdEf-??????`,
+      `${SECRET}a-AbCdEf`,
+      `${SECRET}a-AbCdEf-??????`,
     ]);
   });
 
