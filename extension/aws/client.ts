@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { AwsCredentials } from "../config/aws-environment.ts";
-import type { Agents } from "./connection.ts";
+import { type Agents, toTlsOptions } from "./connection.ts";
 
 /**
  * How a client of the AWS SDK is configured and destroyed. Every option is set here, so that the SDK reads neither the
@@ -13,6 +13,8 @@ export interface ClientOptions {
   readonly endpoint: string | undefined;
   readonly useFipsEndpoint: boolean;
   readonly useDualstackEndpoint: boolean;
+  /** Certificates in PEM that are trusted beside Node's own. */
+  readonly caBundle?: string | undefined;
   /** Appended to the SDK's user agent, as `cross-account-secrets/<version>`. */
   readonly version: string;
   /** Agents with a connection that was opened in advance. */
@@ -39,12 +41,12 @@ export function destroyClient(
  * Each call has its own client and its own connection. Two calls an hour need no pool, and neither a pooled socket nor the
  * credentials that a client remembers can be trusted after a freeze.
  */
-export function toClientConfig({ endpoint, version, agents, ...given }: ClientOptions) {
+export function toClientConfig({ endpoint, version, caBundle, agents, ...given }: ClientOptions) {
   return {
     ...given,
     ...(endpoint === undefined ? {} : { endpoint }),
     // The caller's signal limits the whole call. The SDK's own time-outs are off, or only warn.
-    requestHandler: { httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false }, ...agents },
+    requestHandler: { ...toRequestHandler(caBundle), ...agents },
     // The SDK's own collector checks for web streams first, for which Node would load all of them.
     streamCollector: readBody,
     // call.ts tries again, because it knows the deadline.
@@ -60,6 +62,12 @@ export function toClientConfig({ endpoint, version, agents, ...given }: ClientOp
     customUserAgent: [["cross-account-secrets", version]] as [string, string][],
   };
 }
+
+/** The SDK's options for connections, each of which is used once. */
+export const toRequestHandler = (caBundle: string | undefined) => ({
+  httpAgent: { keepAlive: false },
+  httpsAgent: { keepAlive: false, ...toTlsOptions(caBundle) },
+});
 
 /** Reads a whole body; fails if it ends too early. The streams' own ways to do this load more modules. */
 export function readBody(stream: Readable): Promise<Buffer> {

@@ -13,7 +13,7 @@ import { fromHttp } from "@aws-sdk/credential-provider-http";
 import { LONGEST_WAIT_MS } from "../cache/deadline.ts";
 import type { AwsCredentials, ContainerCredentials } from "../config/aws-environment.ts";
 import { type ClientOptions, destroyClient, toClientConfig } from "./client.ts";
-import { type Agents, connectEarly } from "./connection.ts";
+import { type Agents, connectEarly, toTlsOptions } from "./connection.ts";
 
 /** For a client that signs nothing. */
 const NO_CREDENTIALS: AwsCredentials = { accessKeyId: "", secretAccessKey: "" };
@@ -47,7 +47,8 @@ export async function assumeRole(input: AssumeRoleCommandInput, options: ClientO
 export function connectSecretsManager(options: Omit<ClientOptions, "credentials" | "agents">): Agents {
   const { region: Region, useFipsEndpoint: UseFIPS, useDualstackEndpoint: UseDualStack, endpoint: Endpoint } = options;
   const { config } = new SecretsManagerClient(toClientConfig({ ...options, credentials: NO_CREDENTIALS }));
-  return connectEarly(config.endpointProvider({ Region, UseFIPS, UseDualStack, Endpoint }).url);
+  const { url } = config.endpointProvider({ Region, UseFIPS, UseDualStack, Endpoint });
+  return connectEarly(url, toTlsOptions(options.caBundle));
 }
 
 /** One try of GetSecretValue, over its own connection. It ends when `signal` fires at the latest. */

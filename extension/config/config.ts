@@ -78,7 +78,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   if (values.enabled === "false") {
     return { config: undefined, isEnabled: false, httpPort, problems: [], logLevel: values.logLevel ?? "info" };
   }
-  const aws = parseAwsEnvironment(environment, problems);
+  const aws = parseAwsEnvironment(environment, problems, readFile);
   // SECRET_NAME belongs to the function. It never narrows what may be asked for, and is never a problem.
   const secretName = [environment.SECRET_NAME?.trim() ?? ""].find(isSecretId);
   const sources = parseSources({ values, awsRegion: aws.region, secretName, readFile, problems });

@@ -142,7 +142,7 @@ function toEndpointAdvice({ operation, region }: AwsCall): string {
 }
 
 const CERTIFICATE =
-  "the certificate is not trusted: name the certificate authority of a proxy in NODE_EXTRA_CA_CERTS, and check the clock";
+  "the certificate is not trusted: name the certificate authority of a proxy in AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS, and check the clock";
 
 /** https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html */
 export function toRouteRemedy(word: "secret" | "parameter", region: string): string {

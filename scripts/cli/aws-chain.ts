@@ -5,17 +5,18 @@
  */
 import { STSClient } from "@aws-sdk/client-sts";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import { toRequestHandler } from "../../extension/aws/client.ts";
 
 /** The region of AWS_REGION or of the profile. Rejects if there is no region or no such profile. */
 export const findRegion = (): Promise<string> => new STSClient().config.region();
 
 /**
- * Reads the files again each time. `region` is for credentials that must be fetched from AWS. `note` gets why each place has no
- * credentials: the error that is thrown in the end is that of the last place.
+ * Reads the files again each time. `region` and `caBundle` are for credentials that must be fetched from AWS. `note` gets why
+ * each place has no credentials: the error that is thrown in the end is that of the last place.
  */
-export const findCredentials = (region: string, note: (text: string) => void) =>
+export const findCredentials = (region: string, caBundle: string | undefined, note: (text: string) => void) =>
   defaultProvider({
-    clientConfig: { region },
+    clientConfig: { region, requestHandler: toRequestHandler(caBundle) },
     ignoreCache: true,
     // It warns of two kinds of credentials at once. Its other lines may contain anything.
     logger: { debug: note, info() {}, warn: console.warn, error() {} },

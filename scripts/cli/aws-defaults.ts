@@ -27,11 +27,11 @@ export async function findDefaultRegion(): Promise<string | undefined> {
 const TIMEOUT_MS = 30_000;
 
 /** Looks the credentials up each time, so that new keys in a file, or a new sign-in, take effect without a restart. */
-export function createDefaultCredentials(region: string, now: () => number): BaseCredentials {
+export function createDefaultCredentials(region: string, now: () => number, caBundle?: string): BaseCredentials {
   async function find(): Promise<AwsCredentials> {
     const { findCredentials } = await loadAwsChain();
     const notes: string[] = [];
-    const found = await findCredentials(region, (text) => notes.push(text)).catch((error: unknown) => {
+    const found = await findCredentials(region, caBundle, (text) => notes.push(text)).catch((error: unknown) => {
       throw toFailure(error, notes);
     });
     const { accessKeyId, secretAccessKey, sessionToken } = found;

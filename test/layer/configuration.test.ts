@@ -84,7 +84,6 @@ describe("the function's own settings", () => {
     AWS_RETRY_MODE: "x",
     AWS_PROFILE: "nope",
     AWS_CONFIG_FILE: "/nope",
-    AWS_CA_BUNDLE: "/nope.pem",
     HOME: "",
     LISTEN_FDS: "1",
     LAMBDA_EXTENSION_IDENTIFIER: "not-ours",

@@ -1,6 +1,6 @@
 /** The parts of the AWS SDK that only `doctor` uses. They are a bundle of their own, which no layer contains. */
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import { type ClientOptions, destroyClient, toClientConfig } from "../../../extension/aws/client.ts";
+import { type ClientOptions, destroyClient, readBody, toClientConfig } from "../../../extension/aws/client.ts";
 
 /** Calls GetCallerIdentity once. `clockOffsetMs` is how far AWS's clock is ahead of ours, according to the answer. */
 export async function getCallerIdentity(options: ClientOptions, signal: AbortSignal) {
@@ -43,14 +43,15 @@ export async function getRoleArn(
     properties: {},
   });
   const body = new URLSearchParams({ Action: "GetRole", Version: "2010-05-08", RoleName: name }).toString();
-  const { method, headers } = await signer.sign({
+  const signed = await signer.sign({
     method: "POST",
     protocol: url.protocol,
     hostname: url.hostname,
+    ...(url.port === "" ? {} : { port: Number(url.port) }),
     path: url.pathname,
     headers: { host: url.host, "content-type": "application/x-www-form-urlencoded" },
     body,
   });
-  const answer = await fetch(url, { method, headers, body, signal });
-  return /<Arn>(arn:[^<]{1,2000})<\/Arn>/.exec(await answer.text())?.[1];
+  const { response } = await config.requestHandler.handle(signed, { abortSignal: signal });
+  return /<Arn>(arn:[^<]{1,2000})<\/Arn>/.exec((await readBody(response.body)).toString())?.[1];
 }

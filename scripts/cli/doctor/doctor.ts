@@ -39,10 +39,10 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   const readFile = (path: string) => readFileSync(path, "utf8");
   const defaultRegion = toVariableRegion(environment) ?? (await findDefaultRegion());
   const config = parseDoctorConfig(values, environment, { defaultRegion, readFile });
-  const { region } = config.aws;
+  const { region, clientOptions } = config.aws;
   const steps = createSteps({
     config,
-    baseCredentials: createOwnCredentials(createDefaultCredentials(region, now)),
+    baseCredentials: createOwnCredentials(createDefaultCredentials(region, now, clientOptions.caBundle)),
     // Loaded first, so that the time for it does not count for a step.
     awsSdk: await import("../../../extension/aws/sdk.ts"),
     awsSsm: await import("../../../extension/aws/sdk-ssm.ts"),

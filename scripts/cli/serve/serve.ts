@@ -25,7 +25,6 @@ import { choosePath, createToken, writeTokenFile } from "./token-file.ts";
 
 /** AWS, or the file that replaces it. */
 interface SecretSource {
-  readonly region: string;
   readonly baseCredentials: BaseCredentials;
   readonly loadAwsSdk: () => Promise<typeof AwsSdk>;
   readonly loadAwsSsm: () => Promise<typeof AwsSsm>;
@@ -41,11 +40,13 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
     return 0;
   }
   const { fake } = options;
-  const source = fake === undefined ? await findAws(options.region, now) : createFakeAws(fake, options.region, now);
+  const region = options.region ?? (fake === undefined ? await findDefaultRegion() : "eu-west-1");
+  if (region === undefined) throw new CommandError(USAGE, NO_REGION);
   const token = lacksToken(environment) ? createToken() : undefined;
-  const settings = toEnvironment(environment, { region: source.region, token });
+  const settings = toEnvironment(environment, { region, token });
   const given = parseServeConfig(fake === undefined ? settings : toFakeEnvironment(settings));
   const chosen = resolve(options.tokenFile ?? choosePath(environment, given.httpPort));
+  const source = fake === undefined ? createAws(given, now) : createFakeAws(fake, now);
   const path = token === undefined ? given.token.path : chosen;
   const phrase = token === undefined ? given.token.phrase : 'the text in the file that the log line "listening" names';
   const config = { ...given, token: { ...given.token, path, phrase } };
@@ -60,7 +61,7 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
   const [{ roleArn }, ...others] = config.sources;
   const roleArns = others.length === 0 ? roleArn : config.sources.map((one) => one.roleArn);
-  logger.info("starting", { version, region: source.region, roleArn: roleArns, ttlSeconds: config.ttlMs / 1_000 });
+  logger.info("starting", { version, region, roleArn: roleArns, ttlSeconds: config.ttlMs / 1_000 });
   warnOfSettings(config, logger);
   if (fake === undefined) await expectCredentials(source.baseCredentials);
   else logger.warn("fake", { message: `the secrets come from ${fake}, not from AWS` });
@@ -120,21 +121,18 @@ async function serveUntil(
   return reason === "failed" ? 1 : 0;
 }
 
-async function findAws(given: string | undefined, now: () => number): Promise<SecretSource> {
-  const region = given ?? (await findDefaultRegion());
-  if (region === undefined) throw new CommandError(USAGE, NO_REGION);
+function createAws({ aws }: Config, now: () => number): SecretSource {
   return {
-    region,
-    baseCredentials: createDefaultCredentials(region, now),
+    baseCredentials: createDefaultCredentials(aws.region, now, aws.clientOptions.caBundle),
     loadAwsSdk: () => import("../../../extension/aws/sdk.ts"),
     loadAwsSsm: () => import("../../../extension/aws/sdk-ssm.ts"),
   };
 }
 
-function createFakeAws(path: string, region = "eu-west-1", now: () => number): SecretSource {
+function createFakeAws(path: string, now: () => number): SecretSource {
   const credentials = { accessKeyId: "FAKE", secretAccessKey: "FAKE" };
   const baseCredentials = { mayChange: false, get: async () => credentials };
-  return { region, baseCredentials, ...createFakeSdk({ path, readFile, now }) };
+  return { baseCredentials, ...createFakeSdk({ path, readFile, now }) };
 }
 
 function parseServeConfig(environment: Environment): Config {

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { type AwsEnvironment, parseAwsEnvironment } from "../../../extension/config/aws-environment.ts";
 import type { Environment, Problem } from "../../../extension/config/setting-rules.ts";
-import { CANARY_TOKEN, LAMBDA_VARIABLES } from "../../support/variables.ts";
+import { createCertificate } from "../../support/certificate.ts";
+import { CANARY_TOKEN, LAMBDA_VARIABLES, noFile } from "../../support/variables.ts";
 
-function parse(own: Environment): { aws: AwsEnvironment; problems: readonly Problem[] } {
+function parse(own: Environment, files: Readonly<Record<string, string>> = {}) {
   const problems: Problem[] = [];
-  return { aws: parseAwsEnvironment({ ...LAMBDA_VARIABLES, ...own }, problems), problems };
+  const readFile = (path: string) => files[path] ?? noFile(path);
+  const aws: AwsEnvironment = parseAwsEnvironment({ ...LAMBDA_VARIABLES, ...own }, problems, readFile);
+  return { aws, problems };
 }
 
 /** What reaches the SDK; fails the test if there is a problem. */
@@ -33,7 +36,6 @@ describe("what reaches the SDK", () => {
       AWS_DEFAULTS_MODE: "oops",
       AWS_MAX_ATTEMPTS: "9",
       AWS_ROLE_ARN: "r",
-      AWS_CA_BUNDLE: "/c",
       AWS_ENDPOINT_URL_S3: "http://s3",
     };
     expect(reach(own)).toEqual(reach({}));
@@ -120,6 +122,52 @@ describe("an endpoint", () => {
       secretsManager: "http://m",
       ssm: "http://p",
     });
+  });
+});
+
+describe("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", () => {
+  it("removes all endpoints, even those that are not valid", () => {
+    const own = { AWS_ENDPOINT_URL: "not a url", AWS_ENDPOINT_URL_STS: "http://s" };
+    expect(reach({ ...own, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "TRUE" }).endpoints).toEqual(reach({}).endpoints);
+    expect(reach({ AWS_ENDPOINT_URL: "http://a", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "false" }).endpoints).toEqual(
+      reach({ AWS_ENDPOINT_URL: "http://a" }).endpoints,
+    );
+  });
+});
+
+describe("AWS_CA_BUNDLE", () => {
+  const [one, other, extra] = ["one", "other", "extra"].map((name) => createCertificate(name).cert);
+  const files = {
+    "/one": `# a comment\r\n${one?.replaceAll("\n", "\r\n")}`,
+    "/both": `${one}${other}`,
+    "/extra": `${extra}`,
+    "/broken": `${one}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n${other}`,
+    "/text": "CANARY",
+    "/key": createCertificate("key").key,
+    "/empty": "",
+  };
+  const bundleOf = (own: Environment) => {
+    const { aws, problems } = parse(own, files);
+    expect(problems).toEqual([]);
+    return aws.clientOptions.caBundle?.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----\n/g);
+  };
+
+  it("is read, and all its certificates are trusted", () => {
+    expect(bundleOf({ AWS_CA_BUNDLE: " /one\n" })).toEqual([one]);
+    expect(bundleOf({ AWS_CA_BUNDLE: "/both" })).toEqual([one, other]);
+    expect(bundleOf({ AWS_CA_BUNDLE: " " })).toBeUndefined();
+  });
+
+  it("is read beside NODE_EXTRA_CA_CERTS, which Node reads itself if it is alone", () => {
+    expect(bundleOf({ AWS_CA_BUNDLE: "/one", NODE_EXTRA_CA_CERTS: "/extra" })).toEqual([one, extra]);
+    expect(bundleOf({ AWS_CA_BUNDLE: "/one", NODE_EXTRA_CA_CERTS: "/missing" })).toEqual([one]);
+    expect(bundleOf({ NODE_EXTRA_CA_CERTS: "/extra" })).toBeUndefined();
+  });
+
+  it.each(["/missing", "/text", "/key", "/empty", "/broken", "relative"])("is a problem if it is %s", (path) => {
+    expect(parse({ AWS_CA_BUNDLE: path, NODE_EXTRA_CA_CERTS: "/extra" }, files).problems).toEqual([
+      { name: "AWS_CA_BUNDLE", rule: "the path of a readable file with certificates in PEM", got: path },
+    ]);
   });
 });
 

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { ClientOptions } from "../../../../extension/aws/client.ts";
 import { getRoleArn } from "../../../../scripts/cli/doctor/aws-identity.ts";
+import { createCertificate } from "../../../support/certificate.ts";
 import { startLocalServer } from "../../../support/local-server.ts";
+import { startFront } from "../../../support/tcp-front.ts";
 
 const ARN = "arn:aws:iam::222222222222:role/service-role/my-lambda-role";
 
@@ -11,7 +14,7 @@ async function startIam(status = 200, body = `<GetRoleResult><Role><Arn>${ARN}</
     scopes.push(/Credential=[^/]+\/\d+\/([^,]+)\/aws4_request/.exec(headers.authorization ?? "")?.[1] ?? "none");
     response.writeHead(status).end(body);
   });
-  const options = {
+  const options: ClientOptions = {
     region: "eu-west-1",
     credentials: { accessKeyId: "ASIAEXAMPLE", secretAccessKey: "s", sessionToken: "t" },
     endpoint: url,
@@ -19,9 +22,9 @@ async function startIam(status = 200, body = `<GetRoleResult><Role><Arn>${ARN}</
     useDualstackEndpoint: false,
     version: "1.2.3",
   };
-  const ask = (partition: string, more: Partial<typeof options> = {}) =>
+  const ask = (partition: string, more: Partial<ClientOptions> = {}) =>
     getRoleArn({ partition, name: "my-lambda-role" }, { ...options, ...more }, AbortSignal.timeout(5_000));
-  return { scopes, ask };
+  return { scopes, ask, url };
 }
 
 describe("a role's ARN", () => {
@@ -39,6 +42,15 @@ describe("a role's ARN", () => {
     const { ask, scopes } = await startIam();
     expect([await ask("aws-iso"), await ask("aws", { useFipsEndpoint: true })]).toEqual([undefined, undefined]);
     expect(scopes).toEqual([]);
+  });
+
+  it("is requested through a proxy whose certificate is in AWS_CA_BUNDLE", async () => {
+    const { ask, scopes, url } = await startIam();
+    const certificate = createCertificate("proxy");
+    const { url: endpoint } = await startFront(() => url, certificate);
+    expect(await ask("aws", { endpoint, caBundle: certificate.cert })).toBe(ARN);
+    await expect(ask("aws", { endpoint })).rejects.toThrow();
+    expect(scopes).toHaveLength(1);
   });
 
   it("is undefined if the caller may not read it", async () => {
