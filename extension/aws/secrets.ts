@@ -42,10 +42,11 @@ export function createSecretsManager(deps: {
   const { config, source, counters, logger, now } = deps;
   const { failoverRegion } = config;
   const { endpoints, clientOptions } = config.aws;
-  const toOptions = (region: string) => ({
+  /** A configured endpoint belongs to the secret's own region. The replica's region has its own. */
+  const toOptions = (region: string, isFailover = false) => ({
     ...clientOptions,
     region,
-    endpoint: endpoints.secretsManager,
+    endpoint: isFailover ? undefined : endpoints.secretsManager,
     version: deps.version,
   });
   const toHome = (secretId: string) => toRegion(secretId) ?? source.region ?? config.aws.region;
@@ -69,6 +70,7 @@ export function createSecretsManager(deps: {
     region: string,
     credentials: AwsCredentials,
     deadlineEpochMs: DeadlineEpochMs,
+    isFailover = false,
   ) {
     const call: AwsCall = { operation: "GetSecretValue", roleArn: source.roleArn, region, id: secretId };
     const awsSdk = await deps.loadAwsSdk();
@@ -83,7 +85,7 @@ export function createSecretsManager(deps: {
           ...(versionId === undefined ? {} : { VersionId: versionId }),
           ...(versionStage === undefined ? {} : { VersionStage: versionStage }),
         },
-        { ...toOptions(region), credentials, agents },
+        { ...toOptions(region, isFailover), credentials, agents },
         signal,
       );
       const { ARN, Name, VersionId, VersionStages, CreatedDate, SecretString, SecretBinary } = answer;
@@ -123,7 +125,7 @@ export function createSecretsManager(deps: {
       logger.warn("failover", { secretId: query.secretId, region: failoverRegion, code: failure.code });
       const there = { ...query, secretId: inRegion(query.secretId, failoverRegion) };
       // A failure of the replica says nothing about the original.
-      const value = await ask(there, failoverRegion, credentials, deadlineEpochMs).catch(() => undefined);
+      const value = await ask(there, failoverRegion, credentials, deadlineEpochMs, true).catch(() => undefined);
       if (value === undefined || isOlder(value, held)) throw failure;
       // The caller gets the original's ARN.
       return { ...value, arn: inRegion(value.arn, region) };

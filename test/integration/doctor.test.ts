@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { isSignedWith, parseAuthorization } from "../fakes/aws/signature.ts";
 import type { FakeAwsOptions } from "../fakes/aws.ts";
+import { startAwsNames, toSecretsManagerName } from "../support/aws-names.ts";
 import { findLeaks } from "../support/canary.ts";
 import { type CliResult, runCli } from "../support/cli.ts";
 import { findFreePort } from "../support/free-port.ts";
@@ -462,7 +463,10 @@ describe("doctor, like the layer,", () => {
       { kind: "error", status: 500, code: "InternalServiceError", message: "" },
       { region: REGION },
     );
-    const { report } = await examine([], { CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: "eu-central-1" });
+    const names = await startAwsNames([toSecretsManagerName("eu-central-1")], () => aws.url);
+    const failover = { CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: "eu-central-1" };
+    const { report } = await examine([], { ...failover, ...names.command });
+    expect(names.asked).toEqual([toSecretsManagerName("eu-central-1")]);
     expect(report.steps[3]?.notes).toEqual([
       "the value comes from the replica in eu-central-1, because the secret's own region fails (aws-error)",
     ]);

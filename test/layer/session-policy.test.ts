@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { startAwsNames, toSecretsManagerName } from "../support/aws-names.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
 import {
   FUNCTION_ROLE_ARN,
@@ -95,7 +96,8 @@ describe("a session that is stolen from the extension", () => {
   });
 
   it("also reads the replica in the failover region", async () => {
-    const bench = await start({ CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: REPLICA_REGION });
+    const names = await startAwsNames([toSecretsManagerName(REPLICA_REGION)], () => bench.aws.url);
+    const bench: Bench = await start({ CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: REPLICA_REGION, ...names.layer });
     const { secret } = useStolenSession(bench);
     expect([await secret(SECRET_NAME), await secret(SECRET_NAME, REPLICA_REGION)]).toEqual(["ok", "ok"]);
     expect(await secret(SIMILAR, REPLICA_REGION)).toBe(DENIED);
@@ -103,6 +105,7 @@ describe("a session that is stolen from the extension", () => {
     const answer = await bench.ask(`${SECRET_PATH}&refreshNow=true`);
     expect(answer.status).toBe(200);
     expect(bench.events("failover")).toHaveLength(1);
+    expect(names.asked).toHaveLength(1);
   });
 
   it("reads a secret that is configured by a partial ARN, and not another whose name begins with it", async () => {

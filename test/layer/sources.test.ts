@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { startBench } from "../support/bench.ts";
+import { startAwsNames, toSecretsManagerName } from "../support/aws-names.ts";
+import { type Bench, startBench } from "../support/bench.ts";
 import {
   FUNCTION_ROLE_ARN,
   IN_TARGET_ACCOUNT,
@@ -109,14 +110,20 @@ describe("a role's session", () => {
 });
 
 describe("a failover region", () => {
+  /** The endpoint in the variable is that of the secret's region. The replica's region has AWS's own name. */
   const startWithReplica = async () => {
-    const bench = await startBench({
+    const names = await startAwsNames([toSecretsManagerName(OTHER_REGION)], () => bench.aws.url);
+    const bench: Bench = await startBench({
       prepare: ({ aws, secretArn }) => aws.replicateSecret(secretArn, OTHER_REGION),
-      environment: { CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: OTHER_REGION, CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "2000" },
+      environment: {
+        ...names.layer,
+        CROSS_ACCOUNT_SECRETS_FAILOVER_REGION: OTHER_REGION,
+        CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "2000",
+      },
     });
     const regions = () =>
       bench.aws.calls.flatMap(({ operation, region }) => (operation === "GetSecretValue" ? [region] : []));
-    return { ...bench, regions };
+    return { ...bench, regions, asked: names.asked };
   };
 
   it.each([
@@ -134,6 +141,7 @@ describe("a failover region", () => {
     }
     expect(bench.regions().at(-1)).toBe(OTHER_REGION);
     expect(bench.events("failover")).toMatchObject([{ level: "warn", region: OTHER_REGION }]);
+    expect(bench.asked).toEqual([toSecretsManagerName(OTHER_REGION)]);
   });
 
   it("is not called if the secret's region answers or denies", async () => {
@@ -143,6 +151,7 @@ describe("a failover region", () => {
     bench.aws.fault("GetSecretValue", { kind: "deny" }, { region: REGION });
     expect((await bench.ask(`/secrets/${SECRET_NAME}?refreshNow=true`)).status).toBe(403);
     expect(bench.regions()).not.toContain(OTHER_REGION);
+    expect(bench.asked).toEqual([]);
   });
 
   it("is not reported if it fails too: the failure of the secret's region is", async () => {

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { execPath, platform } from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
 import type { Certificate } from "./certificate.ts";
 import { until } from "./faults.ts";
@@ -17,6 +17,8 @@ export interface TcpFront {
   count(): number;
   /** The number of all connections so far. */
   total(): number;
+  /** The host names that the clients of TLS named, in order. */
+  readonly servernames: readonly string[];
   /** Ends all connections, as a peer does after an idle time. */
   endConnections(): void;
   /** Silently stops answering on the open connections. Later connections work. */
@@ -28,9 +30,11 @@ export interface TcpFront {
 /** Starts a proxy that ends with the test. With a certificate it serves `https`. */
 export async function startFront(toUrl: () => string, certificate?: Certificate, ownPort = 0): Promise<TcpFront> {
   const pairs = new Set<readonly [outside: Socket, inside: Socket]>();
+  const servernames: string[] = [];
   let total = 0;
   const accept = (outside: Socket) => {
     total += 1;
+    if (outside instanceof TLSSocket && outside.servername) servernames.push(outside.servername);
     const inside = connect(Number(new URL(toUrl()).port), "127.0.0.1");
     outside.pipe(inside).pipe(outside);
     const pair = [outside, inside] as const;
@@ -60,6 +64,7 @@ export async function startFront(toUrl: () => string, certificate?: Certificate,
     url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`,
     count: () => pairs.size,
     total: () => total,
+    servernames,
     endConnections,
     swallow() {
       for (const [outside, inside] of pairs) {

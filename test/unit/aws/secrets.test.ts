@@ -473,6 +473,27 @@ describe("FAILOVER_REGION", () => {
     expect(credentials.getInstead).not.toHaveBeenCalled();
   });
 
+  it("has its own endpoint, because a configured one is that of the secret's own region; FIPS and dual-stack remain", async () => {
+    arrange(isGone, answers);
+    const { get } = setUp({ ...FAILOVER, ...ENDPOINTS });
+    await outcomeOf(get(BY_ARN));
+    const endpoints = aws.calls().map(async ({ thisValue }: { thisValue: unknown }) => {
+      if (!(thisValue instanceof SecretsManagerClient)) throw new Error("a call was made by another client");
+      const { useFipsEndpoint, useDualstackEndpoint, endpoint } = thisValue.config;
+      return [(await endpoint?.())?.hostname, await useFipsEndpoint(), await useDualstackEndpoint()];
+    });
+    expect((await Promise.all(endpoints)).slice(-2)).toEqual([
+      ["secrets.example.com", true, true],
+      [undefined, true, true],
+    ]);
+  });
+
+  it("keeps the configured endpoint if it is the secret's own region", async () => {
+    aws.on(GetSecretValueCommand).resolves(ANSWER);
+    await setUp({ ...FAILOVER, ...ENDPOINTS }).get({ secretId: REPLICA_ARN });
+    expect((await clientOfTheCall().config.endpoint?.())?.hostname).toBe("secrets.example.com");
+  });
+
   it("is asked for the same name, version and stage", async () => {
     arrange(isGone, answers);
     const { get } = setUp(FAILOVER);
