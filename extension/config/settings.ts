@@ -115,7 +115,7 @@ export const settings = {
   failoverRegion: {
     name: "FAILOVER_REGION",
     description:
-      "a region with replicas of the secrets. It is asked if the secrets' own region fails, or does not answer in half the time",
+      "a region with replicas of the secrets. It is asked, at its own endpoint, if the secrets' own region fails, or does not answer in half the time",
     rule: "a region, such as eu-central-1",
     parse: matching(REGION_PATTERN),
   },
