@@ -147,7 +147,7 @@ describe("GET /systemsmanager/parameters/get", () => {
     ],
     ["a parameter that is denied", `name=${FORBIDDEN}`, 403, "AccessDeniedException", /GetParameter of .* was refused/],
     ["a missing name", "name=", 400, "ValidationException", /name is missing/],
-    ["an unknown parameter of the request", `name=${HOST}&secretId=x`, 400, "ValidationException", /secretId/],
+    ["a repeated name", `name=${HOST}&name=x`, 400, "ValidationException", /"name" is given more than once/],
     ["an invalid version", `name=${HOST}&version=a%20b`, 400, "ValidationException", /version or label/],
     [
       "an invalid value of withDecryption",
