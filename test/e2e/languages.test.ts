@@ -10,6 +10,7 @@ import { type LayerName, toOpt } from "../../scripts/build/build.ts";
 import { findLeaks } from "../support/canary.ts";
 import { startCredentialsEndpoint } from "../support/credentials-endpoint.ts";
 import { expectHappyPath, KEYS } from "../support/happy-path.ts";
+import { nodeRuntimes } from "../support/node-runtimes.ts";
 import { type TwoAccounts, toCredentialVariables } from "../support/two-accounts.ts";
 import { unavailable } from "./support/availability.ts";
 import { prepareAll, type SandboxWithAccounts, startWithAccounts } from "./support/environment.ts";
@@ -17,7 +18,6 @@ import { runPythonTool, toJsonOfHcl } from "./support/python-tools.ts";
 import {
   examples,
   missingForNode,
-  nodeRuntimes,
   optionalExamples,
   prepareNode,
   type RunnableFunction,

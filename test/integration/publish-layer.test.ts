@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
+import { NODE_VERSION } from "../../scripts/build/node-binary.ts";
 import type { CommandError } from "../../scripts/cli/world.ts";
 import { checkZip, chooseLayers, parseManifest, parsePublishOptions } from "../../scripts/publish/checks.ts";
 import {
@@ -121,7 +122,7 @@ describe("the manifest", () => {
   });
 
   test("gives a description within Lambda's limit of 256 characters", () => {
-    expect(toDescription(createEntry("x86_64"))).toMatch("cross-account-secrets 0.1.0, with Node.js 24.21.0: ");
+    expect(toDescription(createEntry("x86_64"))).toMatch(`cross-account-secrets 0.1.0, with Node.js ${NODE_VERSION}: `);
     expect(toDescription(createEntry("nodejs"))).toMatch("cross-account-secrets 0.1.0, on the runtime's own Node.js: ");
     expect(toDescription(createEntry("x86_64", { version: "100.100.100-beta.100" })).length).toBeLessThan(256);
   });

@@ -18,10 +18,10 @@ const bundleBudgets: readonly [string, number, string][] = [
   ["aws-ssm.cjs", 221_000, "it is loaded with the first parameter, and the function is waiting"],
 ];
 
-/** Bytes of the zips. Figures of version 0.1.0: 0.21, 32.64 and 30.94 MB, the last without compiled code. */
+/** Bytes of the zips. Figures of version 0.1.0: 0.21, 32.84 and 31.13 MB, the last without compiled code. */
 const zipBudgets = {
   nodejs: 225_000, // two launchers and the bundles
-  x86_64: 32_800_000, // nearly all of it Node.js; by the API a zip of 50 MB at most can be uploaded
+  x86_64: 33_000_000, // nearly all of it Node.js, which grew by 0.2 MB from 24.21.0 to 24.22.3; by the API a zip of 50 MB at most can be uploaded
   arm64: 31_800_000,
 };
 

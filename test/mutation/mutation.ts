@@ -4,7 +4,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { arch, argv, execPath, platform, versions } from "node:process";
 import { fileURLToPath } from "node:url";
-import { downloadNode, NODE_VERSION } from "../../scripts/build/node-binary.ts";
+import { carriedNode, downloadNode, NODE_VERSION } from "../../scripts/build/node-binary.ts";
 import { parseOptions } from "../../scripts/cli/options.ts";
 import { CommandError, USAGE } from "../../scripts/cli/world.ts";
 import { findDependency, installPackage } from "../../scripts/setup/private-package.ts";
@@ -57,7 +57,7 @@ async function findNode(): Promise<string> {
   const architecture = ({ x64: "x86_64", arm64: "arm64" } as const)[String(arch)];
   const need = `needs Node.js 22.18, or 24.11 or newer; this is ${versions.node}`;
   if (platform !== "linux" || architecture === undefined) throw new CommandError(1, need);
-  const folder = await downloadNode(architecture, join(root, ".cache")).catch((error: Error) => {
+  const folder = await downloadNode(carriedNode[architecture], join(root, ".cache")).catch((error: Error) => {
     throw new CommandError(1, `${need}, and ${error.message}; check the network`);
   });
   return join(folder, "bin/node");

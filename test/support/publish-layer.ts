@@ -7,6 +7,7 @@ import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import type { LayerName, ManifestEntry } from "../../scripts/build/layers.ts";
+import { NODE_VERSION } from "../../scripts/build/node-binary.ts";
 import type { PublishResult } from "../../scripts/publish/report.ts";
 import { findLeaks } from "./canary.ts";
 import { createCanary } from "./two-accounts.ts";
@@ -81,7 +82,7 @@ export function createEntry(name: LayerName, overrides: Partial<ManifestEntry> =
     unzippedBytes: 1000,
     architectures: name === "nodejs" ? ["x86_64", "arm64"] : [name],
     compatibleRuntimes: name === "nodejs" ? ["nodejs24.x"] : ["java21", "python3.14"],
-    nodeVersion: name === "nodejs" ? null : "24.21.0",
+    nodeVersion: name === "nodejs" ? null : NODE_VERSION,
     ...overrides,
   };
 }

