@@ -72,6 +72,12 @@ describe("the commands of policies", () => {
     expect(JSON.parse(assume?.["--policy-document"] ?? "")).toEqual(callerPolicy);
   });
 
+  it("have no comments, because zsh takes a typed # for a command", async () => {
+    const { stdout } = await runPolicies([...ARGUMENTS, "--key-arn", KEY, "--format", "cli"]);
+    expect(stdout).toContain("With credentials of that account.");
+    expect(stdout.replaceAll(/'[^']*'/g, "")).not.toMatch(/(^|\s)#/);
+  });
+
   it.skipIf(spawnSync("jq", ["--version"]).error)(
     "add the statements to a key policy once, and keep the others (needs jq)",
     async () => {

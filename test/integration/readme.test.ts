@@ -1,11 +1,12 @@
 /** Runs the commands of the README on the fake AWS, with another port and other files, and compares their output. */
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runCli } from "../support/cli.ts";
+import { startLocalServer } from "../support/local-server.ts";
 import { ask, startServe } from "../support/serve.ts";
 import { createTempFolder } from "../support/temp-files.ts";
 import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
@@ -24,6 +25,8 @@ const toBlocks = (document: string, title: string, language = "sh") => {
 const blocks = toBlocks(readme, "Outside Lambda");
 const [serve = "", clients = "", fake = ""] = blocks;
 const [samLocal = ""] = toBlocks(examples, "sam local");
+/** The block of `Use it` that sends the token of a function. */
+const [inFunction = ""] = toBlocks(readme, "Use it").filter((block) => block.includes("AWS_SESSION_TOKEN"));
 const isThere = (command: string) => spawnSync(command, ["--version"]).error === undefined;
 const missing = ["python3", "curl", "aws"].filter((command) => !isThere(command));
 
@@ -47,6 +50,27 @@ async function setUp() {
   return { ...accounts, folder: createTempFolder(), variables: { ...keys, ...endpoints } };
 }
 
+/** Starts a proxy that notes each request, and answers none. `http_proxy` and its like send everything to it, whatever the address. */
+async function startProxy() {
+  const seen: string[] = [];
+  const { port } = await startLocalServer((request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    response.writeHead(502).end();
+  });
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    seen,
+    variables: { http_proxy: url, HTTP_PROXY: url, ALL_PROXY: url, all_proxy: url, NODE_USE_ENV_PROXY: "1" },
+  };
+}
+
+/** Returns a folder for PATH whose `aws` does not use the proxy: it sends no token of ours, and a company's may need it for AWS. */
+function createAwsWithoutProxy(folder: string): string {
+  const script = `#!/bin/sh\nPATH=\${PATH#*:} exec env -u http_proxy -u HTTP_PROXY -u ALL_PROXY -u all_proxy aws "$@"\n`;
+  writeFileSync(join(folder, "aws"), script, { mode: 0o755 });
+  return folder;
+}
+
 describe("README.md, outside Lambda", () => {
   it("has three blocks of commands", () => {
     expect(blocks).toHaveLength(3);
@@ -59,13 +83,15 @@ describe("README.md, outside Lambda", () => {
       const { args, variables: own } = parseServe(serve, folder);
       const { port, waitFor } = await startServe({ args, environment: { ...variables, ...own } });
       await waitFor("ready");
+      const proxy = await startProxy();
       const text = clients.replaceAll("/tmp/", `${folder}/`).replaceAll(":2773", `:${port}`);
       const env = {
-        PATH: process.env.PATH,
+        PATH: [createAwsWithoutProxy(folder), process.env.PATH].join(delimiter),
         HOME: process.env.HOME,
         PYTHONDONTWRITEBYTECODE: "1",
         CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
         ...variables,
+        ...proxy.variables,
       };
       // Asynchronously, because the fake AWS is in this process.
       const { stdout } = await promisify(execFile)("/bin/sh", ["-euc", text], { cwd: root, env });
@@ -76,20 +102,33 @@ describe("README.md, outside Lambda", () => {
       expect(stdout).toBe(
         `${secret}${JSON.stringify({ init: keys, handler: keys }).replaceAll(/([:,])/g, "$1 ")}\n${secret}\n`,
       );
+      expect(proxy.seen).toEqual([]);
     },
   );
 
-  it("serves the secrets of a file to tests", async () => {
-    const folder = createTempFolder();
-    const { text, args, variables } = parseServe(fake, folder);
-    execFileSync("/bin/sh", ["-euc", text.split("\n")[0] ?? ""]);
-    const { port, waitFor } = await startServe({ args, environment: variables });
-    await waitFor("ready");
-    const token = variables.CROSS_ACCOUNT_SECRETS_TOKEN;
-    expect(await ask(port, `/secrets/${SECRET_NAME}?key=password`, token)).toEqual({ status: 200, body: "test" });
-    const parameter = await ask(port, "/systemsmanager/parameters/get?name=/app/host", token);
-    expect(JSON.parse(parameter.body)).toMatchObject({ Parameter: { Value: "localhost" } });
-  });
+  it.skipIf(!isThere("curl"))(
+    "serves the secrets of a file to tests, and no command sends its token to a proxy",
+    async () => {
+      const folder = createTempFolder();
+      const { text, args, variables } = parseServe(fake, folder);
+      const [write = "", , read = ""] = text.split("\n");
+      execFileSync("/bin/sh", ["-euc", write]);
+      const { port, waitFor } = await startServe({ args, environment: variables });
+      await waitFor("ready");
+      const token = variables.CROSS_ACCOUNT_SECRETS_TOKEN;
+      const proxy = await startProxy();
+      for (const command of [read, inFunction]) {
+        const env = { PATH: process.env.PATH, AWS_SESSION_TOKEN: token, ...proxy.variables };
+        const commands = command.replaceAll(":2773", `:${port}`);
+        const { stdout } = await promisify(execFile)("/bin/sh", ["-euc", commands], { env });
+        expect(stdout).toBe("test");
+      }
+      expect(proxy.seen).toEqual([]);
+      expect(await ask(port, `/secrets/${SECRET_NAME}?key=password`, token)).toEqual({ status: 200, body: "test" });
+      const parameter = await ask(port, "/systemsmanager/parameters/get?name=/app/host", token);
+      expect(JSON.parse(parameter.body)).toMatchObject({ Parameter: { Value: "localhost" } });
+    },
+  );
 });
 
 describe("examples/README.md, sam local", () => {

@@ -1,6 +1,6 @@
 /** Checks what the documents say about the repository and the interface. The tables of settings and causes have their own tests. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -8,15 +8,22 @@ import { failureTable } from "../../extension/failure/failure.ts";
 import { parsePublishedFigures } from "../support/published-figures.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const DOCUMENTS = [
-  ...["README.md", "SUPPORT.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"],
-  ...["layer/README.md", "examples/README.md"],
-];
+const DOCUMENTS = [".", "layer", "examples"].flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((file) => file.endsWith(".md"))
+    .map((file) => join(folder, file)),
+);
 const textOf = (document: string) => readFileSync(join(root, document), "utf8");
 const blocksOf = (document: string, language: string) =>
   [...textOf(document).matchAll(/^ *```(\w*)\n([\s\S]*?)^ *```$/gm)]
     .filter(([, of]) => of === language)
     .map(([, , text = ""]) => text);
+/** The words of shell commands, without all that is quoted. */
+const toBareWords = (block: string) =>
+  block
+    .replaceAll(/'[^']*'|"(?:[^"\\]|\\.)*"|\\[\s\S]/g, "")
+    .split(/\s+/)
+    .filter((word) => word !== "");
 
 describe.each(DOCUMENTS)("%s", (document) => {
   it("links only to files that exist", () => {
@@ -33,6 +40,21 @@ describe.each(DOCUMENTS)("%s", (document) => {
   it("has shell commands and JSON that can be parsed", () => {
     for (const block of blocksOf(document, "sh")) execFileSync("sh", ["-n"], { input: block });
     for (const block of blocksOf(document, "json")) JSON.parse(block);
+  });
+
+  // zsh, the shell of macOS, takes a typed `#` for an argument, and refuses a pattern that matches no file:
+  // https://zsh.sourceforge.io/Doc/Release/Options.html (INTERACTIVE_COMMENTS, NOMATCH).
+  it("has shell commands that zsh takes when they are typed: no comments, no bare patterns", () => {
+    const words = blocksOf(document, "sh").flatMap(toBareWords);
+    expect(words.filter((word) => /^#|[?*[]|^=/.test(word))).toEqual([]);
+  });
+
+  it("sends the token past proxies in every command", () => {
+    const commands = blocksOf(document, "sh").flatMap((block) =>
+      block.replaceAll(/\|?\s*\\?\n\s+|\|\n/g, " ").split("\n"),
+    );
+    const withToken = commands.filter((command) => /\b(curl|wget)\b.*(2773|Token)/.test(command));
+    expect(withToken.filter((command) => !/\bcurl --noproxy '\*' /.test(command))).toEqual([]);
   });
 });
 

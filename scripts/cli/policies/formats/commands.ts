@@ -1,5 +1,5 @@
 /** Commands of the AWS CLI, for a POSIX shell. Pure. */
-import { type Account, type Documents, inlinePolicyNames, toComment, toTitle } from "../documents.ts";
+import { type Account, type Documents, inlinePolicyNames, toTitle } from "../documents.ts";
 import { toRoleName, toRolePath, type WholeSetup } from "../setup.ts";
 import { toJson } from "./json.ts";
 
@@ -12,6 +12,9 @@ export function toCommands(documents: Documents, setup: WholeSetup, accounts: re
 /** Quotes a word for the shell. Within single quotes, only the single quote is special. */
 export const toQuoted = (text: string): string =>
   /^[\w./:@+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** A text that a person reads, and the shell ignores. It is no comment: zsh takes a typed `#` for a command. */
+const toNote = (text: string): string => `: ${toQuoted(text)}\n`;
 
 type CommandOptions = Readonly<Record<string, string | undefined>>;
 
@@ -42,8 +45,8 @@ function toPartA(documents: Documents, setup: WholeSetup): string {
   });
   const update = `If the role exists: aws iam update-assume-role-policy, with --policy-document, instead of create-role.`;
   return [
-    `${toComment(`${toTitle("trustPolicy", setup)}. With credentials of that account.\n${update}`)}${create}`,
-    `${toComment(toTitle("permissionsPolicy", setup))}${put}`,
+    `${toNote(`${toTitle("trustPolicy", setup)}. With credentials of that account.\n${update}`)}${create}`,
+    `${toNote(toTitle("permissionsPolicy", setup))}${put}`,
     toKeyPart(documents, setup),
   ].join("\n");
 }
@@ -55,14 +58,14 @@ function toPartA(documents: Documents, setup: WholeSetup): string {
 function toKeyPart({ keyPolicy }: Documents, setup: WholeSetup): string {
   const { keyArn } = setup;
   if (keyArn === undefined) {
-    return toComment(`${toTitle("keyPolicy", setup)}.
+    return toNote(`${toTitle("keyPolicy", setup)}.
 With --key-arn, the commands for it are printed here.`);
   }
   const key = { "key-id": keyArn, "policy-name": "default", region: keyArn.split(":")[3] };
   const get = toCommand("kms get-key-policy", { ...key, query: "Policy", output: "text" });
   const statement = toQuoted(toJson(keyPolicy.Statement[0], 1));
   return [
-    toComment(`${toTitle("keyPolicy", setup)}. With credentials of that account.
+    toNote(`${toTitle("keyPolicy", setup)}. With credentials of that account.
 put-key-policy replaces the whole policy. These commands fetch it, add the statement, and put it back. Compare the two files
 before the last command, and keep the first one.`),
     `${get.trimEnd()} > key-policy.json\n`,
@@ -78,7 +81,7 @@ function toPartB(documents: Documents, setup: WholeSetup): string {
     "policy-document": toJson(documents.callerPolicy),
     ...toRegionOption(setup),
   });
-  return `${toComment(`${toTitle("callerPolicy", setup)}. With credentials of that account.`)}${put}`;
+  return `${toNote(`${toTitle("callerPolicy", setup)}. With credentials of that account.`)}${put}`;
 }
 
 /** IAM has no region, but each partition has its own IAM, which the CLI finds by a region. */
