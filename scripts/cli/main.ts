@@ -3,6 +3,7 @@
  * The program `cross-account-secrets` of the npm package: it gives the named command what the command needs of this machine.
  * It is bundled into one file; the parts of the AWS SDK are other files, which a command loads when it needs them.
  */
+import "./require-node.cjs"; // first, because the other imports need that Node.js
 import { constants } from "node:os";
 import { argv, env, exit, stderr, stdout } from "node:process";
 import { createWriter } from "../../extension/logger.ts";
