@@ -8,8 +8,8 @@ import { runCommand } from "../support/command-line.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { type ExampleFunction, exampleFunctions } from "../support/functions.ts";
 import { parseLogLine } from "../support/log.ts";
-import { toTableLines } from "../support/text-table.ts";
 import { SECRET_NAME, startTwoAccounts, TARGET_ROLE_ARN } from "../support/two-accounts.ts";
+import { type DemoRun, type Span, toPicture } from "./picture.ts";
 
 const INVOCATIONS = 3;
 const paint = toPaint(stdout.isTTY === true, env);
@@ -21,28 +21,6 @@ account through the built layer. Lambda and AWS are fakes on this machine.
   npm run demo
 
   --help   prints this text`;
-
-interface Span {
-  readonly label: string;
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly remark: string;
-}
-
-const BAR_COLUMNS = 40;
-
-/** Bars over one time axis, one line for each span. */
-function toTimeline(spans: readonly Span[]): string[] {
-  const endMs = Math.max(1, ...spans.map(({ toMs }) => toMs));
-  const toColumn = (ms: number) => Math.min(BAR_COLUMNS, Math.max(0, Math.round((ms / endMs) * BAR_COLUMNS)));
-  const axis = `0${`${Math.round(endMs)} ms`.padStart(BAR_COLUMNS - 1)}`;
-  const rows = spans.map(({ label, fromMs, toMs, remark }) => {
-    const from = Math.min(toColumn(fromMs), BAR_COLUMNS - 1);
-    const bar = " ".repeat(from) + paint("cyan", "━".repeat(Math.max(1, toColumn(toMs) - from)));
-    return [label, bar, `${Math.round(toMs - fromMs)} ms`, remark];
-  });
-  return toTableLines([{}, {}, { isRightAligned: true }, {}], [["", axis], ...rows], { indent: "  " });
-}
 
 async function show({ language, version, runtime }: ExampleFunction): Promise<void> {
   const accounts = await startTwoAccounts();
@@ -67,15 +45,20 @@ async function show({ language, version, runtime }: ExampleFunction): Promise<vo
         label: "extension starts",
         fromMs: 0,
         toMs: registeredMs,
-        remark: "and registers: now Lambda may start the runtime",
+        remark: "and registers",
       },
       {
         label: "  loads AWS SDK",
         fromMs: registeredMs,
         toMs: logMs("aws-sdk-loaded"),
-        remark: "after the registration",
+        remark: "after registering",
       },
-      { label: "  AssumeRole", fromMs: callMs("AssumeRole"), toMs: logMs("role-assumed"), remark: TARGET_ROLE_ARN },
+      {
+        label: "  AssumeRole",
+        fromMs: callMs("AssumeRole"),
+        toMs: logMs("role-assumed"),
+        remark: TARGET_ROLE_ARN.split("/").at(-1) ?? "",
+      },
       {
         label: "  GetSecretValue",
         fromMs: callMs("GetSecretValue"),
@@ -86,32 +69,25 @@ async function show({ language, version, runtime }: ExampleFunction): Promise<vo
         label: "function starts",
         fromMs: journalMs("lambda", "start", "runtime"),
         toMs: journalMs("runtime", "next"),
-        remark: "its static code asks for the secret, and gets it",
+        remark: "and has the secret",
       },
     ];
 
-    say(paint("bold", `${language} ${version}`));
-    say();
-    for (const line of toTimeline(spans)) say(line);
-    say();
-    const rows: string[][] = [];
-    for (let number = 1; number <= INVOCATIONS; number += 1) {
+    const invocations: DemoRun["invocations"][number][] = [];
+    while (invocations.length < INVOCATIONS) {
       const invocation = await lambda.invoke();
       if (!("payload" in invocation)) throw new Error(`the function failed: ${invocation.error.errorMessage}`);
-      const answer = JSON.stringify(invocation.payload);
-      if (answer.includes("error")) throw new Error(`the function reports ${answer}`);
-      rows.push([`invocation ${number}`, `${invocation.durationMs.toFixed(1)} ms`, answer]);
+      const text = JSON.stringify(invocation.payload);
+      if (text.includes("error")) throw new Error(`the function reports ${text}`);
+      invocations.push({ ms: invocation.durationMs, answer: JSON.parse(text) });
     }
-    const { exitCode, ms } = await lambda.shutdown();
-    rows.push(["shutdown", `${ms.toFixed(1)} ms`, `exit code ${exitCode}`]);
-    for (const line of toTableLines([{}, { isRightAligned: true }, {}], rows, { indent: "  " })) say(line);
-    say();
+    const shutdown = await lambda.shutdown();
     const summary = lambda.logs.map((log) => parseLogLine(log.line)).find((line) => line?.event === "shutdown");
-    const reads = `${INVOCATIONS + 1} reads by the function, ${summary?.hits} of them from the cache`;
-    const calls = ["AssumeRole", "GetSecretValue"]
-      .map((operation) => `${accounts.aws.calls.filter((call) => call.operation === operation).length} × ${operation}`)
-      .join(" and ");
-    say(`  ${reads}; ${paint("green", `${calls} at AWS`)}`);
+    const count = (wanted: string) => accounts.aws.calls.filter(({ operation }) => operation === wanted).length;
+    const calls = { AssumeRole: count("AssumeRole"), GetSecretValue: count("GetSecretValue") };
+    const title = `${language} ${version}`;
+    const run: DemoRun = { title, spans, invocations, shutdown, hits: Number(summary?.hits), calls };
+    for (const line of toPicture(run, paint)) say(line);
     say();
   } catch (error) {
     for (const { source, line } of lambda.logs) say(`  ${source}: ${line}`);
@@ -128,7 +104,7 @@ await runCommand("demo", async () => {
   say(paint("bold", `cross-account-secrets ${await readVersion()}`));
   say();
   say("A function in account 222222222222 reads a secret of account 111111111111.");
-  say("The layer is the one that `npm run build` makes; Lambda and AWS are fakes on this machine.");
+  say("`npm run build` makes the same layer. Lambda and AWS are fakes on this machine.");
   say();
   await build(["nodejs"], (line) => say(`  built ${line}`));
   say();

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
+import { toPath as toLambdaPath } from "../fakes/lambda/environment.ts";
 import type { RuntimeCommand } from "../fakes/lambda.ts";
 
 const toPath = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
@@ -8,10 +9,14 @@ const toPath = (name: string) => fileURLToPath(new URL(`../../${name}`, import.m
 /** A function of `examples/`, and the command with which the fake Lambda runs it. */
 export interface ExampleFunction {
   readonly language: string;
-  /** The language's version on this machine, or undefined if it is not installed. */
+  /** The version of the program that runs, or undefined if it is not installed. */
   readonly version: string | undefined;
   readonly runtime: RuntimeCommand;
 }
+
+/** The interpreter itself: `python3` on PATH may be a shim of a version manager, and the fake Lambda has another PATH. */
+const [python = "python3", pythonVersion] =
+  ask("python3", "-c", "import sys, platform; print(sys.executable, platform.python_version(), sep='\\n')") ?? [];
 
 export const exampleFunctions: readonly ExampleFunction[] = [
   {
@@ -26,9 +31,9 @@ export const exampleFunctions: readonly ExampleFunction[] = [
   },
   {
     language: "Python",
-    version: findVersion("python3"),
+    version: pythonVersion,
     runtime: {
-      command: "python3",
+      command: python,
       arguments: [toPath("test/fakes/runtimes/python.py")],
       cwd: toPath("examples/python"),
       handler: "app.handler",
@@ -36,12 +41,13 @@ export const exampleFunctions: readonly ExampleFunction[] = [
   },
   {
     language: "sh and curl",
-    version: findVersion("curl"),
+    version: /\d+(\.\d+)+/.exec(ask("sh", "-c", `PATH=${toLambdaPath("/opt")} curl --version`)?.[0] ?? "")?.[0],
     runtime: { command: toPath("examples/bash/bootstrap"), arguments: [], cwd: toPath("examples/bash") },
   },
 ];
 
-function findVersion(command: string): string | undefined {
-  const { status, stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
-  return status === 0 ? (/\d+(\.\d+)+/.exec(stdout)?.[0] ?? "") : undefined;
+/** Returns the lines that a command prints, or undefined if it is not installed. */
+function ask(command: string, ...args: readonly string[]): string[] | undefined {
+  const { status, stdout } = spawnSync(command, args, { encoding: "utf8" });
+  return status === 0 ? stdout.trim().split("\n") : undefined;
 }

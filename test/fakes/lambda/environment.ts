@@ -49,7 +49,11 @@ const RUNTIME_ONLY = new Set([
   "LAMBDA_TASK_ROOT",
 ]);
 
-/** A function may set these itself. The folder of the running Node comes last, for machines that have it in an unusual place. */
+/** The folder of the running Node comes last, for machines that have it in an unusual place. */
+export const toPath = (opt: string): string =>
+  `/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:${opt}/bin:${dirname(process.execPath)}`;
+
+/** A function may set these itself. */
 function commonVariables({ opt, taskRoot }: EnvironmentInput): Record<string, string> {
   const libraries = ["/var/lang/lib", "/lib64", "/usr/lib64", "/var/runtime", "/var/runtime/lib"];
   return {
@@ -57,7 +61,7 @@ function commonVariables({ opt, taskRoot }: EnvironmentInput): Record<string, st
     AWS_DEFAULT_REGION: "eu-west-1",
     LANG: "en_US.UTF-8",
     LD_LIBRARY_PATH: [...libraries, taskRoot, `${taskRoot}/lib`, `${opt}/lib`].join(":"),
-    PATH: `/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:${opt}/bin:${dirname(process.execPath)}`,
+    PATH: toPath(opt),
     TZ: ":UTC",
   };
 }
