@@ -20,6 +20,18 @@ variable "secret_id" {
   default     = "my-shared-secret"
 }
 
+variable "external_id" {
+  description = "The external ID that the target role's trust policy requires. Empty if it requires none."
+  type        = string
+  default     = ""
+}
+
+variable "function_role_name" {
+  description = "Name of the function's execution role. It is fixed, because Account A's trust policy must name it beforehand."
+  type        = string
+  default     = "my-lambda-role"
+}
+
 # 1. The layer. It contains its own Node.js, so it works with every x86_64 runtime.
 resource "aws_lambda_layer_version" "cross_account_secrets" {
   layer_name               = "cross-account-secrets-x86_64"
@@ -49,15 +61,16 @@ resource "aws_lambda_function" "reader" {
   # 2. The variables.
   environment {
     variables = {
-      SECRET_NAME                      = var.secret_id # Only the example reads it. The extension needs only the next two.
-      CROSS_ACCOUNT_SECRETS_ROLE_ARN   = var.target_role_arn
-      CROSS_ACCOUNT_SECRETS_SECRET_IDS = var.secret_id
+      SECRET_NAME                       = var.secret_id # Only the example reads it. The extension needs only the next three.
+      CROSS_ACCOUNT_SECRETS_ROLE_ARN    = var.target_role_arn
+      CROSS_ACCOUNT_SECRETS_SECRET_IDS  = var.secret_id
+      CROSS_ACCOUNT_SECRETS_EXTERNAL_ID = var.external_id # Empty is the same as unset.
     }
   }
 }
 
 resource "aws_iam_role" "reader" {
-  name = "my-lambda-role" # Account A's trust policy must name it.
+  name = var.function_role_name
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

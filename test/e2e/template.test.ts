@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { policyEngine } from "../support/policy-engine.ts";
-import { REGION, SECRET_NAME, toKeys } from "../support/two-accounts.ts";
+import { FUNCTION_ACCOUNT, REGION, SECRET_NAME, toKeys } from "../support/two-accounts.ts";
 import { unzip } from "../support/unzip.ts";
 import { unavailable } from "./support/availability.ts";
 import { type MotoAccounts, startMotoAccounts } from "./support/deployment.ts";
@@ -43,7 +43,7 @@ describe.skipIf(unavailable)("the templates", () => {
       accounts = await startMotoAccounts();
       await accounts.sh(deployA);
       await accounts.sh(deployB);
-      fn = await readFunction(accounts);
+      fn = await readFunction(accounts, "cross-account-secrets");
     }, SET_UP_MS);
     afterAll(() => accounts.close());
 
@@ -108,6 +108,27 @@ describe.skipIf(unavailable)("the templates", () => {
         expect(await assume(target.arn.replace("SecretReader", "Other"), externalId)).toMatch(/Denied/);
       },
     );
+
+    it.skipIf(policyEngine === undefined)(
+      "and the snippet for SAM give a role that may assume the target role, with the external ID that the function sends",
+      async () => {
+        const [externalId, names] = ["another-id", "FunctionRoleName=sam-role TargetRoleName=SamReader"];
+        const deploy = (tool: string, account: string, template: string, overrides: string) =>
+          accounts.sh(`${tool} deploy --profile account-${account} --stack-name sam-snippet --template-file examples/${template} \
+            --capabilities CAPABILITY_NAMED_IAM --parameter-overrides ${overrides}`);
+        const parametersOfA = `FunctionAccountId=${FUNCTION_ACCOUNT} ExternalId=${externalId} ${names}`;
+        await deploy("aws cloudformation", "a", "account-a.yaml", parametersOfA);
+        const target = await accounts.readRole("account-a", "SamReader");
+        const parametersOfB = `LayerArn=${fn.layerArn} TargetRoleArn=${target.arn} ExternalId=${externalId} FunctionRoleName=sam-role`;
+        await deploy("sam", "b", "sam/template.yaml", `${parametersOfB} --resolve-s3`);
+        const { arn, policies } = await accounts.readRole("account-b", "sam-role");
+        const { roleArn, variables } = await readFunction(accounts, "sam-snippet");
+        expect(roleArn).toBe(arn);
+        const context = { "sts:ExternalId": variables.CROSS_ACCOUNT_SECRETS_EXTERNAL_ID };
+        const call = { action: "sts:AssumeRole", resource: target.arn, resourcePolicy: target.trustPolicy, context };
+        expect(await evaluate({ roleArn: arn, policies }, call)).toBe("Allowed");
+      },
+    );
   });
 });
 
@@ -121,11 +142,12 @@ interface DeployedFunction {
   /** The paths of zips. */
   readonly code: string;
   readonly layer: string;
+  readonly layerArn: string;
 }
 
-async function readFunction({ aws }: MotoAccounts): Promise<DeployedFunction> {
+async function readFunction({ aws }: MotoAccounts, stack: string): Promise<DeployedFunction> {
   const { Functions } = await aws<{ Functions: { FunctionName: string }[] }>("account-b", "lambda", "list-functions");
-  const name = Functions[0]?.FunctionName ?? "";
+  const name = Functions.find(({ FunctionName }) => FunctionName.startsWith(stack))?.FunctionName ?? "";
   const { Configuration, Code } = await aws<{
     Configuration: {
       Handler: string;
@@ -149,6 +171,7 @@ async function readFunction({ aws }: MotoAccounts): Promise<DeployedFunction> {
     variables: Configuration.Environment.Variables,
     code: Code.Location,
     layer: layer.Content.Location,
+    layerArn: Configuration.Layers[0]?.Arn ?? "",
   };
 }
 

@@ -25,6 +25,7 @@ function readParameters(file: string): Map<string, Parameter> {
 
 const ACCOUNT_A = readParameters("examples/account-a.yaml");
 const ACCOUNT_B = readParameters("template.yaml");
+const SAM = readParameters("examples/sam/template.yaml");
 
 const KEY = "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const NAMES = { accepted: ["my-lambda-role", "a_+=,.@-9"], refused: ["", "*", "my-*", "path/role", "a".repeat(65)] };
@@ -63,9 +64,16 @@ const B: typeof A = {
   FunctionRoleName: NAMES,
 };
 
+const LAYER = "arn:aws:lambda:eu-west-1:222222222222:layer:cross-account-secrets-nodejs:7";
+const S: typeof A = {
+  LayerArn: { accepted: [LAYER, LAYER.replace("aws", "aws-cn")], refused: ["", LAYER.replace(":7", "")] },
+  ...B,
+};
+
 describe.each([
   ["examples/account-a.yaml", ACCOUNT_A, A],
   ["template.yaml", ACCOUNT_B, B],
+  ["examples/sam/template.yaml", SAM, S],
 ] as const)("%s", (_file, parameters, rules) => {
   it("has a row in this test for every parameter", () => {
     expect([...parameters.keys()]).toEqual(Object.keys(rules));
@@ -75,6 +83,41 @@ describe.each([
     const accepts = parameters.get(name)?.accepts ?? (() => undefined);
     expect(accepted.filter((value) => accepts(value) !== true)).toEqual([]);
     expect(refused.filter((value) => accepts(value) !== false)).toEqual([]);
+  });
+});
+
+/** Where each form of Account B has the external ID that it sends, and the name of the function's role. */
+const FORMS: Readonly<Record<string, { readonly externalId: RegExp; readonly role: RegExp; readonly name: RegExp }>> = {
+  ...Object.fromEntries(
+    ["template.yaml", "examples/sam/template.yaml"].map((file) => [
+      file,
+      {
+        externalId: /^ +CROSS_ACCOUNT_SECRETS_EXTERNAL_ID: !Ref ExternalId\b/m,
+        role: /RoleName: !Ref FunctionRoleName\n[\s\S]* Role: !GetAtt FunctionRole.Arn\n/,
+        name: /^ {2}FunctionRoleName:\n +Type: String\n +Default: (.*)$/m,
+      },
+    ]),
+  ),
+  "examples/terraform/main.tf": {
+    externalId: /CROSS_ACCOUNT_SECRETS_EXTERNAL_ID += var.external_id\b/,
+    role: /role += aws_iam_role.reader.arn\n[\s\S]*resource "aws_iam_role" "reader" {\n +name = var.function_role_name\n/,
+    name: /^variable "function_role_name" {[^}]* default += "(.*)"$/m,
+  },
+  "examples/cdk/stack.ts": {
+    externalId: /CROSS_ACCOUNT_SECRETS_EXTERNAL_ID: externalId\b/,
+    role: /const role = new Role\([^{]*{\n +roleName: functionRoleName,[\s\S]*new LambdaFunction\([^{]*{\n +role,\n/,
+    name: /functionRoleName = "(.*?)"/,
+  },
+};
+
+describe.each(Object.entries(FORMS))("%s fits Account A:", (file, { externalId, role, name }) => {
+  it("it sends an external ID, and the function's role has a name that Account A knows beforehand", () => {
+    const text = read(file);
+    expect(text).toMatch(externalId);
+    expect(text).toMatch(role);
+    const [, known] =
+      /^ {2}FunctionRoleName:\n +Type: String\n +Default: (.*)$/m.exec(read("examples/account-a.yaml")) ?? [];
+    expect(name.exec(text)?.[1]).toBe(known);
   });
 });
 
