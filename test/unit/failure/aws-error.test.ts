@@ -43,6 +43,7 @@ describe("the text of a denial", () => {
     const name = "my-lambda-role";
     const caller = { partition: "aws", accountId: "222222222222", type: "role", name, path: undefined };
     expect(parseDenial(toText()).caller).toEqual(caller);
+    expect(parseDenial(`User: ${SESSION}`).caller).toEqual(caller);
     expect(parseDenial(toText("", SESSION.replace("arn:aws:", "arn:aws-us-gov:"))).caller).toEqual({
       ...caller,
       partition: "aws-us-gov",
