@@ -315,7 +315,9 @@ describe("a connection", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 405 /);
   });
 
-  it("is closed for a new one if it has waited longest for a complete request, even if it is sending slowly", async () => {
+  it("is closed for a new one if it has waited longest for a complete request, even if it is sending slowly", {
+    timeout: 15_000,
+  }, async () => {
     const { port } = await startServer();
     const dripping = await connectTo(port);
     dripping.write("GET / HT");
