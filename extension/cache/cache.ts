@@ -11,7 +11,7 @@ import { toRouteRemedy } from "../failure/remedies.ts";
 import type { Counters } from "../metrics.ts";
 import { memoizeObjects } from "../values/memoize.ts";
 import { isCalled, type Source, type ValueRules, type Versioned } from "../values/source.ts";
-import { type DeadlineEpochMs, overFreeze, watchForFreeze } from "./deadline.ts";
+import { type DeadlineEpochMs, overFreeze, watchForFreeze, within } from "./deadline.ts";
 import { type Fetched, type Held, Kept } from "./kept.ts";
 
 export interface Cached<V> {
@@ -120,13 +120,12 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
   const late = ({ id }: Keys) =>
     new Failure("timeout", `${id} was not fetched in time`, { remedy: toRouteRemedy(rules.word, home.region) });
 
-  /** Keeps what AWS answered. Throws if a later fetch of the same secret was refused, under any of its ids. */
-  function keep(keys: Keys, held: Held<V>): Held<V> {
+  /** Keeps what AWS answered, unless a later fetch of the same secret was refused, under any of its ids. */
+  function keep(keys: Keys, held: Held<V>): Fetched<V> {
     const { place, variant } = keys;
-    const ids = rules.toIds(held.value).map((id) => toOwnKey(place, id, variant));
-    for (const key of ids) {
-      const refusal = keptByKey.get(key)?.findFailureAfter(held.order);
-      if (refusal !== undefined) throw refusal;
+    for (const id of rules.toIds(held.value)) {
+      const refusal = keptByKey.get(toOwnKey(place, id, variant))?.findFailureAfter(held.order);
+      if (refusal !== undefined) return { id, failure: refusal };
     }
     for (const key of [keys.own, keys.shared]) keptByKey.get(key)?.forgetFailure(held.order);
     // A secret that was created again under its old name also replaces the other versions of the old one.
@@ -136,16 +135,16 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
     }
     const latest = use(toNameKey(place, held.value.name, variant)).hold(held);
     evict();
-    return latest;
+    // A later answer to a name may be about a secret that was created again. An ARN does not name that.
+    return { id: keys.id, held: isCalled(rules, latest.value, keys.id) ? latest : held };
   }
 
   /** Remembers a failure: of this id if AWS refused it, else of all ids that presumably name the same. */
   function remember(keys: Keys, failure: Failure, fetchOrder: number, wasFrozen: boolean): Failure {
     const { mayServeStale, backOff } = toRow(failure);
-    const found = find(keys);
-    // A later fetch has brought the value.
-    if (found !== undefined && found.held.order > fetchOrder) return failure;
-    if (!mayServeStale) found?.kept.drop();
+    if (!mayServeStale) find(keys)?.kept.drop(fetchOrder);
+    // A later fetch has brought the value, even if that is no longer held.
+    if (keys.byName.some((key) => keptByKey.get(key)?.wasHeldAfter(fetchOrder))) return failure;
     // A fetch that was frozen and got no answer says nothing about AWS as it is now.
     if (mayServeStale && wasFrozen) return failure;
     const remembered = use(mayServeStale ? keys.shared : keys.own).fail(failure, fetchOrder, backOff, random);
@@ -157,13 +156,12 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
     order += 1;
     const freshMs = ttlMs * (FRESH_PART.least + FRESH_PART.jitter * random());
     const begun = { askedAtEpochMs: now(), order, freshMs, ttlMs, keepMs: ttlMs + maxStaleMs };
-    const { id } = keys;
     return watchForFreeze(deadlineEpochMs - now(), now, async (wasFrozen) => {
       try {
         const value = await deps.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS, find(keys)?.held.value);
-        return { id, held: keep(keys, { value, ...begun }) };
+        return keep(keys, { value, ...begun });
       } catch (thrown) {
-        return { id, failure: remember(keys, toFailure(thrown), begun.order, wasFrozen()) };
+        return { id: keys.id, failure: remember(keys, toFailure(thrown), begun.order, wasFrozen()) };
       }
     });
   }
@@ -193,7 +191,9 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
       now,
       isRefusal: (thrown) => !toRow(toFailure(thrown)).mayServeStale,
       async attempt(atEpochMs) {
-        const held = await share(query, keys, atEpochMs, isNew);
+        const start = () => share(query, keys, atEpochMs, isNew);
+        // Both waits together end at the deadline, even if the clock has stepped back in the first one.
+        const held = await within({ deadlineEpochMs: atEpochMs, now, start, late: () => late(keys) });
         // During a freeze the answer waited in the socket, and is as old as the freeze.
         if (now() >= atEpochMs) throw late(keys);
         return held;

@@ -133,6 +133,11 @@ export class Kept<V> {
     return leftMs > 0 ? failure.withRetryAfter(leftMs) : undefined;
   }
 
+  /** Whether a later fetch than this one has brought a value, even if that is no longer held. */
+  wasHeldAfter(order: number): boolean {
+    return this.#latestOrder > order;
+  }
+
   /** The failure of a later fetch than this one. */
   findFailureAfter(order: number): Failure | undefined {
     return this.#failed !== undefined && this.#failed.order > order ? this.#failed.failure : undefined;

@@ -390,8 +390,8 @@ describe("a denial", () => {
     expect(await failureOf(get())).toMatchObject({ code: "unreachable" });
   });
 
-  it("of an older fetch is not remembered after a newer fetch has brought the value", async () => {
-    const { fetched, fetches, get, refreshNow } = setUpCache();
+  it.each([{}, { ttlMs: 0 }])("of an older fetch is not remembered after a newer fetch: %o", async (settings) => {
+    const { fetched, fetches, get, refreshNow } = setUpCache(settings);
     const older = failureOf(get());
     const newer = refreshNow();
     fetched(2).answer("v2");

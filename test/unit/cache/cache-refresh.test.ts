@@ -160,8 +160,8 @@ describe("an ageing value", () => {
     const waits = Array.from({ length: 1_000 }, (_, index) => get(IDS[index % IDS.length]));
     for (const { from } of await Promise.all(waits)) expect(from).toBe("memory");
     expect(fetches).toHaveLength(2);
-    // One wait, and two watches for a freeze: of the fetch, and of the wait.
-    expect(vi.getTimerCount()).toBe(3);
+    // Two limits of a wait, for this fetch and for all that the request needs, and two watches for a freeze.
+    expect(vi.getTimerCount()).toBe(4);
     fetched(2).answer("v2");
     await settle();
     expect((await get()).value.versionId).toBe("v2");
@@ -368,5 +368,22 @@ describe("an invalidated version", () => {
     const refused = failureOf(invalidate("v1"));
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await refused).toMatchObject({ code: "timeout" });
+  });
+
+  it("makes the caller wait no longer if the clock steps back before the second fetch", async () => {
+    const { fetched, fetches, get, invalidate, read } = setUpCache();
+    await read("v1");
+    moveClock(0.75 * TTL_MS);
+    await get();
+    moveClock(1);
+    const settled = vi.fn();
+    failureOf(invalidate("v1")).then(settled);
+    await vi.advanceTimersByTimeAsync(1_000);
+    moveClock(-10_000);
+    fetched(2).answer("v1");
+    await settle();
+    expect(fetches).toHaveLength(3);
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS - 1_000);
+    expect(settled).toHaveBeenCalledWith(expect.objectContaining({ code: "timeout" }));
   });
 });

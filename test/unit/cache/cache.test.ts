@@ -222,12 +222,13 @@ describe("a fetch", () => {
     const short = get({ secretId: "my" });
     const settled = vi.fn();
     failureOf(get({ secretId: toPartialArn("my-abcdef") })).then(settled);
+    await vi.advanceTimersByTimeAsync(1_000);
     moveClock(-3_600_000);
     fetched(1).answer("v1");
     await short;
     await settle();
     expect(fetches).toHaveLength(2);
-    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS - 1_000);
     expect(settled).toHaveBeenCalledWith(expect.objectContaining({ code: "timeout" }));
   });
 
