@@ -1,6 +1,6 @@
 /**
- * THE table of settings. A row is all that a new setting needs: `SettingValues` and the README's table follow from it, and
- * a test compares the README. Pure.
+ * THE table of settings. `SettingValues` is derived from it. Copy a new row to the README's table; a test compares them. A
+ * new `alsoRead` name also goes into layer/launcher.c and layer/extension.sh. Pure.
  */
 import { logLevels } from "../logger.ts";
 import { isParameterId, parameterIdRule } from "../values/parameter.ts";
@@ -24,7 +24,7 @@ export const EXTERNAL_ID_PATTERN = /^[\w+=,.@:/-]{2,1224}$/;
 export const ROLE_ARN_PATTERN = /^arn:aws[a-z-]*:iam::(\d{12}):role\/(?=.{1,575}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/;
 export const REGION_PATTERN = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
 
-/** AWS's 0 means "no time-out", which only our default can stand for. So does all that is below it. */
+/** AWS's 0 means "no time-out". We have no such value: 0 and all that is below it mean our default. */
 const nearestTimeout = (text: string) => (Number(text) <= 0 ? undefined : nearestNumber(100, 60_000)(text));
 
 export const settings = {
@@ -40,7 +40,7 @@ export const settings = {
     name: "CONFIG",
     description: "several target roles, instead of `ROLE_ARN`, `SECRET_IDS` and `PARAMETER_NAMES`: see below",
     // sources.ts parses it.
-    rule: "a JSON object, or the path of a file that holds one, which begins with /",
+    rule: "a JSON object, or an absolute path of a JSON file",
     parse: matching(/^[{/]/),
   },
   roleArn: {
@@ -53,14 +53,14 @@ export const settings = {
   secretIds: {
     name: "SECRET_IDS",
     description:
-      "names or ARNs, comma or space separated: they are fetched in init, and nothing else may be asked for (see `ALLOW`). If it and `PARAMETER_NAMES` are unset, `SECRET_NAME` is fetched in init, and anything may be asked for",
+      "names or ARNs, comma or space separated: they are fetched in init, and nothing else may be requested (see `ALLOW`). If neither this nor `PARAMETER_NAMES` is set, the secret in `SECRET_NAME` is fetched in init, and any id may be requested",
     rule: `a list, comma or space separated, of ${secretIdRule}`,
     parse: list(isSecretId),
   },
   parameterNames: {
     name: "PARAMETER_NAMES",
     description:
-      "the same for Parameter Store; they are fetched decrypted, so a request finds them in memory if it has `withDecryption=true`",
+      "the same for Parameter Store. They are fetched decrypted. Only a request with `withDecryption=true` finds them in memory",
     rule: `a list, comma or space separated, of ${parameterIdRule}`,
     parse: list(isParameterId),
   },
@@ -100,7 +100,7 @@ export const settings = {
   sessionPolicy: {
     name: "SESSION_POLICY",
     description:
-      "`auto`: the role's session may only read `SECRET_IDS` and `PARAMETER_NAMES`, if `ALLOW` is `configured` and the policy is not too long for STS; `none`: it may do what the role may do",
+      "`auto`: the role's session may only read `SECRET_IDS` and `PARAMETER_NAMES`, if `ALLOW` is `configured` and the policy is not too long for STS; `none`: the session has all permissions of the role",
     default: "auto",
     rule: "auto or none",
     parse: oneOf("auto", "none"),
@@ -115,7 +115,7 @@ export const settings = {
   failoverRegion: {
     name: "FAILOVER_REGION",
     description:
-      "a region with replicas of the secrets. It is asked, at its own endpoint, if the secrets' own region fails, or does not answer in half the time",
+      "a region with replicas of the secrets. It is asked, at its own endpoint, if the secrets' own region fails, or does not answer within half of the request's time limit",
     rule: "a region, such as eu-central-1",
     parse: matching(REGION_PATTERN),
   },
@@ -192,7 +192,7 @@ export const settings = {
   },
   allow: {
     name: "ALLOW",
-    description: "what may be asked for",
+    description: "what may be requested: `configured`: only the listed ids; `any`: every id",
     rule: "configured or any",
     parse: oneOf("configured", "any"),
   },
@@ -209,7 +209,7 @@ export const settings = {
   token: {
     name: "TOKEN",
     description:
-      "the token that a caller must send, or `file:///path` of it. The file may be replaced at any time. Lambda sets `AWS_SESSION_TOKEN`",
+      "the token that a caller must send, or `file:///path`, a file that contains the token. The file may be replaced at any time. Lambda sets `AWS_SESSION_TOKEN`",
     alsoRead: ["AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"],
     rule: "a token in printable ASCII, without spaces, or file:///path of one",
     parse: matching(/^[\x21-\x7e]+$/),

@@ -130,7 +130,7 @@ const NAMES: Readonly<Record<string, string>> = {
   "bare, carried Node.js": "Node.js alone",
   "floor, carried Node.js, register": "the floor's registration",
   "floor, carried Node.js": "the floor",
-  "ready by itself, less the function's init": "being ready, less the function's init",
+  "ready by itself, less the function's init": "the time from the end of the function's init until the layer is ready",
 };
 
 describe("README.md, what it costs", () => {
