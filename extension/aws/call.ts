@@ -2,7 +2,7 @@
 import { type DeadlineEpochMs, within } from "../cache/deadline.ts";
 import type { AwsCall } from "../failure/aws-error.ts";
 import { diagnose, toTimeout } from "../failure/diagnosis.ts";
-import { type FailureCode, failureTable, toRow } from "../failure/failure.ts";
+import { type FailureCode, failureTable, toFailureRow } from "../failure/failure.ts";
 import type { Logger } from "../logger.ts";
 import { deleteOldest } from "../values/memoize.ts";
 
@@ -43,7 +43,7 @@ export function createAwsCaller(deps: {
       } catch (thrown) {
         const failure = diagnose(thrown, call);
         const { code, message, details } = failure;
-        const { tries: most = 1, pauseMs: longestPauseMs } = toRow(failure);
+        const { tries: most = 1, pauseMs: longestPauseMs } = toFailureRow(failure);
         const pauseMs = random() * (longestPauseMs ?? 0) * 2 ** (tries - 1);
         const last = failing.get(key);
         const hasFailedBefore = last !== undefined && isRetried(last) && longestPauseMs !== 0;

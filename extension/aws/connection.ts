@@ -33,7 +33,7 @@ export function toTlsOptions(caBundle: string | undefined): TlsOptions {
 }
 
 /** How long a connection waits for its request. An older one may have died during a freeze without notice. */
-const LONGEST_WAIT_MS = 1_000;
+const MAX_EARLY_CONNECTION_AGE_MS = 1_000;
 
 /** Agents for one request to this address. If the connection is lost or too old by then, they open another. */
 export function connectEarly(url: URL, tlsOptions: TlsOptions = {}): Agents {
@@ -51,12 +51,12 @@ function fill<A extends Agent>(agent: A, url: URL, defaultPort: number, tlsOptio
   early.on("error", () => {});
   // Only a socket that is read notices that the other side has closed.
   early.resume();
-  early.setTimeout(LONGEST_WAIT_MS, () => early.destroy());
+  early.setTimeout(MAX_EARLY_CONNECTION_AGE_MS, () => early.destroy());
   agent.createConnection = (options, callback) => {
     agent.createConnection = connect;
     const ageMs = Date.now() - openedAtEpochMs;
     const isMeant = options.host === host && Number(options.port) === port;
-    if (isMeant && ageMs >= 0 && ageMs < LONGEST_WAIT_MS && !early.destroyed) return early.setTimeout(0);
+    if (isMeant && ageMs >= 0 && ageMs < MAX_EARLY_CONNECTION_AGE_MS && !early.destroyed) return early.setTimeout(0);
     early.destroy();
     return connect(options, callback);
   };

@@ -3,7 +3,7 @@ import { type DeadlineEpochMs, watchForFreeze } from "../cache/deadline.ts";
 import { type Fetched, Kept } from "../cache/kept.ts";
 import type { AwsCredentials } from "../config/aws-environment.ts";
 import { toTimeout } from "../failure/diagnosis.ts";
-import { type BackOff, type FailureCode, toFailure, toRow } from "../failure/failure.ts";
+import { type BackOff, type FailureCode, toFailure, toFailureRow } from "../failure/failure.ts";
 import { type AssumeRoleDeps, createAssumeRole } from "./assume-role.ts";
 
 export interface RoleCredentials {
@@ -58,7 +58,7 @@ export function createRoleCredentials(deps: AssumeRoleDeps): RoleCredentials {
           return { id, held };
         } catch (thrown) {
           const failure = toFailure(thrown);
-          const pause = toRow(failure).mayServeStale ? UNAVAILABLE_PAUSE : DENIED_PAUSE;
+          const pause = toFailureRow(failure).mayServeStale ? UNAVAILABLE_PAUSE : DENIED_PAUSE;
           if (!wasFrozen()) kept.fail(failure, renewal, pause, random);
           return { id, failure };
         }

@@ -6,7 +6,7 @@
  * of its own. A value is kept under the name that AWS answered with.
  */
 import type { Config } from "../config/config.ts";
-import { Failure, toFailure, toRow } from "../failure/failure.ts";
+import { Failure, toFailure, toFailureRow } from "../failure/failure.ts";
 import { toRouteRemedy } from "../failure/remedies.ts";
 import type { Counters } from "../metrics.ts";
 import { memoizeObjects } from "../values/memoize.ts";
@@ -141,7 +141,7 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
 
   /** Remembers a failure: of this id if AWS refused it, else of all ids that presumably name the same. */
   function remember(keys: Keys, failure: Failure, fetchOrder: number, wasFrozen: boolean): Failure {
-    const { mayServeStale, backOff } = toRow(failure);
+    const { mayServeStale, backOff } = toFailureRow(failure);
     if (!mayServeStale) find(keys)?.kept.drop(fetchOrder);
     // A later fetch has brought the value, even if that is no longer held.
     if (keys.byName.some((key) => keptByKey.get(key)?.wasHeldAfter(fetchOrder))) return failure;
@@ -177,7 +177,7 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
     const first = await use(keys.shared).fetch({ ...options, deadlineEpochMs });
     const isAsAsked = first.id === keys.id;
     if ("held" in first && (isAsAsked || isCalled(rules, first.held.value, keys.id))) return first.held;
-    if ("failure" in first && (isAsAsked || toRow(first.failure).mayServeStale)) throw first.failure;
+    if ("failure" in first && (isAsAsked || toFailureRow(first.failure).mayServeStale)) throw first.failure;
     // After a clock has stepped back, there is no more time than before.
     const leftEpochMs = Math.min(deadlineEpochMs, now() + leftMs);
     const own = await use(keys.own).fetch({ ...options, deadlineEpochMs: leftEpochMs });
@@ -189,7 +189,7 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
     overFreeze({
       deadlineEpochMs,
       now,
-      isRefusal: (thrown) => !toRow(toFailure(thrown)).mayServeStale,
+      isRefusal: (thrown) => !toFailureRow(toFailure(thrown)).mayServeStale,
       async attempt(atEpochMs) {
         const start = () => share(query, keys, atEpochMs, isNew);
         // Both waits together end at the deadline, even if the clock has stepped back in the first one.
@@ -268,7 +268,7 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
   }
 
   function serveStale(found: Found<V> | undefined, failure: Failure, from: Cached<V>["from"]): Cached<V> {
-    if (found === undefined || !toRow(failure).mayServeStale) throw failure;
+    if (found === undefined || !toFailureRow(failure).mayServeStale) throw failure;
     counters.stale += 1;
     return serve(found, from);
   }

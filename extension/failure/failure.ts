@@ -118,7 +118,7 @@ export const failureTable = {
 export type FailureCode = keyof typeof failureTable;
 
 /** What follows from a failure. */
-export const toRow = ({ code }: Failure): FailureRow => failureTable[code];
+export const toFailureRow = ({ code }: Failure): FailureRow => failureTable[code];
 
 /** An error whose message we worded ourselves, so that it may be logged. The message of any other may quote a secret. */
 export class PublicError extends Error {}

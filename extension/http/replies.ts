@@ -1,7 +1,7 @@
 /** From a value or a failure to the reply that a caller gets. Pure. */
 import { isUtf8 } from "node:buffer";
 import type { Cached } from "../cache/cache.ts";
-import { Failure, toRow } from "../failure/failure.ts";
+import { Failure, toFailureRow } from "../failure/failure.ts";
 import { memoizeObjects } from "../values/memoize.ts";
 import type { ParameterValue } from "../values/parameter.ts";
 import type { SecretValue } from "../values/secret.ts";
@@ -194,13 +194,13 @@ export function toCacheHeaders({ value, from, ageMs, ttlMs }: Cached<Versioned>)
 
 function toStatus(from: Cached<Versioned>["from"], ttlSeconds: number): string {
   if (from === "memory") return `hit; ttl=${ttlSeconds}`;
-  return from === "fetch" ? "fwd=miss" : `fwd=stale; fwd-status=${toRow(from.failed).status}`;
+  return from === "fetch" ? "fwd=miss" : `fwd=stale; fwd-status=${toFailureRow(from.failed).status}`;
 }
 
 /** The reply for a failure: `{"__type","message","cause"[,"remedy"][,"statements"][,"requestId"]}`. */
 export function toErrorReply(failure: Failure): Reply {
   const { code, message, details } = failure;
-  const { status, type } = toRow(failure);
+  const { status, type } = toFailureRow(failure);
   const { remedy, statements, requestId, allow, retryAfterMs } = details;
   const headers = {
     ...(allow === undefined ? {} : { Allow: allow }),

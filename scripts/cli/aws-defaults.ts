@@ -32,7 +32,7 @@ export function createDefaultCredentials(region: string, now: () => number, caBu
     const { findCredentials } = await loadAwsChain();
     const notes: string[] = [];
     const found = await findCredentials(region, caBundle, (text) => notes.push(text)).catch((error: unknown) => {
-      throw toFailure(error, notes);
+      throw toCredentialsFailure(error, notes);
     });
     const { accessKeyId, secretAccessKey, sessionToken } = found;
     return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
@@ -97,7 +97,7 @@ const OBSTACLES: readonly {
 ];
 
 /** The SDK's text is not repeated, because it may quote a file or the output of a program. */
-function toFailure(error: unknown, notes: readonly string[]): Failure {
+function toCredentialsFailure(error: unknown, notes: readonly string[]): Failure {
   const text = error instanceof Error ? error.message : "";
   for (const { words, code, message, remedy } of OBSTACLES) {
     for (const said of [text, ...notes]) {

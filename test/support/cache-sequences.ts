@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { vi } from "vitest";
 import { createValueCache } from "../../extension/cache/cache.ts";
-import { Failure, type FailureCode, toRow } from "../../extension/failure/failure.ts";
+import { Failure, type FailureCode, toFailureRow } from "../../extension/failure/failure.ts";
 import { createCounters } from "../../extension/metrics.ts";
 import { type SecretValue, secretRules } from "../../extension/values/secret.ts";
 import { createConfig } from "./config.ts";
@@ -51,7 +51,7 @@ const codes: FailureCode[] = [
   "kms-denied",
   "secret-deleted",
 ];
-const isFinal = (failure: Failure) => !toRow(failure).mayServeStale;
+const isFinal = (failure: Failure) => !toFailureRow(failure).mayServeStale;
 const toNameOf = (id: string) => (id.includes("my-abcdef") ? "my-abcdef" : "my");
 
 const toStep = (spellings: readonly string[]) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Failure, type FailureCode, failureTable, toRow } from "../../../extension/failure/failure.ts";
+import { Failure, type FailureCode, failureTable, toFailureRow } from "../../../extension/failure/failure.ts";
 import { toErrorReply } from "../../../extension/http/replies.ts";
 
 type FailureCategory = (typeof failureTable)[FailureCode]["category"];
@@ -125,10 +125,10 @@ describe("what follows from a failure", () => {
   };
 
   it.each(rows)("of code %s is what follows from its category, %s", (code, category) => {
-    expect(toRow(new Failure(code, ""))).toMatchObject(consequences[category]);
+    expect(toFailureRow(new Failure(code, ""))).toMatchObject(consequences[category]);
   });
 
   it.each(rows)("of code %s includes the status of its reply", (code, _category, status) => {
-    expect(toRow(new Failure(code, "")).status).toBe(status);
+    expect(toFailureRow(new Failure(code, "")).status).toBe(status);
   });
 });
