@@ -25,7 +25,7 @@ const HELP = `Builds the layers, and runs every test that this machine can run.
   integration   modules together, on fakes of Lambda and AWS
   layer         the built layers as processes, on a fake Lambda and a fake AWS
   conformance   asks the built layers everything that the README documents
-  faults        what a request gets when things go wrong; if named alone, also the faults that need the end-to-end tests
+  faults        what a request gets when things go wrong. If named alone, also runs the faults that need e2e.
   e2e           the Runtime Interface Emulator, moto, and real runtimes: needs Linux, root and Python
   versions      unit and integration on the other Node.js versions of Lambda, from npm; only in CI, or if named
   release       minutes of waiting, once per release; only if named
@@ -106,7 +106,7 @@ async function runTests(asked: readonly string[]): Promise<void> {
   const results = files.flatMap(({ assertionResults }) => assertionResults);
   const skipped = results.filter(({ status }) => /pending|skipped/.test(status)).map(({ fullName }) => fullName);
   leftOut.push(...new Set(skipped));
-  // A test file that cannot be loaded has no test that fails, and neither has the formatter. CI must leave nothing out.
+  // Not only failed tests count: also a file that cannot be loaded, in CI what is left out, and the checks, such as the format.
   const unloaded = files.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
   const missing = isCi ? leftOut.length : 0;
   const count = (of: "numPassedTests" | "numFailedTests") => reports.reduce((sum, report) => sum + report[of], 0);

@@ -1,3 +1,7 @@
+/**
+ * From the environment to a Config, or to every problem at once. An empty value counts as unset, because templates produce
+ * empty values.
+ */
 import type { Logger } from "../logger.ts";
 import { isSecretId } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
@@ -8,13 +12,8 @@ import { type SettingValues, settings } from "./settings.ts";
 import { parseSources } from "./sources.ts";
 import { parseToken, type Token } from "./token.ts";
 
-/**
- * From the environment to a Config, or to every problem at once. An empty value counts as unset, because templates produce
- * empty values.
- */
-
 /** Settings that a Config holds in another form, or not at all. */
-type Raw =
+type NotInConfig =
   | "roleArn"
   | "secretIds"
   | "parameterNames"
@@ -26,7 +25,7 @@ type Raw =
   | "cacheEnabled"
   | "token";
 
-export interface Config extends Omit<SettingValues, Raw> {
+export interface Config extends Omit<SettingValues, NotInConfig> {
   readonly sources: readonly [Source, ...Source[]];
   readonly allow: "configured" | "any";
   readonly token: Token;
@@ -57,7 +56,7 @@ export interface ParsedConfig {
   readonly logLevel: SettingValues["logLevel"];
 }
 
-/** A problem with one of these rules means that the setting was set. */
+/** If a problem has one of these rules, the list was set, but wrongly. */
 const LIST_RULES: readonly string[] = [settings.secretIds.rule, settings.parameterNames.rule];
 
 function toSentence({ name, rule, got }: Problem): string {
@@ -79,7 +78,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     return { config: undefined, isEnabled: false, httpPort, problems: [], logLevel: values.logLevel ?? "info" };
   }
   const aws = parseAwsEnvironment(environment, problems, readFile);
-  // SECRET_NAME belongs to the function. It never narrows what may be asked for, and is never a problem.
+  // SECRET_NAME belongs to the function. It never narrows what may be requested, and is never a problem.
   const secretName = [environment.SECRET_NAME?.trim() ?? ""].find(isSecretId);
   const sources = parseSources({ values, awsRegion: aws.region, secretName, readFile, problems });
   checkPlaces({ ...values, sources, awsRegion: aws.region, toName: toFieldName(values, environment), problems });
@@ -91,11 +90,11 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     const ofConfig = without.map(({ roleArn }) => `${PREFIX}CONFIG secretIds of ${roleArn}`);
     const isNone = values.secretIds === undefined && values.parameterNames === undefined;
     for (const name of values.config !== undefined ? ofConfig : isNone ? [`${PREFIX}SECRET_IDS`] : []) {
-      problems.push({ name, rule: "set if ALLOW is configured", got: undefined });
+      problems.push({ name, rule: 'set, because ALLOW is "configured"', got: undefined });
     }
   }
   if (values.initError === "fail" && values.prefetchTimeoutMs === 0) {
-    problems.push({ name: `${PREFIX}PREFETCH_TIMEOUT_MS`, rule: "above 0 if INIT_ERROR is fail", got: "0" });
+    problems.push({ name: `${PREFIX}PREFETCH_TIMEOUT_MS`, rule: 'above 0, because INIT_ERROR is "fail"', got: "0" });
   }
 
   const {

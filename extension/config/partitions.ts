@@ -22,8 +22,9 @@ export const toRegionPartition = (region: string): string | undefined =>
   PARTITIONS.find(([pattern]) => pattern.test(region))?.[1];
 
 /**
- * Adds every role, region and ARN of another partition than AWS_REGION's to `problems`, and every ARN of another region than
- * the one that is set for its role. No call could succeed, and AWS would report a missing permission or unknown credentials.
+ * Adds two kinds of mistakes to `problems`: a role, region or ARN of another partition than AWS_REGION's, and an ARN of
+ * another region than the one that is set for its role. With such a mistake no call could succeed, and AWS would report a
+ * missing permission or unknown credentials instead.
  */
 export function checkPlaces(parts: {
   readonly sources: readonly Source[];
@@ -36,7 +37,7 @@ export function checkPlaces(parts: {
 }): void {
   const { awsRegion, problems } = parts;
   const partition = toRegionPartition(awsRegion);
-  const partitionRule = `of the partition ${partition}, which AWS_REGION ${awsRegion} is in`;
+  const partitionRule = `in partition ${partition}, like AWS_REGION ${awsRegion}`;
   const isElsewhere = (found: string | undefined) =>
     partition !== undefined && found !== undefined && found !== partition;
   const expectRegion = (name: string, region = "") => {
@@ -45,7 +46,7 @@ export function checkPlaces(parts: {
   expectRegion(`${PREFIX}FAILOVER_REGION`, parts.failoverRegion);
   for (const [index, { roleArn, region, secretIds, parameterNames }] of parts.sources.entries()) {
     const regionName = region === parts.region ? `${PREFIX}REGION` : parts.toName("region", index);
-    const regionRule = `of the region ${region}, which ${regionName} names (without it, each ARN is read in its own region)`;
+    const regionRule = `in region ${region}, as set in ${regionName} (if that is not set, each ARN is read in its own region)`;
     expectRegion(regionName, region);
     if (isElsewhere(roleArn.split(":")[1])) {
       problems.push({ name: parts.toName("roleArn", index), rule: partitionRule, got: roleArn });

@@ -27,8 +27,8 @@ export interface Setting<T> {
   /** Returns the value, or undefined if the text breaks the rule. */
   readonly parse: (text: string) => T | undefined;
   /**
-   * For `alsoRead`, if a function that ran with AWS's extension may have any text there: what is used instead of a text that
-   * breaks the rule. Undefined: the default is.
+   * Only for values of `alsoRead` variables, where a function that ran with AWS's extension may have any text: what to use if
+   * the value breaks the rule. If this returns undefined, the default is used. Without this function, the value is a mistake.
    */
   readonly nearest?: (text: string) => string | undefined;
 }
@@ -71,10 +71,7 @@ export const list = (isMember: (text: string) => boolean) => (text: string) => {
   return members.length > 0 && members.every(isMember) ? [...new Set(members)] : undefined;
 };
 
-/**
- * Session tags, `key=value,key=value`, by the rules of STS:
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_know. Pure.
- */
+/** A session tag, by the rules of STS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_know */
 export interface SessionTag {
   readonly Key: string;
   readonly Value: string;
@@ -84,7 +81,7 @@ const MAX_TAGS = 50;
 /** STS allows `=` in a key, too. Here the first `=` ends the key. */
 const TAG = /^([\p{L}\p{Z}\p{N}_.:/+@-]{1,128})=([\p{L}\p{Z}\p{N}_.:/=+@-]{0,256})$/u;
 
-export const sessionTagsRule = `key=value,key=value: up to ${MAX_TAGS} tags, keys of 1 to 128 and values of up to 256 letters, digits, spaces and _.:/=+@-, each key once in whatever case, none that begins with aws:`;
+export const sessionTagsRule = `key=value,key=value: up to ${MAX_TAGS} tags, keys of 1 to 128 and values of up to 256 letters, digits, spaces and _.:/=+@-, no key twice (case is ignored), no key that begins with aws:`;
 
 export function parseSessionTags(text: string): readonly SessionTag[] | undefined {
   const tags: SessionTag[] = [];

@@ -52,7 +52,8 @@ export function parseSources(parts: {
       SECRET_IDS: secretIds,
       PARAMETER_NAMES: parameterNames,
     })) {
-      if (value !== undefined) problems.push({ name: PREFIX + name, rule: `unset if ${NAME} is set`, got: "both" });
+      if (value !== undefined)
+        problems.push({ name: PREFIX + name, rule: `unset, because ${NAME} is set, too`, got: "both" });
     }
     return parseEntries(values.config, parts.readFile, problems).map((entry) => toSource(entry));
   }
@@ -77,7 +78,7 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
   const refuse = (place: string, rule: string, got: unknown) =>
     void problems.push({ name: `${NAME} ${place}`, rule, got: got === undefined ? undefined : toText(got) });
   const { sources, ...unknown } = root as { sources?: unknown };
-  for (const name of Object.keys(unknown)) refuse(name, "left out: only sources is known there", NOT_SHOWN);
+  for (const name of Object.keys(unknown)) refuse(name, "removed: the only known field is sources", NOT_SHOWN);
   if (!Array.isArray(sources) || sources.length < 1 || sources.length > MAX_SOURCES) {
     refuse("sources", `a list of 1 to ${MAX_SOURCES} objects, each with a roleArn`, sources);
     return [];
@@ -94,7 +95,7 @@ function parseEntries(text: string, readFile: (path: string) => string, problems
     for (const [name, value] of Object.entries(given)) {
       const field = fields.get(name);
       if (field === undefined)
-        refuse(`${place}.${name}`, `left out: known are ${[...fields.keys()].join(", ")}`, NOT_SHOWN);
+        refuse(`${place}.${name}`, `removed: the known fields are ${[...fields.keys()].join(", ")}`, NOT_SHOWN);
       else if (!field.isValid(value)) refuse(`${place}.${name}`, field.rule, value);
     }
     if (given.roleArn === undefined) refuse(`${place}.roleArn`, settings.roleArn.rule, undefined);
@@ -142,7 +143,7 @@ function toJson(text: string, readFile: (path: string) => string): object | stri
   }
   return text.startsWith("/")
     ? "the path of a file that holds a JSON object, in UTF-8"
-    : "a JSON object, or the path of one";
+    : "a JSON object, or the path of a file with one";
 }
 
 const toText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));

@@ -21,8 +21,8 @@ export function parseToken(
   const { rule, alsoRead } = settings.token;
   if (text === undefined) {
     if (problems.some((problem) => problem.rule === rule)) return undefined;
-    const why = "because there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none)";
-    problems.push({ name: `${PREFIX}TOKEN`, rule: `${rule}, ${why}`, got: undefined });
+    const why = "set, because AWS_SESSION_TOKEN is not set here (sam local with long-term keys has none)";
+    problems.push({ name: `${PREFIX}TOKEN`, rule: `${why}: ${rule}`, got: undefined });
     return undefined;
   }
   const names = [`${PREFIX}TOKEN`, ...alsoRead];

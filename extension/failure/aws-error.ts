@@ -43,7 +43,7 @@ export type PolicyType = (typeof policyTypes)[number];
 
 /**
  * What a text is about, where AWS's code does not tell. The first topic that matches counts. KMS's words reach us in the texts
- * of both services. test/unit/failure/aws-texts.test.ts has the whole texts, and where each was seen.
+ * of Secrets Manager and SSM. test/unit/failure/aws-texts.test.ts has the whole texts, and where each was seen.
  */
 const TOPICS = [
   ["clock", /\bSignature (expired|not yet current)\b/],

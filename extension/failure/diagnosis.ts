@@ -7,7 +7,7 @@ import { type AwsCall, type AwsErrorFacts, type Denial, parseAwsError, type Topi
 import { Failure, type FailureCode } from "./failure.ts";
 import { toRemedy } from "./remedies.ts";
 
-/** Codes from the "Common Errors" pages of both services. AWS's code may be any word, so these are no plain objects. */
+/** Codes from the "Common Errors" pages of STS, Secrets Manager and SSM. A Map, because AWS's code may be any word. */
 const commonCodes: ReadonlyMap<string, FailureCode> = new Map([
   ["ExpiredToken", "credentials-expired"],
   ["ExpiredTokenException", "credentials-expired"],
@@ -150,7 +150,7 @@ function toMessage(code: FailureCode, error: AwsErrorFacts, call: AwsCall): stri
     case "parameter-not-found":
       return `${what} found no such parameter, version or label`;
     case "secret-deleted":
-      return `${what} was refused: the secret is scheduled for deletion, or has no such value`;
+      return `${what} was refused: the secret is scheduled for deletion, or has no value`;
     case "throttled":
       return `${what} was throttled`;
     case "aws-error":
@@ -160,13 +160,13 @@ function toMessage(code: FailureCode, error: AwsErrorFacts, call: AwsCall): stri
     case "timeout":
       return `${what} got no answer in time`;
     case "aws-response-invalid":
-      return `${what} got an answer that is not AWS's${error.status === undefined ? "" : ` (status ${error.status})`}`;
+      return `${what} got an answer that does not come from AWS${error.status === undefined ? "" : ` (status ${error.status})`}`;
     case "endpoint-mismatch":
       return `${what} was refused (${error.awsCode}): the endpoint is not for this region, or not for this service`;
     case "account-not-active":
       return `${what} was refused (${error.awsCode}): the account is not active, or not signed up for this service`;
     case "clock-skewed":
-      return `${what} was refused (${error.awsCode}): this machine's clock is not AWS's`;
+      return `${what} was refused (${error.awsCode}): this machine's clock differs from AWS's clock`;
     default:
       return `${what} was refused (${error.awsCode})${toReason(error.denial)}`;
   }

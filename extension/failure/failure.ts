@@ -29,7 +29,7 @@ interface FailureRow extends Category {
   readonly type: string;
   /** How often a call to AWS is made before it fails for good; default: once. */
   readonly tries?: number;
-  /** The longest first pause between two tries; each later one may be twice as long. Pauses have full jitter. */
+  /** Upper limit of the first pause; it doubles with each try. A pause is random, up to that limit. */
   readonly pauseMs?: number;
 }
 
@@ -161,5 +161,5 @@ export class Failure extends PublicError {
 
 /** Anything thrown, as a Failure. What is not ours is a bug, and its text is dropped, since it may quote a secret. */
 export function toFailure(thrown: unknown): Failure {
-  return thrown instanceof Failure ? thrown : new Failure("internal", "the extension failed at this request");
+  return thrown instanceof Failure ? thrown : new Failure("internal", "the extension has a bug and could not answer");
 }

@@ -58,10 +58,10 @@ export function toAssumeRemedy(code: FailureCode, call: AwsCall, denial: Denial)
   if (policyType !== undefined) return toLimitRemedy(policyType, toParties(call, denial), own.statement);
   const ofExternalId =
     externalId === undefined
-      ? "if it requires an external ID, set CROSS_ACCOUNT_SECRETS_EXTERNAL_ID; do not drop the condition"
-      : `if it requires an external ID, that must be ${externalId}, which is sent`;
+      ? "set CROSS_ACCOUNT_SECRETS_EXTERNAL_ID to it; do not remove the condition"
+      : `it must be ${externalId}, which the extension sends`;
   return {
-    remedy: `${SETTING_PERMISSIONS[code] ?? ""}AWS does not say which side denies, and both must allow it. Account A: ${ofTrust}; a role in it must be named with its path (service-role/…), and must be named again if it was deleted and created again (it shows as AROA… then); ${ofExternalId}; if it has aws:PrincipalOrgID, the caller's account must be in that organization. Account B: ${ofOwn}. AWS says the same if there is no role ${roleArn}, and may say it if a permissions boundary or a service control policy denies`,
+    remedy: `${SETTING_PERMISSIONS[code] ?? ""}AWS does not say which side denies, and both must allow it. (1) Account A: ${ofTrust}. If it names a role, write the role's path, too (service-role/…). If that role was deleted and created again, the trust policy shows AROA…: write the role's ARN again. If the trust policy requires an external ID, ${ofExternalId}. If it has aws:PrincipalOrgID, the caller's account must be in that organization. (2) Account B: ${ofOwn}. (3) AWS says the same if there is no role ${roleArn}. It may also say this if a permissions boundary or a service control policy denies`,
     statements: [...trust, own],
   };
 }
@@ -103,7 +103,7 @@ export function toReadRemedy(call: AwsCall, denial: Denial): Remedy {
       : ` ${id} is in account ${otherAccountId}, and the role in ${role.accountId}: if this is intended, the secret's resource policy must allow the role, too.`;
   const form = isSecret
     ? "in its permissions the ARN must end in -??????, for the six characters that AWS appends"
-    : "in its permissions there is one slash after parameter";
+    : "write exactly one slash after parameter in the ARN";
   return {
     remedy: `${roleArn} must be allowed ${statement.Action} on ${id}; ${form}.${ofAccount} ${absence}`,
     statements: [{ policy: "identity-policy", of: roleArn, statement }],
@@ -151,7 +151,7 @@ export function toExplicitRemedy(call: AwsCall, denial: Denial): Remedy {
       ? `a policy of ${parties.caller}, or ${parties.resource}`
       : toPolicyPhrase(policyType, parties);
   return {
-    remedy: `a statement with "Effect": "Deny" in ${where} matches, and no Allow outweighs it: remove it, or narrow it by a condition`,
+    remedy: `a statement with "Effect": "Deny" in ${where} matches. A Deny always wins over an Allow: remove the statement, or narrow it by a condition`,
   };
 }
 

@@ -55,7 +55,7 @@ function toAdvice(
     case "secret-version-not-found":
       if (topic === "stage of another version")
         return `the version of ${id} that versionId names does not have the stage that versionStage names: send only one of them; aws secretsmanager list-secret-version-ids shows the stages of each version`;
-      return `${id} exists, but not this version or stage. Without versionId and versionStage it is AWSCURRENT, which a secret has as soon as it has a value: aws secretsmanager put-secret-value`;
+      return `${id} exists, but not this version or stage. If a request has neither versionId nor versionStage, the version is AWSCURRENT. The secret has none until it has a value: run aws secretsmanager put-secret-value`;
     case "parameter-not-found":
       return `check the name, the version or label, and the region ${region}; the parameter must be in the account of ${roleArn}`;
     case "parameter-rejected":
@@ -68,7 +68,7 @@ function toAdvice(
     case "credentials-invalid":
       return operation === "AssumeRole"
         ? `the function's own credentials are no longer valid, or the region ${region} is not enabled in their account; a new execution environment has new ones`
-        : `the session of ${roleArn} was ended, or the region ${region} is not enabled in its account; the extension asks for a new session when it renews this one`;
+        : `the session of ${roleArn} was ended, or the region ${region} is not enabled in its account; the extension renews the session by itself`;
     case "clock-skewed":
       return "set the clock of this machine: AWS refuses requests that were signed minutes before or after its own time";
     case "signature-invalid":
@@ -80,7 +80,7 @@ function toAdvice(
         return `AWS KMS throttles the account of the KMS key of ${id}: a longer TTL makes fewer calls; the quota of KMS can be raised`;
       return "fewer environments at once, or a longer TTL, make fewer calls; the quota can be raised";
     case "aws-response-invalid":
-      return "something other than AWS answers: check AWS_ENDPOINT_URL…, any proxy and the resolver";
+      return "something other than AWS answers: check AWS_ENDPOINT_URL…, any proxy and DNS";
     case "unreachable":
     case "timeout":
       return isAboutCertificate
@@ -138,7 +138,7 @@ function toEndpointAdvice({ operation, region }: AwsCall): string {
     ],
     GetParameter: ["CROSS_ACCOUNT_SECRETS_REGION, or the region in the parameter's ARN", "AWS_ENDPOINT_URL_SSM"],
   }[operation];
-  return `the request was signed for the region ${region}, and reached an endpoint that is not of it: check that there is such a region (${setting}), that ${endpoint} is of the same region and service, and where a proxy or a resolver on the way leads`;
+  return `the request was signed for the region ${region}, and reached an endpoint of another region or service: check that there is such a region (${setting}), that ${endpoint} is of the same region and service, and whether a proxy or DNS leads elsewhere`;
 }
 
 const CERTIFICATE =

@@ -125,14 +125,12 @@ isRefused(
 isRefused(
   "target role of another partition than the region",
   () => ({ AWS_REGION: "us-gov-west-1" }),
-  invalid(
-    `${own("ROLE_ARN")} must be of the partition aws-us-gov, which AWS_REGION us-gov-west-1 is in; got "arn:aws:`,
-  ),
+  invalid(`${own("ROLE_ARN")} must be in partition aws-us-gov, like AWS_REGION us-gov-west-1; got "arn:aws:`),
 );
 isRefused(
   "REGION other than the region in an ARN of SECRET_IDS",
   () => ({ [own("SECRET_IDS")]: toPartialArn("app/database"), [own("REGION")]: "us-east-1" }),
-  invalid(`${own("SECRET_IDS")} must be of the region us-east-1, which ${own("REGION")} names`),
+  invalid(`${own("SECRET_IDS")} must be in region us-east-1, as set in ${own("REGION")} `),
 );
 isRefused("no target role", () => ({ [own("ROLE_ARN")]: undefined }), invalid(`${own("ROLE_ARN")} must be`));
 

@@ -31,9 +31,9 @@ const permitting =
 /** All possible causes if AWS says only that AssumeRole is denied. */
 const ALL_CAUSES = [
   `the trust policy of ${TARGET_ROLE_ARN} must trust the role my-lambda-role of account ${FUNCTION_ACCOUNT}`,
-  "must be named with its path (service-role/…)",
-  "it shows as AROA…",
-  "if it requires an external ID",
+  "write the role's path, too (service-role/…)",
+  "the trust policy shows AROA…",
+  "If the trust policy requires an external ID",
   "aws:PrincipalOrgID",
   `a policy of the role my-lambda-role of account ${FUNCTION_ACCOUNT} must allow sts:AssumeRole`,
   `there is no role ${TARGET_ROLE_ARN}`,
@@ -130,7 +130,7 @@ const rows: Misconfiguration[] = [
     change: trusting(trust(FUNCTION_ROLE_ARN, ASSUME, BY_EXTERNAL_ID)),
     environment: { CROSS_ACCOUNT_SECRETS_EXTERNAL_ID: "for-team-c" },
     cause: "assume-role-denied",
-    tells: [...ALL_CAUSES, "must be for-team-c, which is sent"],
+    tells: [...ALL_CAUSES, "it must be for-team-c, which the extension sends"],
   },
   {
     name: "session tags are sent, and the target role's trust policy does not allow sts:TagSession",
@@ -154,7 +154,7 @@ const rows: Misconfiguration[] = [
       CROSS_ACCOUNT_SECRETS_EXTERNAL_ID: "for-team-b",
     },
     cause: "tag-session-denied",
-    tells: [...TAGS, "must be for-team-b, which is sent"],
+    tells: [...TAGS, "it must be for-team-b, which the extension sends"],
   },
   {
     name: "a source identity is sent, and the target role's trust policy does not allow sts:SetSourceIdentity",

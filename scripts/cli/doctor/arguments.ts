@@ -41,7 +41,7 @@ type OptionName = keyof typeof optionTable;
 export type DoctorOptions = { readonly [O in OptionName]?: string | readonly string[] | undefined };
 
 const names = Object.keys(optionTable) as readonly OptionName[];
-/** One of these options replaces CONFIG, which has all of them. */
+/** If one of these options is given, CONFIG is ignored, because it contains the same. */
 const REPLACES_CONFIG: readonly OptionName[] = ["role-arn", "secret", "parameter"];
 
 /** Throws a CommandError that names every problem. */
@@ -68,7 +68,7 @@ export function parseDoctorConfig(
   throw new CommandError(USAGE, config.problems.map((problem) => nameOption(problem, given)).join("\n  "));
 }
 
-/** A problem begins with the variable. If the option was given, it names the option; if neither was given, both. */
+/** A problem begins with the variable. If the option was given, the text begins with it instead, otherwise with both. */
 function nameOption(problem: string, given: readonly OptionName[]): string {
   const name = names.find((candidate) => problem.startsWith(`${optionTable[candidate].variable} `));
   if (name === undefined) return problem;
@@ -107,9 +107,8 @@ why, and what to change.
 
   cross-account-secrets doctor --role-arn ARN --secret ID [options]
 
-An option that is not given has the value of the layer's variable in brackets. doctor finds the
-region and your credentials like every AWS program on this machine (AWS_PROFILE, aws sso login, an
-instance's role).
+If an option is missing, doctor uses the variable in brackets. It finds the region and your
+credentials like every AWS program on this machine (AWS_PROFILE, aws sso login, an instance's role).
 
 ${options.map(([option, text]) => wrap(text, { first: `  ${option}`.padEnd(width), indent: width })).join("\n")}
 

@@ -21,18 +21,18 @@ Account A, which owns the secret:
   --secret            name or ARN; for several, separate them with commas or repeat the option
   --parameter         the same for Parameter Store
   --region            the region of both; default: that of an ARN, otherwise AWS_REGION
-  --key-arn           their customer-managed KMS key, if they have one
+  --key-arn           the customer-managed KMS key of the secret or parameter, if it has one
 
 Account B, which has the function:
   --caller-role-arn   its role, with its path, or a session of it; or --account-b and --caller-role-name
   --principal         the principal of the trust policy: role, or account with a condition on the role, which AWS accepts
-                      before the role exists; default: role, if its ARN or its name contains the path
+                      before the role exists; default: role if its path is known, otherwise account
 
 What the trust policy may require:
   --organization-id   the organization that the caller must belong to
   --external-id       the value of CROSS_ACCOUNT_SECRETS_EXTERNAL_ID
-  --session-tags      CROSS_ACCOUNT_SECRETS_SESSION_TAGS is set
-  --source-identity   CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY is set
+  --session-tags      give this if CROSS_ACCOUNT_SECRETS_SESSION_TAGS is set
+  --source-identity   give this if CROSS_ACCOUNT_SECRETS_SOURCE_IDENTITY is set
 
   --partition         aws, aws-cn, aws-us-gov; default: that of the ARNs, otherwise that of the region
   --account           a or b: prints only the documents of this account

@@ -35,14 +35,14 @@ describe("what a caller may ask for", () => {
     ["only SECRET_NAME is set", { SECRET_NAME: "a" }],
   ])("cannot be limited to configured secrets if %s", (_, own) => {
     expect(problemsOf({ _ALLOW: "configured", ...own })).toEqual([
-      `${PREFIX}SECRET_IDS must be set if ALLOW is configured; got nothing`,
+      `${PREFIX}SECRET_IDS must be set, because ALLOW is "configured"; got nothing`,
     ]);
   });
 
   it("cannot be limited to configured secrets if none is, which is reported together with a missing role", () => {
     expect(parseVariables({ _ALLOW: "configured" }).problems).toEqual([
       `${PREFIX}ROLE_ARN must be ${settings.roleArn.rule}; got nothing`,
-      `${PREFIX}SECRET_IDS must be set if ALLOW is configured; got nothing`,
+      `${PREFIX}SECRET_IDS must be set, because ALLOW is "configured"; got nothing`,
     ]);
   });
 
@@ -136,9 +136,9 @@ describe("CONFIG", () => {
   it("excludes ROLE_ARN, SECRET_IDS and PARAMETER_NAMES with the extension's prefix", () => {
     const own = { _ROLE_ARN: ROLE, _SECRET_IDS: "a", _PARAMETER_NAMES: "/a" };
     expect(parseVariables({ _CONFIG: CONFIG, ...own }).problems).toEqual([
-      `${PREFIX}ROLE_ARN must be unset if ${PREFIX}CONFIG is set; got "both"`,
-      `${PREFIX}SECRET_IDS must be unset if ${PREFIX}CONFIG is set; got "both"`,
-      `${PREFIX}PARAMETER_NAMES must be unset if ${PREFIX}CONFIG is set; got "both"`,
+      `${PREFIX}ROLE_ARN must be unset, because ${PREFIX}CONFIG is set, too; got "both"`,
+      `${PREFIX}SECRET_IDS must be unset, because ${PREFIX}CONFIG is set, too; got "both"`,
+      `${PREFIX}PARAMETER_NAMES must be unset, because ${PREFIX}CONFIG is set, too; got "both"`,
     ]);
   });
 
@@ -195,7 +195,7 @@ describe("CONFIG", () => {
     (own) => {
       const sources = [{ roleArn: ROLE, secretIds: ["a"] }, { roleArn: OTHER_ROLE }];
       expect(parseVariables({ _CONFIG: JSON.stringify({ sources }), ...own }).problems).toEqual([
-        `${PREFIX}CONFIG secretIds of ${OTHER_ROLE} must be set if ALLOW is configured; got nothing`,
+        `${PREFIX}CONFIG secretIds of ${OTHER_ROLE} must be set, because ALLOW is "configured"; got nothing`,
       ]);
     },
   );

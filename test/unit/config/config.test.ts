@@ -173,7 +173,7 @@ describe("a config", () => {
   it("accepts the prefetch time-out 0 unless INIT_ERROR is fail", () => {
     expect(configOf({ _PREFETCH_TIMEOUT_MS: "0" }).prefetchTimeoutMs).toBe(0);
     expect(problemsOf({ _PREFETCH_TIMEOUT_MS: "0", _INIT_ERROR: "fail" })).toEqual([
-      `${PREFIX}PREFETCH_TIMEOUT_MS must be above 0 if INIT_ERROR is fail; got "0"`,
+      `${PREFIX}PREFETCH_TIMEOUT_MS must be above 0, because INIT_ERROR is "fail"; got "0"`,
     ]);
   });
 
@@ -293,7 +293,7 @@ describe("the token", () => {
     const { config, problems } = parseVariables({ _ROLE_ARN: ROLE, AWS_SESSION_TOKEN: undefined });
     expect(config).toBeUndefined();
     expect(problems).toEqual([
-      `${PREFIX}TOKEN must be ${settings.token.rule}, because there is no AWS_SESSION_TOKEN here (sam local with long-term keys has none); got nothing`,
+      `${PREFIX}TOKEN must be set, because AWS_SESSION_TOKEN is not set here (sam local with long-term keys has none): ${settings.token.rule}; got nothing`,
     ]);
   });
 

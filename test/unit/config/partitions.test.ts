@@ -33,7 +33,7 @@ const toConfig = (...sources: readonly object[]) => JSON.stringify({ sources });
 /** The problems: name and value. */
 const problemsOf = (own: Environment) =>
   parseVariables(own).problems.map((text) => {
-    const [, name = "", got = ""] = /^(.*) must be of the (?:partition|region) .*; got "(.*)"$/.exec(text) ?? [];
+    const [, name = "", got = ""] = /^(.*) must be in (?:partition|region) .*; got "(.*)"$/.exec(text) ?? [];
     return [name.replaceAll(PREFIX, "_"), got];
   });
 
@@ -141,11 +141,11 @@ describe("a mistake at the start is", () => {
 
   it("worded so that it names both regions, or both partitions", () => {
     expect(parseVariables({ _ROLE_ARN: CN_ROLE }).problems).toEqual([
-      `${PREFIX}ROLE_ARN must be of the partition aws, which AWS_REGION eu-west-1 is in; got "${CN_ROLE}"`,
+      `${PREFIX}ROLE_ARN must be in partition aws, like AWS_REGION eu-west-1; got "${CN_ROLE}"`,
     ]);
     const arn = toArn("eu-west-1");
     expect(parseVariables({ _ROLE_ARN: ROLE, _REGION: "us-east-1", _SECRET_IDS: arn }).problems).toEqual([
-      `${PREFIX}SECRET_IDS must be of the region us-east-1, which ${PREFIX}REGION names (without it, each ARN is read in its own region); got "${arn}"`,
+      `${PREFIX}SECRET_IDS must be in region us-east-1, as set in ${PREFIX}REGION (if that is not set, each ARN is read in its own region); got "${arn}"`,
     ]);
   });
 });

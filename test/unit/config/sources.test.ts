@@ -171,15 +171,15 @@ describe("CONFIG", () => {
 
   it("excludes PARAMETER_NAMES", () => {
     expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { parameterNames: ["/app/flag"] }).problems).toEqual([
-      { name: "CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES", rule: `unset if ${NAME} is set`, got: "both" },
+      { name: "CROSS_ACCOUNT_SECRETS_PARAMETER_NAMES", rule: `unset, because ${NAME} is set, too`, got: "both" },
     ]);
   });
 
   it("excludes ROLE_ARN and SECRET_IDS, and is parsed anyway, so that all problems are reported at once", () => {
     const both = { roleArn: ROLE, secretIds: ["a"] };
     expect(parseConfigured({ sources: [{ roleArn: "x" }] }, both).problems).toMatchObject([
-      { name: "CROSS_ACCOUNT_SECRETS_ROLE_ARN", rule: `unset if ${NAME} is set` },
-      { name: "CROSS_ACCOUNT_SECRETS_SECRET_IDS", rule: `unset if ${NAME} is set` },
+      { name: "CROSS_ACCOUNT_SECRETS_ROLE_ARN", rule: `unset, because ${NAME} is set, too` },
+      { name: "CROSS_ACCOUNT_SECRETS_SECRET_IDS", rule: `unset, because ${NAME} is set, too` },
       { name: `${NAME} sources[0].roleArn`, got: "x" },
     ]);
     expect(parseConfigured({ sources: [{ roleArn: ROLE }] }, { secretIds: ["a"] }).problems).toHaveLength(1);
@@ -207,12 +207,12 @@ describe("a mistake in CONFIG", () => {
       ],
     };
     expect(problemsOf(config)).toEqual([
-      `${NAME} comment must be left out: only sources is known there; got a value that is not shown`,
+      `${NAME} comment must be removed: the only known field is sources; got a value that is not shown`,
       `${NAME} sources[0].externalId must be ${settings.externalId.rule}; got x`,
       `${NAME} sources[0].region must be ${settings.region.rule}; got Ireland`,
       `${NAME} sources[0].secretIds must be a list of ${secretIdRule}; got a,b`,
       `${NAME} sources[1].roleArn must be ${settings.roleArn.rule}; got SecretReader`,
-      `${NAME} sources[1].secretIDs must be left out: known are roleArn, externalId, region, secretIds, parameterNames; got a value that is not shown`,
+      `${NAME} sources[1].secretIDs must be removed: the known fields are roleArn, externalId, region, secretIds, parameterNames; got a value that is not shown`,
       `${NAME} sources[2].roleArn must be ${settings.roleArn.rule}; got undefined`,
       `${NAME} sources[3].secretIds must be a list of ${secretIdRule}; got ["ok","app/*"]`,
       `${NAME} sources[3].parameterNames must be a list of ${parameterIdRule}; got ["/ok","/app/*"]`,
@@ -293,7 +293,9 @@ describe("a mistake in CONFIG", () => {
   ])("may be %s", (_, config) => {
     expect(parse({ config })).toEqual({
       sources: [],
-      problems: [{ name: NAME, rule: "a JSON object, or the path of one", got: "a value that is not shown" }],
+      problems: [
+        { name: NAME, rule: "a JSON object, or the path of a file with one", got: "a value that is not shown" },
+      ],
     });
   });
 

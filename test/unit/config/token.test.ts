@@ -82,7 +82,7 @@ describe("a token", () => {
       problems: [
         {
           name: "CROSS_ACCOUNT_SECRETS_TOKEN",
-          rule: expect.stringMatching(/because there is no AWS_SESSION_TOKEN here .*sam local/),
+          rule: expect.stringMatching(/because AWS_SESSION_TOKEN is not set here .*sam local/),
           got: undefined,
         },
       ],

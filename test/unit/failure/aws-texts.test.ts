@@ -420,7 +420,7 @@ const getSecretValue: readonly Row[] = [
     400,
     "The security token included in the request is expired",
     "credentials-expired",
-    ["asks for a new session"],
+    ["renews the session by itself"],
     `${GITHUB}boto/boto3/issues/1127`,
   ],
   [

@@ -138,7 +138,7 @@ describe("AWS's refusal of GetSecretValue", () => {
       "InvalidRequestException",
       400,
       "secret-deleted",
-      "was refused: the secret is scheduled for deletion, or has no such value",
+      "was refused: the secret is scheduled for deletion, or has no value",
     ],
     ["InvalidParameterException", 400, "secret-id-rejected", "was refused (InvalidParameterException)"],
     // This code has a meaning for STS only.
@@ -229,14 +229,14 @@ describe("a refusal whose cause is in AWS's text only", () => {
       "SignatureDoesNotMatch",
       "Signature expired: 20261125T000000Z is now earlier than 20261125T001000Z",
       "clock-skewed",
-      "was refused (SignatureDoesNotMatch): this machine's clock is not AWS's",
+      "was refused (SignatureDoesNotMatch): this machine's clock differs from AWS's clock",
     ],
     [
       "GetSecretValue",
       "InvalidSignatureException",
       "Signature not yet current: 20261125T001000Z is still later than …",
       "clock-skewed",
-      "was refused (InvalidSignatureException): this machine's clock is not AWS's",
+      "was refused (InvalidSignatureException): this machine's clock differs from AWS's clock",
     ],
     [
       "GetSecretValue",
@@ -320,7 +320,7 @@ describe("a refusal whose cause is in AWS's text only", () => {
       "RequestExpired",
       "Request has expired.",
       "clock-skewed",
-      "was refused (RequestExpired): this machine's clock is not AWS's",
+      "was refused (RequestExpired): this machine's clock differs from AWS's clock",
     ],
     [
       "AssumeRole",
@@ -556,7 +556,7 @@ describe("a network failure", () => {
   });
 });
 
-describe("an answer that is not AWS's", () => {
+describe("an answer that does not come from AWS", () => {
   it.each<[string, unknown, string]>([
     ["JSON cut short, with status 200", parseError(200), " (status 200)"],
     ["HTML, with status 200", parseError(200), " (status 200)"],
@@ -583,7 +583,7 @@ describe("an answer that is not AWS's", () => {
       const failure = diagnose(thrown, call);
       expect(failure).toMatchObject({
         code: "aws-response-invalid",
-        message: `${what} got an answer that is not AWS's${status}`,
+        message: `${what} got an answer that does not come from AWS${status}`,
       });
       expectNoCanary(failure);
     }

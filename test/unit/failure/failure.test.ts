@@ -57,7 +57,11 @@ describe("a failure", () => {
     ["undefined", undefined],
   ])("made from %s is internal, and keeps nothing of the original", (_, thrown) => {
     const failure = toFailure(thrown);
-    expect(failure).toMatchObject({ code: "internal", message: "the extension failed at this request", details: {} });
+    expect(failure).toMatchObject({
+      code: "internal",
+      message: "the extension has a bug and could not answer",
+      details: {},
+    });
     expect(failure.cause).toBeUndefined();
     expect(`${failure.stack}${JSON.stringify(failure)}`).not.toContain(CANARY);
   });

@@ -32,7 +32,7 @@ describe("a remedy", () => {
     ["GetSecretValue", "secret-version-not-found", ["app/db", "AWSCURRENT", "put-secret-value"]],
     ["AssumeRole", "explicit-deny", ["Deny", "execution role", "trust policy", ROLE]],
     ["AssumeRole", "clock-skewed", ["clock"]],
-    ["AssumeRole", "aws-response-invalid", ["AWS_ENDPOINT_URL", "proxy", "resolver"]],
+    ["AssumeRole", "aws-response-invalid", ["AWS_ENDPOINT_URL", "proxy", "DNS"]],
     ["AssumeRole", "region-disabled", ["enable the region eu-west-1", ROLE, "STS"]],
     ["AssumeRole", "credentials-expired", ["function's own credentials", "eu-west-1", "execution environment"]],
     ["AssumeRole", "credentials-invalid", ["function's own credentials", "eu-west-1", "execution environment"]],
