@@ -1,4 +1,7 @@
-/** The life of an execution environment, in order: listen, register, prefetch, end init, serve, shut down. */
+/**
+ * The life of an execution environment, in order: listen, register (the launcher may have done these two), prefetch, end
+ * init, serve, shut down.
+ */
 import { type Config, warnOfSettings } from "./config/config.ts";
 import type { Extension } from "./extension.ts";
 import { toFailure, toPublicText } from "./failure/failure.ts";
@@ -16,7 +19,7 @@ export interface LifecycleDeps {
   readonly api: ExtensionsApi;
   readonly server: HttpServer;
   readonly extension: Pick<Extension, "prefetch" | "counters" | "metrics">;
-  /** False if Lambda runs init again inside an invocation, on the invocation's clock. */
+  /** False if Lambda runs init again inside an invocation, and its time counts for the invocation. */
   readonly isFirstInit: () => boolean;
   readonly logger: Logger;
   readonly version: string;
@@ -99,7 +102,10 @@ export async function failInit(
   return 1;
 }
 
-/** During init, the extension has init's full processor, and no freeze can interrupt a call. */
+/**
+ * Waits for `work`, at most `holdMs`. During init, the extension has init's full processor, and no freeze can interrupt a
+ * call.
+ */
 async function settledWithin(work: Promise<unknown>, holdMs: number): Promise<"fetched" | "still under way" | Error> {
   const settled = work.then(
     () => "fetched" as const,

@@ -66,6 +66,7 @@ export function createAssumeRole(deps: AssumeRoleDeps): AssumeRole {
     const awsSdk = await deps.loadAwsSdk();
     if (counters.assumeRoleCalls === 0) logger.debug("aws-sdk-loaded");
     const startedAtEpochMs = now();
+    // `callAws` turns AWS's error into a Failure: call.ts.
     const { requestId, ...assumed } = await deps.callAws(call, deadlineEpochMs, async (signal) => {
       const credentials = await baseCredentials.get();
       const askedAtEpochMs = now();

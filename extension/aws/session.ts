@@ -12,8 +12,8 @@ export interface RoleCredentials {
   /** Returns the credentials of a session. All callers that need a new session share one AssumeRole. */
   get(deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
   /**
-   * Returns others than these, which AWS refused: their session may have been revoked, or its role created again. Returns
-   * the same if the session is so new that the refusal must be true.
+   * AWS refused these credentials: their session may have been revoked, or its role created again. Returns those of another
+   * session, or the same ones if their session is so new that the refusal must be true.
    */
   getInstead(refused: AwsCredentials, deadlineEpochMs: DeadlineEpochMs): Promise<AwsCredentials>;
 }
@@ -26,8 +26,8 @@ interface Session {
 /** In this last part of its life a session is renewed: 6 minutes of an hour. */
 const RENEWAL_PART = 0.1;
 /**
- * How long a session counts as new. The time doubles, up to `most`, for each session that replaces a refused one: a
- * permanent denial costs at most one AssumeRole in that time.
+ * How long a session counts as new: 60 s. If it replaces a refused one, 120 s, and then 240 s. While the session is new, a
+ * refusal starts no other session, so that a permanent denial costs at most one AssumeRole in that time.
  */
 const NEW_SESSION_MS = { least: 60_000, most: 240_000 };
 /** The pause after a failed AssumeRole is short: the cache remembers the failure of each secret for longer. */

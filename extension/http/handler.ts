@@ -81,7 +81,7 @@ interface Route {
   readonly path: string;
   readonly pattern: RegExp;
   /** Whether it needs no token. */
-  readonly isOpen?: boolean;
+  readonly needsNoToken?: boolean;
   /** Whether AWS's extension or agent has it, too. Their clients may have a base address that ends in a slash. */
   readonly isOfAws?: boolean;
   /** Throws a Failure if the request is not valid. */
@@ -150,7 +150,7 @@ export function createHttpHandler(deps: {
       methods: ["GET", "HEAD"],
       path: "/ping",
       pattern: /^\/ping$/,
-      isOpen: true,
+      needsNoToken: true,
       isOfAws: true,
       toAnswer: withoutParameters(ping),
     },
@@ -161,14 +161,14 @@ export function createHttpHandler(deps: {
     if (!hosts.includes(headers.host?.toLowerCase() ?? "")) throw foreignHost(hosts);
     const [path = ""] = target.split("?", 1);
     const matching = routes.filter((route) => route.pattern.test(toRoutePath(route, path)));
-    const isOpen = matching.some((route) => route.isOpen);
-    if (!isOpen && !(await isTrusted(TOKEN_HEADERS.map((name) => headers[name])))) throw badToken(config.token);
+    const needsNoToken = matching.some((route) => route.needsNoToken);
+    if (!needsNoToken && !(await isTrusted(TOKEN_HEADERS.map((name) => headers[name])))) throw badToken(config.token);
     const methods: readonly string[] = matching.length > 0 ? matching.flatMap((route) => route.methods) : ["GET"];
     if (!methods.includes(method)) throw methodNotAllowed(methods);
     if (target.length > MAX_TARGET_CHARACTERS) throw targetTooLong();
     if (toBodyBytes(headers) > MAX_BODY_BYTES) throw bodyTooLarge();
     // Only a caller with the token may fill the memory of known targets.
-    const isKept = method === "GET" && !isOpen && target.length <= MAX_KNOWN_TARGET_CHARACTERS;
+    const isKept = method === "GET" && !needsNoToken && target.length <= MAX_KNOWN_TARGET_CHARACTERS;
     return (isKept ? toKnownAnswer(target) : toAnswer(target, method))();
   }
 
@@ -203,7 +203,7 @@ export function createHttpHandler(deps: {
     return async () => toParameterReply(await read(now() + config.parameterTimeoutMs));
   }
 
-  /** The refused version was that of AWSCURRENT, which a request without a version id asks for. */
+  /** Only AWSCURRENT can be reported, so this reads it without a version id. */
   function invalidate(request: SecretRequest): Answer {
     const { secretId, versionId = "" } = request.query;
     return async () => {

@@ -1,3 +1,4 @@
+/** Sockets, limits and bytes: what is between the kernel and the handler. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Config } from "../config/config.ts";
@@ -5,8 +6,6 @@ import { Failure, type FailureCode, PublicError } from "../failure/failure.ts";
 import type { Handover } from "../lambda/handover.ts";
 import type { HttpHandler } from "./handler.ts";
 import { type Reply, toErrorReply } from "./replies.ts";
-
-/** Sockets, limits and bytes: what is between the kernel and the handler. */
 
 export interface HttpServer {
   /** Starts to accept requests. If the port stays taken for a second, fails with an error that names it. */

@@ -1,4 +1,4 @@
-/** What an earlier process left: the launcher its socket and registration, an earlier init its marker. */
+/** What earlier processes left: the launcher left a socket and a registration; an earlier init left a marker file. */
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "../config/setting-rules.ts";

@@ -11,8 +11,8 @@ import { toRequestHandler } from "../../extension/aws/client.ts";
 export const findRegion = (): Promise<string> => new STSClient().config.region();
 
 /**
- * Reads the files again each time. `region` and `caBundle` are for credentials that must be fetched from AWS. `note` gets why
- * each place has no credentials: the error that is thrown in the end is that of the last place.
+ * Reads the files again each time. `region` and `caBundle` are for credentials that must be fetched from AWS. `note` gets the
+ * reason of each place that has no credentials, because the error that is thrown in the end has only that of the last place.
  */
 export const findCredentials = (region: string, caBundle: string | undefined, note: (text: string) => void) =>
   defaultProvider({

@@ -1,4 +1,4 @@
-/** Lambda freezes every process between two invocations, sometimes for hours. Here SIGSTOP does, and AWS's clock goes on. */
+/** Lambda freezes every process between two invocations, sometimes for hours. Here SIGSTOP freezes it, and AWS's clock goes on. */
 import { Agent, request } from "node:http";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";

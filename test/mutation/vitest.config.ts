@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * The unit tests of the extension. Those of documents and of its other users are left out: some call the extension while
- * they are loaded, and StrykerJS would run every test for each change of what they call.
+ * The unit tests of the extension. The tests of documents, and of other code that uses the extension, are left out: some of
+ * them call the extension while they are loaded. StrykerJS would run all their tests for each change of what they call.
  */
 export default defineConfig({
   test: {

@@ -3,7 +3,7 @@
 import type { FailureCode, failureTable } from "../../../extension/failure/failure.ts";
 import { BUG } from "../world.ts";
 
-/** The failures that AWS or the network can cause: all but mistakes of a caller of the layer, and bugs. */
+/** All failures except mistakes in local requests, and bugs. */
 type Cause = {
   [C in FailureCode]: (typeof failureTable)[C]["category"] extends "caller" | "internal" ? never : C;
 }[FailureCode];

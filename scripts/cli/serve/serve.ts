@@ -1,6 +1,6 @@
 /**
- * `cross-account-secrets serve`: does on any machine what main.ts does in Lambda. It uses the same code, but the credentials
- * that the SDK finds, a token that it may generate, and it runs until a signal.
+ * `cross-account-secrets serve`: does on any machine what main.ts does in Lambda, with the same code. It differs in three
+ * things: the SDK finds the credentials, it may generate a token, and it runs until a signal.
  */
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";

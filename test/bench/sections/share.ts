@@ -68,7 +68,7 @@ export const measureShare: MeasureSection = async ({ layers, aws, isQuick }) => 
   return { figures, notes: [...NOTES, toSensible(figures)] };
 };
 
-/** The least memory with which an init inside an invocation has its secrets before the layer stops to wait for them. */
+/** The least memory with which an init inside an invocation has its secrets before the layer stops waiting for them. */
 function toSensible(figures: readonly Figure[]): string {
   const isReady = ({ megabytes }: (typeof shares)[number]) =>
     figures

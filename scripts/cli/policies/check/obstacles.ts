@@ -94,7 +94,7 @@ function toPrincipalObstacles(
   if (principal === undefined) return [other("names no principal")];
   const [first = ""] = wanted;
   const account = first.split(":")[4] ?? "";
-  // In a Deny, an account means everyone in it; in an Allow, those whom its own policies allow. Both include the role.
+  // An account means all its roles and users in a Deny, and those that its policies allow in an Allow: both times, the role too.
   const isOwnAccount = (value: string) => value === account || value === first.replace(/:role\/.*/, ":root");
   // The ARN of a session has the role's name and the session's own.
   const session = `${first.replace(":iam:", ":sts:").replace(/:role\/(?:.*\/)?/, ":assumed-role/")}/`;
