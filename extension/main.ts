@@ -40,7 +40,7 @@ const handover = parseHandover(environment, process.pid);
 const api = createExtensionsApi({ runtimeApi: environment.AWS_LAMBDA_RUNTIME_API, handover, logger });
 
 async function run({ config, isEnabled, httpPort, problems }: ParsedConfig): Promise<ExitCode> {
-  const serve = (handler: HttpHandler) => createHttpServer({ config: { httpPort }, handover, handler });
+  const serve = (handler: HttpHandler) => createHttpServer({ ...world, config: { httpPort }, handover, handler });
   if (!isEnabled) return runDisabled({ api, logger, server: serve(createDisabledHandler()) });
   if (config === undefined) return failInit(api, logger, "Extension.ConfigInvalid", problems);
   // The AWS SDK is loaded after registration, and its part for Parameter Store with the first parameter.

@@ -19,8 +19,14 @@ const HOST = "127.0.0.1";
 /** After a reset, the process before us may hold the port for a moment. */
 const PORT_RETRY_FOR_MS = 1_000;
 const PORT_RETRY_EVERY_MS = 50;
-/** Lambda allows a process 1,024 descriptors: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
-const MAX_CONNECTIONS = 900;
+/**
+ * Lambda allows a process 1,024 descriptors, and 4,096 in Managed Instances. More would only cost memory:
+ * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
+const LAMBDA_DESCRIPTORS = 1_024;
+const MOST_DESCRIPTORS = 4_096;
+/** For calls to AWS, and for Node. */
+const OTHER_DESCRIPTORS = 124;
 /** A function on the same machine sends a request at once. A slow sender must not hold a connection. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const REQUEST_CHECK_EVERY_MS = 2_000;
@@ -30,10 +36,11 @@ export function createHttpServer(deps: {
   readonly config: Pick<Config, "httpPort">;
   /** If it has a listening socket, the port is not bound again. */
   readonly handover: Handover;
+  readonly readFile: (path: string) => string;
 }): HttpServer {
   /** The replies in flight by connection, in order. Node does not tell when a reply that waits behind another is lost. */
   const underWay = new Map<Socket, Set<ServerResponse>>();
-  const limit = createConnectionLimit(MAX_CONNECTIONS);
+  const limit = createConnectionLimit(countConnections(deps.readFile));
   let onIdle = () => {};
   const options = {
     keepAlive: true,
@@ -184,6 +191,20 @@ export interface ConnectionLimit {
   begin(socket: Socket): void;
   /** Must be called when the request has its reply. */
   end(socket: Socket): void;
+}
+
+/** The number of connections that this process has descriptors for. Where there is no /proc, it is as in Lambda. */
+export function countConnections(readFile: (path: string) => string): number {
+  let limits = "";
+  try {
+    limits = readFile("/proc/self/limits");
+  } catch {
+    // Not Linux.
+  }
+  // The first of the two limits is in force. It is a number, or "unlimited".
+  const limit = /open files +(\w+)/.exec(limits)?.[1] ?? LAMBDA_DESCRIPTORS;
+  const descriptors = Math.min(Number(limit) || MOST_DESCRIPTORS, MOST_DESCRIPTORS);
+  return Math.max(descriptors - OTHER_DESCRIPTORS, descriptors >> 1);
 }
 
 export function createConnectionLimit(most: number): ConnectionLimit {

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
+import { type Bench, startBench } from "../support/bench.ts";
 import { ask, conform, type ExpectedAnswer, refused, shareBench, TOKEN } from "../support/conformance.ts";
 import { answers } from "../support/conformance-secrets.ts";
+import { createLimitedLayer } from "../support/temp-files.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";
 
 const bench = shareBench({
@@ -37,10 +39,10 @@ row("Via", { headers: { Via: "1.1 proxy" } }, refused(400, "ValidationException"
 row("X-Forwarded-For", { headers: { "X-Forwarded-For": "192.0.2.1" } }, refused(400, "ValidationException"));
 
 /** Sends this number of requests for the secret, which all wait for a slow AWS. */
-function crowd(size: number, delayMs: number) {
-  bench().aws.heal();
-  bench().aws.fault("GetSecretValue", { kind: "slow", delayMs });
-  return Array.from({ length: size }, () => ask(bench(), { target: `/v1/${SECRET_NAME}` }));
+function crowd(size: number, delayMs: number, at = bench()) {
+  at.aws.heal();
+  at.aws.fault("GetSecretValue", { kind: "slow", delayMs });
+  return Array.from({ length: size }, () => ask(at, { target: `/v1/${SECRET_NAME}` }));
 }
 
 /** Lists each status and how often it came. */
@@ -75,24 +77,49 @@ conform(
   },
 );
 
+/** Starts another bench, with this many descriptors for the extension. */
+async function startLimited(descriptors: number): Promise<Bench> {
+  const limited = await startBench({
+    opt: createLimitedLayer(descriptors),
+    environment: { CROSS_ACCOUNT_SECRETS_TTL_SECONDS: "0", CROSS_ACCOUNT_SECRETS_TIMEOUT_MS: "20000" },
+  });
+  await limited.lambda.init();
+  return limited;
+}
+
 conform(
   {
     group: "both secret routes",
-    name: "connection limit: 900 requests wait for AWS, and one more comes",
+    name: "connection limit with Lambda's 1,024 descriptors: 900 requests wait for AWS, and one more comes",
     expected: "429 TooManyRequestsException for the one more, 900 × 200 for the others",
   },
   async (see) => {
-    const countRead = async () => JSON.parse((await ask(bench(), { target: "/stats" })).body).requests;
+    const limited = await startLimited(1_024);
+    const countRead = async () => JSON.parse((await ask(limited, { target: "/stats" })).body).requests;
     const before = await countRead();
-    const waiting = crowd(899, 4_000);
+    const waiting = crowd(899, 4_000, limited);
     // The connection that asks for the counters is the 900th meanwhile.
     await expect.poll(countRead, { timeout: 3_000, interval: 20 }).toBeGreaterThan(before + 899);
-    waiting.push(ask(bench(), { target: `/v1/${SECRET_NAME}` }));
+    waiting.push(ask(limited, { target: `/v1/${SECRET_NAME}` }));
     await delay(200);
-    const more = await ask(bench(), { target: `/v1/${SECRET_NAME}` });
+    const more = await ask(limited, { target: `/v1/${SECRET_NAME}` });
     const statuses = (await Promise.all(waiting)).map(({ status }) => status);
     see(`${more.status} ${JSON.parse(more.body).__type} for the one more, ${count(statuses)} for the others`);
     expect([more.status, JSON.parse(more.body).__type]).toEqual([429, "TooManyRequestsException"]);
     expect(count(statuses)).toBe("900 × 200");
+  },
+);
+
+conform(
+  {
+    group: "both secret routes",
+    name: "connection limit with the 4,096 descriptors of Managed Instances: 1,500 requests wait for AWS",
+    expected: "1500 × 200",
+  },
+  async (see) => {
+    const limited = await startLimited(4_096);
+    const statuses = (await Promise.all(crowd(1_500, 3_000, limited))).map(({ status }) => status);
+    see(count(statuses));
+    expect(count(statuses)).toBe("1500 × 200");
   },
 );

@@ -86,7 +86,12 @@ export function createVirtualEnvironment(options: VirtualEnvironmentOptions): Vi
     loadAwsSsm: () => import("../../extension/aws/sdk-ssm.ts"),
     callAws: ((...args) => watch(call(...args))) as typeof call,
   });
-  const server = createHttpServer({ config, handler, handover: { descriptor: undefined, identifier: undefined } });
+  const server = createHttpServer({
+    config,
+    handler,
+    handover: { descriptor: undefined, identifier: undefined },
+    readFile: () => "",
+  });
   return {
     handler,
     server,

@@ -56,7 +56,7 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   const monotonicNow = () => performance.now();
   const extension = createExtension({ ...source, config, logger, version, now, monotonicNow, random, readFile, write });
   const { handler } = extension;
-  const server = createHttpServer({ config, handover: parseHandover(environment, process.pid), handler });
+  const server = createHttpServer({ config, handover: parseHandover(environment, process.pid), handler, readFile });
 
   process.on("uncaughtException", (error) => logger.error("bug", { message: toPublicText(error) }));
   const [{ roleArn }, ...others] = config.sources;

@@ -6,21 +6,23 @@ import { type AddressInfo, connect, createServer, type Server, Socket } from "no
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { HttpHandler, LocalRequest } from "../../../extension/http/handler.ts";
 import { type Reply, toReply } from "../../../extension/http/replies.ts";
-import { createConnectionLimit, createHttpServer } from "../../../extension/http/server.ts";
+import { countConnections, createConnectionLimit, createHttpServer } from "../../../extension/http/server.ts";
 import { createConfig } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { findFreePort } from "../../support/free-port.ts";
+import { noFile } from "../../support/variables.ts";
 
 /** Longer than a test should wait. */
 const GRACE_MS = 1_500;
 const NO_HANDOVER = { descriptor: undefined, identifier: undefined };
+const deps = { handover: NO_HANDOVER, readFile: () => "" };
 const text = (body: string) => toReply(200, "text/plain; charset=utf-8", body);
 /** Answers with the target of the request. */
 const echo: HttpHandler = async ({ target }) => text(target);
 
 /** The server ends with the test. */
 function createServerOn(port: number, handler: HttpHandler = echo) {
-  const server = createHttpServer({ handler, config: createConfig({ httpPort: port }), handover: NO_HANDOVER });
+  const server = createHttpServer({ ...deps, handler, config: createConfig({ httpPort: port }) });
   onTestFinished(() => server.close(0));
   return server;
 }
@@ -145,7 +147,12 @@ describe("the socket", () => {
 
   it("is given up at once if the error is not that the port is taken", async () => {
     const config = createConfig({ httpPort: 2_773 });
-    const server = createHttpServer({ handler: echo, config, handover: { ...NO_HANDOVER, descriptor: 999_999 } });
+    const server = createHttpServer({
+      ...deps,
+      handler: echo,
+      config,
+      handover: { ...NO_HANDOVER, descriptor: 999_999 },
+    });
     const beganAtMs = performance.now();
     expect(await failureOf(server.listen())).toMatchObject({
       message: expect.stringMatching(/^cannot listen on 127\.0\.0\.1:2773 \(E[A-Z]+\)$/),
@@ -162,7 +169,7 @@ describe("the socket", () => {
       const { createHttpServer } = await import(${JSON.stringify(new URL("../../../extension/http/server.ts", import.meta.url).href)});
       const handler = async ({ target }) => ({ status: 200, headers: {}, body: target });
       const handover = { descriptor: 3, identifier: undefined };
-      await createHttpServer({ handler, config: { httpPort: 1 }, handover }).listen();
+      await createHttpServer({ handler, config: { httpPort: 1 }, handover, readFile: () => "" }).listen();
     `;
     const flags = ["--import", "tsx", "--input-type=module", "--eval", program];
     const child = spawn(process.execPath, flags, { stdio: ["ignore", "inherit", "inherit", _handle.fd] });
@@ -590,12 +597,34 @@ describe("close", () => {
   });
 
   it("succeeds if the server never listened", async () => {
-    const server = createHttpServer({ handler: echo, config: createConfig(), handover: NO_HANDOVER });
+    const server = createHttpServer({ ...deps, handler: echo, config: createConfig() });
     await server.close(GRACE_MS);
   });
 });
 
 describe("the limit of connections", () => {
+  const toLimits = (soft: string) => `Limit                     Soft Limit           Hard Limit           Units
+Max processes             31405                31405                processes
+Max open files            ${soft.padEnd(20)} 524288               files
+`;
+
+  it.each([
+    ["1024", 900, "on-demand Lambda"],
+    ["4096", 3_972, "Managed Instances"],
+    ["2048", 1_924, "another limit"],
+    ["524288", 3_972, "a limit that would cost too much memory"],
+    ["unlimited", 3_972, "no limit"],
+    ["256", 132, "a small limit"],
+    ["100", 50, "a limit that leaves hardly anything for Node"],
+  ])("for %s descriptors is %d: %s", (soft, expected) => {
+    expect(countConnections(() => toLimits(soft))).toBe(expected);
+  });
+
+  it("is that of Lambda if the process's own limit cannot be read", () => {
+    expect(countConnections(() => "")).toBe(900);
+    expect(countConnections(noFile)).toBe(900);
+  });
+
   const sockets = (count: number) => Array.from({ length: count }, () => new Socket());
 
   it("admits connections up to the limit, and closes none of them", () => {
