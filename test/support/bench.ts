@@ -6,7 +6,13 @@ import { type FakeLambda, type FakeLambdaOptions, startFakeLambda } from "../fak
 import { findLeaks, readFolder } from "./canary.ts";
 import { findFreePort } from "./free-port.ts";
 import { parseLogLine } from "./log.ts";
-import { SECRET_NAME, startTwoAccounts, type TwoAccounts, type TwoAccountsOptions } from "./two-accounts.ts";
+import {
+  createCanary,
+  SECRET_NAME,
+  startTwoAccounts,
+  type TwoAccounts,
+  type TwoAccountsOptions,
+} from "./two-accounts.ts";
 
 /** The answer of the extension to a local request. */
 export interface LocalAnswer {
@@ -64,8 +70,11 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   if (accounts !== options.accounts) onEnd(() => accounts.close());
   prepare?.(accounts);
   const port = await findFreePort();
+  // The token of the metadata endpoint is in the environment of every function.
+  const metadataToken = createCanary();
   const variables = {
     ...accounts.environment,
+    AWS_LAMBDA_METADATA_TOKEN: metadataToken,
     CROSS_ACCOUNT_SECRETS_HTTP_PORT: String(port),
     ...(typeof further === "function" ? await further(accounts) : further),
   };
@@ -81,7 +90,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     refusals.forEach((body, index) => void outputs.set(`refusal ${index}`, body));
     await lambda.close();
     const keys = accounts.aws.listCredentials().flatMap((session) => [session.secretAccessKey, session.sessionToken]);
-    expect(findLeaks(outputs, [...accounts.canaries, ...keys])).toEqual([]);
+    expect(findLeaks(outputs, [...accounts.canaries, ...keys, metadataToken])).toEqual([]);
   });
 
   const token = environment.CROSS_ACCOUNT_SECRETS_TOKEN || environment.AWS_SESSION_TOKEN || "";
