@@ -11,6 +11,7 @@ import { createSecretsManager } from "./aws/secrets.ts";
 import { createRoleCredentials, type RoleCredentials } from "./aws/session.ts";
 import { createValueCache } from "./cache/cache.ts";
 import type { Config } from "./config/config.ts";
+import type { FileReader } from "./config/read-file.ts";
 import { createTokenCheck } from "./config/token.ts";
 import { createCallerCheck } from "./http/caller-check.ts";
 import { createHttpHandler, type HttpHandler, type SourceCaches } from "./http/handler.ts";
@@ -31,7 +32,7 @@ export interface World {
   readonly random: () => number;
   /** Writes to standard output. */
   readonly write: (text: string) => void;
-  readonly readFile: (path: string) => string;
+  readonly readFile: FileReader;
 }
 
 /** How AWS is reached. The SDK is loaded when it is first needed. */

@@ -5,9 +5,9 @@
  *                                                                  └► aws/session ──────────────► STS
  *   Lambda ◄── lambda/extensions-api ◄── lifecycle
  */
-import { readFileSync } from "node:fs";
 import { version } from "../package.json";
 import { type ParsedConfig, parseConfig } from "./config/config.ts";
+import { createFileReader } from "./config/read-file.ts";
 import { createExtension } from "./extension.ts";
 import { toPublicText } from "./failure/failure.ts";
 import { createDisabledHandler, type HttpHandler } from "./http/handler.ts";
@@ -28,7 +28,7 @@ const world = {
   monotonicNow: () => Number(process.hrtime.bigint()) / 1e6,
   random,
   write: createWriter(() => process.stdout),
-  readFile: (path: string) => readFileSync(path, "utf8"),
+  readFile: createFileReader(process.geteuid?.()),
 };
 
 // The settings, or every problem in them.

@@ -7,6 +7,7 @@ import { isSecretId } from "../values/secret.ts";
 import type { Source } from "../values/source.ts";
 import { type AwsEnvironment, parseAwsEnvironment } from "./aws-environment.ts";
 import { checkPlaces } from "./partitions.ts";
+import type { FileReader } from "./read-file.ts";
 import { type Environment, PREFIX, type Problem, type Setting } from "./setting-rules.ts";
 import { type SettingValues, settings } from "./settings.ts";
 import { parseSources } from "./sources.ts";
@@ -63,7 +64,7 @@ function toSentence({ name, rule, got }: Problem): string {
   return `${name} must be ${rule}; got ${got === undefined ? "nothing" : JSON.stringify(got.slice(0, 200))}`;
 }
 
-export function parseConfig(environment: Environment, readFile: (path: string) => string): ParsedConfig {
+export function parseConfig(environment: Environment, readFile: FileReader): ParsedConfig {
   const problems: Problem[] = [];
   const { unknown, typos } = findUnknown(environment);
   problems.push(...typos);

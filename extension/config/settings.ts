@@ -209,7 +209,7 @@ export const settings = {
   token: {
     name: "TOKEN",
     description:
-      "the token that a caller must send, or `file:///path`, a file that contains the token. The file may be replaced at any time. Lambda sets `AWS_SESSION_TOKEN`",
+      "the token that a caller must send, or `file:///path`, a file that contains the token. The file may be replaced at any time; it must be owned by the function's user or root, and writable only by its owner. Lambda sets `AWS_SESSION_TOKEN`",
     alsoRead: ["AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"],
     rule: "a token in printable ASCII, without spaces, or file:///path of one",
     parse: matching(/^[\x21-\x7e]+$/),

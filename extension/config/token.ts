@@ -1,5 +1,6 @@
 /** The token that a caller must send: a text, or the text in a file, which may be replaced while we run. */
 import { timingSafeEqual } from "node:crypto";
+import type { FileReader } from "./read-file.ts";
 import { type Environment, PREFIX, type Problem } from "./setting-rules.ts";
 import { settings } from "./settings.ts";
 
@@ -15,7 +16,7 @@ export interface Token {
 export function parseToken(
   text: string | undefined,
   environment: Environment,
-  readFile: (path: string) => string,
+  readFile: FileReader,
   problems: Problem[],
 ): Token | undefined {
   const { rule, alsoRead } = settings.token;
@@ -36,7 +37,11 @@ export function parseToken(
   const read = path === undefined ? undefined : readToken(path, readFile);
   if (read !== undefined) return { text: read, path, phrase: `the text in the file that ${name} names${orSession}` };
   const got = text.startsWith("file:///") ? text : "a value that is not shown";
-  problems.push({ name, rule: "file:///path of a readable file with one token in it", got });
+  problems.push({
+    name,
+    rule: "file:///path of a readable file of this user or root with one token in it, writable only by its owner",
+    got,
+  });
   return undefined;
 }
 
@@ -48,10 +53,10 @@ function toPath(url: string): string | undefined {
   }
 }
 
-/** An unreadable file and an unusable text are the same mistake. The error may quote the text, so it is dropped. */
-function readToken(path: string, readFile: (path: string) => string): string | undefined {
+/** An unusable file and an unusable text are the same mistake. The error may quote the text, so it is dropped. */
+function readToken(path: string, readFile: FileReader): string | undefined {
   try {
-    return settings.token.parse(readFile(path).trim());
+    return settings.token.parse(readFile(path, "ours").trim());
   } catch {
     return undefined;
   }
@@ -63,7 +68,7 @@ const READ_EVERY_MS = 1_000;
 /** Returns whether a header is the token. The time that this takes does not depend on the header's text or length. */
 export function createTokenCheck(deps: {
   readonly config: { readonly token: Pick<Token, "text" | "path"> };
-  readonly readFile: (path: string) => string;
+  readonly readFile: FileReader;
   readonly now: () => number;
 }): (header: string | string[] | undefined) => boolean {
   const { readFile, now } = deps;
@@ -74,7 +79,7 @@ export function createTokenCheck(deps: {
   return (header) => {
     if (path !== undefined && Math.abs(now() - readAtEpochMs) >= READ_EVERY_MS) {
       readAtEpochMs = now();
-      // While the file is being replaced there may be none. The last token is valid until there is another.
+      // While the file is being replaced there may be none, or one of another user. The last token is valid until there is another.
       const read = readToken(path, readFile);
       if (read !== undefined) {
         expected = Buffer.from(read, "latin1");

@@ -1,7 +1,8 @@
 /** The built `cross-account-secrets serve` outside Lambda, with the fake AWS. */
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished, test } from "vitest";
@@ -129,8 +130,9 @@ describe("the token of serve", () => {
     const tokens: string[] = [];
     const serve = await startServe({ environment, secrets: () => [...secrets(), ...tokens] });
     const { tokenFile } = await serve.waitFor("listening");
-    expect(tokenFile).toBe(join(home, `cross-account-secrets-${serve.port}.token`));
-    expect(toMode(String(tokenFile))).toBe("600");
+    const folder = join(home, `cross-account-secrets-${process.geteuid?.()}`);
+    expect(tokenFile).toBe(join(folder, `${serve.port}.token`));
+    expect([toMode(folder), toMode(String(tokenFile))]).toEqual(["700", "600"]);
     tokens.push(await readToken(serve));
     expect((await ask(serve.port, "/stats", tokens[0])).status).toBe(200);
     serve.kill("SIGTERM");
@@ -282,6 +284,100 @@ aws_session_token = ${environment.AWS_SESSION_TOKEN}
     );
     expect(serve.log.map(({ event }) => event)).toEqual(["starting"]);
     expect(await run("ls", ["-A", home])).toMatchObject({ stdout: "" });
+  });
+});
+
+/** A file of another user can only be made by root. */
+const isRoot = process.geteuid?.() === 0;
+const NOBODY = 65_534;
+/** A token file is read again after a second. */
+const UNTIL_NEXT_READ_MS = 1_100;
+
+describe("the token file of serve", () => {
+  it("is never read again if serve generated the token: a text that replaces it is not believed", async () => {
+    const { environment, home, secrets } = await setUp();
+    for (const args of [[], ["--token-file", join(home, "token")]]) {
+      const serve = await startServe({ args, environment, secrets });
+      const token = await readToken(serve);
+      const tokenFile = String((await serve.waitFor("listening")).tokenFile);
+      rmSync(tokenFile);
+      writeFileSync(tokenFile, "of-somebody-else\n", { mode: 0o600 });
+      await delay(UNTIL_NEXT_READ_MS);
+      expect((await ask(serve.port, SECRET_PATH, "of-somebody-else")).status).toBe(403);
+      expect((await ask(serve.port, SECRET_PATH, token)).status).toBe(200);
+    }
+  });
+
+  it("is not replaced while its server runs: a second server on another port does not start", async () => {
+    const { environment, home, secrets } = await setUp();
+    const args = ["--token-file", join(home, "token")];
+    const first = await startServe({ args, environment, secrets });
+    const token = await readToken(first);
+    const second = await startServe({ args, environment, secrets });
+    expect(await second.ended).toBe(1);
+    expect(second.stderr()).toBe(
+      `cross-account-secrets serve: cannot write the token to ${args[1]}: the server on port ${first.port} uses the file; name another file with --token-file, or stop that server\n`,
+    );
+    expect(await readToken(first)).toBe(token);
+    expect((await ask(first.port, SECRET_PATH, token)).status).toBe(200);
+  });
+
+  it("is replaced if its server was killed", async () => {
+    const { environment, home, secrets } = await setUp();
+    const args = ["--token-file", join(home, "token")];
+    const first = await startServe({ args, environment, secrets });
+    const token = await readToken(first);
+    first.kill("SIGKILL");
+    await first.ended;
+    // Another server on the port does not know the token.
+    const other = await startServe({ environment, secrets, port: first.port });
+    await other.waitFor("listening");
+    const second = await startServe({ args, environment, secrets });
+    expect(await readToken(second)).not.toBe(token);
+    expect((await ask(second.port, SECRET_PATH, await readToken(second))).status).toBe(200);
+  });
+
+  const spoilers: readonly [string, (folder: string) => void][] = [
+    ["is open to others", (folder) => chmodSync(folder, 0o755)],
+    ["belongs to another user (needs root)", (folder) => chownSync(folder, NOBODY, NOBODY)],
+  ];
+  it.each(spoilers.slice(0, isRoot ? 2 : 1))("is not written to the default folder if that %s", async (_, spoil) => {
+    const { environment, home, secrets } = await setUp();
+    const folder = join(home, `cross-account-secrets-${process.geteuid?.()}`);
+    mkdirSync(folder, { mode: 0o700 });
+    spoil(folder);
+    const serve = await startServe({ environment, secrets });
+    expect(await serve.ended).toBe(1);
+    expect(serve.stderr()).toBe(
+      `cross-account-secrets serve: cannot write the token to ${folder}/${serve.port}.token: ${folder} is not a folder that only this user can open; name another file with --token-file, or remove it\n`,
+    );
+  });
+
+  it("that was given is refused at start if others may write it", async () => {
+    const { environment, home } = await setUp();
+    const file = join(home, "token");
+    writeFileSync(file, "given");
+    chmodSync(file, 0o664);
+    const given = { ...environment, CROSS_ACCOUNT_SECRETS_TOKEN: `file://${file}` };
+    const serve = await startServe({ environment: given });
+    expect(await serve.ended).toBe(2);
+    expect(serve.stderr()).toMatch(/CROSS_ACCOUNT_SECRETS_TOKEN must be .*writable only by its owner/);
+    chmodSync(file, 0o644);
+    await (await startServe({ environment: given })).waitFor("listening");
+  });
+
+  it.skipIf(!isRoot)("that was given is not believed after another user replaced it (needs root)", async () => {
+    const { environment, home, secrets } = await setUp();
+    const file = join(home, "token");
+    writeFileSync(file, "given", { mode: 0o600 });
+    const serve = await startServe({ environment: { ...environment, AWS_TOKEN: `file://${file}` }, secrets });
+    await serve.waitFor("listening");
+    writeFileSync(join(home, "other"), "of-somebody-else", { mode: 0o600 });
+    chownSync(join(home, "other"), NOBODY, NOBODY);
+    renameSync(join(home, "other"), file);
+    await delay(UNTIL_NEXT_READ_MS);
+    expect((await ask(serve.port, SECRET_PATH, "of-somebody-else")).status).toBe(403);
+    expect((await ask(serve.port, SECRET_PATH, "given")).status).toBe(200);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Which requests are refused, and what the process reveals under signals, errors and lack of memory. The log level is debug. */
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { logLevels } from "../../extension/logger.ts";
 import { toOpt } from "../../scripts/build/build.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/bench.ts";
 import { findLeaks, readFolder } from "../support/canary.ts";
-import { copyLayer, createTempFolder } from "../support/temp-files.ts";
+import { copyLayer, createTempFolder, writeTempFile } from "../support/temp-files.ts";
 import { SECRET_NAME } from "../support/two-accounts.ts";
 
 const SECRET = `/secrets/${SECRET_NAME}`;
@@ -68,6 +68,33 @@ describe("a token in a file", () => {
     await expect.poll(statuses, { timeout: 2_000, interval: 100 }).toEqual([403, 403, 200]);
     const logs = new Map(bench.lambda.logs.map(({ line }, index) => [`line ${index}`, line]));
     expect(findLeaks(logs, tokens)).toEqual([]);
+  });
+});
+
+describe("a token in a file that others may write", () => {
+  it("fails the init with the path and the remedy", async () => {
+    const file = writeTempFile("CANARY-given-token");
+    chmodSync(file, 0o666);
+    const bench = await startBench({ environment: { CROSS_ACCOUNT_SECRETS_TOKEN: `file://${file}` } });
+    await expect(bench.lambda.init()).rejects.toMatchObject({
+      reported: { errorType: "Extension.ConfigInvalid" },
+    });
+    const line = bench.lambda.logs.map((log) => log.line).find((text) => text.includes("CROSS_ACCOUNT_SECRETS_TOKEN"));
+    expect(line).toMatch(/a readable file of this user or root with one token in it, writable only by its owner; got/);
+    expect(line).toContain(file);
+    expect(line).not.toContain("CANARY");
+  });
+
+  it("is not believed while the extension runs", async () => {
+    const file = writeTempFile("the-first-token");
+    chmodSync(file, 0o600);
+    const bench = await start({ environment: { CROSS_ACCOUNT_SECRETS_TOKEN: `file://${file}` } });
+    const statusOf = async (token: string) =>
+      (await bench.ask(SECRET, { headers: { "X-Aws-Parameters-Secrets-Token": token } })).status;
+    chmodSync(file, 0o666);
+    writeFileSync(file, "of-somebody-else");
+    await delay(1_100);
+    expect([await statusOf("the-first-token"), await statusOf("of-somebody-else")]).toEqual([200, 403]);
   });
 });
 

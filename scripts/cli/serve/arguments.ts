@@ -13,8 +13,8 @@ an EC2 instance, or in a container.
 
   --region      the region of STS, and of secrets that are named without an ARN; default: AWS_REGION,
                 AWS_DEFAULT_REGION, or the region of the AWS profile
-  --token-file  the file for the token, if serve generates it; default: a new file in RUNTIME_DIRECTORY,
-                XDG_RUNTIME_DIR or the temporary folder
+  --token-file  the file for the token, if serve generates it; default: a file in a folder of your own, which
+                serve creates in RUNTIME_DIRECTORY, XDG_RUNTIME_DIR or the temporary folder
   --fake        serves the secrets and parameters of a JSON file, {"name": "value" or {...}, ...}, without
                 AWS, to test code that reads secrets; do not keep real secrets in it
   --help        prints this text
@@ -24,8 +24,9 @@ is required, and the README lists the others. serve finds credentials like all A
 SSO, AWS_ACCESS_KEY_ID, the role of a container or an instance.
 
 Clients must send the token in the header X-Aws-Parameters-Secrets-Token. CROSS_ACCOUNT_SECRETS_TOKEN or
-AWS_TOKEN gives it, as text or as file:///path. If neither is set, serve generates a token, writes it to a
-file that only you can read, and removes the file at the end; the log line "listening" has the path.
+AWS_TOKEN gives it, as text or as file:///path of a file that you or root own and nobody else may write. If
+neither is set, serve generates a token, writes it to a file that only you can read, and removes the file at
+the end; the log line "listening" has the path. It does not replace the file of another running server.
 AWS_SESSION_TOKEN, which is the token in Lambda, is not accepted here, because it is a credential: a client
 that reads secrets must not need your keys to AWS.
 

@@ -2,14 +2,15 @@
  * `cross-account-secrets serve`: does on any machine what main.ts does in Lambda, with the same code. It differs in three
  * things: the SDK finds the credentials, it may generate a token, and it runs until a signal.
  */
-import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { resolve } from "node:path";
 import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts";
 import type * as AwsSdk from "../../../extension/aws/sdk.ts";
 import type * as AwsSsm from "../../../extension/aws/sdk-ssm.ts";
 import { type Config, parseConfig, warnOfSettings } from "../../../extension/config/config.ts";
+import { createFileReader } from "../../../extension/config/read-file.ts";
 import type { Environment } from "../../../extension/config/setting-rules.ts";
+import type { Token } from "../../../extension/config/token.ts";
 import { createExtension, type Extension } from "../../../extension/extension.ts";
 import { toFailure, toPublicText } from "../../../extension/failure/failure.ts";
 import { createHttpServer, type HttpServer } from "../../../extension/http/server.ts";
@@ -21,7 +22,7 @@ import { createDefaultCredentials, findDefaultRegion, NO_REGION } from "../aws-d
 import { CommandError, type CommandWorld, USAGE } from "../world.ts";
 import { HELP, lacksToken, parseArguments, toEnvironment, toFakeEnvironment } from "./arguments.ts";
 import { createFakeSdk } from "./fake.ts";
-import { choosePath, createToken, writeTokenFile } from "./token-file.ts";
+import { createRandomText, prepareDefaultPath, toToken, writeTokenFile } from "./token-file.ts";
 
 /** AWS, or the file that replaces it. */
 interface SecretSource {
@@ -30,7 +31,7 @@ interface SecretSource {
   readonly loadAwsSsm: () => Promise<typeof AwsSsm>;
 }
 
-const readFile = (path: string) => readFileSync(path, "utf8");
+const readFile = createFileReader(process.geteuid?.());
 
 export async function run(args: readonly string[], world: CommandWorld): Promise<number> {
   const { environment, now } = world;
@@ -42,14 +43,12 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
   const { fake } = options;
   const region = options.region ?? (fake === undefined ? await findDefaultRegion() : "eu-west-1");
   if (region === undefined) throw new CommandError(USAGE, NO_REGION);
-  const token = lacksToken(environment) ? createToken() : undefined;
-  const settings = toEnvironment(environment, { region, token });
+  const text = lacksToken(environment) ? createRandomText() : undefined;
+  const settings = toEnvironment(environment, { region, token: text });
   const given = parseServeConfig(fake === undefined ? settings : toFakeEnvironment(settings));
-  const chosen = resolve(options.tokenFile ?? choosePath(environment, given.httpPort));
   const source = fake === undefined ? createAws(given, now) : createFakeAws(fake, now);
-  const path = token === undefined ? given.token.path : chosen;
-  const phrase = token === undefined ? given.token.phrase : 'the text in the file that the log line "listening" names';
-  const config = { ...given, token: { ...given.token, path, phrase } };
+  const token = text === undefined ? undefined : toToken(given.httpPort, text);
+  const config = token === undefined ? given : { ...given, token: toGeneratedToken(token) };
 
   const write = (line: string) => world.stdout(world.isTerminal ? toPlainLine(line, world.paint) : line);
   const logger = createLogger({ level: config.logLevel, now, write });
@@ -69,7 +68,7 @@ export async function run(args: readonly string[], world: CommandWorld): Promise
     config,
     server,
     extension,
-    writeToken: () => (token === undefined ? undefined : keepToken(chosen, token)),
+    writeToken: async () => (token === undefined ? undefined : keepToken(options.tokenFile, token, environment)),
     logger,
     now,
   });
@@ -89,7 +88,7 @@ async function serveUntil(
     readonly server: HttpServer;
     readonly extension: Extension;
     /** Called when the port is ours. Returns the path of the file; undefined if the token was given. */
-    readonly writeToken: () => string | undefined;
+    readonly writeToken: () => Promise<string | undefined>;
     readonly logger: Logger;
     readonly now: () => number;
   },
@@ -100,7 +99,7 @@ async function serveUntil(
   } catch (error) {
     throw new CommandError(1, toPublicText(error));
   }
-  const tokenFile = deps.writeToken();
+  const tokenFile = await deps.writeToken();
   logger.info("listening", { url: `http://127.0.0.1:${config.httpPort}`, tokenFile });
 
   const startedAtEpochMs = now();
@@ -152,9 +151,17 @@ async function expectCredentials(baseCredentials: BaseCredentials): Promise<void
   }
 }
 
+/** It has no path: somebody else could replace the file, so it is only written, and never read. */
+const toGeneratedToken = (text: string): Token => ({
+  text,
+  path: undefined,
+  phrase: 'the text in the file that the log line "listening" names',
+});
+
 /** Writes the token file, and removes it when the process exits. */
-function keepToken(path: string, token: string): string {
-  process.on("exit", writeTokenFile(path, token));
+async function keepToken(given: string | undefined, token: string, environment: Environment): Promise<string> {
+  const path = given === undefined ? prepareDefaultPath(environment, token, process.geteuid?.()) : resolve(given);
+  process.on("exit", await writeTokenFile(path, token));
   return path;
 }
 

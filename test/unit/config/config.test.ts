@@ -309,7 +309,7 @@ describe("the token", () => {
 
   it("in an unusable file is a problem of the variable that names the file", () => {
     expect(problemsOf({ AWS_TOKEN: "file:///a" }, () => "")).toEqual([
-      'AWS_TOKEN must be file:///path of a readable file with one token in it; got "file:///a"',
+      'AWS_TOKEN must be file:///path of a readable file of this user or root with one token in it, writable only by its owner; got "file:///a"',
     ]);
   });
 

@@ -4,7 +4,7 @@ import { createTokenCheck, parseToken } from "../../../extension/config/token.ts
 import { CANARY_TOKEN, noFile } from "../../support/variables.ts";
 
 const START_EPOCH_MS = Date.UTC(2026, 0, 1);
-const RULE = "file:///path of a readable file with one token in it";
+const RULE = "file:///path of a readable file of this user or root with one token in it, writable only by its owner";
 
 function parse(text: string | undefined, readFile = noFile, environment: Environment = {}, before: Problem[] = []) {
   const problems = [...before];
@@ -45,6 +45,12 @@ describe("a token", () => {
       );
     },
   );
+
+  it("in a file must be in one that another user cannot have written", () => {
+    const readFile = vi.fn(() => CANARY_TOKEN);
+    parse("file:///a", readFile);
+    expect(readFile).toHaveBeenCalledWith("/a", "ours");
+  });
 
   it.each<[string, string, (path: string) => string]>([
     ["is empty", "file:///a", () => ""],
@@ -165,6 +171,18 @@ describe("the check of a token", () => {
     pass(1_000);
     expect(isToken(CANARY_TOKEN)).toBe(false);
     expect(isToken("the-next-one")).toBe(true);
+  });
+
+  it("believes a replaced file only if another user cannot have written it", () => {
+    const readFile = vi.fn(() => "the-next-one");
+    const isToken = createTokenCheck({
+      config: { token: { text: CANARY_TOKEN, path: "/a" } },
+      readFile,
+      now: Date.now,
+    });
+    pass(1_000);
+    expect(isToken("the-next-one")).toBe(true);
+    expect(readFile.mock.calls).toEqual([["/a", "ours"]]);
   });
 
   it("reads the file at most once a second, and only at a request", () => {

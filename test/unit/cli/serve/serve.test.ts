@@ -1,7 +1,7 @@
-import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { parseConfig } from "../../../../extension/config/config.ts";
 import { settings } from "../../../../extension/config/settings.ts";
 import {
@@ -12,9 +12,17 @@ import {
   toFakeEnvironment,
 } from "../../../../scripts/cli/serve/arguments.ts";
 import { toPlainLine } from "../../../../scripts/cli/serve/serve.ts";
-import { choosePath, createToken, writeTokenFile } from "../../../../scripts/cli/serve/token-file.ts";
+import {
+  createRandomText,
+  prepareDefaultPath,
+  toToken,
+  writeTokenFile,
+} from "../../../../scripts/cli/serve/token-file.ts";
+import { startLocalServer } from "../../../support/local-server.ts";
 import { createTempFolder } from "../../../support/temp-files.ts";
 import { TARGET_ROLE_ARN as ROLE } from "../../../support/values.ts";
+
+const userId = process.geteuid?.();
 
 describe("the options of serve", () => {
   it("name a region, a file for the token and a file in place of AWS", () => {
@@ -115,35 +123,103 @@ describe("the settings of serve", () => {
   });
 });
 
+/** Writes a token as a server on this port does. Nothing runs there. */
+const PORT = 1;
+const createToken = () => toToken(PORT, createRandomText());
+
 describe("the token file", () => {
   it.each([
-    ["systemd's folder", { RUNTIME_DIRECTORY: "/run/app:/run/other", XDG_RUNTIME_DIR: "/run/user/1" }, "/run/app"],
-    ["the session's folder", { XDG_RUNTIME_DIR: "/run/user/1" }, "/run/user/1"],
-  ])("is in %s, with one file for each port", (_, environment, folder) => {
-    expect(choosePath(environment, 2773)).toBe(`${folder}/cross-account-secrets-2773.token`);
+    ["systemd's folder", (folder: string) => ({ RUNTIME_DIRECTORY: `${folder}:/run/other`, XDG_RUNTIME_DIR: "/x" })],
+    ["the session's folder", (folder: string) => ({ XDG_RUNTIME_DIR: folder })],
+  ])("is in a folder of the user's own in %s, with one file for each port", (_, toVariables) => {
+    const folder = createTempFolder();
+    const own = join(folder, `cross-account-secrets-${userId}`);
+    const umask = process.umask(0);
+    onTestFinished(() => void process.umask(umask));
+    for (const port of [2773, 65_535, 2773]) {
+      const path = prepareDefaultPath(toVariables(folder), toToken(port, createRandomText()), userId);
+      expect(path).toBe(join(own, `${port}.token`));
+      expect((statSync(own).mode & 0o777).toString(8)).toBe("700");
+    }
   });
 
-  it("is otherwise in the temporary folder, under an unpredictable name", () => {
-    const [one, other] = [choosePath({}, 2773), choosePath({}, 2773)];
-    expect([dirname(one), dirname(other)]).toEqual([tmpdir(), tmpdir()]);
-    expect(one).toMatch(/cross-account-secrets-2773-[0-9a-f]{12}\.token$/);
-    expect(one).not.toBe(other);
+  it("is otherwise in the temporary folder", () => {
+    const folder = createTempFolder();
+    vi.stubEnv("TMPDIR", folder);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(prepareDefaultPath({}, createToken(), userId)).toBe(
+      join(folder, `cross-account-secrets-${userId}`, `${PORT}.token`),
+    );
   });
 
-  it("can be read only by its owner, whatever the umask is", () => {
+  it.each<[string, (own: string) => void]>([
+    ["others can open", (own) => mkdirSync(own, { mode: 0o750 })],
+    ["is a link to a folder of the user", (own) => symlinkSync(createTempFolder(), own)],
+    ["is a file", (own) => writeFileSync(own, "", { mode: 0o600 })],
+  ])("is not in a default folder that %s", (_, make) => {
+    const folder = createTempFolder();
+    make(join(folder, `cross-account-secrets-${userId}`));
+    expect(() => prepareDefaultPath({ XDG_RUNTIME_DIR: folder }, createToken(), userId)).toThrow(
+      /is not a folder that only this user can open; name another file with --token-file, or remove it$/,
+    );
+  });
+
+  it("is not in a default folder of another user", () => {
+    const folder = createTempFolder();
+    const other = Number(userId) + 1;
+    mkdirSync(join(folder, `cross-account-secrets-${other}`), { mode: 0o700 });
+    expect(() => prepareDefaultPath({ XDG_RUNTIME_DIR: folder }, createToken(), other)).toThrow(
+      /only this user can open/,
+    );
+  });
+
+  it("can be read only by its owner, whatever the umask is", async () => {
     const path = join(createTempFolder(), "token");
     const umask = process.umask(0);
     onTestFinished(() => void process.umask(umask));
-    writeTokenFile(path, "t");
+    await writeTokenFile(path, "t");
     expect((statSync(path).mode & 0o777).toString(8)).toBe("600");
     expect(readFileSync(path, "utf8")).toBe("t\n");
   });
 
-  it("replaces one that was left behind", () => {
+  /** A server on a free port, which answers like one that has this token, or not at all. */
+  async function startOther(answers: (token: unknown, response: ServerResponse) => void) {
+    const { url } = await startLocalServer(({ headers }, response) =>
+      answers(headers["x-aws-parameters-secrets-token"], response),
+    );
+    return { port: Number(new URL(url).port) };
+  }
+
+  it.each<[string, (response: ServerResponse, isItsToken: boolean) => void]>([
+    ["accepts the token", (response, isItsToken) => void response.writeHead(isItsToken ? 200 : 403).end()],
+    ["does not answer", () => {}],
+  ])("is not replaced while a server on its port %s", async (_, answer) => {
+    const random = createRandomText();
+    const { port } = await startOther((token, response) => answer(response, token === toToken(port, random)));
     const path = join(createTempFolder(), "token");
-    writeTokenFile(path, createToken());
+    await writeTokenFile(path, toToken(port, random));
+    const message = `cannot write the token to ${path}: the server on port ${port} uses the file; name another file with --token-file, or stop that server`;
+    await expect(writeTokenFile(path, createToken())).rejects.toMatchObject({ exitCode: 1, message });
+    expect(readFileSync(path, "utf8")).toBe(`${toToken(port, random)}\n`);
+  });
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    ["refuses the token", (response) => void response.writeHead(403).end()],
+    ["is no HTTP server", (response) => void response.socket?.end("SSH-2.0-OpenSSH_9.6\r\n")],
+  ])("is replaced if what is on its port %s", async (_, answer) => {
+    const { port } = await startOther((_token, response) => answer(response));
+    const path = join(createTempFolder(), "token");
+    await writeTokenFile(path, toToken(port, createRandomText()));
     const token = createToken();
-    writeTokenFile(path, token);
+    await writeTokenFile(path, token);
+    expect(readFileSync(path, "utf8")).toBe(`${token}\n`);
+  });
+
+  it("is replaced if nothing is on its port", async () => {
+    const path = join(createTempFolder(), "token");
+    await writeTokenFile(path, createToken());
+    const token = createToken();
+    await writeTokenFile(path, token);
     expect(readFileSync(path, "utf8")).toBe(`${token}\n`);
   });
 
@@ -154,38 +230,41 @@ describe("the token file", () => {
       "the file exists, and is not a token of serve",
     ],
     ["a link", (path: string) => symlinkSync("/nowhere", path), "the file exists, and is not a token of serve"],
-  ])("does not replace %s", (_, make, why) => {
+  ])("does not replace %s", async (_, make, why) => {
     const path = join(createTempFolder(), "token");
     make(path);
     const message = `cannot write the token to ${path}: ${why}; name another file with --token-file`;
-    expect(() => writeTokenFile(path, createToken())).toThrow(expect.objectContaining({ exitCode: 1, message }));
+    await expect(writeTokenFile(path, createToken())).rejects.toMatchObject({ exitCode: 1, message });
   });
 
-  it("is not written through a link to a token", () => {
+  it("is not written through a link to a token", async () => {
     const folder = createTempFolder();
     const path = join(folder, "link");
-    writeTokenFile(join(folder, "token"), createToken());
+    await writeTokenFile(join(folder, "token"), createToken());
     symlinkSync(join(folder, "token"), path);
-    expect(() => writeTokenFile(path, createToken())).toThrow(/^cannot write the token/);
+    await expect(writeTokenFile(path, createToken())).rejects.toThrow(/^cannot write the token/);
   });
 
-  it("cannot be created in a folder that does not exist", () => {
-    expect(() => writeTokenFile("/nonexistent/token", "t")).toThrow(/^cannot write the token to .*: ENOENT;/);
+  it("cannot be created in a folder that does not exist", async () => {
+    const enoent = /^cannot write the token to .*: ENOENT;/;
+    await expect(writeTokenFile("/nonexistent/token", "t")).rejects.toThrow(enoent);
+    expect(() => prepareDefaultPath({ XDG_RUNTIME_DIR: "/nonexistent" }, createToken(), userId)).toThrow(enoent);
   });
 
-  it("is removed, unless it belongs to another server now or no longer exists", () => {
+  it("is removed, unless it belongs to another server now or no longer exists", async () => {
     const path = join(createTempFolder(), "token");
     const [mine, others] = [createToken(), createToken()];
-    const removeMine = writeTokenFile(path, mine);
-    writeTokenFile(path, others)();
+    const removeMine = await writeTokenFile(path, mine);
+    const removeOthers = await writeTokenFile(path, others);
+    removeOthers();
     removeMine();
-    writeTokenFile(path, others);
+    await writeTokenFile(path, others);
     removeMine();
     expect(readFileSync(path, "utf8")).toBe(`${others}\n`);
   });
 
   it("holds 256 bits that are different each time", () => {
-    const tokens = Array.from({ length: 100 }, createToken);
+    const tokens = Array.from({ length: 100 }, createRandomText);
     expect(new Set(tokens).size).toBe(100);
     expect(tokens.filter((token) => Buffer.from(token, "base64url").length !== 32)).toEqual([]);
   });
