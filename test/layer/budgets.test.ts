@@ -13,7 +13,7 @@ import { findLoadedAtRegistration } from "../support/loaded-modules.ts";
 
 /** Bytes of the files that Node.js reads and compiles. Figures of version 0.1.0: 78,334, 195,546 and 210,544. */
 const bundleBudgets: readonly [string, number, string][] = [
-  ["main.cjs", 84_000, "it is loaded before anything is served"],
+  ["main.cjs", 88_000, "it is loaded before anything is served"],
   ["aws-sdk.cjs", 204_000, "it is loaded before the first secret is there, and the function may be waiting"],
   ["aws-ssm.cjs", 221_000, "it is loaded with the first parameter, and the function is waiting"],
 ];

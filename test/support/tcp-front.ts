@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { execPath, platform } from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { createServer as createTlsServer, TLSSocket } from "node:tls";
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from "node:tls";
 import { onTestFinished } from "vitest";
 import type { Certificate } from "./certificate.ts";
 import { until } from "./faults.ts";
@@ -28,7 +28,11 @@ export interface TcpFront {
 }
 
 /** Starts a proxy that ends with the test. With a certificate it serves `https`. */
-export async function startFront(toUrl: () => string, certificate?: Certificate, ownPort = 0): Promise<TcpFront> {
+export async function startFront(
+  toUrl: () => string,
+  certificate?: Certificate & Pick<TlsOptions, "ecdhCurve">,
+  ownPort = 0,
+): Promise<TcpFront> {
   const pairs = new Set<readonly [outside: Socket, inside: Socket]>();
   const servernames: string[] = [];
   let total = 0;

@@ -8,7 +8,7 @@ import { failureTable } from "../../extension/failure/failure.ts";
 import { parsePublishedFigures } from "../support/published-figures.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const DOCUMENTS = [".", "layer", "examples"].flatMap((folder) =>
+const DOCUMENTS = [".", "docs", "layer", "examples"].flatMap((folder) =>
   readdirSync(join(root, folder))
     .filter((file) => file.endsWith(".md"))
     .map((file) => join(folder, file)),
