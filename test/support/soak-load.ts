@@ -18,11 +18,17 @@ export interface SoakResult {
   readonly batchMs: readonly number[];
 }
 
-const LASTING_CONNECTIONS = 24;
-const NEW_CONNECTIONS = 8;
-const BATCH_SIZE = 16;
+/** What a load is made of. */
+export interface SoakShape {
+  readonly lastingConnections: number;
+  /** In each round. */
+  readonly newConnections: number;
+  /** The number of requests that a connection sends at once. */
+  readonly batchSize: number;
+}
 
-const [port = "", path = "", token = ""] = argv.slice(2);
+const [port = "", path = "", token = "", shape = ""] = argv.slice(2);
+const { lastingConnections, newConnections, batchSize }: SoakShape = JSON.parse(shape);
 const bytes = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Aws-Parameters-Secrets-Token: ${token}\r\n\r\n`;
 
 async function open(): Promise<Socket> {
@@ -64,14 +70,14 @@ function ask(socket: Socket, requests: number, statuses: Record<string, number>)
 let lasting: readonly Socket[] = [];
 
 async function run({ requests }: SoakRound): Promise<SoakResult> {
-  if (lasting.length === 0) lasting = await Promise.all(Array.from({ length: LASTING_CONNECTIONS }, open));
-  const added = await Promise.all(Array.from({ length: NEW_CONNECTIONS }, open));
+  if (lasting.length === 0) lasting = await Promise.all(Array.from({ length: lastingConnections }, open));
+  const added = await Promise.all(Array.from({ length: newConnections }, open));
   const statuses: Record<string, number> = {};
   const batchMs: number[] = [];
   let left = requests;
   const work = async (socket: Socket) => {
     while (left > 0) {
-      const batch = Math.min(BATCH_SIZE, left);
+      const batch = Math.min(batchSize, left);
       left -= batch;
       const startedMs = performance.now();
       await ask(socket, batch, statuses);
