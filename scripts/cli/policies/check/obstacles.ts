@@ -94,7 +94,7 @@ function toPrincipalObstacles(
   if (principal === undefined) return [other("names no principal")];
   const [first = ""] = wanted;
   const account = first.split(":")[4] ?? "";
-  // An account means all its roles and users in a Deny, and those that its policies allow in an Allow: both times, the role too.
+  // In a Deny, an account means all its roles and users; in an Allow, those that its policies allow. Both include the role.
   const isOwnAccount = (value: string) => value === account || value === first.replace(/:role\/.*/, ":root");
   // The ARN of a session has the role's name and the session's own.
   const session = `${first.replace(":iam:", ":sts:").replace(/:role\/(?:.*\/)?/, ":assumed-role/")}/`;
