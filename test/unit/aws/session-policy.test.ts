@@ -323,6 +323,27 @@ describe("the session policy of AssumeRole", () => {
     expect(countStsCalls()).toBe(2);
   });
 
+  it("is still sent after no answer came, and the failure says so", async () => {
+    stsClient
+      .on(AssumeRoleCommand)
+      .rejectsOnce(Object.assign(new Error(), { name: "TimeoutError" }))
+      .resolves(toAssumeRoleAnswer(2));
+    const { get } = setUpSession(CONFIGURED);
+    expect(await failureOf(get())).toMatchObject({ code: "timeout" });
+    vi.setSystemTime(START_EPOCH_MS + 1_000);
+    await get();
+    expect(policies()).toEqual([expect.any(String), expect.any(String)]);
+  });
+
+  it("is sent again with base credentials that have changed, and no warning is logged", async () => {
+    stsClient.on(AssumeRoleCommand).rejectsOnce(toSdkError("ExpiredToken", 403)).resolves(toAssumeRoleAnswer(2));
+    const credentials = { accessKeyId: "ASIABASE", secretAccessKey: "key", sessionToken: "token" };
+    const { get, lines } = setUpSession(CONFIGURED, { get: async () => credentials, mayChange: true });
+    await get();
+    expect(policies()).toEqual([expect.any(String), expect.any(String)]);
+    expect(warningsOf(lines)).toEqual([]);
+  });
+
   it.each(["AccessDenied", "MalformedPolicyDocumentException", "ValidationError"])(
     "is still sent after STS has refused a call with %s",
     async (name) => {

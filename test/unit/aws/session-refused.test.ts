@@ -4,6 +4,7 @@ import type { BaseCredentials } from "../../../extension/aws/base-credentials.ts
 import { asRole } from "../../../extension/aws/session.ts";
 import type { AwsCredentials } from "../../../extension/config/aws-environment.ts";
 import { Failure, type FailureCode, toFailure } from "../../../extension/failure/failure.ts";
+import type { ConfigOverrides } from "../../support/config.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import {
   createSession,
@@ -23,10 +24,12 @@ import {
   stsClient,
   toAssumeRoleAnswer,
 } from "../../support/sts.ts";
+import { TARGET_ROLE_ARN } from "../../support/values.ts";
 
 resetForEachTest(stsClient);
 
 const DEADLINE_EPOCH_MS = 2_500;
+const SESSION_ARN = "arn:aws:sts::222222222222:assumed-role/my-lambda-role/my-function";
 
 /** A session that is not new: AWS's refusal leads to one with other credentials. */
 function createOldSession() {
@@ -175,6 +178,23 @@ describe("a refused AssumeRole", () => {
     await failureOf(get());
     await failureOf(get());
     expect(countStsCalls()).toBe(calls);
+  });
+
+  it.each<[string, ConfigOverrides, unknown]>([
+    [
+      "the external ID",
+      { source: { externalId: "an-id" } },
+      { Condition: { StringEquals: { "sts:ExternalId": "an-id" } } },
+    ],
+    ["no tags and no source identity", {}, { Action: "sts:AssumeRole" }],
+    ["the tags", { sessionTags: [{ Key: "a", Value: "b" }] }, { Action: ["sts:AssumeRole", "sts:TagSession"] }],
+    ["the source identity", { sourceIdentity: "a" }, { Action: ["sts:AssumeRole", "sts:SetSourceIdentity"] }],
+  ])("has a remedy that is made for what was sent: %s", async (_, overrides, statement) => {
+    const error = toSdkError("AccessDenied", 403);
+    error.message = `User: ${SESSION_ARN} is not authorized to perform: sts:AssumeRole on resource: ${TARGET_ROLE_ARN}`;
+    stsClient.on(AssumeRoleCommand).rejects(error);
+    const failure = toFailure(await failureOf(setUpSession(overrides).get()));
+    expect(failure.details.statements?.[0]).toMatchObject({ policy: "trust-policy", statement });
   });
 
   it("leaves no text of AWS in the failure or in the log", async () => {

@@ -123,20 +123,20 @@ describe("AssumeRole", () => {
     expect(counters.assumeRoleCalls).toBe(0);
   });
 
-  it("is logged without the credentials", async () => {
+  it("is logged each time without the credentials, and the load of the SDK once", async () => {
     issueSessions();
     const { get, lines } = setUpSession();
     await get();
-    expect(lines).toEqual([
-      { level: "debug", event: "aws-sdk-loaded" },
-      {
-        level: "info",
-        event: "role-assumed",
-        roleArn: TARGET_ROLE_ARN,
-        requestId: "11111111-2222-3333-4444-555555555555",
-        ms: 0,
-      },
-    ]);
+    vi.setSystemTime(Date.now() + HOUR_MS);
+    await get();
+    const assumed = {
+      level: "info",
+      event: "role-assumed",
+      roleArn: TARGET_ROLE_ARN,
+      requestId: "11111111-2222-3333-4444-555555555555",
+      ms: 0,
+    };
+    expect(lines).toEqual([{ level: "debug", event: "aws-sdk-loaded" }, assumed, assumed]);
   });
 });
 
