@@ -80,7 +80,7 @@ const rows: readonly UpstreamRow[] = [
   always("reset", { kind: "reset" }, refused(503, "ConnectionError", "could not reach AWS")),
   once("reset once, then answered", { kind: "reset" }),
   always("reset in mid-body", { kind: "reset-mid-body" }, refused(503, "ConnectionError", "reach AWS")),
-  always("malformed", { kind: "malformed" }, refused(502, "ConnectionError", "not AWS's")),
+  always("malformed", { kind: "malformed" }, refused(502, "ConnectionError", "does not come from AWS")),
   ...(
     [
       ["invalid parameter", 400, "InvalidParameterException"],
