@@ -76,7 +76,7 @@ export function createClock(startEpochMs: number): Clock {
  * While `work` runs, the global timers are those of the clock: aws/call.ts and cache/deadline.ts use the global timers for
  * pauses, deadlines and the detection of a freeze. A real timer would fire when this machine is slow, and not when AWS is.
  */
-export async function withTimersOf<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
+export async function withTimersOf<T>(clock: Pick<Clock, "schedule">, work: () => Promise<T>): Promise<T> {
   const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
   const once = (run: () => void, ms = 0): Timer => ({ scheduled: clock.schedule(Math.max(1, ms), run) });
   const again = (run: () => void, ms = 0): Timer => {
