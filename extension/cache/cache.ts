@@ -248,16 +248,17 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
       if (failure !== undefined) throw failure;
       const { kept } = found;
       const retryAfterMs = kept.report(versionId, INVALIDATION_PAUSE_MS);
-      const isFirst = retryAfterMs === undefined;
-      if (!isFirst && !use(keys.shared).isFetching) {
+      if (retryAfterMs !== undefined && retryAfterMs > 0) {
         throw new Failure("asked-too-often", `${versionId} was reported a moment ago`, { retryAfterMs });
       }
+      // Later reports join the fetch for the first. A fetch that began before that does not know of the rotation.
+      const isFirst = retryAfterMs === undefined;
+      let hasFailed = true;
       try {
-        // A fetch that began before the first report does not know of the rotation.
         await fetch(query, keys, deadlineEpochMs, isFirst);
-      } catch (thrown) {
-        kept.forgetReport();
-        throw thrown;
+        hasFailed = false;
+      } finally {
+        if (isFirst) kept.settleReport(hasFailed);
       }
     },
   };

@@ -53,7 +53,7 @@ export class Kept<V> {
   #failed:
     | { failure: Failure; order: number; backOff: BackOff; times: number; atEpochMs: number; pauseMs: number }
     | undefined;
-  #reported: { readonly versionId: string; readonly atEpochMs: number } | undefined;
+  #reported: { readonly versionId: string; readonly atEpochMs: number; readonly isFetching: boolean } | undefined;
   /** Sequence number of the latest fetch that brought a value, even if that is no longer held. */
   #latestOrder = 0;
 
@@ -148,18 +148,21 @@ export class Kept<V> {
   }
 
   /**
-   * Notes that a caller reports this version as refused. If it was reported within `pauseMs` before, returns how long the
-   * pause still is.
+   * Notes that a caller reports this version as refused. Returns undefined for the first report, and 0 while that has its
+   * fetch in flight. After that, until `pauseMs` are over, returns how long the pause still is.
    */
   report(versionId: string, pauseMs: number): number | undefined {
-    const passedMs = this.#reported?.versionId === versionId ? this.#now() - this.#reported.atEpochMs : pauseMs;
+    const last = this.#reported?.versionId === versionId ? this.#reported : undefined;
+    if (last?.isFetching) return 0;
+    const passedMs = last === undefined ? pauseMs : this.#now() - last.atEpochMs;
     if (passedMs >= 0 && passedMs < pauseMs) return pauseMs - passedMs;
-    this.#reported = { versionId, atEpochMs: this.#now() };
+    this.#reported = { versionId, atEpochMs: this.#now(), isFetching: true };
     return undefined;
   }
 
-  forgetReport(): void {
-    this.#reported = undefined;
+  /** The fetch for the first report has ended. If it failed, the next report counts as the first. */
+  settleReport(hasFailed: boolean): void {
+    this.#reported = hasFailed || this.#reported === undefined ? undefined : { ...this.#reported, isFetching: false };
   }
 
   /**

@@ -206,7 +206,9 @@ function toSdkError(fault: ErrorName | "unreachable", call: LifeCall, nth: numbe
   const isAssumeRole = call.fetch === undefined;
   const errors = call.fetch?.meaning.kind === "parameter" ? parameterErrors : secretErrors;
   const name = errors[isAssumeRole && refusals.some((refusal) => refusal === fault) ? "denied" : fault];
-  const message = fault === "revoked" ? "not authorized, with an explicit deny in an identity-based policy" : "";
+  // After a denial that is not explicit, a plain request is sent once more with the stage. The lives are about the cache.
+  const isDenial = fault === "revoked" || fault === "denied";
+  const message = isDenial ? "not authorized, with an explicit deny in an identity-based policy" : "";
   const [$fault, httpStatusCode] = fault === "server" ? ["server", 500] : ["client", 400];
   return Object.assign(new Error(message), { name, $fault, $metadata: { httpStatusCode, requestId: `try-${nth}` } });
 }

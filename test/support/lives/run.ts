@@ -105,6 +105,8 @@ export function live(life: Life): Promise<{ readonly complaints: readonly Compla
       );
     }
 
+    const reporting = new Set<string>();
+
     /** A report is about the version that a plain request gets. */
     function invalidate(given: LifeRequest): void {
       const request = { ...given, form: PLAIN_FORM };
@@ -114,14 +116,21 @@ export function live(life: Life): Promise<{ readonly complaints: readonly Compla
       if (request.kind !== "secret" || versionId === undefined || reader === undefined) return;
       const begun = judge.begin("invalidate", request);
       const before = ticks;
-      reader.secrets.invalidate({ secretId }, versionId, toDeadlineEpochMs()).then(
-        () => {
-          judge.end(begun);
-          // A report that starts or joins no fetch was about a version that is not held.
-          if (ticks > before) judge.reported(begun, versionId);
-        },
-        (thrown: unknown) => judge.failed(begun, thrown),
-      );
+      // A later report joins the fetch for the first, and promises no more than that.
+      const report = `${request.source} ${request.name} ${versionId}`;
+      const isFirst = !reporting.has(report);
+      if (isFirst) reporting.add(report);
+      reader.secrets
+        .invalidate({ secretId }, versionId, toDeadlineEpochMs())
+        .then(
+          () => {
+            judge.end(begun);
+            // A report that starts or joins no fetch was about a version that is not held.
+            if (ticks > before && isFirst) judge.reported(begun, versionId);
+          },
+          (thrown: unknown) => judge.failed(begun, thrown),
+        )
+        .finally(() => isFirst && reporting.delete(report));
     }
 
     async function answerAll(): Promise<void> {
