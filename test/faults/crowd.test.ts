@@ -17,7 +17,7 @@ fault(
   {
     group: "crowd",
     on: "layer",
-    name: `${REQUESTS} requests in four spellings, ${AT_ONCE} at once, for a secret not yet fetched, ${DESCRIPTORS} descriptors`,
+    name: `${REQUESTS} requests in three spellings, ${AT_ONCE} at once, for a secret not yet fetched, ${DESCRIPTORS} descriptors`,
     expected: `one AssumeRole, one GetSecretValue, ${REQUESTS} × 200, one value`,
   },
   async (see) => {
