@@ -1,20 +1,20 @@
-/** `roleArn` on both secret routes with three configured roles: one of Account A, one with a path, one of another partition. */
+/** `roleArn` on both secret routes with three configured roles: one of Account A, one with a path, one of a third account. */
 import { ANY_SECRET, type ExpectedAnswer, refused, shareBench } from "../support/conformance.ts";
 import { answers } from "../support/conformance-secrets.ts";
 import { FUNCTION_ROLE_ARN, REGION, TARGET_ROLE_ARN, toConfigVariables } from "../support/two-accounts.ts";
 
 const WITH_PATH = "arn:aws:iam::333333333333:role/readers/team-1/Reader";
-const OTHER_PARTITION = "arn:aws-us-gov:iam::444444444444:role/Reader";
+const THIRD_ROLE = "arn:aws:iam::444444444444:role/Reader";
 
 /** The ARN of each role's secret. */
 const names = new Map<string, string>();
 const bench = shareBench({
   environment: {
     ...ANY_SECRET,
-    ...toConfigVariables([TARGET_ROLE_ARN, WITH_PATH, OTHER_PARTITION].map((roleArn) => ({ roleArn }))),
+    ...toConfigVariables([TARGET_ROLE_ARN, WITH_PATH, THIRD_ROLE].map((roleArn) => ({ roleArn }))),
   },
   prepare({ aws, canaries: [secretString = ""] }) {
-    const roles = [TARGET_ROLE_ARN, WITH_PATH, OTHER_PARTITION];
+    const roles = [TARGET_ROLE_ARN, WITH_PATH, THIRD_ROLE];
     aws.changeRole(FUNCTION_ROLE_ARN, { assumableRoles: roles });
     for (const arn of roles) {
       const reader = { trusts: [FUNCTION_ROLE_ARN], readableSecrets: "any" } as const;
@@ -44,7 +44,7 @@ const foreign = refused(403, "AccessDeniedException", "not a configured target r
 row("roleArn configured", TARGET_ROLE_ARN, of(TARGET_ROLE_ARN));
 row("roleArn configured, percent-encoded", encodeURIComponent(TARGET_ROLE_ARN), of(TARGET_ROLE_ARN));
 row("roleArn with a path", WITH_PATH, of(WITH_PATH));
-row("roleArn of another partition", OTHER_PARTITION, of(OTHER_PARTITION));
+row("roleArn of a third account", THIRD_ROLE, of(THIRD_ROLE));
 row("roleArn left out, and several roles are possible", undefined, invalid("choose one with roleArn"));
 row("roleArn not configured", "arn:aws:iam::111111111111:role/Other", foreign);
 row("roleArn that differs from a configured one only in its path", "arn:aws:iam::333333333333:role/Reader", foreign);
