@@ -108,7 +108,9 @@ export function createJudge(deps: { clock: LifeClock; settings: LifeSettings; ti
     // After a step back, a call that should be over goes on.
     if (last === undefined || last.beganAfter < steppedBackAt || !trace?.isLive(last)) return;
     const isInsisting = ({ what, request, isOver, began }: Waiting) =>
-      what !== "read" && toEntry(request) === entry && (!isOver || began > last.beganAfter);
+      (what === "refreshNow" || what === "invalidate") &&
+      toEntry(request) === entry &&
+      (!isOver || began > last.beganAfter);
     if (!waiting.some(isInsisting)) complain("one flight", `${entry} is fetched twice at a time`);
     if (seconds.has(last)) complain("one flight", `${entry} is fetched three times at a time`);
     seconds.add(fetch);
