@@ -120,13 +120,16 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
   const late = ({ id }: Keys) =>
     new Failure("timeout", `${id} was not fetched in time`, { remedy: toRouteRemedy(rules.word, home.region) });
 
-  /** Keeps what AWS answered, unless a later fetch of the same secret was refused, under any of its ids. */
-  function keep(keys: Keys, held: Held<V>): Fetched<V> {
+  /**
+   * Keeps what AWS answered, unless a later fetch of the same secret was refused. If only another of its ids was refused,
+   * nothing is known of this id, and it must be asked for again.
+   */
+  function keep(keys: Keys, held: Held<V>): Fetched<V> | undefined {
     const { place, variant } = keys;
-    for (const id of rules.toIds(held.value)) {
-      const refusal = keptByKey.get(toOwnKey(place, id, variant))?.findFailureAfter(held.order);
-      if (refusal !== undefined) return { id, failure: refusal };
-    }
+    const findRefusal = (key: string) => keptByKey.get(key)?.findFailureAfter(held.order);
+    const failure = findRefusal(keys.own);
+    if (failure !== undefined) return { id: keys.id, failure };
+    if (rules.toIds(held.value).some((id) => findRefusal(toOwnKey(place, id, variant)) !== undefined)) return undefined;
     for (const key of [keys.own, keys.shared]) keptByKey.get(key)?.forgetFailure(held.order);
     // A secret that was created again under its old name also replaces the other versions of the old one.
     const name = `${place}:${held.value.name} `;
@@ -159,7 +162,7 @@ export function createValueCache<Q extends object, V extends Versioned>(deps: {
     return watchForFreeze(deadlineEpochMs - now(), now, async (wasFrozen) => {
       try {
         const value = await deps.fetch(query, deadlineEpochMs - REPLY_MARGIN_MS, find(keys)?.held.value);
-        return keep(keys, { value, ...begun });
+        return keep(keys, { value, ...begun }) ?? fetchOnce(query, keys, deadlineEpochMs);
       } catch (thrown) {
         return { id: keys.id, failure: remember(keys, toFailure(thrown), begun.order, wasFrozen()) };
       }

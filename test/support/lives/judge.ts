@@ -1,6 +1,5 @@
 /** What the cache promises in each life, judged by the calls to AWS and by what callers got. */
 import type { Cached } from "../../../extension/cache/cache.ts";
-import { LONGEST_WAIT_MS } from "../../../extension/cache/deadline.ts";
 import { Failure } from "../../../extension/failure/failure.ts";
 import type { ParameterValue } from "../../../extension/values/parameter.ts";
 import type { SecretValue } from "../../../extension/values/secret.ts";
@@ -207,9 +206,9 @@ export function createJudge(deps: { clock: LifeClock; settings: LifeSettings; ti
 
   function findWrongAge({ from, ageMs }: Cached<unknown>, { source, beganAtEpochMs }: LifeFetch): string | undefined {
     const [leastMs, mostMs] = [now() - beganAtEpochMs.most, now() - beganAtEpochMs.least];
-    // After a step back, a call may last as long as the longest setting allows.
-    const longestMs = steppedBackAt > 0 ? LONGEST_WAIT_MS + TIMEOUT_MS : 2 * TIMEOUT_MS;
-    if (from === "fetch") return leastMs > longestMs ? `asked for ${leastMs} ms ago` : undefined;
+    // After a step back, a deadline comes late, and a freeze may be over before it.
+    const isLate = leastMs > 2 * TIMEOUT_MS && steppedBackAt === 0;
+    if (from === "fetch") return isLate ? `asked for ${leastMs} ms ago` : undefined;
     if (ageMs < leastMs || ageMs > mostMs) return `which says ${ageMs} ms`;
     if (ageMs < 0 || ageMs >= settings.ttlMs + settings.maxStaleMs || settings.ttlMs === 0) return `${ageMs} ms old`;
     const hasFailed = callsOf(source).some(({ outcome, endedAtEpochMs }) => {

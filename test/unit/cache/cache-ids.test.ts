@@ -343,7 +343,7 @@ describe("an older answer", () => {
     expect(await refused).toMatchObject({ code: "get-secret-value-denied" });
     fetched(1).answer("v1");
     await settle();
-    // AWS may refuse one id and accept another, so the caller's own id is asked for again.
+    // AWS may refuse one id and accept another, so the reader's own id is asked for again.
     const count = query.secretId === APP.secretId ? 2 : 3;
     expect(fetches).toHaveLength(count);
     if (count === 3) fetched(3).fail(denied());
